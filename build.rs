@@ -1,0 +1,18 @@
+//! Compiles `proto/` to Rust at build time, in pure Rust: no `protoc` is needed.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let files = [
+        "rpc.proto",
+        "lock.proto",
+        "election.proto",
+        "raft_internal.proto",
+        "lease.proto",
+    ];
+    let descriptors = protox::compile(files, ["proto"])?;
+    let mut config = tonic_prost_build::Config::new();
+    // Keys and values are shared, not copied, on their way through client and server.
+    config.bytes(["."]);
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    Ok(())
+}

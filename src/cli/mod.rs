@@ -1,0 +1,1 @@
+//! The edge towards the person: arguments, settings, terminal, errors and exit codes.

@@ -1,0 +1,1 @@
+//! The gRPC client: endpoints, channels, retries. Prints nothing.

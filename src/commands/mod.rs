@@ -1,0 +1,1 @@
+//! One file per command: `Args` and an async function from context and args to a `Reply`.

@@ -1,0 +1,111 @@
+//! What a command found out, as a value. A format is one pure file over it; a new variant does not
+//! compile until every format answers for it.
+
+use crate::proto::etcdserverpb as pb;
+
+/// The answer of a command.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// `get`.
+    Get(GetReply),
+    /// `put`.
+    Put(pb::PutResponse),
+    /// `del`.
+    Delete(pb::DeleteRangeResponse),
+    /// `txn`.
+    Txn(pb::TxnResponse),
+    /// `compaction`: the answer and the revision that was asked for.
+    Compaction(pb::CompactionResponse, i64),
+    /// `alarm list`, `alarm disarm`.
+    Alarm(pb::AlarmResponse),
+    /// `defrag` of one member each.
+    Defrag(Vec<EndpointTook>),
+    /// `endpoint status`.
+    EndpointStatus(Vec<(String, pb::StatusResponse)>),
+    /// `endpoint health`.
+    EndpointHealth(Vec<EndpointHealth>),
+    /// `endpoint hashkv`.
+    EndpointHashKv(Vec<(String, pb::HashKvResponse)>),
+    /// `member list`.
+    MemberList(pb::MemberListResponse),
+    /// `snapshot save`.
+    SnapshotSaved(SnapshotSaved),
+    /// `snapshot status`.
+    SnapshotStatus(SnapshotStatus),
+    /// `version`.
+    Version(VersionReply),
+    /// Nothing to say.
+    Nothing,
+}
+
+/// A range answer, and what the command line asked of its printing.
+#[derive(Clone, Debug, Default)]
+pub struct GetReply {
+    /// The server's answer.
+    pub response: pb::RangeResponse,
+    /// `--print-value-only`.
+    pub print_value_only: bool,
+    /// `--keys-only`.
+    pub keys_only: bool,
+    /// `--count-only`.
+    pub count_only: bool,
+}
+
+/// How long one endpoint took, or why it failed.
+#[derive(Clone, Debug)]
+pub struct EndpointTook {
+    /// As typed.
+    pub endpoint: String,
+    /// Wall time of the call.
+    pub took: std::time::Duration,
+    /// The failure, if it was one.
+    pub error: Option<String>,
+}
+
+/// One row of `endpoint health`.
+#[derive(Clone, Debug)]
+pub struct EndpointHealth {
+    /// As typed.
+    pub endpoint: String,
+    /// Whether a read went through and no alarm is active.
+    pub health: bool,
+    /// Wall time of the check.
+    pub took: std::time::Duration,
+    /// Why it is unhealthy; empty when healthy.
+    pub error: String,
+}
+
+/// What `snapshot save` wrote.
+#[derive(Clone, Debug)]
+pub struct SnapshotSaved {
+    /// The file, as typed.
+    pub path: String,
+    /// Server version, where the server said it (3.6 and later).
+    pub version: String,
+    /// Bytes written.
+    pub size: u64,
+}
+
+/// What `snapshot status` computes (etcd v3.7.1, etcdutl/snapshot).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotStatus {
+    /// CRC-32C over all buckets.
+    pub hash: u32,
+    /// Of the last record in `key`.
+    pub revision: i64,
+    /// Live user keys.
+    pub total_key: i64,
+    /// High-water pgid x page size, bytes.
+    pub total_size: i64,
+    /// Storage version; empty where the file has none.
+    pub version: String,
+}
+
+/// `version`.
+#[derive(Clone, Debug)]
+pub struct VersionReply {
+    /// The release this tool is a drop-in for.
+    pub version: String,
+    /// `major.minor`.
+    pub api_version: String,
+}

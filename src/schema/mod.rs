@@ -1,0 +1,1 @@
+//! etcd's buckets and record encodings: the only place that knows them. Synchronous.

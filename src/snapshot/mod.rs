@@ -1,0 +1,1 @@
+//! Offline tools over snapshot and database files. Opens no connection.
