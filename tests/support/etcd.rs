@@ -1,0 +1,75 @@
+//! Finds etcd's own programs, as `.ci/etcd` lays them down.
+//!
+//! They are looked for in `$ETCD_TEST_BIN`, else in `target/etcd`. A test that needs one which is not there is
+//! passed over, with a word (see `skip`).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::program::Program;
+use super::server::Launch;
+use super::skip::skip;
+
+/// A release line of etcd that the tests know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Release {
+    V3_4,
+    V3_5,
+    V3_7,
+}
+
+impl Release {
+    pub const ALL: [Self; 3] = [Self::V3_4, Self::V3_5, Self::V3_7];
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3_4 => "3.4",
+            Self::V3_5 => "3.5",
+            Self::V3_7 => "3.7",
+        })
+    }
+}
+
+/// The folder with etcd's programs.
+pub fn folder() -> PathBuf {
+    match std::env::var_os("ETCD_TEST_BIN") {
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+        _ => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/etcd"),
+    }
+}
+
+/// The file `name` in that folder, or `None` after having said that the test is passed over.
+#[track_caller]
+pub fn find(name: &str) -> Option<PathBuf> {
+    let file = folder().join(name);
+    if file.exists() {
+        return Some(file);
+    }
+    skip(&format!(
+        "{} is not there (.ci/etcd brings it)",
+        file.display()
+    ));
+    None
+}
+
+/// A real etcd server, ready to be given flags and started.
+#[track_caller]
+pub fn server(release: Release) -> Option<Launch> {
+    let program = find(&format!("etcd-{release}"))?;
+    Some(Launch::etcd(program, release))
+}
+
+/// A real `etcdctl`.
+#[track_caller]
+pub fn etcdctl(release: Release) -> Option<Program> {
+    let program = Program::new(find(&format!("etcdctl-{release}"))?);
+    Some(program)
+}
+
+/// A real `etcdutl`; 3.4 has none.
+#[track_caller]
+pub fn etcdutl(release: Release) -> Option<Program> {
+    Some(Program::new(find(&format!("etcdutl-{release}"))?))
+}

@@ -1,0 +1,321 @@
+//! Starts a server in a process of its own, waits until it answers, and ends it.
+//!
+//! Servers listen on free ports of 127.0.0.1 only. Whatever was started is killed, by its process id, when the
+//! value is dropped, also when the test panics.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, fs, io, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::etcd::Release;
+use super::program::{Program, scratch, wait_until};
+
+/// What both etcd and `serve` print once they take requests.
+pub const READY: &str = "ready to serve client requests";
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// A free port can be taken by somebody else before the server binds it.
+const START_TRIES: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Our `etcdctl serve`.
+    Serve,
+    Etcd(Release),
+}
+
+/// A server before it starts.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    kind: Kind,
+    program: PathBuf,
+    flags: Vec<String>,
+    env: Vec<(String, String)>,
+    data: Option<PathBuf>,
+}
+
+impl Launch {
+    /// Our `etcdctl serve`.
+    pub fn serve() -> Self {
+        Self::new(Kind::Serve, PathBuf::from(env!("CARGO_BIN_EXE_etcdctl")))
+    }
+
+    pub fn etcd(program: PathBuf, release: Release) -> Self {
+        Self::new(Kind::Etcd(release), program)
+    }
+
+    fn new(kind: Kind, program: PathBuf) -> Self {
+        Self {
+            kind,
+            program,
+            flags: Vec::new(),
+            env: Vec::new(),
+            data: None,
+        }
+    }
+
+    /// A flag, `--name=value`.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    pub fn flags<'a>(mut self, flags: impl IntoIterator<Item = &'a str>) -> Self {
+        self.flags.extend(flags.into_iter().map(String::from));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// The data directory; a fresh one, removed at the end, unless given.
+    pub fn data_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.data = Some(dir.as_ref().to_path_buf());
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    pub fn start(&self) -> Server {
+        match self.try_start() {
+            Ok(server) => server,
+            Err(failed) => panic!("{failed}"),
+        }
+    }
+
+    /// Starts it and waits until it is ready, or says how it ended instead.
+    pub fn try_start(&self) -> Result<Server, NotStarted> {
+        self.start_in(&Arc::new(scratch()))
+    }
+
+    fn start_in(&self, dir: &Arc<TempDir>) -> Result<Server, NotStarted> {
+        let mut tries = 1;
+        loop {
+            match self.start_once(dir) {
+                Err(failed) if failed.port_taken() && tries < START_TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn start_once(&self, dir: &Arc<TempDir>) -> Result<Server, NotStarted> {
+        let data = self.data.clone().unwrap_or_else(|| dir.path().join("data"));
+        let [client, peer] = free_ports();
+        let url = format!("http://127.0.0.1:{client}");
+        let mut program = Program::new(&self.program);
+        if self.kind == Kind::Serve {
+            program = program.arg("serve");
+        }
+        program = program
+            .arg(format!("--data-dir={}", data.display()))
+            .arg(format!("--listen-client-urls={url}"))
+            .arg(format!("--advertise-client-urls={url}"));
+        if matches!(self.kind, Kind::Etcd(_)) {
+            // The peer URL that it advertises stays the default one: member and cluster ids follow from it.
+            program = program.arg(format!("--listen-peer-urls=http://127.0.0.1:{peer}"));
+        }
+        program = program.args(&self.flags);
+        for (name, value) in &self.env {
+            program = program.env(name, value);
+        }
+        // One log for each start: a restart shares the directory.
+        let log = dir.path().join(format!("log-{client}"));
+        let output = File::create(&log).expect("a log file can be made");
+        let child = program
+            .command()
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a file can be shared"))
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}", self.program.display()));
+        let mut server = Server {
+            launch: self.clone(),
+            child,
+            ended: None,
+            endpoint: format!("127.0.0.1:{client}"),
+            data,
+            log,
+            dir: Arc::clone(dir),
+        };
+        server.wait_until_ready(&program)?;
+        Ok(server)
+    }
+}
+
+/// A server that did not get as far as answering.
+#[derive(Debug)]
+pub struct NotStarted {
+    pub what: String,
+    /// `None` if it still ran when the time was up.
+    pub status: Option<ExitStatus>,
+    pub log: String,
+}
+
+impl NotStarted {
+    fn port_taken(&self) -> bool {
+        self.log
+            .to_ascii_lowercase()
+            .contains("address already in use")
+    }
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "`{}` ended ({status})", self.what)?,
+            None => write!(f, "`{}` was not ready within {START_LIMIT:?}", self.what)?,
+        }
+        write!(f, "; it printed:\n{}", self.log)
+    }
+}
+
+/// A server that is running, or was.
+#[derive(Debug)]
+pub struct Server {
+    launch: Launch,
+    child: Child,
+    ended: Option<ExitStatus>,
+    endpoint: String,
+    data: PathBuf,
+    log: PathBuf,
+    /// Holds the logs, and the data unless the test chose a place for it.
+    dir: Arc<TempDir>,
+}
+
+impl Server {
+    fn wait_until_ready(&mut self, program: &Program) -> Result<(), NotStarted> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let ended = self.child.try_wait().expect("a child can be waited for");
+            let log = self.log();
+            if ended.is_none() && log.contains(READY) {
+                return Ok(());
+            }
+            if ended.is_some() || Instant::now() >= deadline {
+                self.ended = ended;
+                return Err(NotStarted {
+                    what: program.to_string(),
+                    status: ended,
+                    // What came between the last look and the end.
+                    log: self.log(),
+                });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.endpoint)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
+    /// The database file of this kind of server.
+    pub fn db_file(&self) -> PathBuf {
+        match self.launch.kind {
+            Kind::Serve => self.data.join("db"),
+            Kind::Etcd(_) => self.data.join("member/snap/db"),
+        }
+    }
+
+    /// All that it has printed so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("a child can be waited for");
+        }
+        self.ended
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) {
+        if self.ended().is_none() {
+            let _ = self.child.kill();
+            self.ended = self.child.wait().ok();
+        }
+    }
+
+    /// Sends SIGTERM and waits for the end; panics if it does not come.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    pub fn signal(&mut self, signal: Signal) {
+        if self.ended().is_none()
+            && let Some(pid) = Pid::from_raw(self.child.id().cast_signed())
+        {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Waits for the end; panics if it does not come.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        if let Some(status) = self.ended {
+            return status;
+        }
+        let status = wait_until(&mut self.child, Instant::now() + STOP_LIMIT)
+            .unwrap_or_else(|| panic!("the server did not stop; it printed:\n{}", self.log()));
+        self.ended = Some(status);
+        status
+    }
+
+    /// Ends it if it runs, and starts it again on the same data directory, on new ports.
+    #[track_caller]
+    pub fn restart(mut self) -> Self {
+        if self.ended().is_none() {
+            self.terminate();
+        }
+        let launch = self.launch.clone().data_dir(&self.data);
+        match launch.start_in(&self.dir) {
+            Ok(server) => server,
+            Err(failed) => panic!("{failed}"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("the server on {} printed:\n{}", self.endpoint, self.log());
+        }
+    }
+}
+
+/// Ports of 127.0.0.1 that nobody listens on at the moment, all different.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: Vec<TcpListener> = (0..N)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port can be bound"))
+        .collect();
+    std::array::from_fn(|i| {
+        let address: io::Result<_> = listeners[i].local_addr();
+        address.expect("a bound listener has an address").port()
+    })
+}
