@@ -5,3 +5,5 @@ pub mod config;
 pub mod core;
 pub mod embedded;
 pub mod error;
+pub mod flags;
+pub mod value;

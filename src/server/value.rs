@@ -1,0 +1,235 @@
+//! Values of `serve`'s flags, read as etcd's Go reads them: integers with a base prefix, booleans,
+//! durations with units, URLs. Pure text to value; knows no flag by name.
+
+use std::time::Duration;
+
+/// An integer in Go's base-0 notation: `10`, `0x10`, `0o17`, `017`, `0b1`, `1_000`, with a sign.
+pub fn int(text: &str) -> Result<i64, String> {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let magnitude = magnitude(digits).ok_or_else(|| "not a whole number".to_string())?;
+    let signed = if negative {
+        -i128::from(magnitude)
+    } else {
+        i128::from(magnitude)
+    };
+    i64::try_from(signed).map_err(|_| "number out of range".to_string())
+}
+
+/// As [`int`], but a negative number is refused.
+pub fn uint(text: &str) -> Result<u64, String> {
+    if text.starts_with(['-', '+']) {
+        return Err("not a whole number of 0 or more".into());
+    }
+    magnitude(text).ok_or_else(|| "not a whole number of 0 or more".to_string())
+}
+
+fn magnitude(digits: &str) -> Option<u64> {
+    let lower = digits.to_ascii_lowercase();
+    let (radix, rest) = if let Some(hex) = lower.strip_prefix("0x") {
+        (16, hex)
+    } else if let Some(octal) = lower.strip_prefix("0o") {
+        (8, octal)
+    } else if let Some(binary) = lower.strip_prefix("0b") {
+        (2, binary)
+    } else if lower.len() > 1 && lower.starts_with('0') {
+        (8, &lower[1..])
+    } else {
+        (10, lower.as_str())
+    };
+    // Go takes underscores between digits only.
+    if rest.ends_with('_') || rest.contains("__") || (radix == 10 && rest.starts_with('_')) {
+        return None;
+    }
+    let rest: String = rest.chars().filter(|c| *c != '_').collect();
+    if rest.starts_with(['+', '-']) {
+        return None;
+    }
+    u64::from_str_radix(&rest, radix).ok()
+}
+
+/// A boolean in Go's notation.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("neither true nor false".into()),
+    }
+}
+
+/// A duration in Go's notation (`1h30m`, `300ms`, `1.5s`), never negative here: no flag of a server
+/// means anything below zero.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!(
+            "a duration needs a unit, such as {text}s or {text}m"
+        ));
+    }
+    let malformed = || "not a duration such as 300ms, 5s or 1h30m".to_string();
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest.is_empty() {
+        return Err(malformed());
+    }
+    let mut nanos = 0u128;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(malformed)?;
+        let (number, after) = rest.split_at(end);
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
+        let (unit, next) = after.split_at(unit_end);
+        let scale: u128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return Err(malformed()),
+        };
+        nanos = decimal(number, scale)
+            .and_then(|n| nanos.checked_add(n))
+            .ok_or_else(malformed)?;
+        rest = next;
+    }
+    match i64::try_from(nanos) {
+        Ok(nanos) => Ok(Duration::from_nanos(nanos.unsigned_abs())),
+        Err(_) => Err("duration out of range".into()),
+    }
+}
+
+/// `number` (digits with at most one point) times `scale`, cut to whole units.
+fn decimal(number: &str, scale: u128) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return None;
+    }
+    let whole: u128 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
+    let mut total = whole.checked_mul(scale)?;
+    let mut unit = scale;
+    for digit in fraction.bytes() {
+        unit /= 10;
+        total = total.checked_add(u128::from(digit - b'0') * unit)?;
+    }
+    Some(total)
+}
+
+/// A comma-separated list of URLs, each checked as etcd v3.7.1 does (client/pkg/types/urls.go): scheme
+/// http, https, unix or unixs; host and port but no path for the first two. Sorted, without repeats.
+pub fn urls(text: &str) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for url in text.split(',') {
+        let url = url.trim();
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| format!("URL scheme must be http, https, unix, or unixs: {url}"))?;
+        match scheme {
+            "http" | "https" => {
+                if rest.contains('/') {
+                    return Err(format!("URL must not contain a path: {url}"));
+                }
+                if host_and_port(rest).is_none() {
+                    return Err(format!(
+                        "URL address does not have the form \"host:port\": {url}"
+                    ));
+                }
+            }
+            "unix" | "unixs" if !rest.is_empty() => {}
+            "unix" | "unixs" => return Err(format!("URL names no socket: {url}")),
+            _ => {
+                return Err(format!(
+                    "URL scheme must be http, https, unix, or unixs: {url}"
+                ));
+            }
+        }
+        all.push(url.to_string());
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Splits `host:port` and `[v6]:port`; the host comes without brackets. `None` where either is missing
+/// or the port is no number.
+pub fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    Some((host, port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_take_gos_bases() {
+        assert_eq!(int("10"), Ok(10));
+        assert_eq!(int("-0x10"), Ok(-16));
+        assert_eq!(int("0b101"), Ok(5));
+        assert_eq!(int("017"), Ok(15));
+        assert_eq!(int("1_000"), Ok(1000));
+        assert_eq!(int("-9223372036854775808"), Ok(i64::MIN));
+        for bad in [
+            "",
+            "ten",
+            "1_",
+            "0x",
+            "--1",
+            "9223372036854775808",
+            "1.5",
+            "08",
+        ] {
+            assert!(int(bad).is_err(), "{bad:?}");
+        }
+        assert!(uint("-1").is_err());
+        assert_eq!(uint("18446744073709551615"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn durations_are_gos() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration(".5ms"), Ok(Duration::from_micros(500)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert!(duration("5").unwrap_err().contains("5s"));
+        for bad in ["", "s", "5x", "1..5s", "-1s", "1h 2m", "99999999999h"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn urls_are_checked_as_etcd_checks_them() {
+        assert_eq!(
+            urls("http://b:1, http://[::1]:2,http://b:1"),
+            Ok(vec!["http://[::1]:2".into(), "http://b:1".into()])
+        );
+        assert!(urls("unix:///run/x.sock").is_ok());
+        for bad in [
+            "",
+            "b:1",
+            "ftp://b:1",
+            "http://b",
+            "http://b:1/p",
+            "http://::1:2",
+            "unix://",
+        ] {
+            assert!(urls(bad).is_err(), "{bad:?}");
+        }
+    }
+}
