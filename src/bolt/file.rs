@@ -1,0 +1,251 @@
+//! Reading a file of unknown origin: by pread alone, every bound checked, a few MiB of memory.
+//! Never maps (a mapped file that is cut short is a signal), never writes, never locks unless asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::error::{Error, Result};
+use super::meta::{META_END, Meta, Metas, RawMeta};
+use super::page::{HEADER_SIZE, Header, Page, check_pgid};
+use super::tree::{Bucket, Buckets, Source};
+
+/// Most bytes read at once, where the reader knows that what follows will be wanted.
+const CHUNK: usize = 256 << 10;
+/// Chunks kept: a scan has one under its leaves and one under its branches, a few more for neighbours.
+const CHUNKS: usize = 4;
+/// Bytes of single pages kept.
+const SINGLES: usize = 2 << 20;
+/// Largest page that is read, continuation included. A page is held in memory as a whole; the largest
+/// values that etcd takes by default are 1.5 MiB, and four of them can share a page in files of Go's.
+const MAX_PAGE: u64 = 256 << 20;
+
+/// A database file opened to be read: a snapshot, a stopped member's `db`, or anything else.
+pub struct FileReader {
+    file: File,
+    path: PathBuf,
+    len: u64,
+    metas: Metas,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    chunks: VecDeque<(u64, Bytes)>,
+    singles: HashMap<u64, Bytes>,
+    order: VecDeque<u64>,
+    bytes: usize,
+}
+
+impl FileReader {
+    /// Opens a file and finds its meta pages.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is something else, [`Error::Corrupt`] if
+    /// neither meta counts, or the one that does cannot be true of a file of this length.
+    pub fn open(path: impl AsRef<Path>) -> Result<FileReader> {
+        let path = path.as_ref().to_path_buf();
+        // Opening a pipe would wait for its writer.
+        let before = std::fs::metadata(&path).map_err(|e| Error::io(&path, "open", e))?;
+        if !before.is_file() {
+            return Err(Error::NotBolt {
+                file: path,
+                what: "it is not a regular file".into(),
+            });
+        }
+        let file = File::open(&path).map_err(|e| Error::io(&path, "open", e))?;
+        let len = file
+            .metadata()
+            .map_err(|e| Error::io(&path, "read the length", e))?
+            .len();
+        let metas = Metas::find(&path, |at| {
+            let mut b = [0; META_END];
+            if at.saturating_add(META_END as u64) > len {
+                return Ok(None);
+            }
+            read_exact(&file, &path, at, &mut b)?;
+            Ok(Some(RawMeta(b)))
+        })?;
+        metas
+            .meta
+            .check(metas.winner, len)
+            .map_err(|d| d.in_file(&path))?;
+        Ok(FileReader {
+            file,
+            path,
+            len,
+            metas,
+            cache: Mutex::default(),
+        })
+    }
+
+    /// Takes a shared flock on the file until the reader is dropped, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if a server or a tool has the file open for writing.
+    pub fn lock_shared(&self) -> Result<()> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked {
+                file: self.path.clone(),
+            }),
+            Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
+        }
+    }
+
+    /// The file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file, whatever follows the pages included.
+    pub fn file_len(&self) -> u64 {
+        self.len
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> u32 {
+        self.metas.meta.page_size
+    }
+
+    /// The meta that counts.
+    pub fn meta(&self) -> &Meta {
+        &self.metas.meta
+    }
+
+    /// Both meta pages, and which of them counts.
+    pub fn metas(&self) -> &Metas {
+        &self.metas
+    }
+
+    /// Bytes from the beginning to the high-water mark: `totalSize` of `snapshot status`.
+    pub fn size(&self) -> u64 {
+        self.metas.meta.size()
+    }
+
+    /// The bucket called `name`, if there is one.
+    pub fn bucket(&self, name: &[u8]) -> Result<Option<Bucket<&FileReader>>> {
+        Bucket::open(self, name)
+    }
+
+    /// All buckets, in order of their names.
+    pub fn buckets(&self) -> Result<Buckets<&FileReader>> {
+        Buckets::new(self)
+    }
+
+    /// Reads bytes as they stand in the file, for whoever computes a digest over it.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also when the file has become shorter.
+    pub fn read_raw(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        read_exact(&self.file, &self.path, offset, into)
+    }
+
+    fn read(&self, pgid: u64, pages: u64) -> Result<Bytes> {
+        let ps = u64::from(self.page_size());
+        let want = (pages * ps) as usize;
+        let mut buf = Vec::with_capacity(want);
+        while buf.len() < want {
+            let at = pgid * ps + buf.len() as u64;
+            match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut buf), at) {
+                Ok(0) => {
+                    let what = "the file has become shorter while it was read";
+                    return Err(Error::corrupt(&self.path, Some(pgid), what));
+                }
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(Error::io(&self.path, "read", e.into())),
+            }
+        }
+        buf.truncate(want);
+        Ok(Bytes::from(buf))
+    }
+
+    /// The bytes from page `pgid` on, at least one page of them.
+    fn fetch(&self, pgid: u64, ahead: impl FnOnce() -> u64) -> Result<Bytes> {
+        let ps = self.page_size() as usize;
+        let mut cache = self.cache.lock();
+        for (first, data) in &cache.chunks {
+            if let Some(skip) = pgid.checked_sub(*first)
+                && skip < (data.len() / ps) as u64
+            {
+                return Ok(data.slice(skip as usize * ps..));
+            }
+        }
+        if let Some(b) = cache.singles.get(&pgid) {
+            return Ok(b.clone());
+        }
+        let most = ((CHUNK / ps) as u64).min(self.metas.meta.high_water - pgid);
+        let pages = ahead().clamp(1, most.max(1));
+        let data = self.read(pgid, pages)?;
+        if pages > 1 {
+            if cache.chunks.len() >= CHUNKS {
+                cache.chunks.pop_front();
+            }
+            cache.chunks.push_back((pgid, data.clone()));
+        } else {
+            while cache.bytes + data.len() > SINGLES {
+                let Some(old) = cache.order.pop_front() else {
+                    break;
+                };
+                let gone = cache.singles.remove(&old).map_or(0, |b| b.len());
+                cache.bytes -= gone;
+            }
+            cache.bytes += data.len();
+            cache.order.push_back(pgid);
+            cache.singles.insert(pgid, data.clone());
+        }
+        Ok(data)
+    }
+}
+
+fn read_exact(file: &File, path: &Path, at: u64, into: &mut [u8]) -> Result<()> {
+    use std::os::unix::fs::FileExt;
+    file.read_exact_at(into, at)
+        .map_err(|e| Error::io(path, "read", e))
+}
+
+impl Source for &FileReader {
+    type Buf = Bytes;
+    const STRICT: bool = true;
+
+    fn meta(&self) -> &Meta {
+        &self.metas.meta
+    }
+
+    fn file(&self) -> &Path {
+        &self.path
+    }
+
+    fn page(&self, pgid: u64, ahead: impl FnOnce() -> u64) -> Result<Page<Bytes>> {
+        let fail = |d: super::error::Damage| d.in_file(&self.path);
+        let high_water = self.metas.meta.high_water;
+        check_pgid(pgid, high_water, "the tree").map_err(fail)?;
+        let mut data = self.fetch(pgid, ahead)?;
+        let Some(head) = data.first_chunk::<HEADER_SIZE>() else {
+            return Err(Error::corrupt(
+                &self.path,
+                Some(pgid),
+                "the file ends inside the page",
+            ));
+        };
+        let header = Header::parse(head);
+        header.check(pgid, high_water).map_err(fail)?;
+        let bytes = header.pages() * u64::from(self.page_size());
+        if bytes > MAX_PAGE {
+            let what = format!(
+                "it is {bytes} bytes long with its continuation, more than is read at once"
+            );
+            return Err(Error::corrupt(&self.path, Some(pgid), what));
+        }
+        if data.len() as u64 >= bytes {
+            data.truncate(bytes as usize);
+        } else {
+            data = self.read(pgid, header.pages())?;
+        }
+        Page::new(pgid, data).map_err(fail)
+    }
+}

@@ -1,0 +1,381 @@
+//! One page of the file: its header, its elements, and the bounds of both.
+//! Reads bytes that nobody has vouched for: every access is checked, and nothing here touches a file.
+//!
+//! ```text
+//! page    0         8        10       12          16
+//!         | id u64  | flags  | count  | overflow  | elements, 16 bytes each | keys and values
+//! leaf    | flags u32 | pos u32 | ksize u32 | vsize u32 |     pos counts from the element's own start
+//! branch  | pos u32   | ksize u32 | pgid u64            |
+//! ```
+
+use std::ops::{Deref, Range};
+
+use super::error::Damage;
+
+/// Bytes of a page's header.
+pub const HEADER_SIZE: usize = 16;
+/// Bytes of one element, in a leaf and in a branch.
+pub const ELEMENT_SIZE: usize = 16;
+/// Page flag: inner page of a tree.
+pub const BRANCH: u16 = 0x01;
+/// Page flag: outer page of a tree.
+pub const LEAF: u16 = 0x02;
+/// Page flag: one of the two meta pages.
+pub const META: u16 = 0x04;
+/// Page flag: list of free pages.
+pub const FREELIST: u16 = 0x10;
+/// Leaf element flag: the value is a bucket.
+pub const BUCKET_ELEMENT: u32 = 0x01;
+/// Longest key, in bytes (bbolt 1.5.0).
+pub const MAX_KEY_SIZE: usize = 32_768;
+/// Longest value, in bytes (bbolt 1.5.0).
+pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
+/// Most elements a page can hold: the count has 16 bits, and all ones mean something else in a freelist.
+#[allow(dead_code, reason = "the writing half needs it")]
+pub const MAX_ELEMENTS: usize = 65_534;
+
+/// A shared piece of bytes that can be cut into smaller ones without copying.
+///
+/// `&[u8]` where the bytes are mapped, [`bytes::Bytes`] where they were read.
+pub trait Buf: Deref<Target = [u8]> + Clone {
+    /// The part `range`, which must lie inside.
+    fn cut(&self, range: Range<usize>) -> Self;
+}
+
+impl Buf for &[u8] {
+    fn cut(&self, range: Range<usize>) -> Self {
+        &self[range]
+    }
+}
+
+impl Buf for bytes::Bytes {
+    fn cut(&self, range: Range<usize>) -> Self {
+        self.slice(range)
+    }
+}
+
+/// A page's first 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    pub id: u64,
+    pub flags: u16,
+    pub count: u16,
+    /// Number of following pages that continue this one.
+    pub overflow: u32,
+}
+
+impl Header {
+    pub fn parse(b: &[u8; HEADER_SIZE]) -> Header {
+        Header {
+            id: u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]),
+            flags: u16::from_le_bytes([b[8], b[9]]),
+            count: u16::from_le_bytes([b[10], b[11]]),
+            overflow: u32::from_le_bytes([b[12], b[13], b[14], b[15]]),
+        }
+    }
+
+    pub fn encode(&self) -> [u8; HEADER_SIZE] {
+        let mut b = [0; HEADER_SIZE];
+        b[0..8].copy_from_slice(&self.id.to_le_bytes());
+        b[8..10].copy_from_slice(&self.flags.to_le_bytes());
+        b[10..12].copy_from_slice(&self.count.to_le_bytes());
+        b[12..16].copy_from_slice(&self.overflow.to_le_bytes());
+        b
+    }
+
+    /// Pages that this one takes, its continuation included.
+    pub fn pages(&self) -> u64 {
+        u64::from(self.overflow) + 1
+    }
+
+    /// The header against where it stands: page `pgid` of a file of `high_water` pages.
+    pub fn check(&self, pgid: u64, high_water: u64) -> Result<(), Damage> {
+        if self.id != pgid {
+            return Err(Damage::at(
+                pgid,
+                format!("its header says page {}", self.id),
+            ));
+        }
+        if self.pages() > high_water.saturating_sub(pgid) {
+            let what = format!(
+                "it says that {} more pages belong to it, but the database has {high_water} pages",
+                self.overflow
+            );
+            return Err(Damage::at(pgid, what));
+        }
+        Ok(())
+    }
+}
+
+/// A page number against the pages there are: 2 up to the high-water mark.
+pub fn check_pgid(pgid: u64, high_water: u64, referrer: &str) -> Result<(), Damage> {
+    if pgid < 2 || pgid >= high_water {
+        let what = format!(
+            "{referrer} names page {pgid}, but tree pages are 2 to {}",
+            high_water.saturating_sub(1)
+        );
+        return Err(Damage {
+            page: Some(pgid),
+            what,
+        });
+    }
+    Ok(())
+}
+
+/// A page of a tree (or the page image inside an inline bucket), with its continuation pages.
+#[derive(Clone)]
+pub struct Page<B> {
+    pgid: u64,
+    inline: bool,
+    header: Header,
+    data: B,
+}
+
+/// Places of one leaf element's parts.
+struct LeafSpan {
+    flags: u32,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+fn u32_at(e: &[u8; ELEMENT_SIZE], at: usize) -> u32 {
+    u32::from_le_bytes([e[at], e[at + 1], e[at + 2], e[at + 3]])
+}
+
+impl<B: Buf> Page<B> {
+    /// The page `pgid` from all its bytes; the caller has checked the header against the file.
+    pub fn new(pgid: u64, data: B) -> Result<Page<B>, Damage> {
+        Page::make(pgid, false, data)
+    }
+
+    /// The page image of an inline bucket that stands in page `pgid`.
+    pub fn new_inline(pgid: u64, data: B) -> Result<Page<B>, Damage> {
+        let p = Page::make(pgid, true, data)?;
+        if p.header.flags != LEAF {
+            return Err(p.damage(format!(
+                "its flags are {:#x}, which is no leaf",
+                p.header.flags
+            )));
+        }
+        Ok(p)
+    }
+
+    fn make(pgid: u64, inline: bool, data: B) -> Result<Page<B>, Damage> {
+        match data.first_chunk::<HEADER_SIZE>() {
+            Some(h) => Ok(Page {
+                pgid,
+                inline,
+                header: Header::parse(h),
+                data,
+            }),
+            None => Err(Damage::at(pgid, "too short for a page header")),
+        }
+    }
+
+    /// The number of the page; of the page around it for an inline bucket.
+    pub fn pgid(&self) -> u64 {
+        self.pgid
+    }
+
+    /// Whether this is the page image inside an inline bucket.
+    pub fn is_inline(&self) -> bool {
+        self.inline
+    }
+
+    /// The header.
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+
+    /// All bytes of the page.
+    pub fn data(&self) -> &B {
+        &self.data
+    }
+
+    /// Number of elements, as the header says.
+    pub fn count(&self) -> usize {
+        usize::from(self.header.count)
+    }
+
+    /// Whether this is an outer page of a tree.
+    pub fn is_leaf(&self) -> bool {
+        self.header.flags == LEAF
+    }
+
+    /// Whether this is an inner page of a tree.
+    pub fn is_branch(&self) -> bool {
+        self.header.flags == BRANCH
+    }
+
+    pub(crate) fn damage(&self, what: impl Into<String>) -> Damage {
+        let what = what.into();
+        Damage::at(
+            self.pgid,
+            if self.inline {
+                format!("inline bucket: {what}")
+            } else {
+                what
+            },
+        )
+    }
+
+    /// Fails unless the page belongs to a tree.
+    pub(crate) fn check_tree_page(&self) -> Result<(), Damage> {
+        match self.header.flags {
+            LEAF => Ok(()),
+            BRANCH if self.header.count > 0 => Ok(()),
+            BRANCH => Err(self.damage("a branch page without elements")),
+            flags => Err(self.damage(format!(
+                "a tree page was expected, but its flags are {flags:#x}"
+            ))),
+        }
+    }
+
+    fn element(&self, i: usize) -> Result<&[u8; ELEMENT_SIZE], Damage> {
+        let at = HEADER_SIZE + i * ELEMENT_SIZE;
+        match self.data.get(at..).and_then(|b| b.first_chunk()) {
+            Some(e) => Ok(e),
+            None => Err(self.damage(format!(
+                "it says {} elements, which is more than it has room for",
+                self.count()
+            ))),
+        }
+    }
+
+    fn outside(&self, i: usize, part: &str) -> Damage {
+        self.damage(format!("the {part} of element {i} reaches beyond the page"))
+    }
+
+    fn leaf_span(&self, i: usize) -> Result<LeafSpan, Damage> {
+        let e = self.element(i)?;
+        let start = (HEADER_SIZE + i * ELEMENT_SIZE).saturating_add(u32_at(e, 4) as usize);
+        let middle = start.saturating_add(u32_at(e, 8) as usize);
+        let end = middle.saturating_add(u32_at(e, 12) as usize);
+        if end > self.data.len() {
+            return Err(self.outside(
+                i,
+                if middle > self.data.len() {
+                    "key"
+                } else {
+                    "value"
+                },
+            ));
+        }
+        Ok(LeafSpan {
+            flags: u32_at(e, 0),
+            key: start..middle,
+            value: middle..end,
+        })
+    }
+
+    fn branch_span(&self, i: usize) -> Result<(Range<usize>, u64), Damage> {
+        let e = self.element(i)?;
+        let start = (HEADER_SIZE + i * ELEMENT_SIZE).saturating_add(u32_at(e, 0) as usize);
+        let end = start.saturating_add(u32_at(e, 4) as usize);
+        if end > self.data.len() {
+            return Err(self.outside(i, "key"));
+        }
+        Ok((
+            start..end,
+            u64::from_le_bytes([e[8], e[9], e[10], e[11], e[12], e[13], e[14], e[15]]),
+        ))
+    }
+
+    /// Flags, key and value of leaf element `i`.
+    pub fn leaf(&self, i: usize) -> Result<(u32, B, B), Damage> {
+        let s = self.leaf_span(i)?;
+        Ok((s.flags, self.data.cut(s.key), self.data.cut(s.value)))
+    }
+
+    /// The same, borrowed from the page.
+    pub fn leaf_ref(&self, i: usize) -> Result<(u32, &[u8], &[u8]), Damage> {
+        let s = self.leaf_span(i)?;
+        Ok((s.flags, &self.data[s.key], &self.data[s.value]))
+    }
+
+    /// Key and child page number of branch element `i`.
+    pub fn branch(&self, i: usize) -> Result<(B, u64), Damage> {
+        let (key, pgid) = self.branch_span(i)?;
+        Ok((self.data.cut(key), pgid))
+    }
+
+    /// The child page number of branch element `i`.
+    pub fn child(&self, i: usize) -> Result<u64, Damage> {
+        Ok(self.branch_span(i)?.1)
+    }
+
+    /// The key of element `i`, in a leaf or in a branch.
+    pub fn key(&self, i: usize) -> Result<&[u8], Damage> {
+        let range = if self.is_branch() {
+            self.branch_span(i)?.0
+        } else {
+            self.leaf_span(i)?.key
+        };
+        Ok(&self.data[range])
+    }
+
+    /// Number of elements whose keys are below `key` (or equal to it, if `or_equal`).
+    pub(crate) fn lower(&self, key: &[u8], or_equal: bool) -> Result<usize, Damage> {
+        let (mut lo, mut hi) = (0, self.count());
+        while lo < hi {
+            let mid = lo.midpoint(hi);
+            let k = self.key(mid)?;
+            if k < key || or_equal && k == key {
+                lo = mid + 1;
+            } else {
+                hi = mid;
+            }
+        }
+        Ok(lo)
+    }
+
+    /// Every element inside the page, keys ascending and of a lawful length.
+    ///
+    /// `exact` asks besides that keys and values follow the elements without gap or overlap, as every
+    /// writer of the format lays them out: that finds a count that is too low and a length that takes in
+    /// the next record.
+    pub fn verify(&self, exact: bool) -> Result<(), Damage> {
+        self.check_tree_page()?;
+        let leaf = self.is_leaf();
+        let mut end_of_last = HEADER_SIZE + self.count() * ELEMENT_SIZE;
+        let mut previous: Option<Range<usize>> = None;
+        for i in 0..self.count() {
+            let (key, end) = if leaf {
+                let s = self.leaf_span(i)?;
+                (s.key, s.value.end)
+            } else {
+                let (key, _) = self.branch_span(i)?;
+                let end = key.end;
+                (key, end)
+            };
+            if key.is_empty() {
+                return Err(self.damage(format!("the key of element {i} is empty")));
+            }
+            if key.len() > MAX_KEY_SIZE {
+                let what = format!(
+                    "the key of element {i} has {} bytes, more than the {MAX_KEY_SIZE} a key can have",
+                    key.len()
+                );
+                return Err(self.damage(what));
+            }
+            if let Some(p) = &previous
+                && self.data[p.clone()] >= self.data[key.clone()]
+            {
+                return Err(self.damage(format!(
+                    "the key of element {i} is not above the key before it"
+                )));
+            }
+            if exact && key.start != end_of_last {
+                let how = if key.start < end_of_last {
+                    "overlaps what stands before it"
+                } else {
+                    "leaves a gap before it"
+                };
+                return Err(self.damage(format!("the key of element {i} {how}")));
+            }
+            end_of_last = end;
+            previous = Some(key);
+        }
+        Ok(())
+    }
+}
