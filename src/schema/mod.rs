@@ -1,1 +1,21 @@
 //! etcd's buckets and record encodings: the only place that knows them. Synchronous.
+
+pub mod alarm;
+pub mod auth;
+pub mod bucket;
+mod change;
+mod error;
+pub mod fresh;
+pub mod hash;
+pub mod hashkv;
+pub mod ids;
+pub mod key;
+pub mod lease;
+pub mod membership;
+pub mod meta;
+mod version;
+mod wire;
+
+pub use change::Change;
+pub use error::RecordError;
+pub use version::Version;

@@ -1,0 +1,51 @@
+//! The names of etcd's buckets. Nothing else: what stands in a bucket is its own file's business.
+//! Source: etcd v3.7.1, server/storage/schema/bucket.go; the same ten exist since 3.4.
+
+/// The history of all keys: revision to `KeyValue`.
+pub const KEY: &[u8] = b"key";
+/// Consistent index, term, compaction marks, raft configuration, storage version.
+pub const META: &[u8] = b"meta";
+/// Leases by id.
+pub const LEASE: &[u8] = b"lease";
+/// Active alarms; the record is the key.
+pub const ALARM: &[u8] = b"alarm";
+/// Cluster version and downgrade state.
+pub const CLUSTER: &[u8] = b"cluster";
+/// Members by id in hexadecimal.
+pub const MEMBERS: &[u8] = b"members";
+/// Ids that may never come back.
+pub const MEMBERS_REMOVED: &[u8] = b"members_removed";
+/// Whether authentication is on, and the revision of users and roles.
+pub const AUTH: &[u8] = b"auth";
+/// Users by name.
+pub const AUTH_USERS: &[u8] = b"authUsers";
+/// Roles by name.
+pub const AUTH_ROLES: &[u8] = b"authRoles";
+
+/// Every bucket that etcd v3.7.1 makes, in the order of the file (bytewise).
+pub const ALL: [&[u8]; 10] = [
+    ALARM,
+    AUTH,
+    AUTH_ROLES,
+    AUTH_USERS,
+    CLUSTER,
+    KEY,
+    LEASE,
+    MEMBERS,
+    MEMBERS_REMOVED,
+    META,
+];
+
+/// The buckets without which a file can't be etcd's, whatever its version.
+pub const REQUIRED: [&[u8]; 2] = [KEY, META];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_in_the_order_of_the_file() {
+        assert!(ALL.is_sorted());
+        assert!(REQUIRED.iter().all(|name| ALL.contains(name)));
+    }
+}

@@ -1,0 +1,236 @@
+//! Buckets `members`, `members_removed`, `cluster`: who belongs to the cluster and which version it
+//! speaks. Source: etcd v3.7.1, server/storage/schema/membership.go,
+//! server/etcdserver/api/membership/member.go, server/etcdserver/version/downgrade.go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{bucket, error::RecordError, version::Version};
+
+/// Key of the cluster version in bucket `cluster`.
+pub const CLUSTER_VERSION: &[u8] = b"clusterVersion";
+/// Key of the downgrade state in bucket `cluster`.
+pub const DOWNGRADE: &[u8] = b"downgrade";
+/// The value of every record of `members_removed`.
+pub const REMOVED: &[u8] = b"removed";
+
+/// One member, in the shape of its JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Computed from peer URLs and cluster token: see [`super::ids`].
+    pub id: u64,
+    /// Where other members reach it.
+    #[serde(rename = "peerURLs", default, deserialize_with = "null_is_empty")]
+    pub peer_urls: Vec<String>,
+    /// Whether it does not vote yet.
+    #[serde(rename = "isLearner", default, skip_serializing_if = "is_false")]
+    pub is_learner: bool,
+    /// Empty until the member has started.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Where clients reach it.
+    #[serde(
+        rename = "clientURLs",
+        default,
+        deserialize_with = "null_is_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub client_urls: Vec<String>,
+}
+
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+/// Go writes a list that was never set as `null`.
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    Option::deserialize(d).map(Option::unwrap_or_default)
+}
+
+/// The downgrade state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downgrade {
+    /// Where to; empty when none is on.
+    #[serde(rename = "target-version", default)]
+    pub target_version: String,
+    /// Whether one is on.
+    #[serde(default)]
+    pub enabled: bool,
+}
+
+/// What the three buckets hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// By id.
+    pub members: BTreeMap<u64, Member>,
+    /// Ids that may never come back.
+    pub removed: BTreeSet<u64>,
+    /// The version that all members speak.
+    pub cluster_version: Option<Version>,
+    /// Present since a downgrade was first asked for.
+    pub downgrade: Option<Downgrade>,
+}
+
+impl Membership {
+    /// Takes in one record of one of the three buckets; those of other buckets are left alone.
+    ///
+    /// # Errors
+    /// The record is not what etcd writes.
+    pub fn read(&mut self, name: &[u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        match name {
+            bucket::MEMBERS => {
+                let member = decode_member(key, value)?;
+                self.members.insert(member.id, member);
+            }
+            bucket::MEMBERS_REMOVED => {
+                self.removed
+                    .insert(decode_id(bucket::MEMBERS_REMOVED, key)?);
+            }
+            bucket::CLUSTER => self.read_cluster(key, value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_cluster(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        let wrong = |problem: String| RecordError::new(bucket::CLUSTER, key, problem);
+        match key {
+            CLUSTER_VERSION => {
+                let version = std::str::from_utf8(value)
+                    .map_err(|_| "a version is text")
+                    .and_then(str::parse)
+                    .map_err(|problem| wrong(problem.into()))?;
+                self.cluster_version = Some(version);
+            }
+            DOWNGRADE => {
+                let state =
+                    serde_json::from_slice(value).map_err(|e| wrong(format!("bad JSON: {e}")))?;
+                self.downgrade = Some(state);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The key of a member's record: its id in hexadecimal, without leading zeros.
+pub fn encode_id(id: u64) -> Vec<u8> {
+    format!("{id:x}").into_bytes()
+}
+
+fn decode_id(name: &[u8], key: &[u8]) -> Result<u64, RecordError> {
+    std::str::from_utf8(key)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|text| u64::from_str_radix(text, 16).ok())
+        .ok_or_else(|| RecordError::new(name, key, "a member id is a hexadecimal number"))
+}
+
+/// The record of one member.
+pub fn encode_member(member: &Member) -> (Vec<u8>, Vec<u8>) {
+    (encode_id(member.id), to_json(member))
+}
+
+/// Reads a record of `members`.
+///
+/// # Errors
+/// The key is no id, the value no member, or the two name different members.
+pub fn decode_member(key: &[u8], value: &[u8]) -> Result<Member, RecordError> {
+    let wrong = |problem: String| RecordError::new(bucket::MEMBERS, key, problem);
+    let id = decode_id(bucket::MEMBERS, key)?;
+    let member: Member =
+        serde_json::from_slice(value).map_err(|e| wrong(format!("bad JSON: {e}")))?;
+    if member.id != id {
+        return Err(wrong(format!("the record is of member {:x}", member.id)));
+    }
+    Ok(member)
+}
+
+/// The value of [`DOWNGRADE`].
+pub fn encode_downgrade(state: &Downgrade) -> Vec<u8> {
+    to_json(state)
+}
+
+/// JSON as Go's encoder writes it: `<`, `>`, `&` and the two Unicode line separators are escaped.
+/// They can only stand in strings, so that replacing them in the finished text is safe.
+pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    // Records are plain structs of strings and numbers: writing them into memory can't fail.
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    for (plain, escaped) in [
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ] {
+        if text.contains(plain) {
+            text = text.replace(plain, escaped);
+        }
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn member_json_is_gos() {
+        let text: &[u8] = br#"{"id":452597282881547888,"peerURLs":["http://127.0.0.1:32116"],"name":"m1","clientURLs":["http://127.0.0.1:32115"]}"#;
+        let member = decode_member(b"647f2d4b0762e70", text).unwrap();
+        assert_eq!(
+            encode_member(&member),
+            (b"647f2d4b0762e70".to_vec(), text.to_vec())
+        );
+        let learner: &[u8] = br#"{"id":1,"peerURLs":["http://a:1"],"isLearner":true}"#;
+        let member = decode_member(b"1", learner).unwrap();
+        assert!(member.is_learner && member.name.is_empty());
+        assert_eq!(encode_member(&member).1, learner);
+        let odd = Member {
+            id: 2,
+            name: "a<b>&\"c\"".into(),
+            ..Member::default()
+        };
+        let (key, value) = encode_member(&odd);
+        assert_eq!(
+            value,
+            br#"{"id":2,"peerURLs":[],"name":"a\u003cb\u003e\u0026\"c\""}"#
+        );
+        assert_eq!(decode_member(&key, &value), Ok(odd));
+    }
+
+    #[test]
+    fn garbage_is_refused_by_name() {
+        let text: &[u8] = br#"{"id":1,"peerURLs":null}"#;
+        assert!(decode_member(b"1", text).is_ok());
+        for key in [&b""[..], b"+1", b"xyz", b"10000000000000000", b"2"] {
+            assert!(decode_member(key, text).is_err(), "{key:?}");
+        }
+        let error = decode_member(b"1", &text[..10]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("bucket members, key \"1\": bad JSON")
+        );
+    }
+
+    #[test]
+    fn cluster_records() {
+        let mut m = Membership::default();
+        let downgrade: &[u8] = br#"{"target-version":"3.6.0","enabled":true}"#;
+        m.read(bucket::CLUSTER, CLUSTER_VERSION, b"3.7.0").unwrap();
+        m.read(bucket::CLUSTER, DOWNGRADE, downgrade).unwrap();
+        m.read(bucket::MEMBERS_REMOVED, b"42cc716bba2d5f4b", REMOVED)
+            .unwrap();
+        assert_eq!(m.cluster_version, Some(Version::new(3, 7)));
+        assert_eq!(
+            m.downgrade.as_ref().map(encode_downgrade).as_deref(),
+            Some(downgrade)
+        );
+        assert!(m.removed.contains(&0x42cc_716b_ba2d_5f4b));
+        assert!(m.read(bucket::CLUSTER, CLUSTER_VERSION, b"3").is_err());
+        assert!(m.read(bucket::CLUSTER, DOWNGRADE, b"{").is_err());
+        assert!(m.read(bucket::MEMBERS_REMOVED, b"g", REMOVED).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! Walks the fields of a protobuf message over borrowed bytes. Only the shapes that etcd's records
+//! use: varint, length-delimited, and what must be skipped. Copies nothing, panics on nothing.
+
+/// One field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// int64, uint64, bool, enum.
+    Varint(u64),
+    /// bytes, string, message.
+    Bytes(&'a [u8]),
+    /// Eight or four fixed bytes: no record of etcd has them, a newer one might.
+    Fixed,
+}
+
+/// The fields of a message in order.
+pub struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the message `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Fields<'a> {
+        Fields { rest: bytes }
+    }
+
+    /// The next field's number and value; `None` at the end.
+    ///
+    /// # Errors
+    /// The bytes are no protobuf.
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, &'static str> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).map_err(|_| "protobuf: field number too large")?;
+        if number == 0 || number > MAX_FIELD {
+            return Err("protobuf: no such field number");
+        }
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => self.skip(8)?,
+            2 => {
+                let len = self.varint()?;
+                let len =
+                    usize::try_from(len).map_err(|_| "protobuf: a field reaches past the end")?;
+                Value::Bytes(self.take(len)?)
+            }
+            5 => self.skip(4)?,
+            _ => return Err("protobuf: no such wire type"),
+        };
+        Ok(Some((number, value)))
+    }
+
+    fn skip(&mut self, len: usize) -> Result<Value<'a>, &'static str> {
+        self.take(len).map(|_| Value::Fixed)
+    }
+
+    #[inline]
+    fn take(&mut self, len: usize) -> Result<&'a [u8], &'static str> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or("protobuf: a field reaches past the end")?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64, &'static str> {
+        let mut value = 0u64;
+        for (i, &byte) in self.rest.iter().enumerate() {
+            // The tenth byte holds the last bit.
+            if i == MAX_VARINT - 1 && byte > 1 {
+                return Err("protobuf: a number has too many bytes");
+            }
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                self.rest = self.rest.get(i + 1..).unwrap_or_default();
+                return Ok(value);
+            }
+        }
+        Err("protobuf: a number is cut short")
+    }
+}
+
+const MAX_VARINT: usize = 10;
+const MAX_FIELD: u32 = (1 << 29) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(bytes: &[u8]) -> Result<Vec<(u32, Value<'_>)>, &'static str> {
+        let mut fields = Fields::new(bytes);
+        let mut out = Vec::new();
+        while let Some(field) = fields.next()? {
+            out.push(field);
+        }
+        Ok(out)
+    }
+
+    #[test]
+    fn reads_what_prost_writes() {
+        let fields = all(b"\x0a\x01k\x10\xac\x02\x1d\x00\x00\x00\x00").unwrap();
+        assert_eq!(
+            fields,
+            [
+                (1, Value::Bytes(b"k")),
+                (2, Value::Varint(300)),
+                (3, Value::Fixed)
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_garbage() {
+        for bad in [
+            &b"\x0a"[..],
+            b"\x0a\x05k",
+            b"\x10\xff",
+            b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+            b"\x00",
+            b"\x0b",
+            b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\x0d\x00",
+        ] {
+            assert!(all(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            all(b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").unwrap(),
+            [(2, Value::Varint(u64::MAX))]
+        );
+    }
+}
