@@ -1,10 +1,17 @@
 //! Ours beside etcd's own programs: each test pairs one of ours with one of theirs.
 //!
 //! Without etcd's programs (`.ci/etcd` brings them) the tests that need them say that they are passed over; with
-//! `ETCD_INTEROP=require` that is a failure.
+//! `ETCD_INTEROP=require` that is a failure. `ETCD_TEST_SELF=1` puts etcd's programs in the place of ours, to try
+//! the tests themselves.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 /// Real etcd's programs among themselves: that the tests' own means work before ours are judged by them.
 mod baseline;
+/// Programs on etcd's Go client and on a Python client, against `serve`.
+mod clients;
+/// Snapshots of theirs read by ours, of ours read and restored by theirs.
+mod snapshots;
+/// The maintenance session, on every pair of client and server.
+mod walkthrough;

@@ -12,6 +12,21 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::etcd::Release;
+
+/// Set to try the tests themselves: etcd's own programs take the place of ours, and what fails then is the test.
+pub fn self_test() -> bool {
+    std::env::var_os("ETCD_TEST_SELF").is_some()
+}
+
+fn under_test(name: &str, ours: &str) -> PathBuf {
+    if self_test() {
+        super::etcd::folder().join(format!("{name}-{}", Release::V3_7))
+    } else {
+        PathBuf::from(ours)
+    }
+}
+
 /// Long enough for any command of a test on a busy machine; what takes longer hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -40,12 +55,12 @@ impl Program {
 
     /// Our `etcdctl`.
     pub fn etcdctl() -> Self {
-        Self::new(env!("CARGO_BIN_EXE_etcdctl"))
+        Self::new(under_test("etcdctl", env!("CARGO_BIN_EXE_etcdctl")))
     }
 
     /// Our `etcdutl`.
     pub fn etcdutl() -> Self {
-        Self::new(env!("CARGO_BIN_EXE_etcdutl"))
+        Self::new(under_test("etcdutl", env!("CARGO_BIN_EXE_etcdutl")))
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::etcd::Release;
-use super::program::{Program, scratch, wait_until};
+use super::program::{Program, scratch, self_test, wait_until};
 
 /// What both etcd and `serve` print once they take requests.
 pub const READY: &str = "ready to serve client requests";
@@ -44,6 +44,10 @@ pub struct Launch {
 impl Launch {
     /// Our `etcdctl serve`.
     pub fn serve() -> Self {
+        if self_test() {
+            let etcd = super::etcd::folder().join(format!("etcd-{}", Release::V3_7));
+            return Self::etcd(etcd, Release::V3_7);
+        }
         Self::new(Kind::Serve, PathBuf::from(env!("CARGO_BIN_EXE_etcdctl")))
     }
 
