@@ -18,7 +18,8 @@ pub enum Reply {
     Compaction(pb::CompactionResponse, i64),
     /// `alarm list`, `alarm disarm`.
     Alarm(pb::AlarmResponse),
-    /// `defrag` of one member each.
+    /// `defrag`. In JSON all members at once; in the other formats a command may hand over one at a time,
+    /// so that each line appears when its member is done.
     Defrag(Vec<EndpointTook>),
     /// `endpoint status`.
     EndpointStatus(Vec<(String, pb::StatusResponse)>),
@@ -82,8 +83,10 @@ pub struct SnapshotSaved {
     pub path: String,
     /// Server version, where the server said it (3.6 and later).
     pub version: String,
-    /// Bytes written.
+    /// Bytes written, the digest at the end included.
     pub size: u64,
+    /// What `snapshot status` says of the file, where it has been computed.
+    pub status: Option<SnapshotStatus>,
 }
 
 /// What `snapshot status` computes (etcd v3.7.1, etcdutl/snapshot).
@@ -91,7 +94,7 @@ pub struct SnapshotSaved {
 pub struct SnapshotStatus {
     /// CRC-32C over all buckets.
     pub hash: u32,
-    /// Of the last record in `key`.
+    /// Revision of the last record in `key`.
     pub revision: i64,
     /// Live user keys.
     pub total_key: i64,
@@ -104,6 +107,8 @@ pub struct SnapshotStatus {
 /// `version`.
 #[derive(Clone, Debug)]
 pub struct VersionReply {
+    /// `etcdctl` or `etcdutl`.
+    pub tool: &'static str,
     /// The release this tool is a drop-in for.
     pub version: String,
     /// `major.minor`.

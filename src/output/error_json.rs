@@ -1,0 +1,50 @@
+//! The shape of a failure under `-w json`: one object on one line of stderr, in place of `Error: ...`.
+//! Hints are for people and are not part of it.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::go_json;
+
+/// A failed command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ErrorReply {
+    /// What stands behind `Error: ` in the other formats.
+    pub error: String,
+    /// gRPC status code, where a server or the transport gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
+    /// Exit status of the process.
+    pub exit: u8,
+}
+
+impl ErrorReply {
+    /// Writes `{"error":...,"code":...,"exit":...}` and a newline.
+    ///
+    /// # Errors
+    /// As `err` gives them.
+    pub fn write(&self, err: &mut dyn Write) -> io::Result<()> {
+        go_json::write_line(self, err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_on_one_line() {
+        let mut out = Vec::new();
+        let reply = ErrorReply {
+            error: "etcdserver: a < b\n".into(),
+            code: Some(11),
+            exit: 1,
+        };
+        reply.write(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"error\":\"etcdserver: a \\u003c b\\n\",\"code\":11,\"exit\":1}\n"
+        );
+    }
+}
