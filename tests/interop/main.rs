@@ -11,6 +11,10 @@ mod support;
 mod baseline;
 /// Programs on etcd's Go client and on a Python client, against `serve`.
 mod clients;
+/// Disks without room: while writing, defragmenting, saving.
+mod full_disk;
+/// `serve` killed under load, again and again: nothing that was acknowledged is lost.
+mod kill;
 /// Snapshots of theirs read by ours, of ours read and restored by theirs.
 mod snapshots;
 /// The maintenance session, on every pair of client and server.

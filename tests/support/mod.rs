@@ -7,6 +7,7 @@
 
 pub mod etcd;
 pub mod program;
+pub mod random;
 pub mod server;
 pub mod skip;
 pub mod small_disk;

@@ -13,6 +13,7 @@ use std::{fmt, fs, io, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tonic::transport::Channel;
 
 use super::etcd::Release;
 use super::program::{Program, scratch, self_test, wait_until};
@@ -101,6 +102,14 @@ impl Launch {
         self.start_in(&Arc::new(scratch()))
     }
 
+    /// Starts it, kills it `after` that long, ready or not, and gives its database file.
+    pub fn start_and_kill(&self, after: Duration) -> PathBuf {
+        let (mut server, _) = self.spawn(&Arc::new(scratch()));
+        thread::sleep(after);
+        server.kill();
+        server.db_file()
+    }
+
     fn start_in(&self, dir: &Arc<TempDir>) -> Result<Server, NotStarted> {
         let mut tries = 1;
         loop {
@@ -112,6 +121,12 @@ impl Launch {
     }
 
     fn start_once(&self, dir: &Arc<TempDir>) -> Result<Server, NotStarted> {
+        let (mut server, program) = self.spawn(dir);
+        server.wait_until_ready(&program)?;
+        Ok(server)
+    }
+
+    fn spawn(&self, dir: &Arc<TempDir>) -> (Server, Program) {
         let data = self.data.clone().unwrap_or_else(|| dir.path().join("data"));
         let [client, peer] = free_ports();
         let url = format!("http://127.0.0.1:{client}");
@@ -141,7 +156,7 @@ impl Launch {
             .stderr(output)
             .spawn()
             .unwrap_or_else(|e| panic!("{}: {e}", self.program.display()));
-        let mut server = Server {
+        let server = Server {
             launch: self.clone(),
             child,
             ended: None,
@@ -150,8 +165,7 @@ impl Launch {
             log,
             dir: Arc::clone(dir),
         };
-        server.wait_until_ready(&program)?;
-        Ok(server)
+        (server, program)
     }
 }
 
@@ -224,6 +238,15 @@ impl Server {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.endpoint)
+    }
+
+    /// A connection for the generated clients.
+    pub async fn channel(&self) -> Channel {
+        Channel::from_shared(self.url())
+            .expect("an endpoint is a URL")
+            .connect()
+            .await
+            .expect("a server that is ready can be reached")
     }
 
     pub fn pid(&self) -> u32 {
