@@ -16,8 +16,7 @@ pub fn encode(alarm: &AlarmMember) -> Vec<u8> {
 /// # Errors
 /// The key is no alarm.
 pub fn decode(key: &[u8]) -> Result<AlarmMember, RecordError> {
-    AlarmMember::decode(key)
-        .map_err(|e| RecordError::new(bucket::ALARM, key, format!("protobuf: {e}")))
+    AlarmMember::decode(key).map_err(|e| RecordError::new(bucket::ALARM, key, e.to_string()))
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub fn encode_user(user: &User) -> Vec<u8> {
 /// The value is no user, or a user of another name.
 pub fn decode_user(key: &[u8], value: &[u8]) -> Result<User, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::AUTH_USERS, key, problem);
-    let user = User::decode(value).map_err(|e| wrong(format!("protobuf: {e}")))?;
+    let user = User::decode(value).map_err(|e| wrong(e.to_string()))?;
     if user.name != key {
         return Err(wrong("the record is of another user".into()));
     }
@@ -87,7 +87,7 @@ pub fn encode_role(role: &Role) -> Vec<u8> {
 /// The value is no role, or a role of another name.
 pub fn decode_role(key: &[u8], value: &[u8]) -> Result<Role, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::AUTH_ROLES, key, problem);
-    let role = Role::decode(value).map_err(|e| wrong(format!("protobuf: {e}")))?;
+    let role = Role::decode(value).map_err(|e| wrong(e.to_string()))?;
     if role.name != key {
         return Err(wrong("the record is of another role".into()));
     }

@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn revision_keys_sort_as_revisions() {
-        let mut revisions = vec![
+        let mut revisions = [
             Revision::new(2, 0),
             Revision::new(1, 256),
             Revision::new(1, 1),

@@ -25,7 +25,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Lease, RecordError> {
     let id = <[u8; 8]>::try_from(key)
         .map(i64::from_be_bytes)
         .map_err(|_| wrong(format!("a lease id has 8 bytes, not {}", key.len())))?;
-    let lease = Lease::decode(value).map_err(|e| wrong(format!("protobuf: {e}")))?;
+    let lease = Lease::decode(value).map_err(|e| wrong(e.to_string()))?;
     if lease.id != id {
         return Err(wrong(format!("the record is of lease {:016x}", lease.id)));
     }

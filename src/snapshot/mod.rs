@@ -1,1 +1,18 @@
 //! Offline tools over snapshot and database files. Opens no connection.
+
+mod error;
+mod hash_kv;
+mod key_set;
+mod live_keys;
+mod open;
+mod records;
+mod status;
+mod verify;
+
+pub use error::{DigestError, Error};
+pub use hash_kv::{HashKv, hash_kv};
+pub use live_keys::{LiveKeys, live_keys};
+pub use open::{Seal, SnapshotFile};
+pub use records::{Records, Visitor, inspect};
+pub use status::{Status, status};
+pub use verify::verify;

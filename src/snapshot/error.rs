@@ -1,0 +1,139 @@
+//! What can be wrong with a snapshot or database file. Every text is one line that names the file,
+//! and page and record where there is one.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::Status;
+use crate::{bolt, schema::RecordError};
+
+/// Why a file can't be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such file, or it can't be looked at. Worded as etcdutl does.
+    #[error("stat {}: {}", file.display(), plain(source))]
+    Stat {
+        /// As given.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The file can't be read, is no bolt database, or is locked.
+    #[error(transparent)]
+    Bolt(bolt::Error),
+    /// A page that is reached is damaged.
+    #[error("{}: {first}{}", file.display(), more(*others))]
+    Page {
+        /// The file.
+        file: PathBuf,
+        /// What was found first.
+        first: Box<bolt::Finding>,
+        /// How many more things were found.
+        others: usize,
+    },
+    /// A record is not what etcd writes.
+    #[error("{}: page {page}: {first}{}", file.display(), more(*others))]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// The page that the record stands in.
+        page: u64,
+        /// What was found first.
+        first: Box<RecordError>,
+        /// How many more records are wrong.
+        others: usize,
+    },
+    /// A bolt database, but not one of etcd.
+    #[error("{}: not a database of etcd: there is no bucket {bucket}", file.display())]
+    NotEtcd {
+        /// The file.
+        file: PathBuf,
+        /// What every such file has.
+        bucket: String,
+    },
+    /// Everything inside is sound, but what stands behind it does not fit. The status is still true
+    /// of what was read.
+    #[error("{}: {source}", file.display())]
+    Digest {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: Box<DigestError>,
+        /// What `snapshot status` found, where that was asked.
+        status: Option<Box<Status>>,
+    },
+    /// The revision is below the newest compaction.
+    #[error("mvcc: required revision has been compacted")]
+    Compacted,
+    /// The revision is above the file's newest.
+    #[error("mvcc: required revision is a future revision")]
+    FutureRevision,
+}
+
+/// How the end of a file does not fit its contents. Offsets and sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DigestError {
+    /// The SHA-256 at the end is another one.
+    #[error(
+        "the digest does not fit: the SHA-256 of its first {size} bytes is {}, but {} stands behind them",
+        hex(actual),
+        hex(stored)
+    )]
+    Mismatch {
+        /// Bytes that the digest is over.
+        size: u64,
+        /// What stands in the file.
+        stored: [u8; 32],
+        /// What was computed.
+        actual: [u8; 32],
+    },
+    /// The length is that of neither a snapshot nor a member's file.
+    #[error(
+        "the digest does not fit: the database ends at byte {size}, and {rest} bytes stand behind it instead of 32"
+    )]
+    Length {
+        /// Where the pages end.
+        size: u64,
+        /// Bytes behind them.
+        rest: u64,
+    },
+}
+
+impl From<bolt::Error> for Error {
+    fn from(e: bolt::Error) -> Error {
+        Error::Bolt(e)
+    }
+}
+
+impl Error {
+    pub(super) fn stat(file: &Path, source: io::Error) -> Error {
+        Error::Stat {
+            file: file.to_owned(),
+            source,
+        }
+    }
+}
+
+fn more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The operating system's text as Go prints it: no capital, no number.
+fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The keys and values of a file at one revision, as a server on it would list them.
+//! Holds them all in memory: for comparing files, not for serving them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use bytes::Bytes;
+
+use super::{Error, SnapshotFile, inspect};
+use crate::{
+    proto::mvccpb::KeyValue,
+    schema::{
+        bucket,
+        key::{KeyValueRef, RevisionKey},
+    },
+};
+
+/// What a range over everything answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveKeys {
+    /// The revision that a server on the file is at.
+    pub header_revision: i64,
+    /// In order of keys. A record with an empty key (`restore --bump-revision` leaves one) is none.
+    pub kvs: Vec<KeyValue>,
+}
+
+/// Lists the file `path` at revision `rev`; 0 (and below) is the current one.
+///
+/// # Errors
+/// The file is damaged (the digest is not looked at), or `rev` is compacted or in the future.
+pub fn live_keys(path: impl AsRef<Path>, rev: i64) -> Result<LiveKeys, Error> {
+    let file = SnapshotFile::open(path)?;
+    let mut live: BTreeMap<Bytes, KeyValue> = BTreeMap::new();
+    let records = inspect(&file, &mut |name, key, value| {
+        if name != bucket::KEY || key.is_empty() {
+            return Ok(());
+        }
+        let at = RevisionKey::of_record(key)?;
+        if rev > 0 && at.revision.main > rev {
+            return Ok(());
+        }
+        let kv = KeyValueRef::of_record(key, value)?;
+        if at.tombstone {
+            live.remove(kv.key);
+        } else if !kv.key.is_empty() {
+            let kv = kv.to_owned();
+            live.insert(kv.key.clone(), kv);
+        }
+        Ok(())
+    })?;
+    if rev > 0 && records.meta.compact_revision().is_some_and(|c| rev < c) {
+        return Err(Error::Compacted);
+    }
+    if rev > records.current_revision() {
+        return Err(Error::FutureRevision);
+    }
+    Ok(LiveKeys {
+        header_revision: records.current_revision(),
+        kvs: live.into_values().collect(),
+    })
+}

@@ -1,0 +1,192 @@
+//! Every record of a file read once, in the order of the file, each against the codec of its
+//! bucket. Gathers what must be known afterwards; what else to do with a record is the caller's.
+
+use std::collections::BTreeSet;
+
+use super::{Error, Seal, SnapshotFile};
+use crate::{
+    bolt::{Finding, Visit},
+    schema::{
+        RecordError, alarm,
+        auth::{self, Auth},
+        bucket,
+        key::{KeyValueRef, RevisionKey, TOMBSTONE_LEN},
+        lease,
+        membership::Membership,
+        meta::Meta,
+    },
+};
+
+/// What the small buckets of a file hold.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// Bucket `meta`.
+    pub meta: Meta,
+    /// Buckets `members`, `members_removed` and `cluster`.
+    pub membership: Membership,
+    /// Bucket `auth`.
+    pub auth: Auth,
+    /// Names in `authUsers`.
+    pub users: u64,
+    /// Records in `lease`.
+    pub leases: u64,
+    /// Main revision of the last record in `key`; 0 without any.
+    pub last_revision: i64,
+    roles: BTreeSet<Vec<u8>>,
+    seen: BTreeSet<Vec<u8>>,
+}
+
+impl Records {
+    /// The revision that a server on this file is at: at least 1, and never below a compaction.
+    pub fn current_revision(&self) -> i64 {
+        self.last_revision
+            .max(self.meta.compact_revision().unwrap_or(0))
+            .max(1)
+    }
+
+    fn read(&mut self, name: &[u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        match name {
+            bucket::KEY => self.last_revision = read_history(key, value)?,
+            bucket::META => self.meta.read(key, value)?,
+            bucket::AUTH => self.auth.read(key, value)?,
+            bucket::AUTH_ROLES => {
+                auth::decode_role(key, value)?;
+                self.roles.insert(key.to_vec());
+            }
+            bucket::AUTH_USERS => {
+                self.users += 1;
+                let user = auth::decode_user(key, value)?;
+                // `authRoles` stands before `authUsers` in the file. `root` may be granted before it is made.
+                let unknown =
+                    |r: &&String| r.as_str() != "root" && !self.roles.contains(r.as_bytes());
+                if let Some(role) = user.roles.iter().find(unknown) {
+                    let problem = format!("the user has role {role:?}, which does not exist");
+                    return Err(RecordError::new(name, key, problem));
+                }
+            }
+            bucket::LEASE => {
+                self.leases += 1;
+                lease::decode(key, value)?;
+            }
+            bucket::ALARM => {
+                alarm::decode(key)?;
+            }
+            _ => self.membership.read(name, key, value)?,
+        }
+        Ok(())
+    }
+}
+
+/// One record of `key`: its main revision. Asks of it what every version of etcd keeps to.
+#[inline]
+fn read_history(key: &[u8], value: &[u8]) -> Result<i64, RecordError> {
+    let wrong = |problem: String| Err(RecordError::new(bucket::KEY, key, problem));
+    let at = RevisionKey::of_record(key)?;
+    let kv = KeyValueRef::of_record(key, value)?;
+    let main = at.revision.main;
+    if at.tombstone {
+        if kv.mod_revision != 0 || kv.create_revision != 0 || !kv.value.is_empty() {
+            return wrong("a tombstone holds nothing but its key".into());
+        }
+    } else if key.len() == TOMBSTONE_LEN {
+        return wrong("a revision of 18 bytes ends in 't'".into());
+    } else if value.is_empty() {
+        // `snapshot restore --bump-revision` leaves such a record at the new revision.
+    } else if kv.mod_revision != main {
+        return wrong(format!("the record says mod revision {}", kv.mod_revision));
+    } else if kv.create_revision > main || kv.version < 1 {
+        let (created, version) = (kv.create_revision, kv.version);
+        return wrong(format!(
+            "the record says version {version}, created at revision {created}"
+        ));
+    }
+    Ok(main)
+}
+
+/// Gets bucket name, key and value of each record.
+pub type Visitor<'a> = dyn FnMut(&[u8], &[u8], &[u8]) -> Result<(), RecordError> + 'a;
+
+/// Walks all pages and records of `file` once: checks every page that is reached, every record,
+/// and, in a snapshot, both meta pages. `visit` gets every record, and an empty key at the
+/// beginning of each bucket.
+///
+/// # Errors
+/// The file can't be read, or something in it can't be right; the first such thing is named.
+pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, Error> {
+    let mut records = Records::default();
+    let mut name = Vec::new();
+    let mut bad: Option<(u64, RecordError)> = None;
+    let mut bad_count = 0usize;
+    let mut see = |v: Visit<'_>| {
+        let (at, result) = match v {
+            Visit::Bucket { name: n } => {
+                name = n.to_vec();
+                records.seen.insert(n.to_vec());
+                (0, visit(&name, &[], &[]))
+            }
+            Visit::Entry {
+                page,
+                flags: 0,
+                key,
+                value,
+            } => {
+                let result = records.read(&name, key, value);
+                (page, result.and_then(|()| visit(&name, key, value)))
+            }
+            Visit::Entry { page, key, .. } => {
+                let problem = "a bucket stands where a record should";
+                (page, Err(RecordError::new(&name, key, problem)))
+            }
+        };
+        if let Err(e) = result {
+            bad_count += 1;
+            bad.get_or_insert((at, e));
+        }
+    };
+    let mut findings = file.reader().check_with(&mut see)?.findings;
+    if *file.seal() == Seal::Digest {
+        findings.extend(stale_metas(file));
+    }
+    let path = file.path().to_owned();
+    let others = findings.len().saturating_sub(1);
+    if let Some(first) = findings.into_iter().next() {
+        return Err(Error::Page {
+            file: path,
+            first: Box::new(first),
+            others,
+        });
+    }
+    if let Some((page, first)) = bad {
+        return Err(Error::Record {
+            file: path,
+            page,
+            first: Box::new(first),
+            others: bad_count - 1,
+        });
+    }
+    if let Some(missing) = bucket::REQUIRED
+        .iter()
+        .find(|b| !records.seen.contains(**b))
+    {
+        return Err(Error::NotEtcd {
+            file: path,
+            bucket: String::from_utf8_lossy(missing).into_owned(),
+        });
+    }
+    Ok(records)
+}
+
+/// A member's file may have one bad meta page after a crash; a snapshot is made of two good ones.
+fn stale_metas(file: &SnapshotFile) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for (page, meta) in (0..).zip(&file.reader().metas().pages) {
+        if let Err(fault) = meta {
+            out.push(Finding {
+                page: Some(page),
+                bucket: None,
+                what: format!("the meta of a snapshot is damaged: {fault}"),
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,103 @@
+//! Unpacks `tests/data/fixtures`: database files of real etcd servers (3.4.23, 3.5.33, 3.6.14,
+//! 3.7.1) and `expected.json`, which says what etcd's own tools make of each.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The folder with the files.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fixtures")
+}
+
+fn gunzip(path: &Path) -> Vec<u8> {
+    let mut out = Vec::new();
+    let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    flate2::read::GzDecoder::new(file)
+        .read_to_end(&mut out)
+        .unwrap();
+    out
+}
+
+/// `expected.json`.
+pub fn expected() -> Value {
+    serde_json::from_slice(&gunzip(&folder().join("expected.json.gz"))).unwrap()
+}
+
+/// The bytes of a good file by its name.
+pub fn bytes(name: &str) -> Vec<u8> {
+    gunzip(&folder().join(format!("{name}.gz")))
+}
+
+/// Files written out for one test.
+pub struct Scratch {
+    dir: TempDir,
+}
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        Scratch {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Writes `bytes` as `name`, with a hole behind them up to `size`.
+    pub fn write(&self, name: &str, bytes: &[u8], size: u64) -> PathBuf {
+        let path = self.dir.path().join(name.replace('/', "-"));
+        let mut file = File::create(&path).unwrap();
+        file.write_all(bytes).unwrap();
+        file.set_len(size).unwrap();
+        path
+    }
+
+    /// A good file by its name in `expected.json`.
+    pub fn good(&self, name: &str, entry: &Value) -> PathBuf {
+        self.write(name, &bytes(name), entry["size"].as_u64().unwrap())
+    }
+}
+
+/// Puts a damaged file together from its `pieces`.
+pub fn damaged(entry: &Value) -> Vec<u8> {
+    let base = entry["base"].as_str().map(bytes).unwrap_or_default();
+    let mut out = Vec::new();
+    for piece in entry["pieces"].as_array().unwrap() {
+        let number = |i: usize| usize::try_from(piece[i].as_u64().unwrap()).unwrap();
+        match piece[0].as_str().unwrap() {
+            "copy" => out.extend_from_slice(&base[number(1)..number(1) + number(2)]),
+            "hex" => out.extend(unhex(piece[1].as_str().unwrap())),
+            "fill" => out.extend(std::iter::repeat_n(number(1) as u8, number(2))),
+            other => panic!("piece {other}"),
+        }
+    }
+    out
+}
+
+fn unhex(text: &str) -> impl Iterator<Item = u8> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).unwrap() as u8)
+        .collect();
+    (0..digits.len() / 2).map(move |i| digits[2 * i] << 4 | digits[2 * i + 1])
+}
+
+/// A SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex(&sha2::Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The entries of `expected.json` whose kind is `snapshot` or `member`.
+pub fn good_files(expected: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let files = expected["files"].as_object().unwrap();
+    files.iter().filter(|(_, v)| v["kind"] != "damaged")
+}

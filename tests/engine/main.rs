@@ -1,0 +1,8 @@
+//! The storage engine, the file formats and the offline tools.
+
+/// Every damaged file: what is wrong is named, or etcdutl's answer is given.
+mod damaged;
+/// Where the files come from.
+mod fixture_data;
+/// Files of real etcd servers, with the answers of etcd's own tools.
+mod fixtures;
