@@ -1,26 +1,86 @@
 //! The server as a library object: start it, connect to it in memory, listen on addresses, stop it.
 //! Knows nothing of processes, signals or terminals.
 
-use super::{
-    config::Config,
-    core::{Core, OpenError},
+use std::{io, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    runtime::Handle,
+    sync::{mpsc, watch},
+    time::{sleep, timeout},
 };
 
-/// A server in this process.
+use super::{
+    address::{Accepted, Listener},
+    config::Config,
+    connection::{self, Phase},
+    core::{Core, OpenError},
+    grpc::Services,
+    http::Counters,
+};
+
+/// Bytes that may be on their way in an in-memory connection, each way.
+const DUPLEX: usize = 256 << 10;
+/// How long requests under way may take to end once the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A server in this process. It stops when [`Server::shutdown`] is called; when it is dropped without
+/// that, its connections end and its data directory is closed soon after.
+///
+/// ```
+/// use etcd_maintenance::server::embedded::Server;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::in_memory().await?;
+/// let endpoint = server.listen("127.0.0.1:0").await?; // http://127.0.0.1:40123
+/// // ... point any etcd client at `endpoint` ...
+/// # assert!(endpoint.starts_with("http://127.0.0.1:"));
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Server {
-    core: Core,
+    services: Arc<Services>,
+    runtime: Handle,
+    phase: watch::Sender<Phase>,
+    /// Every connection and listener holds a sender; all are gone when the receiver says so.
+    held: mpsc::Sender<()>,
+    released: Mutex<mpsc::Receiver<()>>,
+    temporary: Option<tempfile::TempDir>,
 }
 
 impl Server {
     /// Opens the data directory; nothing listens yet.
     ///
     /// # Errors
-    /// As [`Core::open`].
+    /// As [`Core::open`], and settings that contradict each other.
     pub async fn start(config: Config) -> Result<Server, OpenError> {
-        let core = tokio::task::spawn_blocking(move || Core::open(&config))
+        config
+            .validate()
+            .map_err(|e| OpenError::Other(e.to_string()))?;
+        let opened = config.clone();
+        let core = tokio::task::spawn_blocking(move || Core::open(&opened))
             .await
             .map_err(|e| OpenError::Other(e.to_string()))??;
-        Ok(Server { core })
+        let (phase, _) = watch::channel(Phase::Running);
+        let (held, released) = mpsc::channel(1);
+        let embedded = format!("embedded:{}", config.data_dir.display());
+        Ok(Server {
+            services: Arc::new(Services {
+                core,
+                config,
+                listening: vec![embedded].into(),
+                counters: Counters::default(),
+                phase: phase.subscribe(),
+            }),
+            runtime: Handle::current(),
+            phase,
+            held,
+            released: Mutex::new(released),
+            temporary: None,
+        })
     }
 
     /// A server on a temporary directory that goes with it.
@@ -28,12 +88,20 @@ impl Server {
     /// # Errors
     /// As [`Core::open`].
     pub async fn in_memory() -> Result<Server, OpenError> {
-        Err(OpenError::Other("not implemented".into()))
+        let dir = tempfile::Builder::new()
+            .prefix("etcd-")
+            .tempdir()
+            .map_err(|e| OpenError::Other(format!("no temporary directory: {e}")))?;
+        let mut server = Server::start(Config::new(dir.path())).await?;
+        server.temporary = Some(dir);
+        Ok(server)
     }
 
-    /// A fresh in-memory connection (HTTP/2, the same services as over TCP).
-    pub fn connect(&self) -> tokio::io::DuplexStream {
-        let (client, _server) = tokio::io::duplex(256 << 10);
+    /// A fresh in-memory connection (HTTP/2, the same services as over TCP). It is served on the
+    /// runtime that the server was started on.
+    pub fn connect(&self) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(DUPLEX);
+        self.connector().serve(server);
         client
     }
 
@@ -42,17 +110,117 @@ impl Server {
     ///
     /// # Errors
     /// The address is in use or can't be bound; the text names it.
-    pub async fn listen(&self, _address: &str) -> std::io::Result<String> {
-        Err(std::io::ErrorKind::Unsupported.into())
+    pub async fn listen(&self, address: &str) -> io::Result<String> {
+        let bound = bind(address).await?;
+        Ok(self.accept_on(bound))
+    }
+
+    /// Answers on an address that was taken with [`bind`].
+    pub fn accept_on(&self, Bound { listener, endpoint }: Bound) -> String {
+        {
+            let mut listening = self.services.listening.write();
+            listening.retain(|url| !url.starts_with("embedded:"));
+            listening.push(endpoint.clone());
+        }
+        let connector = self.connector();
+        let mut phase = self.phase.subscribe();
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = accept(&listener, &connector) => {}
+                () = connection::stopping(&mut phase) => {}
+            }
+        });
+        endpoint
     }
 
     /// The core, for callers that need no wire.
     pub fn core(&self) -> &Core {
-        &self.core
+        &self.services.core
     }
 
-    /// Finishes what is under way and closes clean.
+    /// Takes no more requests, finishes those under way (for a few seconds at most) and closes the
+    /// data directory clean.
     pub async fn shutdown(self) {
-        self.core.shutdown().await;
+        let Server {
+            services,
+            phase,
+            held,
+            released,
+            temporary,
+            ..
+        } = self;
+        let mut released = released.into_inner();
+        phase.send_replace(Phase::Stopping);
+        drop(held);
+        if timeout(DRAIN, released.recv()).await.is_err() {
+            phase.send_replace(Phase::Ending);
+            // Connections end at their next step, which is at once.
+            let _ = timeout(Duration::from_secs(1), released.recv()).await;
+        }
+        services.core.shutdown().await;
+        drop(temporary);
+    }
+
+    fn connector(&self) -> Connector {
+        Connector {
+            services: Arc::clone(&self.services),
+            runtime: self.runtime.clone(),
+            phase: self.phase.subscribe(),
+            held: self.held.clone(),
+        }
+    }
+}
+
+/// An address that is taken, but not answered on yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: Listener,
+    endpoint: String,
+}
+
+/// Takes an address, so that a process can take all of its addresses, or fail, before it opens data.
+///
+/// # Errors
+/// As [`Server::listen`].
+pub async fn bind(address: &str) -> io::Result<Bound> {
+    let (listener, endpoint) = Listener::bind(address).await?;
+    Ok(Bound { listener, endpoint })
+}
+
+/// Starts connections.
+#[derive(Clone)]
+struct Connector {
+    services: Arc<Services>,
+    runtime: Handle,
+    phase: watch::Receiver<Phase>,
+    held: mpsc::Sender<()>,
+}
+
+impl Connector {
+    fn serve<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Connector {
+            services,
+            phase,
+            held,
+            ..
+        } = self.clone();
+        self.runtime.spawn(async move {
+            connection::serve(stream, services, phase).await;
+            drop(held);
+        });
+    }
+}
+
+async fn accept(listener: &Listener, connector: &Connector) {
+    loop {
+        match listener.accept().await {
+            Ok(Accepted::Tcp(stream)) => connector.serve(stream),
+            Ok(Accepted::Unix(stream)) => connector.serve(stream),
+            // The client gave up while it waited, or there are no descriptors left for now.
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
     }
 }

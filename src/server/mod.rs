@@ -1,9 +1,13 @@
 //! A complete single-member etcd-compatible server.
 //! grpc -> core (single writer, readers) -> apply -> {mvcc, alarm, quota} -> bolt.
 
+mod address;
 pub mod config;
+mod connection;
 pub mod core;
 pub mod embedded;
 pub mod error;
 pub mod flags;
+pub mod grpc;
+mod http;
 pub mod value;

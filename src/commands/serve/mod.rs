@@ -1,0 +1,10 @@
+//! `serve`: this library's server as a process. Words and variables become a `Config`, the server runs
+//! until a signal, and logs go to stderr as etcd's do.
+
+mod args;
+mod log;
+mod notify;
+mod run;
+
+pub use args::{ServeArgs, help};
+pub use run::{ServeError, serve};

@@ -1,0 +1,151 @@
+//! A server's life as a process: addresses are taken, then the data directory, then requests; a
+//! signal ends it. Whatever fails before it is ready leaves everything as it was.
+
+use std::{env, io, time::Duration};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{
+    args::{Given, ServeArgs},
+    log::{ALWAYS, Log},
+    notify::notify,
+};
+use crate::server::{
+    config::ConfigError,
+    core::OpenError,
+    embedded::{Server, bind},
+};
+
+/// Why a server did not start, or did not end well: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A flag or a variable that can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address that can't be listened on.
+    #[error("{0}")]
+    Listen(io::Error),
+    /// The data directory can't be served.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The system refuses threads or signals.
+    #[error("cannot start: {0}")]
+    System(io::Error),
+    /// It was told to stop and took too long.
+    #[error("stopped before everything was finished")]
+    Unfinished,
+}
+
+/// Longest time from a signal to the end.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs a server until SIGTERM or SIGINT. Brings its own threads, so that it may be called from
+/// anywhere; it blocks.
+///
+/// # Errors
+/// It could not start; nothing was changed then.
+pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
+    let given = args.read(env::vars_os())?;
+    let log = Log::new(given.config.log_level, given.config.log_format);
+    // A process that has a subscriber already keeps it.
+    let _ = tracing::subscriber::set_global_default(log);
+    std::thread::scope(|scope| {
+        let server = std::thread::Builder::new()
+            .name("serve".into())
+            .spawn_scoped(scope, || run(given));
+        match server.map_err(ServeError::System)?.join() {
+            Ok(ended) => ended,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn run(given: Given) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("server")
+        .build()
+        .map_err(ServeError::System)?;
+    let ended = runtime.block_on(life(given));
+    // A disk that does not answer must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn life(given: Given) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::System)?;
+    for variable in &given.shadowed_variables {
+        tracing::warn!(%variable, "environment variable is shadowed by its flag");
+    }
+    for variable in &given.unknown_variables {
+        tracing::warn!(%variable, "unrecognized environment variable");
+    }
+    let config = given.config;
+    let mut bound = Vec::new();
+    for url in &config.listen_client_urls {
+        bound.push(bind(url).await.map_err(ServeError::Listen)?);
+    }
+    tracing::info!(
+        name = %config.name,
+        data_dir = %config.data_dir.display(),
+        quota_backend_bytes = config.quota_backend_bytes,
+        auto_compaction = ?config.auto_compaction,
+        "starting server"
+    );
+    let server = tokio::select! {
+        started = Server::start(config) => started?,
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped before it was ready");
+            return Ok(());
+        }
+    };
+    for listener in bound {
+        let endpoint = server.accept_on(listener);
+        tracing::info!(address = %endpoint, "serving client traffic insecurely; this is strongly discouraged!");
+    }
+    tracing::info!(target: ALWAYS, "ready to serve client requests");
+    tell_systemd("READY=1");
+    let name = signals.next().await;
+    tracing::info!(signal = name, "received signal; shutting down");
+    tell_systemd("STOPPING=1");
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
+            stopped.map_err(|_| ServeError::Unfinished)?;
+        }
+        name = signals.next() => {
+            tracing::warn!(signal = name, "received a second signal; ending at once");
+            return Err(ServeError::Unfinished);
+        }
+    }
+    tracing::info!("closed the data directory");
+    Ok(())
+}
+
+fn tell_systemd(state: &str) {
+    if let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|s| !s.is_empty())
+        && let Err(e) = notify(&socket, state)
+    {
+        tracing::warn!(error = %e, "failed to notify systemd");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "terminated",
+            _ = self.interrupt.recv() => "interrupt",
+        }
+    }
+}

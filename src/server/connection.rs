@@ -1,0 +1,96 @@
+//! One connection, from its first byte to its last: HTTP/2 and HTTP/1.1 on the same port, gRPC and
+//! plain HTTP told apart by content type. Knows nothing of sockets.
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
+
+use super::{
+    grpc::{Body, Services, dispatch},
+    http::answer,
+};
+
+/// Where a server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It takes requests.
+    Running,
+    /// It finishes those that it has.
+    Stopping,
+    /// It has waited long enough.
+    Ending,
+}
+
+/// Resolves when the server no longer takes requests.
+pub async fn stopping(phase: &mut watch::Receiver<Phase>) {
+    // A server that is gone has stopped as well.
+    let _ = phase.wait_for(|p| *p > Phase::Running).await;
+}
+
+/// A largest request and its head fit, so that a client never waits for a window in the middle of one.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// As etcd: a client that sends no head of an HTTP/1.1 request for so long is dropped.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Serves one connection until the client closes it or the server stops. What goes wrong concerns this
+/// client alone.
+pub async fn serve<S>(stream: S, services: Arc<Services>, mut phase: watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = &services.config;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_send_buf_size(1 << 20)
+        .keep_alive_interval(config.keepalive_interval)
+        .keep_alive_timeout(config.keepalive_timeout);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    let service = hyper::service::service_fn(move |request| {
+        let services = Arc::clone(&services);
+        async move { Ok::<_, Infallible>(handle(services, request).await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut seen = Phase::Running;
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            next = phase.wait_for(|p| *p > seen) => match next.map(|p| *p) {
+                Ok(Phase::Stopping) => {
+                    seen = Phase::Stopping;
+                    connection.as_mut().graceful_shutdown();
+                }
+                _ => return,
+            },
+        }
+    }
+}
+
+async fn handle(services: Arc<Services>, request: Request<Incoming>) -> Response<Body> {
+    let grpc = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    if grpc {
+        dispatch(services, request).await
+    } else {
+        answer(services, request).await
+    }
+}

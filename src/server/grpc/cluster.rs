@@ -1,0 +1,95 @@
+//! The Cluster service of a cluster of one: it can be listed and never changed. Refusals are those
+//! that etcd gives to the same request on a single member, where it refuses it too.
+
+use tonic::Code;
+
+use super::dispatch::Services;
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{error::Error, value},
+};
+
+impl Services {
+    pub(super) async fn member_list(
+        &self,
+        _: pb::MemberListRequest,
+    ) -> Result<pb::MemberListResponse, Error> {
+        let mut header = self.core.header();
+        // etcd leaves the revision out of every answer of this service.
+        header.revision = 0;
+        let listening = self.listening.read().clone();
+        let client_urls = match &self.config.advertise_client_urls {
+            Some(urls) => urls.clone(),
+            None => listening,
+        };
+        Ok(pb::MemberListResponse {
+            header: Some(header),
+            members: vec![pb::Member {
+                id: header.member_id,
+                name: self.config.name.clone(),
+                peer_ur_ls: self.config.peer_urls(),
+                client_ur_ls: client_urls,
+                is_learner: false,
+            }],
+        })
+    }
+
+    pub(super) async fn member_add(
+        &self,
+        r: pb::MemberAddRequest,
+    ) -> Result<pb::MemberAddResponse, Error> {
+        if r.peer_ur_ls.is_empty() || r.peer_ur_ls.iter().any(|u| value::urls(u).is_err()) {
+            return Err(Error::MemberBadURLs);
+        }
+        let ours = self.config.peer_urls();
+        if r.peer_ur_ls.iter().any(|u| ours.contains(u)) {
+            return Err(Error::PeerURLExist);
+        }
+        Err(single())
+    }
+
+    pub(super) async fn member_remove(
+        &self,
+        r: pb::MemberRemoveRequest,
+    ) -> Result<pb::MemberRemoveResponse, Error> {
+        self.known(r.id)?;
+        // etcd has a text for this one but sends it without its code.
+        Err(Error::Other(
+            Code::Unknown,
+            Error::MemberNotEnoughStarted.text().into(),
+        ))
+    }
+
+    pub(super) async fn member_update(
+        &self,
+        r: pb::MemberUpdateRequest,
+    ) -> Result<pb::MemberUpdateResponse, Error> {
+        self.known(r.id)?;
+        Err(single())
+    }
+
+    pub(super) async fn member_promote(
+        &self,
+        r: pb::MemberPromoteRequest,
+    ) -> Result<pb::MemberPromoteResponse, Error> {
+        self.known(r.id)?;
+        Err(Error::MemberNotLearner)
+    }
+
+    fn known(&self, id: u64) -> Result<(), Error> {
+        if id == self.core.header().member_id {
+            Ok(())
+        } else {
+            Err(Error::MemberNotFound)
+        }
+    }
+}
+
+fn single() -> Error {
+    Error::Other(
+        Code::Unimplemented,
+        "this server is a single member and stays one: \
+         `snapshot save` here and `snapshot restore` into a cluster"
+            .into(),
+    )
+}

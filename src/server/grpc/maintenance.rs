@@ -1,0 +1,144 @@
+//! The Maintenance service without its snapshot, and what little of Auth is answered.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::dispatch::Services;
+use crate::{proto::etcdserverpb as pb, server::error::Error};
+
+/// The version that this server is compatible with.
+const CLUSTER_VERSION: (u64, u64) = (3, 7);
+
+impl Services {
+    pub(super) async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
+        self.core.alarm(r).await
+    }
+
+    pub(super) async fn status(&self, _: pb::StatusRequest) -> Result<pb::StatusResponse, Error> {
+        self.core.status().await
+    }
+
+    pub(super) async fn defragment(
+        &self,
+        _: pb::DefragmentRequest,
+    ) -> Result<pb::DefragmentResponse, Error> {
+        let _running = Running::start(&self.counters.defragmenting);
+        self.core.defragment().await
+    }
+
+    pub(super) async fn hash(&self, _: pb::HashRequest) -> Result<pb::HashResponse, Error> {
+        self.core.hash().await
+    }
+
+    pub(super) async fn hash_kv(&self, r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
+        self.core.hash_kv(r).await
+    }
+
+    /// Leadership can only go to this member, which has it.
+    pub(super) async fn move_leader(
+        &self,
+        r: pb::MoveLeaderRequest,
+    ) -> Result<pb::MoveLeaderResponse, Error> {
+        if r.target_id == self.core.header().member_id {
+            Ok(pb::MoveLeaderResponse::default())
+        } else {
+            Err(Error::BadLeaderTransferee)
+        }
+    }
+
+    /// Checks are answered as etcd answers them; the way down itself is not offered.
+    pub(super) async fn downgrade(
+        &self,
+        r: pb::DowngradeRequest,
+    ) -> Result<pb::DowngradeResponse, Error> {
+        use pb::downgrade_request::DowngradeAction;
+        let (major, minor) = CLUSTER_VERSION;
+        let answer = pb::DowngradeResponse {
+            header: Some(self.core.header()),
+            version: format!("{major}.{minor}"),
+        };
+        match DowngradeAction::try_from(r.action) {
+            Ok(DowngradeAction::Validate) => check_target(&r.version).map(|()| answer),
+            Ok(DowngradeAction::Enable) => {
+                check_target(&r.version)?;
+                Err(Error::Other(
+                    tonic::Code::Unimplemented,
+                    "this server does not downgrade its data: restore a snapshot with etcd 3.6"
+                        .into(),
+                ))
+            }
+            // Nothing under way is no error (etcd v3.7.1, server/etcdserver/v3_server.go).
+            Ok(DowngradeAction::Cancel) => Ok(answer),
+            Err(_) => Err(Error::Other(
+                tonic::Code::Unknown,
+                "etcdserver: unknown method".into(),
+            )),
+        }
+    }
+
+    pub(super) async fn auth_status(
+        &self,
+        _: pb::AuthStatusRequest,
+    ) -> Result<pb::AuthStatusResponse, Error> {
+        Ok(pb::AuthStatusResponse {
+            header: Some(self.core.header()),
+            enabled: false,
+            auth_revision: 1,
+        })
+    }
+}
+
+/// Counts one while it lives, also where the request is given up half-way.
+struct Running<'a>(&'a AtomicU64);
+
+impl<'a> Running<'a> {
+    fn start(count: &'a AtomicU64) -> Running<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Running(count)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A downgrade goes one minor version down, and is named `MAJOR.MINOR` or as a whole version.
+fn check_target(version: &str) -> Result<(), Error> {
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Option<Vec<u64>> = core
+        .split('.')
+        .map(|n| {
+            let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| n.parse().ok()).flatten()
+        })
+        .collect();
+    let (major, minor) = CLUSTER_VERSION;
+    match numbers.as_deref() {
+        Some([a, b] | [a, b, _]) if (*a, *b) == (major, minor - 1) => Ok(()),
+        Some([_, _] | [_, _, _]) => Err(Error::InvalidDowngradeTargetVersion),
+        _ => Err(Error::WrongDowngradeVersionFormat),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_downgrade_goes_one_minor_version_down() {
+        assert_eq!(check_target("3.6"), Ok(()));
+        assert_eq!(check_target("3.6.4"), Ok(()));
+        assert_eq!(
+            check_target("3.5"),
+            Err(Error::InvalidDowngradeTargetVersion)
+        );
+        for bad in ["", "3", "three", "3.6.0.1", "3.+6"] {
+            assert_eq!(
+                check_target(bad),
+                Err(Error::WrongDowngradeVersionFormat),
+                "{bad:?}"
+            );
+        }
+    }
+}

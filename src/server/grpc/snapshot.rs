@@ -1,0 +1,120 @@
+//! The snapshot stream: the database file in pieces, then its SHA-256 (etcd v3.7.1,
+//! server/etcdserver/api/v3rpc/maintenance.go). Memory is bounded by a few pieces whatever the size,
+//! and a client that takes nothing loses the stream, because its snapshot holds old pages.
+
+use std::{io::Read as _, sync::Arc, time::Duration};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use sha2::{Digest as _, Sha256};
+use tonic::Status;
+
+use super::{body::Body, dispatch::Services, message};
+use crate::server::{core::Snapshot, error::Error};
+
+/// Bytes of the file in one message; etcd sends 32 KiB. Clients with grpc's default limit of 4 MiB
+/// must be able to take one.
+const PIECE: usize = 256 << 10;
+
+impl Services {
+    pub(super) async fn snapshot(
+        self: &Arc<Self>,
+        deadline: Option<Duration>,
+    ) -> Result<Body, Error> {
+        let snapshot = self.core.snapshot().await?;
+        let (sender, body) = Body::stream(self.config.stream_stall, deadline);
+        let runtime = tokio::runtime::Handle::current();
+        // Reading blocks on disk and hashing on the processor: neither belongs on an async worker.
+        tokio::task::spawn_blocking(move || {
+            let end = match stream(snapshot, |head, tail| {
+                runtime.block_on(sender.send(head, Some(tail)))
+            }) {
+                Ok(()) => Ok(()),
+                Err(Stop::Gone) => Err(Status::cancelled("the client takes nothing")),
+                Err(Stop::Disk(e)) => Err(Status::data_loss(format!("etcdserver: snapshot: {e}"))),
+            };
+            runtime.block_on(sender.end(end));
+        });
+        Ok(body)
+    }
+}
+
+enum Stop {
+    Gone,
+    Disk(std::io::Error),
+}
+
+/// Reads, hashes and hands on every piece, then the digest.
+fn stream<E>(
+    snapshot: Snapshot,
+    mut send: impl FnMut(Bytes, Bytes) -> Result<(), E>,
+) -> Result<(), Stop> {
+    let version = snapshot.version().to_string();
+    let digest = pieces(snapshot, &version, &mut send)?;
+    let digest = Bytes::copy_from_slice(&digest.finalize());
+    send(head(0, &version, digest.len()), digest).map_err(|_| Stop::Gone)
+}
+
+/// The file's part of the stream. The snapshot ends with it, before the client has taken the rest.
+fn pieces<E>(
+    mut snapshot: Snapshot,
+    version: &str,
+    send: &mut impl FnMut(Bytes, Bytes) -> Result<(), E>,
+) -> Result<Sha256, Stop> {
+    let mut digest = Sha256::new();
+    let mut left = snapshot.size();
+    while left > 0 {
+        let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let mut piece = vec![0; size];
+        snapshot.read_exact(&mut piece).map_err(Stop::Disk)?;
+        left -= size as u64;
+        digest.update(&piece);
+        let piece = Bytes::from(piece);
+        send(head(left, version, piece.len()), piece).map_err(|_| Stop::Gone)?;
+    }
+    Ok(digest)
+}
+
+/// Everything of a framed `SnapshotResponse` but the bytes of `blob`, which follow it: so they go from
+/// the file to the socket without another copy. Fields of protobuf may come in any order.
+fn head(remaining: u64, version: &str, blob: usize) -> Bytes {
+    let mut fields = BytesMut::with_capacity(64);
+    if remaining > 0 {
+        prost::encoding::uint64::encode(2, &remaining, &mut fields);
+    }
+    if !version.is_empty() {
+        prost::encoding::string::encode(4, &version.to_string(), &mut fields);
+    }
+    prost::encoding::encode_key(3, prost::encoding::WireType::LengthDelimited, &mut fields);
+    prost::encoding::encode_varint(blob as u64, &mut fields);
+    let mut head = BytesMut::with_capacity(message::PREFIX + fields.len());
+    message::put_prefix(&mut head, fields.len() + blob);
+    head.put(fields);
+    head.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::etcdserverpb::SnapshotResponse;
+    use prost::Message as _;
+
+    #[test]
+    fn head_and_blob_are_a_message() {
+        for (remaining, version) in [(0, ""), (1 << 40, "3.7.0")] {
+            let mut framed = BytesMut::from(&head(remaining, version, 4)[..]);
+            framed.put(&b"blob"[..]);
+            let length = u32::from_be_bytes(framed[1..5].try_into().unwrap()) as usize;
+            assert_eq!(length + message::PREFIX, framed.len());
+            let decoded = SnapshotResponse::decode(&framed[message::PREFIX..]).unwrap();
+            assert_eq!(
+                decoded,
+                SnapshotResponse {
+                    header: None,
+                    remaining_bytes: remaining,
+                    blob: "blob".into(),
+                    version: version.into(),
+                }
+            );
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `/health`, `/livez`, `/readyz` and `/version`: does it answer, and which version is it.
+
+use std::{collections::HashSet, sync::atomic::Ordering};
+
+use http::{Response, StatusCode};
+
+use super::route::{text, with_type};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{
+        error::Error,
+        grpc::{Body, Services},
+    },
+};
+
+/// `/health`: no alarm is raised and a read is answered. `?exclude=NOSPACE` looks past an alarm.
+pub async fn health(services: &Services, query: &str) -> Response<Body> {
+    let excluded = values(query, "exclude");
+    let reason = match alarm(services, |name| !excluded.contains(name)).await {
+        Ok(Some(name)) => Some(format!("ALARM {name}")),
+        Ok(None) => read(services)
+            .await
+            .err()
+            .map(|e| format!("RANGE ERROR:{e}")),
+        Err(e) => Some(format!("RANGE ERROR:{e}")),
+    };
+    let body = serde_json::json!({
+        "health": if reason.is_none() { "true" } else { "false" },
+        "reason": reason.as_deref().unwrap_or_default(),
+    })
+    .to_string();
+    if reason.is_none() {
+        services.counters.healthy.fetch_add(1, Ordering::Relaxed);
+        with_type("text/plain; charset=utf-8", body.into())
+    } else {
+        services.counters.unhealthy.fetch_add(1, Ordering::Relaxed);
+        text(StatusCode::SERVICE_UNAVAILABLE, body + "\n")
+    }
+}
+
+const LIVE: &[&str] = &["serializable_read"];
+const READY: &[&str] = &[
+    "data_corruption",
+    "serializable_read",
+    "linearizable_read",
+    "non_learner",
+];
+
+/// `/livez` and `/readyz`, whole or one check (`/readyz/data_corruption`); `?verbose` lists them,
+/// `?exclude=CHECK` leaves one out.
+pub async fn checks(services: &Services, path: &str, query: &str) -> Response<Body> {
+    let (root, one) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+    let all = if root == "livez" { LIVE } else { READY };
+    if !one.is_empty() && !all.contains(&one) || path.ends_with('/') {
+        return text(StatusCode::NOT_FOUND, "404 page not found\n".into());
+    }
+    let excluded = values(query, "exclude");
+    let mut report = String::new();
+    let mut failed = false;
+    for check in all {
+        if !one.is_empty() && one != *check || one.is_empty() && excluded.contains(*check) {
+            continue;
+        }
+        match run(services, check).await {
+            Ok(()) => report += &format!("[+]{check} ok\n"),
+            Err(why) => {
+                failed = true;
+                report += &format!("[-]{check} failed: {why}\n");
+            }
+        }
+    }
+    if failed {
+        return text(StatusCode::SERVICE_UNAVAILABLE, report + "\n");
+    }
+    let verbose = query
+        .split('&')
+        .any(|p| p == "verbose" || p.starts_with("verbose="));
+    let body = if verbose {
+        report + "ok\n"
+    } else {
+        "ok\n".into()
+    };
+    text(StatusCode::OK, body)
+}
+
+async fn run(services: &Services, check: &str) -> Result<(), String> {
+    match check {
+        "data_corruption" => match alarm(services, |name| name == "CORRUPT").await {
+            Ok(None) => Ok(()),
+            Ok(Some(name)) => Err(format!("alarm activated: {name}")),
+            Err(e) => Err(e.to_string()),
+        },
+        "serializable_read" | "linearizable_read" => {
+            read(services).await.map_err(|e| e.to_string())
+        }
+        // A single member is never a learner.
+        _ => Ok(()),
+    }
+}
+
+/// `/version`.
+pub async fn version(services: &Services) -> Response<Body> {
+    match services.core.status().await {
+        Ok(status) => {
+            let minor = status.version.rsplit_once('.').map_or("", |(m, _)| m);
+            let storage = if status.storage_version.is_empty() {
+                "unknown"
+            } else {
+                &status.storage_version
+            };
+            let body = format!(
+                "{{\"etcdserver\":\"{}\",\"etcdcluster\":\"{minor}.0\",\"storage\":\"{storage}\"}}",
+                status.version
+            );
+            with_type("application/json", body.into())
+        }
+        Err(e) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")),
+    }
+}
+
+/// A read that touches the store and costs next to nothing.
+async fn read(services: &Services) -> Result<(), Error> {
+    let request = pb::RangeRequest {
+        key: bytes::Bytes::from_static(&[0]),
+        limit: 1,
+        keys_only: true,
+        ..Default::default()
+    };
+    services.core.range(request).await.map(drop)
+}
+
+/// The first raised alarm that `counts`.
+async fn alarm(
+    services: &Services,
+    counts: impl Fn(&str) -> bool,
+) -> Result<Option<&'static str>, Error> {
+    let raised = services.core.alarm(pb::AlarmRequest::default()).await?;
+    Ok(raised
+        .alarms
+        .iter()
+        .map(|a| match pb::AlarmType::try_from(a.alarm) {
+            Ok(kind) => kind.as_str_name(),
+            Err(_) => "UNKNOWN",
+        })
+        .find(|name| counts(name)))
+}
+
+fn values<'a>(query: &'a str, name: &str) -> HashSet<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, value)| *key == name && !value.is_empty())
+        .map(|(_, value)| value)
+        .collect()
+}
