@@ -1,0 +1,115 @@
+//! Where we differ from v3.7.1 on purpose: single steps (`differences.json`), and two rules that hold for all.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::scenario::{self, Expect, Step, folder};
+use crate::support::program::self_test;
+
+#[derive(Debug, Deserialize)]
+struct File {
+    differences: Vec<Difference>,
+}
+
+/// Steps that differ for one reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// First cell of the row in the README's table.
+    pub reason: String,
+    pub steps: Vec<Replaced>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replaced {
+    /// `family/scenario/step`.
+    pub step: String,
+    /// What is given here replaces what was recorded.
+    pub expect: Expect,
+    /// Only against our own server.
+    #[serde(default)]
+    pub serve_only: bool,
+}
+
+#[track_caller]
+pub fn load() -> Vec<Difference> {
+    let file = folder().join("differences.json");
+    let text = fs::read(&file).expect("the differences can be read");
+    let file: File =
+        serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    file.differences
+}
+
+/// Rule: under `-w json` a failure is one JSON object on stderr. Gives it the form that was recorded, and
+/// complains where it is not there.
+pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
+    let mut out = String::new();
+    for line in stderr.split_inclusive('\n') {
+        match serde_json::from_str::<serde_json::Value>(line) {
+            Ok(object) if object["error"].is_string() => {
+                if object["exit"] != exit {
+                    return Err(format!("the exit code in {line:?} is not {exit}"));
+                }
+                out += &format!("Error: {}\n", object["error"].as_str().unwrap_or_default());
+            }
+            _ if line.starts_with("Error:") => return Err(format!("no JSON: {line:?}")),
+            _ => out += line,
+        }
+    }
+    Ok(out)
+}
+
+/// Rule: lines that start with `hint: ` are ours.
+pub fn without_hints(stderr: &str) -> String {
+    stderr
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("hint: "))
+        .collect()
+}
+
+/// Whether the format of a step is JSON, as far as its own arguments say.
+pub fn is_json(step: &Step) -> bool {
+    let flags = step
+        .args
+        .windows(2)
+        .any(|w| matches!(w[0].as_str(), "-w" | "--write-out") && w[1] == "json");
+    flags
+        || step
+            .args
+            .iter()
+            .any(|a| matches!(a.as_str(), "-wjson" | "-w=json" | "--write-out=json"))
+}
+
+/// Every step that is named exists, and every reason is a row of the README's table.
+#[test]
+fn differences_are_explained() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("the README");
+    let mut named = BTreeSet::new();
+    for difference in load() {
+        let row = format!("| {} |", difference.reason);
+        assert!(
+            readme.lines().any(|line| line.starts_with(&row)),
+            "the README has no row {row:?}"
+        );
+        for replaced in difference.steps {
+            let (family, _) = replaced.step.split_once('/').expect("family/scenario/step");
+            let known = scenario::load(family).scenarios.iter().any(|s| {
+                s.steps
+                    .iter()
+                    .any(|step| replaced.step == format!("{family}/{}/{}", s.name, step.label()))
+            });
+            assert!(known, "no step is called {:?}", replaced.step);
+            assert!(
+                named.insert(replaced.step.clone()),
+                "{:?} is named twice",
+                replaced.step
+            );
+        }
+    }
+    assert!(self_test() || !named.is_empty());
+}

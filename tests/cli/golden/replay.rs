@@ -1,0 +1,424 @@
+//! Runs a scenario: a fresh server in a fresh directory, its steps in order, and what each prints compared with
+//! what was recorded. Must not know what any command means.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use tempfile::TempDir;
+
+use super::MISSING;
+use super::compare;
+use super::differences::{self, Difference};
+use super::masks::Masks;
+use super::protobuf;
+use super::scenario::{Expect, Scenario, Step, folder};
+use crate::support::program::{Finished, Program, scratch, self_test};
+use crate::support::server::{Kind, Launch, Server};
+
+/// What is the same for all scenarios of a family.
+pub struct Replay {
+    launch: Launch,
+    masks: Masks,
+    differences: Vec<Difference>,
+}
+
+#[derive(Default)]
+pub struct Outcome {
+    pub compared: usize,
+    pub problems: Vec<String>,
+}
+
+impl Replay {
+    #[track_caller]
+    pub fn new(launch: Launch) -> Self {
+        let differences = if self_test() {
+            Vec::new()
+        } else {
+            differences::load()
+        };
+        Self {
+            launch,
+            masks: Masks::load(),
+            differences,
+        }
+    }
+
+    /// Runs one scenario, called `full` (`family/name`).
+    #[track_caller]
+    pub fn scenario(&self, full: &str, scenario: &Scenario) -> Outcome {
+        let run = Run::new(self, scenario);
+        let mut outcome = Outcome::default();
+        for step in &scenario.steps {
+            let Some(expect) = &step.expect else {
+                run.act(step);
+                continue;
+            };
+            let replaced = self.replaced(&format!("{full}/{}", step.label()));
+            if step
+                .command()
+                .is_some_and(|command| MISSING.contains(&command))
+            {
+                continue;
+            }
+            if step.bug.is_some() && replaced.is_none() {
+                // What it leaves behind counts for the steps after it.
+                if !step.hangs() {
+                    run.run(step);
+                }
+                continue;
+            }
+            let expect = replaced.map_or_else(|| expect.clone(), |r| r.over(expect));
+            let problem = if step.action.is_some() {
+                let want = expect.stdout.unwrap_or_default();
+                let got = self
+                    .masks
+                    .apply(&run.list(step), "stdout", &run.masks(step));
+                compare::texts(
+                    "the list",
+                    &self.masks.apply(&want, "stdout", &run.masks(step)),
+                    &got,
+                )
+            } else {
+                run.compare(step, &expect, replaced.is_some())
+            };
+            outcome.compared += 1;
+            outcome.problems.extend(
+                problem.map(|p| format!("{}\n  {}\n{p}", step.label(), step.args.join(" "))),
+            );
+        }
+        outcome
+    }
+
+    fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
+        let ours = self.launch.kind() == Kind::Serve;
+        self.differences
+            .iter()
+            .flat_map(|d| &d.steps)
+            .find(|replaced| replaced.step == step && (ours || !replaced.serve_only))
+    }
+}
+
+impl differences::Replaced {
+    fn over(&self, recorded: &Expect) -> Expect {
+        let ours = self.expect.clone();
+        let stdout = ours.stdout.is_some();
+        Expect {
+            exit: ours.exit.or(recorded.exit),
+            stdout: ours.stdout.or_else(|| recorded.stdout.clone()),
+            stdout_b64: recorded.stdout_b64.clone().filter(|_| !stdout),
+            stdout_pb: recorded.stdout_pb.clone().filter(|_| !stdout),
+            stdout_3_7: recorded.stdout_3_7.clone().filter(|_| !stdout),
+            stderr: ours.stderr.or_else(|| recorded.stderr.clone()),
+        }
+    }
+}
+
+/// One scenario while it runs.
+struct Run<'a> {
+    replay: &'a Replay,
+    scenario: &'a Scenario,
+    dir: TempDir,
+    /// `ENDPOINT` and its like, and what they stand for here.
+    names: BTreeMap<&'static str, String>,
+    /// Ends with the scenario.
+    _server: Option<Server>,
+}
+
+impl<'a> Run<'a> {
+    #[track_caller]
+    fn new(replay: &'a Replay, scenario: &'a Scenario) -> Self {
+        let dir = scratch();
+        for (name, packed) in &scenario.fixtures {
+            unpack(&folder().join(packed), &dir.path().join(name));
+        }
+        let dead = dead_port();
+        let mut names = BTreeMap::from([
+            ("DIR", dir.path().display().to_string()),
+            ("DEAD", format!("127.0.0.1:{dead}")),
+        ]);
+        let server = scenario.server.as_ref().map(|spec| {
+            let flags = spec.flags.iter().map(String::as_str);
+            let server = replay
+                .launch
+                .clone()
+                .flags(flags)
+                .data_dir(dir.path().join("data"))
+                .start();
+            names.insert("ENDPOINT", server.endpoint().to_owned());
+            settle(&server);
+            server
+        });
+        Self {
+            replay,
+            scenario,
+            dir,
+            names,
+            _server: server,
+        }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        self.names
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            })
+    }
+
+    fn unfill(&self, text: &str) -> String {
+        self.names
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(value, &format!("{{{name}}}"))
+            })
+    }
+
+    fn masks<'b>(&'b self, step: &'b Step) -> Vec<&'b String> {
+        self.scenario.masks.iter().chain(&step.masks).collect()
+    }
+
+    #[track_caller]
+    fn run(&self, step: &Step) -> Finished {
+        let mut args: Vec<OsString> = step.args.iter().map(|a| self.fill(a).into()).collect();
+        for (at, bytes) in &step.args_b64 {
+            args[*at] = OsString::from_vec(decode(bytes));
+        }
+        let program = match step.tool.as_deref() {
+            Some("etcdutl") => Program::etcdutl(),
+            _ => Program::etcdctl(),
+        };
+        let stdin = match (&step.stdin, &step.stdin_b64, &step.stdin_repeat) {
+            (Some(text), ..) => self.fill(text).into_bytes(),
+            (_, Some(bytes), _) => decode(bytes),
+            (.., Some((text, times))) => text.repeat(*times).into_bytes(),
+            _ => Vec::new(),
+        };
+        let program = program.args(args).current_dir(self.dir.path()).stdin(stdin);
+        step.env
+            .iter()
+            .fold(program, |p, (name, value)| p.env(name, self.fill(value)))
+            .run()
+    }
+
+    /// Runs a step; what differs, or `None`. What is `ours` on purpose is compared as it is, but for masks.
+    #[track_caller]
+    fn compare(&self, step: &Step, expect: &Expect, ours: bool) -> Option<String> {
+        let finished = self.run(step);
+        let mut problem = String::new();
+        let exit = expect.exit.unwrap_or(0);
+        if step.compares("exit") && finished.code() != exit {
+            problem += &format!("  exit code: want {exit}, got {}\n", finished.code());
+        }
+        if step.compares("stdout") {
+            problem += &self
+                .stdout(step, expect, &finished.stdout)
+                .unwrap_or_default();
+        }
+        if step.compares("stderr") {
+            let want = expect.stderr.as_deref().unwrap_or_default();
+            problem += &self.stderr(step, want, &finished, ours).unwrap_or_default();
+        }
+        if !problem.is_empty() && !step.compares("stderr") {
+            problem += &format!("  stderr was {:?}\n", finished.err());
+        }
+        Some(problem).filter(|p| !p.is_empty())
+    }
+
+    fn stdout(&self, step: &Step, expect: &Expect, got: &[u8]) -> Option<String> {
+        let box_table = expect.stdout_3_7.as_ref().filter(|_| self_test());
+        if let Some(want) = &expect.stdout_pb {
+            let default = ["1.1", "1.2", "1.4"].map(String::from).to_vec();
+            let paths = step.pb_mask.as_ref().unwrap_or(&default);
+            let got = replace(
+                got,
+                &self.names.get("ENDPOINT").cloned().unwrap_or_default(),
+                "127.0.0.1:PORT1",
+            );
+            let (want, got) = (decode(want), protobuf::drop_fields(&got, paths));
+            return (want != got).then(|| {
+                format!(
+                    "  want the message\n{}  got\n{}",
+                    protobuf::show(&want, 2),
+                    protobuf::show(&got, 2)
+                )
+            });
+        }
+        if let Some(want) = &expect.stdout_b64 {
+            let want = decode(want);
+            return (want != got)
+                .then(|| format!("  stdout: want the bytes {want:?}, got {got:?}\n"));
+        }
+        let want = box_table
+            .or(expect.stdout.as_ref())
+            .map_or("", String::as_str);
+        let extra = self.masks(step);
+        let got = self.unfill(&String::from_utf8_lossy(got));
+        compare::texts(
+            "stdout",
+            &self.replay.masks.apply(want, "stdout", &extra),
+            &self.replay.masks.apply(&got, "stdout", &extra),
+        )
+    }
+
+    fn stderr(&self, step: &Step, want: &str, finished: &Finished, ours: bool) -> Option<String> {
+        let mut got = self.unfill(&finished.err());
+        if !self_test() && !ours {
+            got = differences::without_hints(&got);
+            if differences::is_json(step) {
+                match differences::json_errors(&got, finished.code()) {
+                    Ok(text) => got = text,
+                    Err(problem) => return Some(format!("  stderr: {problem}\n")),
+                }
+            }
+        }
+        let extra = self.masks(step);
+        compare::texts(
+            "stderr",
+            &self.replay.masks.apply(want, "stderr", &extra),
+            &self.replay.masks.apply(&got, "stderr", &extra),
+        )
+    }
+
+    /// A step of the replayer's own that prints nothing.
+    #[track_caller]
+    fn act(&self, step: &Step) {
+        let path = self.fill(step.path.as_deref().unwrap_or_default());
+        let done = match step.action.as_deref() {
+            Some("mkdir") => fs::create_dir_all(&path),
+            Some("write") => {
+                let text = self.fill(step.text.as_deref().unwrap_or_default());
+                fs::write(&path, text.repeat(step.times.unwrap_or(1)))
+            }
+            Some("copy") => {
+                fs::copy(&path, self.fill(step.to.as_deref().unwrap_or_default())).map(drop)
+            }
+            Some("truncate") => File::options()
+                .write(true)
+                .open(&path)
+                .and_then(|f| f.set_len(step.size.unwrap_or(0))),
+            Some("flip") => flip(
+                Path::new(&path),
+                step.offset.unwrap_or(0),
+                step.xor.unwrap_or(0xff),
+            ),
+            other => panic!("what is `do` {other:?}?"),
+        };
+        done.unwrap_or_else(|e| panic!("{} {path}: {e}", step.label()));
+    }
+
+    /// `ls`: each entry below a path with its mode, sorted.
+    #[track_caller]
+    fn list(&self, step: &Step) -> String {
+        assert_eq!(
+            step.action.as_deref(),
+            Some("ls"),
+            "only a list has an output"
+        );
+        let top = self.fill(step.path.as_deref().unwrap_or_default());
+        let mut rows = Vec::new();
+        walk(Path::new(&top), "", &mut rows);
+        rows.sort();
+        rows.join("\n") + "\n"
+    }
+}
+
+/// A port of five digits where nobody listens, outside of the range from which servers of other tests get theirs.
+#[track_caller]
+fn dead_port() -> u16 {
+    let first = 10_000 + std::process::id() % 20_000;
+    (first..first + 2_000)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("some port is free")
+}
+
+/// A real etcd takes requests before it has written its storage version.
+#[track_caller]
+fn settle(server: &Server) {
+    let status = Program::etcdctl()
+        .arg(format!("--endpoints={}", server.endpoint()))
+        .args(["endpoint", "status", "-w", "json"]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !status.run().out().contains("\"storageVersion\":\"3.7.0\"") {
+        assert!(
+            Instant::now() < deadline,
+            "the server does not settle: {}",
+            server.log()
+        );
+    }
+}
+
+fn walk(dir: &Path, prefix: &str, rows: &mut Vec<String>) {
+    for entry in fs::read_dir(dir)
+        .expect("a directory can be listed")
+        .flatten()
+    {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let meta = entry.metadata().expect("an entry has a mode");
+        rows.push(format!(
+            "{name} {}",
+            mode(&meta.permissions(), meta.is_dir())
+        ));
+        if meta.is_dir() {
+            walk(&entry.path(), &format!("{name}/"), rows);
+        }
+    }
+}
+
+fn mode(permissions: &Permissions, dir: bool) -> String {
+    let bits = permissions.mode();
+    let letters = (0..9).map(|i| {
+        if bits & (0o400 >> i) == 0 {
+            '-'
+        } else {
+            ['r', 'w', 'x'][i % 3]
+        }
+    });
+    std::iter::once(if dir { 'd' } else { '-' })
+        .chain(letters)
+        .collect()
+}
+
+fn flip(path: &Path, offset: u64, xor: u8) -> std::io::Result<()> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset)?;
+    file.write_all_at(&[byte[0] ^ xor], offset)
+}
+
+#[track_caller]
+fn unpack(packed: &Path, to: &Path) {
+    let file = File::open(packed).unwrap_or_else(|e| panic!("{}: {e}", packed.display()));
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(file)
+        .read_to_end(&mut bytes)
+        .expect("a fixture can be unpacked");
+    fs::write(to, bytes).expect("a fixture can be written");
+}
+
+fn replace(bytes: &[u8], what: &str, with: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if !what.is_empty() && rest.starts_with(what.as_bytes()) {
+            out.extend(with.as_bytes());
+            rest = &rest[what.len()..];
+        } else {
+            out.push(rest[0]);
+            rest = &rest[1..];
+        }
+    }
+    out
+}
+
+fn decode(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).expect("base64")
+}

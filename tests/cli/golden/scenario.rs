@@ -1,0 +1,136 @@
+//! The scenario files as data. An option that the replayer does not know is an error, not an oversight.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// `tests/data/golden`.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden")
+}
+
+#[track_caller]
+pub fn load(family: &str) -> Family {
+    let file = folder().join(format!("{family}.json"));
+    let text = fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Family {
+    pub scenarios: Vec<Scenario>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Scenario {
+    pub name: String,
+    /// None: no server is started.
+    pub server: Option<ServerSpec>,
+    /// Name in the scratch directory -> packed file.
+    #[serde(default)]
+    pub fixtures: BTreeMap<String, String>,
+    #[serde(default)]
+    pub masks: Vec<String>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ServerSpec {
+    #[serde(default)]
+    pub flags: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub name: Option<String>,
+    pub tool: Option<String>,
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Index in `args` -> base64 of the bytes in its place.
+    #[serde(default)]
+    pub args_b64: BTreeMap<usize, String>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    pub stdin: Option<String>,
+    pub stdin_b64: Option<String>,
+    /// A text and how often it is repeated.
+    pub stdin_repeat: Option<(String, usize)>,
+    #[serde(default)]
+    pub masks: Vec<String>,
+    pub pb_mask: Option<Vec<String>>,
+    pub compare: Option<Vec<String>>,
+    /// Why one may want to differ here: v3.7.1 does what nobody should copy.
+    pub bug: Option<String>,
+    pub expect: Option<Expect>,
+
+    /// What the replayer does itself.
+    #[serde(rename = "do")]
+    pub action: Option<String>,
+    pub path: Option<String>,
+    pub to: Option<String>,
+    pub text: Option<String>,
+    pub times: Option<usize>,
+    pub size: Option<u64>,
+    pub offset: Option<u64>,
+    pub xor: Option<u8>,
+
+    // Of steps that are passed over.
+    #[serde(rename = "note")]
+    _note: Option<String>,
+    #[serde(rename = "ms")]
+    _ms: Option<u64>,
+    #[serde(rename = "data")]
+    _data: Option<String>,
+    #[serde(rename = "capture")]
+    _capture: Option<BTreeMap<String, String>>,
+    #[serde(rename = "settle_ms")]
+    _settle_ms: Option<u64>,
+    #[serde(rename = "signal")]
+    _signal: Option<String>,
+    /// Recorded as killed after so long.
+    kill_after_ms: Option<u64>,
+}
+
+impl Step {
+    pub fn label(&self) -> &str {
+        self.name
+            .as_deref()
+            .or(self.action.as_deref())
+            .unwrap_or("a step")
+    }
+
+    /// The command of the tool: the first argument that is no flag.
+    pub fn command(&self) -> Option<&str> {
+        self.args
+            .iter()
+            .map(String::as_str)
+            .find(|arg| !arg.starts_with('-'))
+    }
+
+    /// Whether it has no end of its own.
+    pub fn hangs(&self) -> bool {
+        self.kill_after_ms.is_some()
+    }
+
+    /// Whether stdout, stderr or the exit code is looked at.
+    pub fn compares(&self, what: &str) -> bool {
+        self.compare
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|w| w == what))
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    pub exit: Option<i32>,
+    pub stdout: Option<String>,
+    pub stdout_b64: Option<String>,
+    pub stdout_pb: Option<String>,
+    /// The table in the box characters of 3.7.
+    pub stdout_3_7: Option<String>,
+    pub stderr: Option<String>,
+}

@@ -1,0 +1,7 @@
+//! The programs as a user or a script meets them: arguments in; stdout, stderr and exit code out.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
+mod golden;
