@@ -1,7 +1,6 @@
 //! A whole database looked through: every page, every key, every promise of the format.
 //! Goes on after a finding where it can, never meets a page twice, and keeps one bit for each page met.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::cursor::{check_bounds, run_ahead};
@@ -9,6 +8,7 @@ use super::error::{Damage, Error, Result};
 use super::file::FileReader;
 use super::meta::{Metas, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, FREELIST, HEADER_SIZE, META, Page, check_pgid};
+use super::page_set::PageSet;
 use super::tree::{Bucket, MAX_DEPTH, Root, Source};
 
 /// Findings after which a check stops.
@@ -106,7 +106,7 @@ pub(crate) fn walk<S: Source>(
     c.reached.insert(0, 2);
     c.root_tree()?;
     c.freelist()?;
-    c.out.used = c.reached.len;
+    c.out.used = c.reached.len();
     Ok((c.out, c.reached))
 }
 
@@ -404,7 +404,7 @@ impl<S: Source> Checker<'_, S> {
         if before > 0 || self.out.findings.len() > before {
             return Ok(());
         }
-        let lost = meta.high_water - self.reached.len - free.len;
+        let lost = meta.high_water - self.reached.len() - free.len();
         if lost > 0 {
             let first =
                 (2..meta.high_water).find(|id| !self.reached.contains(*id) && !free.contains(*id));
@@ -454,58 +454,5 @@ pub(crate) fn read_freelist<S: Source>(source: S) -> Result<(u64, Vec<u64>)> {
             meta.high_water - 1
         ))),
         None => Ok((header.pages(), ids)),
-    }
-}
-
-/// A set of page numbers that takes memory only where there are some.
-#[derive(Default)]
-pub(crate) struct PageSet {
-    words: HashMap<u64, [u64; PageSet::WORDS]>,
-    len: u64,
-}
-
-impl PageSet {
-    const WORDS: usize = 64;
-    const BITS: u64 = 64 * Self::WORDS as u64;
-
-    /// Adds `pages` numbers from `first` on; returns the first of them that was there before.
-    pub fn insert(&mut self, first: u64, pages: u64) -> Option<u64> {
-        let mut twice = None;
-        let mut id = first;
-        let end = first + pages;
-        while id < end {
-            let block = self
-                .words
-                .entry(id / Self::BITS)
-                .or_insert([0; Self::WORDS]);
-            let stop = end.min((id / Self::BITS + 1) * Self::BITS);
-            while id < stop {
-                let bit = id % 64;
-                let n = (64 - bit).min(stop - id);
-                let mask = if n == 64 {
-                    u64::MAX
-                } else {
-                    ((1 << n) - 1) << bit
-                };
-                let word = &mut block[(id % Self::BITS / 64) as usize];
-                let both = *word & mask;
-                if both != 0 && twice.is_none() {
-                    twice = Some(id - bit + u64::from(both.trailing_zeros()));
-                }
-                self.len += u64::from((mask & !*word).count_ones());
-                *word |= mask;
-                id += n;
-            }
-        }
-        twice
-    }
-
-    pub fn contains(&self, id: u64) -> bool {
-        let block = self.words.get(&(id / Self::BITS));
-        block.is_some_and(|b| b[(id % Self::BITS / 64) as usize] >> (id % 64) & 1 == 1)
-    }
-
-    pub fn len(&self) -> u64 {
-        self.len
     }
 }

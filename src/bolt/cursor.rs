@@ -24,6 +24,9 @@ pub struct Entry<B> {
     pub value: B,
 }
 
+/// Flags, key and value of a leaf element, borrowed.
+pub type EntryRef<'a> = (u32, &'a [u8], &'a [u8]);
+
 impl<B> Entry<B> {
     /// Whether the value is a bucket.
     pub fn is_bucket(&self) -> bool {
@@ -156,6 +159,7 @@ impl<S: Source> Cursor<S> {
     }
 
     /// Moves to the next leaf element: its page and index.
+    #[allow(clippy::type_complexity, reason = "a name would say no more")]
     fn advance(&mut self) -> Result<Option<(&Page<S::Buf>, usize)>> {
         loop {
             let Some(top) = self.stack.last_mut() else {
@@ -189,7 +193,7 @@ impl<S: Source> Cursor<S> {
     }
 
     /// The next entry as flags, key and value, borrowed until the cursor moves: the quickest way to walk.
-    pub fn next_ref(&mut self) -> Result<Option<(u32, &[u8], &[u8])>> {
+    pub fn next_ref(&mut self) -> Result<Option<EntryRef<'_>>> {
         let source = self.source;
         match self.advance()? {
             None => Ok(None),

@@ -3,18 +3,39 @@
 //! Two ways to read: [`FileReader`] for files of unknown origin (pread, every bound checked), and a
 //! [`ReadTx`](db) of an open database (mapped). Both are a [`Source`] of pages for [`Bucket`] and [`Cursor`].
 
+mod batch;
+mod bulk;
 mod check;
 mod cursor;
+mod db;
+mod defrag;
+mod disk;
 mod error;
 mod file;
+mod free;
+mod map;
+mod merge;
 mod meta;
+mod open;
+mod options;
 mod page;
+mod page_set;
+mod shape;
+mod snapshot;
 mod tree;
+mod view;
 
+pub use batch::{Batch, Pending};
+pub use bulk::BulkWriter;
 pub use check::{Checked, Finding, MAX_FINDINGS, Visit, check, check_with};
-pub use cursor::{Cursor, Entry, Range};
+pub use cursor::{Cursor, Entry, EntryRef, Range};
+pub use db::{Db, Sizes};
+pub use disk::{Event, Watcher};
 pub use error::{Damage, Error, Result};
 pub use file::FileReader;
 pub use meta::{Meta, MetaFault, Metas, NO_FREELIST};
+pub use options::Options;
 pub use page::{Buf, MAX_KEY_SIZE, MAX_VALUE_SIZE, Page};
+pub use snapshot::SnapshotReader;
 pub use tree::{Bucket, Buckets, Source};
+pub use view::{ReadTx, View};

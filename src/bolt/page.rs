@@ -31,7 +31,6 @@ pub const MAX_KEY_SIZE: usize = 32_768;
 /// Longest value, in bytes (bbolt 1.5.0).
 pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
 /// Most elements a page can hold: the count has 16 bits, and all ones mean something else in a freelist.
-#[allow(dead_code, reason = "the writing half needs it")]
 pub const MAX_ELEMENTS: usize = 65_534;
 
 /// A shared piece of bytes that can be cut into smaller ones without copying.
@@ -129,6 +128,65 @@ pub struct Page<B> {
     inline: bool,
     header: Header,
     data: B,
+}
+
+/// One element as it is to be written; a branch element has no flags and no value, a leaf element no child.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<'a> {
+    pub flags: u32,
+    pub pgid: u64,
+    pub key: &'a [u8],
+    pub value: &'a [u8],
+}
+
+impl Element<'_> {
+    /// Bytes it takes in a page.
+    pub fn size(&self) -> usize {
+        ELEMENT_SIZE + self.key.len() + self.value.len()
+    }
+}
+
+/// Appends a page of `elements`, with its continuation, as page `id`; returns the number of pages.
+pub fn encode(
+    out: &mut Vec<u8>,
+    page_size: usize,
+    id: u64,
+    leaf: bool,
+    elements: &[Element<'_>],
+) -> u64 {
+    let start = out.len();
+    let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
+    let pages = size.div_ceil(page_size);
+    out.reserve(pages * page_size);
+    let header = Header {
+        id,
+        flags: if leaf { LEAF } else { BRANCH },
+        count: elements.len() as u16,
+        overflow: (pages - 1) as u32,
+    };
+    out.extend_from_slice(&header.encode());
+    let mut pos = elements.len() * ELEMENT_SIZE;
+    for e in elements {
+        let mut b = [0; ELEMENT_SIZE];
+        if leaf {
+            b[0..4].copy_from_slice(&e.flags.to_le_bytes());
+            b[4..8].copy_from_slice(&(pos as u32).to_le_bytes());
+            b[8..12].copy_from_slice(&(e.key.len() as u32).to_le_bytes());
+            b[12..16].copy_from_slice(&(e.value.len() as u32).to_le_bytes());
+        } else {
+            b[0..4].copy_from_slice(&(pos as u32).to_le_bytes());
+            b[4..8].copy_from_slice(&(e.key.len() as u32).to_le_bytes());
+            b[8..16].copy_from_slice(&e.pgid.to_le_bytes());
+        }
+        out.extend_from_slice(&b);
+        pos = pos + e.key.len() + e.value.len() - ELEMENT_SIZE;
+    }
+    for e in elements {
+        out.extend_from_slice(e.key);
+        out.extend_from_slice(e.value);
+    }
+    out.resize(start + pages * page_size, 0);
+    pages as u64
 }
 
 /// Places of one leaf element's parts.
@@ -279,6 +337,11 @@ impl<B: Buf> Page<B> {
             start..end,
             u64::from_le_bytes([e[8], e[9], e[10], e[11], e[12], e[13], e[14], e[15]]),
         ))
+    }
+
+    /// Flags of leaf element `i`.
+    pub fn flags(&self, i: usize) -> Result<u32, Damage> {
+        Ok(u32_at(self.element(i)?, 0))
     }
 
     /// Flags, key and value of leaf element `i`.

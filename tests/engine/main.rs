@@ -6,3 +6,7 @@ mod damaged;
 mod fixture_data;
 /// Files of real etcd servers, with the answers of etcd's own tools.
 mod fixtures;
+/// The engine against a plain map: random batches, readers held, reopening, defragmentation.
+mod model;
+/// Random numbers and the model that the engine's tests share.
+mod support;

@@ -1,0 +1,305 @@
+//! A new database file written in one pass from buckets and keys in ascending order.
+//! Leaves go out as they fill, branches as they fill, so memory does not grow with the file; nothing is
+//! read, and no file is replaced: that is for whoever asked for it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk::{Disk, DiskFile, Watcher};
+use super::error::{Error, Result};
+use super::merge::FILL_PERCENT;
+use super::meta::{MAX_PAGE_SIZE, MIN_PAGE_SIZE, Meta, NO_FREELIST};
+use super::page::{
+    BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, MAX_KEY_SIZE, MAX_VALUE_SIZE,
+    encode,
+};
+use super::shape::Shape;
+use super::tree::BUCKET_HEADER;
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 1 << 20;
+
+/// Writes a database file from beginning to end.
+pub struct BulkWriter {
+    file: DiskFile,
+    page_size: usize,
+    txid: u64,
+    /// Pages finished so far; the number of the next.
+    next: u64,
+    buffer: Vec<u8>,
+    bucket: Option<(Vec<u8>, u64)>,
+    last_key: Vec<u8>,
+    tree: Vec<Level>,
+    buckets: Vec<(Vec<u8>, [u8; BUCKET_HEADER])>,
+    shape: Shape,
+}
+
+/// The page of one level of a tree that is being filled; level 0 are the leaves.
+#[derive(Default)]
+struct Level {
+    elements: Vec<Span>,
+    data: Vec<u8>,
+}
+
+struct Span {
+    flags: u32,
+    pgid: u64,
+    key: usize,
+    value: usize,
+}
+
+impl Level {
+    fn size(&self) -> usize {
+        HEADER_SIZE + self.elements.len() * ELEMENT_SIZE + self.data.len()
+    }
+
+    fn first_key(&self) -> &[u8] {
+        self.elements.first().map_or(&[], |e| &self.data[..e.key])
+    }
+
+    fn push(&mut self, e: &Element<'_>) {
+        self.data.extend_from_slice(e.key);
+        self.data.extend_from_slice(e.value);
+        self.elements.push(Span {
+            flags: e.flags,
+            pgid: e.pgid,
+            key: e.key.len(),
+            value: e.value.len(),
+        });
+    }
+
+    fn clear(&mut self) {
+        self.elements.clear();
+        self.data.clear();
+    }
+}
+
+impl BulkWriter {
+    /// Creates the file, which must not exist; its last meta will be that of transaction `txid`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] for a page size that no reader takes.
+    pub fn create(path: &Path, page_size: u32, txid: u64) -> Result<BulkWriter> {
+        BulkWriter::create_on(&Disk::default(), path, page_size, txid)
+    }
+
+    /// The same, each step told to a watcher before it is taken.
+    pub fn create_watched(
+        path: &Path,
+        page_size: u32,
+        txid: u64,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<BulkWriter> {
+        BulkWriter::create_on(&Disk::new(Some(watcher)), path, page_size, txid)
+    }
+
+    pub(crate) fn create_on(
+        disk: &Disk,
+        path: &Path,
+        page_size: u32,
+        txid: u64,
+    ) -> Result<BulkWriter> {
+        if !page_size.is_power_of_two() || !(MIN_PAGE_SIZE..=MAX_PAGE_SIZE).contains(&page_size) {
+            return Err(Error::Invalid(
+                "a page size is a power of two from 1024 to 65536",
+            ));
+        }
+        let file = disk.create(path)?;
+        let page_size = page_size as usize;
+        Ok(BulkWriter {
+            file,
+            page_size,
+            txid: txid.max(1),
+            next: 2,
+            buffer: vec![0; 2 * page_size],
+            bucket: None,
+            last_key: Vec::new(),
+            tree: Vec::new(),
+            buckets: Vec::new(),
+            shape: Shape::default(),
+        })
+    }
+
+    /// Begins the next bucket; names must ascend.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name does not follow, or cannot be one; failures of writing.
+    pub fn bucket(&mut self, name: &[u8], sequence: u64) -> Result<()> {
+        self.end_bucket()?;
+        if name.is_empty() || name.len() > MAX_KEY_SIZE {
+            return Err(Error::Invalid("the name of a bucket has 1 to 32768 bytes"));
+        }
+        if self.buckets.last().is_some_and(|(last, _)| **last >= *name) {
+            return Err(Error::Invalid(
+                "buckets must come in the order of their names",
+            ));
+        }
+        self.bucket = Some((name.to_vec(), sequence));
+        self.last_key.clear();
+        Ok(())
+    }
+
+    /// Adds a key to the bucket begun last; keys must ascend.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the key does not follow, or cannot be one; failures of writing.
+    pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if self.bucket.is_none() {
+            return Err(Error::Invalid("a key was given before any bucket"));
+        }
+        if key.is_empty() || key.len() > MAX_KEY_SIZE || value.len() > MAX_VALUE_SIZE {
+            return Err(Error::Invalid(
+                "a key has 1 to 32768 bytes, a value up to 2147483646",
+            ));
+        }
+        if *self.last_key >= *key {
+            return Err(Error::Invalid("keys must come in ascending order"));
+        }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+        self.push(
+            0,
+            &Element {
+                flags: 0,
+                pgid: 0,
+                key,
+                value,
+            },
+        )
+    }
+
+    fn push(&mut self, level: usize, e: &Element<'_>) -> Result<()> {
+        if self.tree.len() == level {
+            self.tree.push(Level::default());
+        }
+        let fill = self.page_size * FILL_PERCENT / 100;
+        let least = if level == 0 { 1 } else { 2 };
+        let page = &self.tree[level];
+        let full = page.elements.len() >= least && page.size() + e.size() > fill;
+        if full || page.elements.len() == MAX_ELEMENTS {
+            self.flush(level)?;
+        }
+        self.tree[level].push(e);
+        Ok(())
+    }
+
+    /// Finishes the page of a level and tells the level above.
+    fn flush(&mut self, level: usize) -> Result<()> {
+        let mut page = std::mem::take(&mut self.tree[level]);
+        let pgid = self.page(level == 0, &page)?;
+        self.push(
+            level + 1,
+            &Element {
+                flags: 0,
+                pgid,
+                key: page.first_key(),
+                value: &[],
+            },
+        )?;
+        page.clear();
+        self.tree[level] = page;
+        Ok(())
+    }
+
+    fn page(&mut self, leaf: bool, page: &Level) -> Result<u64> {
+        let mut rest = &page.data[..];
+        let mut elements = Vec::with_capacity(page.elements.len());
+        for s in &page.elements {
+            let (key, value);
+            (key, rest) = rest.split_at(s.key);
+            (value, rest) = rest.split_at(s.value);
+            elements.push(Element {
+                flags: s.flags,
+                pgid: s.pgid,
+                key,
+                value,
+            });
+        }
+        let pgid = self.next;
+        let pages = encode(&mut self.buffer, self.page_size, pgid, leaf, &elements);
+        self.next += pages;
+        self.shape.add(leaf, pages);
+        if self.buffer.len() >= BUFFER {
+            self.write()?;
+        }
+        Ok(pgid)
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let at = self.next * self.page_size as u64 - self.buffer.len() as u64;
+        self.file.write_at(at, &self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Finishes a tree; its root page.
+    fn end_tree(&mut self) -> Result<u64> {
+        let mut level = 0;
+        while level + 1 < self.tree.len() {
+            if !self.tree[level].elements.is_empty() {
+                self.flush(level)?;
+            }
+            level += 1;
+        }
+        let top = self.tree.pop().unwrap_or_default();
+        self.tree.clear();
+        self.shape.depth = self.shape.depth.max(level as u64 + 3);
+        match &top.elements[..] {
+            [only] if level > 0 => Ok(only.pgid),
+            _ => self.page(level == 0, &top),
+        }
+    }
+
+    fn end_bucket(&mut self) -> Result<()> {
+        if let Some((name, sequence)) = self.bucket.take() {
+            let mut head = [0; BUCKET_HEADER];
+            head[..8].copy_from_slice(&self.end_tree()?.to_le_bytes());
+            head[8..].copy_from_slice(&sequence.to_le_bytes());
+            self.buckets.push((name, head));
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and the metas, and brings it all to the disk. Its name is not: that takes a sync
+    /// of the directory. Returns the length in bytes.
+    pub fn finish(self) -> Result<u64> {
+        Ok(self.finish_file()?.1.size())
+    }
+
+    pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, Shape)> {
+        self.end_bucket()?;
+        for (name, head) in std::mem::take(&mut self.buckets) {
+            self.push(
+                0,
+                &Element {
+                    flags: BUCKET_ELEMENT,
+                    pgid: 0,
+                    key: &name,
+                    value: &head,
+                },
+            )?;
+        }
+        let root = self.end_tree()?;
+        self.write()?;
+        let meta = Meta {
+            page_size: self.page_size as u32,
+            flags: 0,
+            root,
+            sequence: 0,
+            freelist: NO_FREELIST,
+            high_water: self.next,
+            txid: self.txid,
+        };
+        let older = Meta {
+            txid: self.txid.saturating_sub(1),
+            ..meta
+        };
+        let pages = match self.txid % 2 {
+            0 => [meta.encode(0), older.encode(1)],
+            _ => [older.encode(0), meta.encode(1)],
+        };
+        self.file.write_at(0, &pages.concat())?;
+        self.file.sync()?;
+        Ok((self.file, meta, self.shape))
+    }
+}

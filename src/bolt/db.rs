@@ -1,0 +1,371 @@
+//! A database open for writing: one writer at a time, any number of readers that it never blocks.
+//! `commit` is the protocol; how a batch becomes pages is `merge`'s work.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::batch::Batch;
+use super::check::{Checked, Finding, check_metas, walk};
+use super::disk::{Disk, DiskFile};
+use super::error::{Error, Result};
+use super::free::{Free, Pins};
+use super::map::Map;
+use super::merge::{Plan, merge};
+use super::meta::Meta;
+use super::open::{Opened, open, read_metas};
+use super::options::Options;
+use super::shape::Shape;
+use super::view::{ReadTx, View};
+
+/// Smallest step by which a file grows, in bytes.
+const LEAST_GROWTH: u64 = 256 << 10;
+
+/// How large a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Bytes up to the high-water mark; etcd calls this `dbSize`.
+    pub total: u64,
+    /// The same less the free pages; pages that only readers still see count as used. `dbSizeInUse`.
+    pub in_use: u64,
+}
+
+/// A database open for writing. Cheap to clone: all clones are the same database.
+#[derive(Clone)]
+pub struct Db {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub disk: Disk,
+    pub options: Options,
+    pub path: std::path::PathBuf,
+    pub current: Mutex<Current>,
+    pub writer: Mutex<Writer>,
+    /// Files that a defragmentation replaced: open, and so locked, as long as the database is.
+    pub replaced: Mutex<Vec<Arc<DiskFile>>>,
+}
+
+/// What readers get.
+pub(super) struct Current {
+    pub view: Arc<View>,
+    pub sizes: Sizes,
+}
+
+/// What the writer knows besides.
+pub(super) struct Writer {
+    pub view: Arc<View>,
+    /// The meta page that holds the current meta; the next goes into the other.
+    pub slot: u64,
+    /// The mapping of the next view.
+    pub map: Arc<Map>,
+    pub free: Free,
+    pub pins: Pins,
+    /// Views that readers may hold, ascending by transaction, the current one last.
+    pub alive: VecDeque<(u64, Weak<View>)>,
+    /// Pages of a freelist that the current meta names: free as soon as one that does not is durable.
+    pub freelist: Option<(u64, u64)>,
+    pub shape: Shape,
+    /// Bytes from the beginning of the file that are known to have blocks on the disk.
+    pub allocated: u64,
+}
+
+impl Db {
+    /// Opens the database at `path`, and creates it, with the directories above it, if there is none.
+    ///
+    /// The file is locked against other processes (flock), and leftovers of a killed process beside it,
+    /// `path` with `.tmp` and more behind it, are removed.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] at once if somebody else has it open; [`Error::NotBolt`] and [`Error::Corrupt`] if
+    /// it is no sound database; [`Error::Io`] with the step that failed.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
+        let disk = Disk::new(options.watcher.clone());
+        let Opened {
+            path,
+            view,
+            slot,
+            scan,
+        } = open(&disk, path.as_ref(), &options)?;
+        let writer = Writer {
+            slot,
+            map: view.map.clone(),
+            free: scan.free,
+            pins: Pins::default(),
+            alive: VecDeque::from([(view.meta.txid, Arc::downgrade(&view))]),
+            freelist: scan.freelist,
+            shape: scan.shape,
+            allocated: 0,
+            view: view.clone(),
+        };
+        let current = Mutex::new(Current {
+            sizes: writer.sizes(),
+            view,
+        });
+        let writer = Mutex::new(writer);
+        let inner = Inner {
+            disk,
+            options,
+            path,
+            current,
+            writer,
+            replaced: Mutex::default(),
+        };
+        Ok(Db {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The file's name, with links resolved.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// A view of the last committed state. Waits for nothing: not for a commit, not for the disk.
+    pub fn read(&self) -> ReadTx {
+        ReadTx(self.inner.current.lock().view.clone())
+    }
+
+    /// How large the last committed state is.
+    pub fn sizes(&self) -> Sizes {
+        self.inner.current.lock().sizes
+    }
+
+    /// Makes sure that the disk has room for a batch of at most so many operations, with at most so many
+    /// bytes of keys and values in all. A commit that keeps to that cannot fail for want of space.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`] if there is none: nothing has changed, and the database goes on.
+    /// [`Error::Latched`] if nothing can be written any more.
+    pub fn claim(&self, bytes: u64, ops: usize) -> Result<()> {
+        let mut writer = self.inner.writer.lock();
+        writer.view.store.file.check_latch()?;
+        self.release(&mut writer);
+        let pages = writer.worst_case(bytes, ops as u64);
+        let high_water = writer.view.meta.high_water.saturating_add(pages);
+        writer.grow(high_water, &self.inner.options)
+    }
+
+    /// Applies a batch as a whole. When this returns, it is on the disk and new readers see it.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`] if no space was claimed and there is none: nothing has changed. After any other
+    /// failure the engine refuses writes, because nobody knows what is on the disk; readers go on with the
+    /// state before.
+    pub fn commit(&self, batch: &Batch) -> Result<Sizes> {
+        let mut writer = self.inner.writer.lock();
+        let w = &mut *writer;
+        let file = w.view.store.file.clone();
+        file.check_latch()?;
+        self.release(w);
+
+        let plan = merge(&w.view, &mut w.free, w.shape, batch).inspect_err(|e| file.latch(e))?;
+        let Some(plan) = plan else {
+            return Ok(w.sizes());
+        };
+        let written = w
+            .grow(plan.meta.high_water, &self.inner.options)
+            .and_then(|()| {
+                write_pages(&file, &plan)?;
+                file.sync()?;
+                let (slot, meta) = w.next_meta(plan.meta);
+                file.write_at(slot * u64::from(meta.page_size), &meta.encode(slot))?;
+                file.sync()?;
+                Ok((slot, meta))
+            });
+        match written {
+            Ok((slot, meta)) => Ok(self.publish(w, plan, slot, meta)),
+            Err(e) => {
+                plan.taken.undo(&mut w.free);
+                if !matches!(e, Error::NoSpace { .. }) {
+                    file.latch(&e);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// Makes a durable commit what readers get, and gives free what nobody needs any more.
+    fn publish(&self, w: &mut Writer, plan: Plan, slot: u64, meta: Meta) -> Sizes {
+        let view = Arc::new(View {
+            store: w.view.store.clone(),
+            map: w.map.clone(),
+            meta,
+        });
+        w.alive.push_back((meta.txid, Arc::downgrade(&view)));
+        w.slot = slot;
+        w.shape = plan.shape;
+        w.view = view.clone();
+        self.inner.current.lock().view = view;
+
+        let readers = w.readers();
+        let older = &readers[..readers.len() - 1];
+        w.pins.release(&readers, &mut w.free);
+        let mut freed = plan.freed;
+        freed.extend(w.freelist.take());
+        w.pins.add(freed, older, &mut w.free);
+        w.pins.forget_births(readers[0]);
+        if !older.is_empty() {
+            w.pins.note_births(meta.txid, plan.born);
+        }
+        let sizes = w.sizes();
+        self.inner.current.lock().sizes = sizes;
+        sizes
+    }
+
+    /// Gives free what readers that have ended held.
+    fn release(&self, w: &mut Writer) {
+        let readers = w.readers();
+        let before = w.pins.pages();
+        w.pins.release(&readers, &mut w.free);
+        if w.pins.pages() != before {
+            self.inner.current.lock().sizes = w.sizes();
+        }
+    }
+
+    /// Checks the last committed state and the engine's books against it: every page is used by one tree,
+    /// free, or held for a reader, and no two of these.
+    ///
+    /// # Errors
+    /// Only if the file cannot be read; what is wrong is among the findings.
+    pub fn check(&self) -> Result<Checked> {
+        let mut writer = self.inner.writer.lock();
+        let w = &mut *writer;
+        let (mut checked, mut seen) = walk(&*w.view, &mut |_| {})?;
+        let mut findings = Vec::new();
+        let mut find = |page, what: String| {
+            findings.push(Finding {
+                page: Some(page),
+                bucket: None,
+                what,
+            })
+        };
+        for (start, n) in w.free.runs() {
+            if let Some(page) = seen.insert(start, n) {
+                find(page, "it is in use, and free too".into());
+            }
+        }
+        for (start, n) in w.pins.runs() {
+            if let Some(page) = seen.insert(start, n) {
+                find(
+                    page,
+                    "it is held for a reader, and in use or free too".into(),
+                );
+            }
+        }
+        let lost = seen.gaps(2, w.view.meta.high_water).next();
+        if let (Some((page, n)), true) = (lost, checked.findings.is_empty()) {
+            find(
+                page,
+                format!("{n} pages from here on are neither in use nor free"),
+            );
+        }
+        let file = &w.view.store.file;
+        let metas = read_metas(file, file.metadata()?.len())?;
+        findings.extend(check_metas(&metas));
+        // After a failed sync the file may be one transaction ahead.
+        if file.check_latch().is_ok() && (metas.winner, metas.meta) != (w.slot, w.view.meta) {
+            findings.push(Finding {
+                page: Some(metas.winner),
+                bucket: None,
+                what: "it is not the meta of the last commit".into(),
+            });
+        }
+        checked.findings.extend(findings);
+        Ok(checked)
+    }
+
+    /// Closes this handle. The file is closed and its lock given back when the last handle and the last
+    /// [`ReadTx`] are gone.
+    pub fn close(self) {}
+}
+
+impl Writer {
+    pub fn sizes(&self) -> Sizes {
+        let page_size = u64::from(self.view.meta.page_size);
+        let total = self.view.meta.high_water;
+        Sizes {
+            total: total * page_size,
+            in_use: total.saturating_sub(self.free.pages()) * page_size,
+        }
+    }
+
+    /// The transactions that are seen by anybody, ascending; the current one is the last.
+    fn readers(&mut self) -> Vec<u64> {
+        self.alive.retain(|(_, view)| view.strong_count() > 0);
+        // What ended readers did comes before what is done to the pages that they held.
+        fence(Ordering::Acquire);
+        self.alive.iter().map(|(txid, _)| *txid).collect()
+    }
+
+    /// The next meta, and the page it goes to: never the one that holds the current meta. bbolt puts
+    /// transaction N on page N mod 2, and a snapshot has its meta on page 0 whatever N is.
+    fn next_meta(&self, new: Meta) -> (u64, Meta) {
+        let slot = 1 - self.slot;
+        let next = self.view.meta.txid + 1;
+        (
+            slot,
+            Meta {
+                txid: if next % 2 == slot { next } else { next + 1 },
+                ..new
+            },
+        )
+    }
+
+    /// Most pages that such a batch makes the file grow by.
+    ///
+    /// A touched page of one page becomes at most two, besides what is new in it. Those can all use free
+    /// pages; pages with a continuation need several in a row, of which there may be none.
+    fn worst_case(&self, bytes: u64, ops: u64) -> u64 {
+        let page_size = u64::from(self.view.meta.page_size);
+        let all = bytes.saturating_add(ops.saturating_mul(32));
+        let small = all.min(ops.saturating_mul(page_size)).div_ceil(page_size);
+        let s = &self.shape;
+        let leaves = 2 * s.leaves.min(ops);
+        let branches = 2 * s.branches.min(ops.saturating_mul(s.depth));
+        let single = leaves + branches + small.saturating_mul(4) + ops.saturating_mul(2) + 16;
+        let big = s.big.min(ops.saturating_mul(s.biggest));
+        let several = big + all.div_ceil(page_size).saturating_add(ops);
+        several.saturating_add(single.saturating_sub(self.free.pages()))
+    }
+
+    /// Sees to it that the file has blocks for so many pages, and that the mapping reaches them.
+    fn grow(&mut self, pages: u64, options: &Options) -> Result<()> {
+        let page_size = u64::from(self.view.meta.page_size);
+        let file = &self.view.store.file;
+        let need = pages.saturating_mul(page_size);
+        if need > self.allocated {
+            let unused = self.view.meta.size().max(self.allocated);
+            let step = (need / 2).clamp(LEAST_GROWTH, options.grow.max(LEAST_GROWTH));
+            let roomy = need.div_ceil(step).saturating_mul(step);
+            let len = match file.allocate(unused, roomy) {
+                Err(Error::NoSpace { .. }) => file.allocate(unused, need).map(|()| need),
+                done => done.map(|()| roomy),
+            };
+            self.allocated = len?;
+        }
+        if need > self.map.len() {
+            let map = Map::new(
+                file.file(),
+                self.allocated,
+                self.allocated.saturating_mul(2),
+            );
+            self.map = Arc::new(map.map_err(|e| Error::io(file.path(), "map", e))?);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the pages of a commit, in order of their places.
+fn write_pages(file: &DiskFile, plan: &Plan) -> Result<()> {
+    let page_size = u64::from(plan.meta.page_size);
+    let mut runs: Vec<_> = plan.runs.iter().collect();
+    runs.sort_unstable_by_key(|run| run.first);
+    for run in runs {
+        file.write_at(run.first * page_size, &run.bytes)?;
+    }
+    Ok(())
+}

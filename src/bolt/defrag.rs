@@ -1,0 +1,132 @@
+//! Defragmentation: the live pages written into a new file, which takes the old one's name.
+//! Until the rename nothing of the old file is touched, and any failure leaves it as it was.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::bulk::BulkWriter;
+use super::db::{Db, Sizes, Writer};
+use super::disk::{DiskFile, parent};
+use super::error::{Error, Result};
+use super::free::{Free, Pins};
+use super::map::Map;
+use super::meta::Meta;
+use super::open::temp_name;
+use super::shape::Shape;
+use super::tree::Buckets;
+use super::view::{Store, View};
+
+impl Db {
+    /// Rewrites the database into a file beside it and renames that over it, so that free pages vanish.
+    /// Reads go on meanwhile, and readers keep the state that they have; commits wait.
+    ///
+    /// # Errors
+    /// Up to the rename any failure, such as [`Error::Io`] for a full disk, leaves everything as it was and
+    /// removes the new file. If the directory cannot be synced after it, further writes are refused.
+    pub fn defragment(&self) -> Result<Sizes> {
+        let inner = &self.inner;
+        let mut writer = inner.writer.lock();
+        writer.view.store.file.check_latch()?;
+        let temp = temp_name(&inner.path, "defrag");
+        match inner.disk.remove(&temp) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+        let prepared = self.rewrite(&writer.view, &temp).and_then(|new| {
+            inner.disk.rename(&temp, &inner.path)?;
+            Ok(new)
+        });
+        let (file, meta, shape, map) = match prepared {
+            Ok(new) => new,
+            Err(e) => {
+                // The first failure is the one to tell.
+                let _ = inner.disk.remove(&temp);
+                return Err(e);
+            }
+        };
+        let synced = inner.disk.sync_dir(parent(&inner.path));
+        if let Err(e) = &synced {
+            // A crash may bring the old file back, and with it take what would be written to the new one.
+            file.latch(e);
+        }
+        let sizes = self.replace(&mut writer, file, meta, shape, map, synced.is_ok());
+        synced.map(|()| sizes)
+    }
+
+    /// Writes all that a view reaches into a new file: on the disk, mapped and locked when this returns.
+    fn rewrite(&self, view: &View, temp: &Path) -> Result<(DiskFile, Meta, Shape, Map)> {
+        let inner = &self.inner;
+        let mut bulk =
+            BulkWriter::create_on(&inner.disk, temp, view.meta.page_size, view.meta.txid + 1)?;
+        for bucket in Buckets::new(view)? {
+            let (name, bucket) = bucket?;
+            bulk.bucket(name, bucket.sequence())?;
+            for entry in bucket.iter()? {
+                let entry = entry?;
+                if entry.is_bucket() {
+                    return Err(Error::Invalid(
+                        "a database with nested buckets cannot be defragmented",
+                    ));
+                }
+                bulk.put(entry.key, entry.value)?;
+            }
+        }
+        let (file, meta, shape) = bulk.finish_file()?;
+        // Whoever waits for the lock of the old file must not get hold of the new one first.
+        file.lock()?;
+        let map = Map::new(file.file(), meta.size(), inner.options.reserve)
+            .map_err(|e| Error::io(temp, "map", e))?;
+        Ok((file.renamed(&inner.path), meta, shape, map))
+    }
+
+    /// Puts the new file in the place of the old one for readers and writer.
+    fn replace(
+        &self,
+        w: &mut Writer,
+        file: DiskFile,
+        meta: Meta,
+        shape: Shape,
+        map: Map,
+        synced: bool,
+    ) -> Sizes {
+        let map = Arc::new(map);
+        let store = Store {
+            file: Arc::new(file),
+            page_size: meta.page_size,
+            retired: false.into(),
+        };
+        let view = Arc::new(View {
+            store: Arc::new(store),
+            map: map.clone(),
+            meta,
+        });
+        let old = std::mem::replace(
+            w,
+            Writer {
+                slot: meta.txid % 2,
+                map,
+                free: Free::default(),
+                pins: Pins::default(),
+                alive: VecDeque::from([(meta.txid, Arc::downgrade(&view))]),
+                freelist: None,
+                shape,
+                allocated: meta.size(),
+                view: view.clone(),
+            },
+        );
+        let sizes = w.sizes();
+        self.inner.replaced.lock().push(old.view.store.file.clone());
+        if synced {
+            // Failure costs disk space until the process ends, and nothing else.
+            let _ = old.view.store.file.retire(2 * u64::from(meta.page_size));
+            old.view.store.retired.store(true, Ordering::Release);
+        }
+        let mut current = self.inner.current.lock();
+        current.view = view;
+        current.sizes = sizes;
+        sizes
+    }
+}

@@ -1,0 +1,297 @@
+//! Which pages can be written: those no tree reaches, and those that only gone readers could still reach.
+//!
+//! A page born in transaction A and freed by transaction N is seen by readers of A to N - 1. When N is
+//! durable the page is pinned by the youngest such reader alive, and moves down to the next older one when
+//! that reader ends, or becomes free if there is none:
+//!
+//! ```text
+//! born 5, freed by 9, readers 3 and 7 alive: pinned by 7. When 7 ends: 3 < 5 never saw it, so it is free.
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+/// Runs of free pages.
+#[derive(Default, Debug)]
+pub(crate) struct Free {
+    by_start: BTreeMap<u64, u64>,
+    by_len: BTreeSet<(u64, u64)>,
+    pages: u64,
+}
+
+impl Free {
+    /// Number of free pages.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Whether one of `n` pages from `start` on is free.
+    pub fn overlaps(&self, start: u64, n: u64) -> bool {
+        self.by_start
+            .range(..start + n)
+            .next_back()
+            .is_some_and(|(s, len)| s + len > start)
+    }
+
+    /// The runs, in order.
+    pub fn runs(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.by_start.iter().map(|(s, n)| (*s, *n))
+    }
+
+    pub fn add(&mut self, mut start: u64, mut n: u64) {
+        debug_assert!(!self.overlaps(start, n), "page {start} freed twice");
+        self.pages += n;
+        if let Some((&s, &len)) = self.by_start.range(..start).next_back()
+            && s + len == start
+        {
+            self.cut(s, len);
+            (start, n) = (s, n + len);
+        }
+        if let Some(&len) = self.by_start.get(&(start + n)) {
+            self.cut(start + n, len);
+            n += len;
+        }
+        self.by_start.insert(start, n);
+        self.by_len.insert((n, start));
+    }
+
+    fn cut(&mut self, start: u64, n: u64) {
+        self.by_start.remove(&start);
+        self.by_len.remove(&(n, start));
+    }
+
+    /// Takes out the smallest run of at least `n` pages, whole.
+    fn take_fitting(&mut self, n: u64) -> Option<(u64, u64)> {
+        let &(len, start) = self.by_len.range((n, 0)..).next()?;
+        self.cut(start, len);
+        self.pages -= len;
+        Some((start, len))
+    }
+
+    /// Takes out the largest run, whole.
+    fn take_largest(&mut self) -> Option<(u64, u64)> {
+        let &(len, start) = self.by_len.last()?;
+        self.cut(start, len);
+        self.pages -= len;
+        Some((start, len))
+    }
+}
+
+/// The pages that one commit takes: in long runs where it can, so that the disk sees few writes.
+///
+/// Nothing is lost if the commit fails: [`Allocation::undo`] gives everything back.
+pub(crate) struct Allocation<'f> {
+    free: &'f mut Free,
+    taken: Vec<(u64, u64)>,
+    run: (u64, u64),
+    high_water: u64,
+    expected: u64,
+}
+
+impl<'f> Allocation<'f> {
+    /// `expected` is about the number of pages that will be asked for.
+    pub fn new(free: &'f mut Free, high_water: u64, expected: u64) -> Allocation<'f> {
+        Allocation {
+            free,
+            taken: Vec::new(),
+            run: (0, 0),
+            high_water,
+            expected,
+        }
+    }
+
+    /// The first of `n` pages in a row.
+    pub fn take(&mut self, n: u64) -> u64 {
+        if self.run.1 < n {
+            let next = match n {
+                1 => self
+                    .free
+                    .take_fitting(self.expected.max(1))
+                    .or_else(|| self.free.take_largest()),
+                _ => self
+                    .free
+                    .take_fitting(n.max(self.expected))
+                    .or_else(|| self.free.take_fitting(n)),
+            };
+            match next {
+                Some(run) => {
+                    self.put_back();
+                    self.run = run;
+                }
+                None => {
+                    let start = self.high_water;
+                    self.high_water += n;
+                    return start;
+                }
+            }
+        }
+        let start = self.run.0;
+        self.run = (start + n, self.run.1 - n);
+        self.expected = self.expected.saturating_sub(n);
+        self.taken.push((start, n));
+        start
+    }
+
+    fn put_back(&mut self) {
+        let (start, n) = std::mem::take(&mut self.run);
+        if n > 0 {
+            self.free.add(start, n);
+        }
+    }
+
+    /// Ends the allocation: the new high-water mark, and what to undo if the commit fails.
+    pub fn finish(mut self) -> (u64, Taken) {
+        self.put_back();
+        (self.high_water, Taken(self.taken))
+    }
+
+    /// Ends it with everything given back.
+    pub fn undo(mut self) {
+        self.put_back();
+        Taken(self.taken).undo(self.free);
+    }
+}
+
+/// Pages that a commit took out of the free ones.
+#[derive(Default)]
+pub(crate) struct Taken(Vec<(u64, u64)>);
+
+impl Taken {
+    /// Gives them back: the commit did not happen.
+    pub fn undo(self, free: &mut Free) {
+        for (start, n) in self.0 {
+            free.add(start, n);
+        }
+    }
+}
+
+/// A run of pages that a reader still sees.
+struct Pinned {
+    born: u64,
+    start: u64,
+    pages: u64,
+}
+
+/// Pages freed by transactions that are durable, by the youngest reader alive that sees them.
+#[derive(Default)]
+pub(crate) struct Pins {
+    by_reader: BTreeMap<u64, Vec<Pinned>>,
+    /// When pages were born, by first page; only of transactions that readers older than them were alive at.
+    born: HashMap<u64, u64>,
+    births: VecDeque<(u64, Vec<u64>)>,
+    pages: u64,
+}
+
+impl Pins {
+    /// Notes the pages that transaction `txid` wrote.
+    pub fn note_births(&mut self, txid: u64, starts: Vec<u64>) {
+        self.born.extend(starts.iter().map(|s| (*s, txid)));
+        self.births.push_back((txid, starts));
+    }
+
+    /// Forgets births that no reader alive, of which `oldest` is the oldest, is older than.
+    pub fn forget_births(&mut self, oldest: u64) {
+        while self.births.front().is_some_and(|(txid, _)| *txid <= oldest) {
+            let Some((txid, starts)) = self.births.pop_front() else {
+                break;
+            };
+            for s in starts {
+                if self.born.get(&s) == Some(&txid) {
+                    self.born.remove(&s);
+                }
+            }
+        }
+    }
+
+    /// Takes the pages that a transaction freed; `readers` are the transactions seen by anybody, ascending.
+    pub fn add(&mut self, freed: Vec<(u64, u64)>, readers: &[u64], free: &mut Free) {
+        for (start, pages) in freed {
+            let born = self.born.remove(&start).unwrap_or(0);
+            self.pages += pages;
+            self.settle(Pinned { born, start, pages }, readers, free);
+        }
+    }
+
+    fn settle(&mut self, p: Pinned, readers: &[u64], free: &mut Free) {
+        match readers.last().filter(|r| **r >= p.born) {
+            Some(reader) => self.by_reader.entry(*reader).or_default().push(p),
+            None => {
+                self.pages -= p.pages;
+                free.add(p.start, p.pages);
+            }
+        }
+    }
+
+    /// Looks again at what was pinned by readers that have ended; `readers` are those still alive, ascending.
+    pub fn release(&mut self, readers: &[u64], free: &mut Free) {
+        let ended: Vec<u64> = self
+            .by_reader
+            .keys()
+            .rev()
+            .filter(|r| readers.binary_search(r).is_err())
+            .copied()
+            .collect();
+        for reader in ended {
+            let older = &readers[..readers.partition_point(|r| *r < reader)];
+            for p in self.by_reader.remove(&reader).unwrap_or_default() {
+                self.settle(p, older, free);
+            }
+        }
+    }
+
+    /// Number of pinned pages.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// The pinned runs.
+    pub fn runs(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.by_reader
+            .values()
+            .flatten()
+            .map(|p| (p.start, p.pages))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_become_one_run() {
+        let mut f = Free::default();
+        f.add(5, 1);
+        f.add(7, 2);
+        f.add(6, 1);
+        assert_eq!(f.runs().collect::<Vec<_>>(), [(5, 4)]);
+        assert_eq!(f.pages(), 4);
+        assert!(f.overlaps(8, 3) && !f.overlaps(9, 3) && !f.overlaps(2, 3));
+    }
+
+    #[test]
+    fn an_allocation_that_is_undone_leaves_no_trace() {
+        let mut f = Free::default();
+        f.add(3, 4);
+        f.add(10, 2);
+        f.add(20, 1);
+        let before: Vec<_> = f.runs().collect();
+        let mut a = Allocation::new(&mut f, 30, 3);
+        let got: Vec<u64> = [1, 1, 2, 1, 1, 2, 5].iter().map(|n| a.take(*n)).collect();
+        assert_eq!(got, [3, 4, 5, 20, 10, 30, 32]);
+        a.undo();
+        assert_eq!(f.runs().collect::<Vec<_>>(), before);
+    }
+
+    /// The example at the head of this file.
+    #[test]
+    fn pages_between_two_readers_are_released() {
+        let (mut pins, mut free) = (Pins::default(), Free::default());
+        pins.note_births(5, vec![40]);
+        pins.add(vec![(40, 2), (50, 1)], &[3, 7], &mut free);
+        assert_eq!((pins.pages(), free.pages()), (3, 0));
+        pins.release(&[3], &mut free);
+        assert_eq!(free.runs().collect::<Vec<_>>(), [(40, 2)]);
+        assert_eq!(pins.runs().collect::<Vec<_>>(), [(50, 1)]);
+        pins.release(&[], &mut free);
+        assert_eq!((pins.pages(), free.pages()), (0, 3));
+    }
+}

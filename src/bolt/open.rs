@@ -1,0 +1,207 @@
+//! Opening a database for writing, and making one where there is none.
+//! When it is done the file is locked, its name leads to it, and its winning meta is on the disk for sure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::bulk::BulkWriter;
+use super::disk::{Disk, DiskFile, parent};
+use super::error::{Error, Result};
+use super::map::Map;
+use super::meta::{META_END, Metas, RawMeta};
+use super::options::Options;
+use super::page::META;
+use super::shape::{Scan, scan};
+use super::view::{Store, View};
+
+/// Times that opening begins anew because the file was replaced meanwhile.
+const TRIES: usize = 100;
+
+/// An opened database, as the writer needs to know it.
+pub(crate) struct Opened {
+    /// The name with all links resolved: what a defragmentation renames over.
+    pub path: PathBuf,
+    pub view: Arc<View>,
+    /// The meta page that holds the winner.
+    pub slot: u64,
+    pub scan: Scan,
+}
+
+pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
+    let (path, file) = lock(disk, path, options)?;
+    remove_leftovers(disk, &path)?;
+    let len = file.metadata()?.len();
+    let metas = read_metas(&file, len)?;
+    metas
+        .meta
+        .check(metas.winner, len)
+        .map_err(|d| d.in_file(&path))?;
+    check_writable(&path, &metas)?;
+    let map =
+        Map::new(file.file(), len, options.reserve).map_err(|e| Error::io(&path, "map", e))?;
+    let page_size = metas.meta.page_size;
+    let store = Store {
+        file: Arc::new(file),
+        page_size,
+        retired: false.into(),
+    };
+    let view = Arc::new(View {
+        store: Arc::new(store),
+        map: Arc::new(map),
+        meta: metas.meta,
+    });
+    let scan = scan(&*view)?;
+    // The process that wrote this meta may have been killed before it was synced, and then it stands in
+    // memory alone; a sync without a write proves nothing after one that failed. No page may be written
+    // again before the meta that frees it is on the disk.
+    let file = &view.store.file;
+    file.write_at(
+        metas.winner * u64::from(page_size),
+        &metas.meta.encode(metas.winner),
+    )?;
+    file.sync()?;
+    Ok(Opened {
+        path,
+        view,
+        slot: metas.winner,
+        scan,
+    })
+}
+
+/// Opens and locks the file that stands under the name, and makes it if there is none.
+fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFile)> {
+    for _ in 0..TRIES {
+        let file = match disk.open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                create(disk, path, options, None)?;
+                continue;
+            }
+            Err(e) => return Err(Error::io(path, "open", e)),
+        };
+        if !file.metadata()?.is_file() {
+            return Err(Error::NotBolt {
+                file: path.to_path_buf(),
+                what: "it is not a regular file".into(),
+            });
+        }
+        file.lock()?;
+        // Between opening and locking another process may have renamed a file over this one.
+        if !file.is_at(path)? {
+            continue;
+        }
+        let real = path
+            .canonicalize()
+            .map_err(|e| Error::io(path, "look up", e))?;
+        if file.metadata()?.len() == 0 {
+            // bbolt takes an empty file for a database that is yet to be made.
+            create(disk, &real, options, Some(&file))?;
+            continue;
+        }
+        return Ok((real.clone(), file.renamed(&real)));
+    }
+    Err(Error::io(
+        path,
+        "open",
+        io::Error::other("the file is being replaced again and again"),
+    ))
+}
+
+/// Makes an empty database: written and synced under another name, which it gets last.
+/// `over` is an empty file of this name that is locked and goes.
+fn create(disk: &Disk, path: &Path, options: &Options, over: Option<&DiskFile>) -> Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let dir = parent(path);
+    disk.create_dirs(dir)?;
+    let system = u32::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let page_size = options.page_size.unwrap_or(system);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let temp = temp_name(path, &format!("new-{}-{count}", std::process::id()));
+    let made = BulkWriter::create_on(disk, &temp, page_size, 1).and_then(|new| {
+        new.finish()?;
+        match over {
+            Some(_) => disk.rename(&temp, path).map(|()| true),
+            None => disk.rename_new(&temp, path),
+        }
+    });
+    match made {
+        Ok(true) => disk.sync_dir(dir),
+        Ok(false) => disk.remove(&temp),
+        // Whoever made the database meanwhile removes what he takes for leftovers.
+        Err(Error::Io { source, .. })
+            if source.kind() == io::ErrorKind::NotFound && path.exists() =>
+        {
+            Ok(())
+        }
+        Err(e) => {
+            // The first failure is the one to tell.
+            let _ = disk.remove(&temp);
+            Err(e)
+        }
+    }
+}
+
+/// A name beside a database's for a file that is to take its place.
+pub(crate) fn temp_name(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".tmp-{suffix}"));
+    path.with_file_name(name)
+}
+
+/// Removes what a killed process may have left beside the database. The lock must be held.
+fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
+    let dir = parent(path);
+    let mut prefix = path.file_name().unwrap_or_default().to_os_string();
+    prefix.push(".tmp");
+    let fail = |e| Error::io(dir, "list the directory", e);
+    for entry in std::fs::read_dir(dir).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let leftover = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(prefix.as_encoded_bytes());
+        if !leftover || !entry.file_type().is_ok_and(|t| t.is_file()) {
+            continue;
+        }
+        match disk.remove(&entry.path()) {
+            // Its maker may have been quicker.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Both meta pages of an open file.
+pub(crate) fn read_metas(file: &DiskFile, len: u64) -> Result<Metas> {
+    Metas::find(file.path(), |at| {
+        let mut b = [0; META_END];
+        if at.saturating_add(META_END as u64) > len {
+            return Ok(None);
+        }
+        file.read_at(at, &mut b)?;
+        Ok(Some(RawMeta(b)))
+    })
+}
+
+/// What a reader can live with and a writer cannot.
+fn check_writable(path: &Path, metas: &Metas) -> Result<()> {
+    let header = metas.headers[metas.winner as usize];
+    if header.id != metas.winner || header.flags != META {
+        let what = format!(
+            "its header says page {} with flags {:#x}",
+            header.id, header.flags
+        );
+        return Err(Error::corrupt(path, Some(metas.winner), what));
+    }
+    if metas.meta.txid >= u64::MAX - 2 {
+        let what = format!(
+            "the meta says transaction {}, after which there can be none",
+            metas.meta.txid
+        );
+        return Err(Error::corrupt(path, Some(metas.winner), what));
+    }
+    Ok(())
+}

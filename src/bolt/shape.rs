@@ -1,0 +1,156 @@
+//! How many pages of each kind the trees have, and which pages no tree has: what opening for writing must
+//! know. Reads each page's header and element table once, and no keys or values below the buckets.
+
+use super::check::read_freelist;
+use super::error::{Damage, Error, Result};
+use super::free::Free;
+use super::meta::NO_FREELIST;
+use super::page::{BUCKET_ELEMENT, Page, check_pgid};
+use super::page_set::PageSet;
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
+
+/// Pages of the trees, by kind.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Leaves that take one page.
+    pub leaves: u64,
+    /// Branch pages that take one page.
+    pub branches: u64,
+    /// Pages of leaves and branches that take several.
+    pub big: u64,
+    /// Most pages that one of those takes; never lowered while the database is open.
+    pub biggest: u64,
+    /// Most levels of a tree, that of the buckets included; never lowered either.
+    pub depth: u64,
+}
+
+impl Shape {
+    /// Counts a page of a tree.
+    pub fn add(&mut self, leaf: bool, pages: u64) {
+        if pages > 1 {
+            self.biggest = self.biggest.max(pages);
+        }
+        *self.counter(leaf, pages) += if pages > 1 { pages } else { 1 };
+    }
+
+    /// Takes a page out again.
+    pub fn remove(&mut self, leaf: bool, pages: u64) {
+        let n = if pages > 1 { pages } else { 1 };
+        let counter = self.counter(leaf, pages);
+        *counter = counter.saturating_sub(n);
+    }
+
+    fn counter(&mut self, leaf: bool, pages: u64) -> &mut u64 {
+        match (pages > 1, leaf) {
+            (true, _) => &mut self.big,
+            (false, true) => &mut self.leaves,
+            (false, false) => &mut self.branches,
+        }
+    }
+}
+
+/// What a walk over all trees finds.
+pub(crate) struct Scan {
+    pub shape: Shape,
+    pub free: Free,
+    /// Pages of the written freelist: first and number.
+    pub freelist: Option<(u64, u64)>,
+}
+
+/// Walks all trees, down to the nested buckets that etcd does not use.
+///
+/// # Errors
+/// [`Error::Corrupt`] if a page is reached twice, is no tree page, or is in the freelist too.
+pub(crate) fn scan<S: Source>(source: S) -> Result<Scan> {
+    let meta = *source.meta();
+    let mut walk = Walk {
+        source,
+        reached: PageSet::default(),
+        shape: Shape::default(),
+    };
+    walk.reached.insert(0, 2);
+    walk.tree(meta.root, 1, true)?;
+    let mut freelist = None;
+    if meta.freelist != NO_FREELIST {
+        let (pages, ids) = read_freelist(source)?;
+        if let Some(id) = ids.iter().find(|id| walk.reached.contains(**id)) {
+            let what = "it is in use, but the freelist names it";
+            return Err(Error::corrupt(source.file(), Some(*id), what));
+        }
+        walk.reach(meta.freelist, pages)?;
+        freelist = Some((meta.freelist, pages));
+    }
+    let mut free = Free::default();
+    for (start, n) in walk.reached.gaps(2, meta.high_water) {
+        free.add(start, n);
+    }
+    Ok(Scan {
+        shape: walk.shape,
+        free,
+        freelist,
+    })
+}
+
+struct Walk<S: Source> {
+    source: S,
+    reached: PageSet,
+    shape: Shape,
+}
+
+impl<S: Source> Walk<S> {
+    fn reach(&mut self, pgid: u64, pages: u64) -> Result<()> {
+        match self.reached.insert(pgid, pages) {
+            None => Ok(()),
+            Some(twice) => Err(Error::corrupt(
+                self.source.file(),
+                Some(twice),
+                "it is reached twice",
+            )),
+        }
+    }
+
+    fn tree(&mut self, pgid: u64, depth: usize, top: bool) -> Result<()> {
+        let fail = in_source(self.source);
+        let page = self.source.page(pgid, || 1)?;
+        page.check_tree_page().map_err(fail)?;
+        if depth > MAX_DEPTH {
+            return Err(fail(page.damage(format!(
+                "the tree is more than {MAX_DEPTH} levels deep here"
+            ))));
+        }
+        let pages = page.header().pages();
+        self.reach(pgid, pages)?;
+        self.shape.add(page.is_leaf(), pages);
+        self.shape.depth = self.shape.depth.max(depth as u64);
+        if page.is_leaf() {
+            return self.leaf(&page, depth, top);
+        }
+        for i in 0..page.count() {
+            let child = page.child(i).map_err(fail)?;
+            check_pgid(child, self.source.meta().high_water, "its parent").map_err(|d| {
+                fail(Damage::at(
+                    pgid,
+                    format!("element {i} is wrong: {}", d.what),
+                ))
+            })?;
+            self.tree(child, depth + 1, top)?;
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, page: &Page<S::Buf>, depth: usize, top: bool) -> Result<()> {
+        for i in 0..page.count() {
+            let flags = page.flags(i).map_err(in_source(self.source))?;
+            if flags & BUCKET_ELEMENT == 0 && !top {
+                continue;
+            }
+            let (flags, key, value) = page.leaf(i).map_err(in_source(self.source))?;
+            let entry = super::cursor::Entry { flags, key, value };
+            match Bucket::from_entry(self.source, page.pgid(), &entry)?.root() {
+                Root::Page(root) => self.tree(*root, depth + 1, false)?,
+                Root::Inline(inline) => self.leaf(inline, depth, false)?,
+            }
+        }
+        Ok(())
+    }
+}
