@@ -97,6 +97,25 @@ errors! {
     DeadlineExceeded DeadlineExceeded "etcdserver: context deadline exceeded";
 }
 
+impl Error {
+    /// A failure of the storage engine: a full disk, an I/O error or a damaged page.
+    pub fn storage(error: crate::bolt::Error) -> Error {
+        let code = match &error {
+            e if e.is_no_space() => tonic::Code::ResourceExhausted,
+            crate::bolt::Error::Corrupt { .. } | crate::bolt::Error::NotBolt { .. } => {
+                tonic::Code::DataLoss
+            }
+            _ => tonic::Code::Internal,
+        };
+        Error::Other(code, format!("etcdserver: {error}"))
+    }
+
+    /// A record that is missing or not what etcd writes.
+    pub fn record(error: &crate::schema::RecordError) -> Error {
+        Error::Other(tonic::Code::DataLoss, format!("etcdserver: {error}"))
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.text())

@@ -2,6 +2,10 @@
 //! grpc -> core (single writer, readers) -> apply -> {mvcc, alarm, quota} -> bolt.
 
 mod address;
+pub mod alarms;
+pub mod apply;
+pub mod backend;
+pub mod compactor;
 pub mod config;
 mod connection;
 pub mod core;
@@ -10,4 +14,8 @@ pub mod error;
 pub mod flags;
 pub mod grpc;
 mod http;
+pub mod mvcc;
+pub mod queue;
+pub mod quota;
 pub mod value;
+pub mod writer;

@@ -1,0 +1,136 @@
+//! The bridge between the store and the bolt file: a committed state that values and records are
+//! read from. Knows the buckets that the server reads, and nothing of writing.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use super::{
+    error::Error,
+    mvcc::{revision::Revision, view::Values},
+};
+use crate::{
+    bolt::{self, ReadTx},
+    proto::mvccpb::KeyValue,
+    schema::{RecordError, bucket, hash, key},
+};
+
+/// Values of one answer share allocations of this size.
+const ARENA: usize = 256 << 10;
+
+/// A committed state of the file.
+#[derive(Clone)]
+pub struct Tx(ReadTx);
+
+impl Tx {
+    /// A state as the engine hands it out.
+    pub fn new(tx: ReadTx) -> Tx {
+        Tx(tx)
+    }
+
+    /// The state, for snapshots.
+    pub fn inner(&self) -> &ReadTx {
+        &self.0
+    }
+
+    /// Calls `each` with the records of bucket `key` from `start` to main revision `end` (included)
+    /// in order, until it returns false or fails.
+    ///
+    /// # Errors
+    /// A page is damaged, or what `each` returns.
+    pub fn records(
+        &self,
+        start: Bound<&[u8]>,
+        end: i64,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let Some(keys) = self.0.bucket(bucket::KEY).map_err(Error::storage)? else {
+            return Ok(());
+        };
+        let end = end.checked_add(1).map(|main| Revision::new(main, 0).encode());
+        let end = end
+            .as_ref()
+            .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
+        for entry in keys.range(start, end).map_err(Error::storage)? {
+            let entry = entry.map_err(Error::storage)?;
+            if !each(&entry.key, &entry.value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// CRC-32C over all buckets, as etcd's `Hash` call computes it.
+    ///
+    /// # Errors
+    /// A page is damaged.
+    pub fn hash(&self) -> Result<u32, Error> {
+        let mut crc = hash::Crc32c::default();
+        for next in self.0.buckets().map_err(Error::storage)? {
+            let (name, records) = next.map_err(Error::storage)?;
+            crc.write(&name);
+            for entry in records.iter().map_err(Error::storage)? {
+                let entry = entry.map_err(Error::storage)?;
+                if !hash::ignored_by_server(&name, &entry.key) {
+                    crc.write(&entry.key);
+                    crc.write(&entry.value);
+                }
+            }
+        }
+        Ok(crc.sum())
+    }
+}
+
+impl Values for Tx {
+    fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
+        if revs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.0.bucket(bucket::KEY).map_err(Error::storage)?;
+        let find = |rev: &Revision| -> Result<&[u8], Error> {
+            let record = match &keys {
+                Some(keys) => keys.get(&rev.encode()).map_err(Error::storage)?,
+                None => None,
+            };
+            record.ok_or_else(|| {
+                let missing = "the index knows of it, but there is no such record";
+                Error::record(&RecordError::new(bucket::KEY, &rev.encode(), missing))
+            })
+        };
+        let decode = |rev: &Revision, record: Bytes| {
+            key::decode_shared(&rev.encode(), &record).map_err(|e| Error::record(&e))
+        };
+        if let [rev] = revs {
+            return Ok(vec![decode(rev, Bytes::copy_from_slice(find(rev)?))?]);
+        }
+
+        // Records are copied out of the mapping at once, into few allocations that their keys and
+        // values then share: nothing mapped leaves for the network.
+        let mut values = Vec::with_capacity(revs.len());
+        let mut arena: Vec<u8> = Vec::with_capacity(ARENA);
+        let mut ends: Vec<usize> = Vec::new();
+        for (i, rev) in revs.iter().enumerate() {
+            arena.extend_from_slice(find(rev)?);
+            ends.push(arena.len());
+            if arena.len() < ARENA && i + 1 < revs.len() {
+                continue;
+            }
+            let shared = Bytes::from(std::mem::take(&mut arena));
+            let mut at = 0;
+            let first = i + 1 - ends.len();
+            for (rev, end) in revs[first..].iter().zip(ends.drain(..)) {
+                values.push(decode(rev, shared.slice(at..end))?);
+                at = end;
+            }
+            if i + 1 < revs.len() {
+                arena.reserve(ARENA);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// What an engine's failure to open means to whoever wants to serve the file.
+pub fn is_locked(error: &bolt::Error) -> bool {
+    matches!(error, bolt::Error::Locked { .. })
+}

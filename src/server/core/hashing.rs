@@ -1,0 +1,55 @@
+//! `Hash` and `HashKV` on a committed state.
+
+use std::ops::Bound;
+
+use super::shared::Shared;
+use crate::{
+    schema::hashkv::HashKv,
+    server::{
+        error::Error,
+        mvcc::hashes::{Kept, KeyHash},
+    },
+};
+
+/// `HashKV` up to `revision` (0: the newest), and the newest revision.
+///
+/// # Errors
+/// The revision is compacted and not one of the last compactions', or in the future.
+pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Error> {
+    loop {
+        let published = shared.published()?;
+        let current = published.revision;
+        if let Some(hash) = shared.hashes.lock().get(revision) {
+            return Ok((hash, current));
+        }
+        let compacted = shared.compacted();
+        if revision > 0 && revision < compacted {
+            return Err(Error::Compacted);
+        }
+        if revision > current {
+            return Err(Error::FutureRev);
+        }
+        let up_to = if revision <= 0 { current } else { revision };
+        if up_to < compacted {
+            // The newest revision was written and compacted since the state was taken.
+            continue;
+        }
+        let kept = shared.index.keep(up_to);
+        if shared.compacted() != compacted {
+            // The index may have been compacted while it was read.
+            continue;
+        }
+        let mut keeps = Kept::new(&kept);
+        let mut hash = HashKv::new(compacted, up_to);
+        published.tx.records(Bound::Unbounded, up_to, |key, value| {
+            hash.write(key, value, |rev| keeps.takes_part(rev))
+                .map_err(|e| Error::record(&e))
+        })?;
+        let hash = KeyHash {
+            hash: hash.sum(),
+            compact_revision: compacted,
+            revision: up_to,
+        };
+        return Ok((hash, current));
+    }
+}

@@ -1,0 +1,311 @@
+//! Opening a data directory: what may be served, what a fresh one holds, and what a start changes.
+//! There is no log: the file is the truth, and reading it is all the recovery there is.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tracing::info;
+
+use super::shared::{Ids, Published, Shared};
+use crate::{
+    bolt::{self, Batch, Db, Options},
+    schema::{
+        Change, RecordError, alarm, auth, bucket, fresh, ids,
+        membership::{Member, Membership},
+        meta::Meta,
+    },
+    server::{
+        alarms::Alarms,
+        apply::{Applier, Start},
+        backend::Tx,
+        config::Config,
+        mvcc::{
+            restore::{RestoreError, restore},
+            write::Head,
+        },
+        quota::Quota,
+    },
+};
+
+/// Why a data directory could not be served: one clear line that names the directory or file.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory can't be made or looked at.
+    #[error("{}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The directory belongs to a real etcd member.
+    #[error(
+        "{dir} is the data directory of an etcd member, which is never opened for writing: \
+         use snapshot:{dir}/member/snap/db to read it, or snapshot restore to make a copy",
+        dir = path.display()
+    )]
+    EtcdMember {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file is locked, damaged, read-only, or not a database.
+    #[error(transparent)]
+    Engine(#[from] bolt::Error),
+    /// A record is not what etcd writes.
+    #[error("{}: {source}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Which record, and what is wrong.
+        source: RecordError,
+    },
+    /// The file holds what this server can't serve.
+    #[error("{}: {what}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is that can't be served.
+        what: String,
+    },
+}
+
+/// Everything that a core is made of.
+pub struct Opened {
+    /// What readers and the writer share.
+    pub shared: Arc<Shared>,
+    /// The file.
+    pub db: Arc<Db>,
+    /// The writer's state.
+    pub applier: Applier<Tx>,
+    /// A compaction that was not finished.
+    pub unfinished: Option<i64>,
+    /// The member as it stands in the file.
+    pub member: Member,
+}
+
+/// Opens or creates the data directory of `config`. Blocks on disk.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(config: &Config) -> Result<Opened, OpenError> {
+    let dir = &config.data_dir;
+    prepare_directory(dir)?;
+    let path = dir.join("db");
+    let db = Arc::new(Db::open(&path, Options::default())?);
+    let me = member(config);
+    let stored = Stored::read(&db, &path)?;
+    stored.refuse_unsupported(&path)?;
+
+    let (changes, term, applied) = match stored.is_fresh {
+        true => (fresh::initial(&me), fresh::FIRST_TERM, fresh::FIRST_INDEX),
+        false => {
+            let term = stored.meta.term.unwrap_or(0).max(1) + 1;
+            let applied = stored.meta.consistent_index.unwrap_or(0);
+            let mut changes = fresh::started(&stored.meta, &stored.membership, &me);
+            changes.extend(fresh::applied(applied, term));
+            (changes, term, applied)
+        }
+    };
+    commit_start(&db, changes)?;
+
+    let tx = db.read();
+    tx.will_need();
+    let (index, last) = restore(&tx).map_err(|e| match e {
+        RestoreError::Bolt(e) => OpenError::Engine(e),
+        RestoreError::Record(source) => OpenError::Record {
+            path: path.clone(),
+            source,
+        },
+    })?;
+    let compacted = stored.meta.finished_compact.unwrap_or(-1);
+    let scheduled = stored.meta.scheduled_compact.unwrap_or(-1);
+    // Where the newest changes were all compacted away, their records say too little.
+    let revision = last.max(compacted).max(scheduled);
+    info!(
+        "restored-compact-revision" = compacted,
+        "current-rev" = revision,
+        keys = index.len(),
+        "kvstore restored"
+    );
+
+    let (index, alarms) = (Arc::new(index), Alarms::restore(stored.alarms));
+    let tx = Tx::new(tx);
+    let applier = Applier::new(Start {
+        index: index.clone(),
+        head: Head::new(tx.clone(), revision, compacted),
+        alarms: alarms.clone(),
+        applied,
+        finished_compact: stored.meta.finished_compact,
+        scheduled_compact: stored.meta.scheduled_compact,
+        quota: Quota::from_flag(config.quota_backend_bytes),
+        member_id: me.id,
+    });
+    let ids = Ids {
+        cluster: ids::cluster_id(&[me.id]),
+        member: me.id,
+        term,
+    };
+    let published = Published {
+        db: db.clone(),
+        tx,
+        revision,
+        applied,
+        alarms,
+    };
+    Ok(Opened {
+        shared: Arc::new(Shared::new(index, ids, published, compacted)),
+        db,
+        applier,
+        unfinished: (scheduled > compacted).then_some(scheduled),
+        member: me,
+    })
+}
+
+fn prepare_directory(dir: &Path) -> Result<(), OpenError> {
+    let fail = |source| OpenError::Directory {
+        path: dir.into(),
+        source,
+    };
+    if dir.join("member").exists() {
+        return Err(OpenError::EtcdMember { path: dir.into() });
+    }
+    if dir.is_dir() {
+        return Ok(());
+    }
+    // Every directory that is made must outlast a crash, or an acknowledged write does not.
+    let mut missing: Vec<&Path> = Vec::new();
+    let mut at = Some(dir);
+    while let Some(path) = at.filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
+        missing.push(path);
+        at = path.parent();
+    }
+    for path in missing.into_iter().rev() {
+        match fs::DirBuilder::new().mode(0o700).create(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            other => other.map_err(fail)?,
+        }
+        let parent = match path.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        fs::File::open(parent)
+            .and_then(|d| d.sync_all())
+            .map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// This member, as the flags make it.
+fn member(config: &Config) -> Member {
+    let peer_urls = config.peer_urls();
+    Member {
+        id: ids::member_id(&peer_urls, &config.initial_cluster_token),
+        peer_urls,
+        is_learner: false,
+        name: config.name.clone(),
+        client_urls: config.client_urls(),
+    }
+}
+
+/// What a file holds beside its keys.
+#[derive(Default)]
+struct Stored {
+    is_fresh: bool,
+    missing: Vec<&'static [u8]>,
+    meta: Meta,
+    membership: Membership,
+    alarms: Vec<crate::proto::etcdserverpb::AlarmMember>,
+    auth_enabled: bool,
+    leases: bool,
+}
+
+impl Stored {
+    fn read(db: &Db, path: &Path) -> Result<Stored, OpenError> {
+        let tx = db.read();
+        let mut stored = Stored {
+            is_fresh: tx.buckets()?.next().transpose()?.is_none(),
+            ..Stored::default()
+        };
+        for name in bucket::ALL {
+            let Some(records) = tx.bucket(name)? else {
+                stored.missing.push(name);
+                continue;
+            };
+            if name == bucket::KEY {
+                continue;
+            }
+            for entry in records.iter()? {
+                let entry = entry?;
+                stored
+                    .take(name, &entry.key, &entry.value)
+                    .map_err(|source| OpenError::Record {
+                        path: path.into(),
+                        source,
+                    })?;
+            }
+        }
+        Ok(stored)
+    }
+
+    fn take(&mut self, name: &'static [u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        match name {
+            bucket::META => self.meta.read(key, value)?,
+            bucket::ALARM => self.alarms.push(alarm::decode(key)?),
+            bucket::LEASE => self.leases = true,
+            bucket::AUTH if key == auth::ENABLED => self.auth_enabled = value == auth::ON,
+            _ => self.membership.read(name, key, value)?,
+        }
+        Ok(())
+    }
+
+    fn refuse_unsupported(&self, path: &Path) -> Result<(), OpenError> {
+        let refuse = |what: String| {
+            Err(OpenError::Unsupported {
+                path: path.into(),
+                what,
+            })
+        };
+        if self.is_fresh {
+            return Ok(());
+        }
+        for name in bucket::REQUIRED {
+            if self.missing.contains(&name) {
+                let name = String::from_utf8_lossy(name);
+                return refuse(format!("not an etcd database: bucket {name} is missing"));
+            }
+        }
+        if self.auth_enabled {
+            return refuse("authentication is enabled in it, which this server does not have yet".into());
+        }
+        if self.leases {
+            return refuse("there are leases in it, which this server does not have yet".into());
+        }
+        match &self.meta.storage_version {
+            Some(version) if *version > fresh::current_version() => refuse(format!(
+                "its storage version {version} is newer than {}",
+                fresh::current_version()
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Commits what a start changes; every bucket exists afterwards.
+fn commit_start(db: &Db, changes: Vec<Change>) -> Result<(), bolt::Error> {
+    let mut batch = Batch::new();
+    for name in bucket::ALL {
+        batch.create_bucket(name)?;
+    }
+    for change in changes {
+        match change.value {
+            Some(value) => batch.put(change.bucket, change.key, value)?,
+            None => batch.delete(change.bucket, change.key)?,
+        }
+    }
+    db.claim(batch.bytes(), batch.ops())?;
+    db.commit(&batch)
+}

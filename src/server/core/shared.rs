@@ -1,0 +1,164 @@
+//! What readers, the writer and the compaction have in common: the published state, the index, the
+//! queue. Holds them; decides nothing.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::{
+    bolt::Db,
+    proto::etcdserverpb::ResponseHeader,
+    server::{
+        alarms::Alarms,
+        backend::Tx,
+        error::Error,
+        mvcc::{hashes::Hashes, index::TreeIndex, view::View},
+        queue::Queue,
+    },
+};
+
+/// A committed state: everything that a client may see, as one group left it.
+pub struct Published {
+    /// The file, for its sizes.
+    pub db: Arc<Db>,
+    /// The records.
+    pub tx: Tx,
+    /// Main revision of the newest write.
+    pub revision: i64,
+    /// The consistent index.
+    pub applied: u64,
+    /// Active alarms.
+    pub alarms: Alarms,
+}
+
+/// The ids that stand in every answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids {
+    /// The cluster.
+    pub cluster: u64,
+    /// This member.
+    pub member: u64,
+    /// The start counter.
+    pub term: u64,
+}
+
+/// What the parts of a core have in common.
+pub struct Shared {
+    /// All keys; may be ahead of what is published.
+    pub index: Arc<TreeIndex>,
+    /// The way to the writer.
+    pub queue: Queue,
+    /// Hashes of the last compactions.
+    pub hashes: Mutex<Hashes>,
+    /// The ids in answers.
+    pub ids: Ids,
+    /// The published compact revision; -1 before the first compaction.
+    compacted: AtomicI64,
+    published: RwLock<Option<Arc<Published>>>,
+    stop: Stop,
+}
+
+impl Shared {
+    /// A core that begins with `published`.
+    pub fn new(index: Arc<TreeIndex>, ids: Ids, published: Published, compacted: i64) -> Shared {
+        Shared {
+            index,
+            queue: Queue::default(),
+            hashes: Mutex::default(),
+            ids,
+            compacted: AtomicI64::new(compacted),
+            published: RwLock::new(Some(Arc::new(published))),
+            stop: Stop::default(),
+        }
+    }
+
+    /// The newest committed state.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub fn published(&self) -> Result<Arc<Published>, Error> {
+        self.published.read().clone().ok_or(Error::Stopped)
+    }
+
+    /// Lets everybody see a committed state. The compact revision comes with it, and before the
+    /// index is compacted, so that whoever looked into a compacted index finds that out.
+    pub fn publish(&self, state: Published, compacted: i64) {
+        let mut published = self.published.write();
+        self.compacted.store(compacted, Ordering::Release);
+        // After `close` nothing is published any more.
+        if let Some(published) = published.as_mut() {
+            *published = Arc::new(state);
+        }
+    }
+
+    /// The published compact revision; -1 before the first compaction.
+    pub fn compacted(&self) -> i64 {
+        self.compacted.load(Ordering::Acquire)
+    }
+
+    /// A reader's view of a published state.
+    pub fn view<'a>(&'a self, published: &'a Published) -> View<'a, Tx> {
+        View {
+            index: &self.index,
+            values: &published.tx,
+            revision: published.revision,
+            compacted: &self.compacted,
+        }
+    }
+
+    /// A header at `revision`.
+    pub fn header(&self, revision: i64) -> ResponseHeader {
+        ResponseHeader {
+            cluster_id: self.ids.cluster,
+            member_id: self.ids.member,
+            revision,
+            raft_term: self.ids.term,
+        }
+    }
+
+    /// Says that the server stops.
+    pub fn stop(&self) {
+        self.stop.flag.store(true, Ordering::Release);
+        let _held = self.stop.lock.lock();
+        self.stop.changed.notify_all();
+    }
+
+    /// Whether the server stops.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.flag.load(Ordering::Acquire)
+    }
+
+    /// Waits for so long, or until the server stops; returns whether it goes on.
+    pub fn pause(&self, time: std::time::Duration) -> bool {
+        let mut held = self.stop.lock.lock();
+        let until = std::time::Instant::now().checked_add(time);
+        while !self.is_stopping() {
+            let over = match until {
+                Some(until) => self.stop.changed.wait_until(&mut held, until).timed_out(),
+                None => {
+                    self.stop.changed.wait(&mut held);
+                    false
+                }
+            };
+            if over {
+                break;
+            }
+        }
+        !self.is_stopping()
+    }
+
+    /// Gives the file up: it closes when the last reader is done.
+    pub fn close(&self) {
+        *self.published.write() = None;
+    }
+}
+
+#[derive(Default)]
+struct Stop {
+    flag: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}

@@ -1,0 +1,269 @@
+//! The index of all keys, in order: key to revisions. It runs ahead of the committed state while a
+//! group of writes syncs, so every lookup is bounded by the revision of the reader.
+//!
+//! Long walks are cut into pieces, and the lock is let go between them, so that neither a count of a
+//! million keys nor a compaction holds up a writer. That is sound: changes made in between are newer
+//! than the reader's revision, and a compaction past it is noticed by the reader, who checks the
+//! compact revision again after the lookup.
+
+use std::{
+    collections::BTreeMap,
+    ops::{
+        Bound,
+        Bound::{Excluded, Included, Unbounded},
+    },
+};
+
+use parking_lot::RwLock;
+
+use super::{
+    key_index::{Found, KeyIndex},
+    revision::Revision,
+};
+
+/// Keys looked at under one hold of the lock.
+const PIECE: usize = 1000;
+
+/// Which keys a request means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRange<'a> {
+    /// One key.
+    One(&'a [u8]),
+    /// From the first (included) to the second (excluded).
+    Between(&'a [u8], &'a [u8]),
+    /// This key and all behind it.
+    From(&'a [u8]),
+}
+
+impl<'a> KeyRange<'a> {
+    /// As requests write it: no end means one key, an end of one zero byte means all from `key` on.
+    pub fn new(key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
+        match end {
+            [] => KeyRange::One(key),
+            [0] => KeyRange::From(key),
+            _ => KeyRange::Between(key, end),
+        }
+    }
+
+    fn bounds(&self) -> Option<(Bound<&'a [u8]>, Bound<&'a [u8]>)> {
+        match *self {
+            KeyRange::One(key) => Some((Included(key), Included(key))),
+            KeyRange::Between(key, end) if key >= end => None,
+            KeyRange::Between(key, end) => Some((Included(key), Excluded(end))),
+            KeyRange::From(key) => Some((Included(key), Unbounded)),
+        }
+    }
+}
+
+/// Key to revisions, for every key that is not compacted away.
+#[derive(Debug, Default)]
+pub struct TreeIndex {
+    tree: RwLock<BTreeMap<Box<[u8]>, KeyIndex>>,
+}
+
+impl TreeIndex {
+    /// An index of keys that are unique and in ascending order.
+    pub fn from_sorted(keys: Vec<(Box<[u8]>, KeyIndex)>) -> TreeIndex {
+        TreeIndex {
+            // The standard library builds a tree from sorted input in one pass, with full nodes.
+            tree: RwLock::new(keys.into_iter().collect()),
+        }
+    }
+
+    /// Number of keys, deleted ones that are not compacted included.
+    pub fn len(&self) -> usize {
+        self.tree.read().len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One key at main revision `at`.
+    pub fn get(&self, key: &[u8], at: i64) -> Option<Found> {
+        self.tree.read().get(key)?.get(at)
+    }
+
+    /// Calls `each` for every key of `range` that exists at main revision `at`, in order, until it
+    /// returns false. `each` must be quick: the lock is held.
+    pub fn visit(&self, range: KeyRange<'_>, at: i64, mut each: impl FnMut(&[u8], Found) -> bool) {
+        if let KeyRange::One(key) = range {
+            if let Some(found) = self.get(key, at) {
+                each(key, found);
+            }
+            return;
+        }
+        let Some((start, end)) = range.bounds() else {
+            return;
+        };
+        let mut last: Option<Box<[u8]>> = None;
+        loop {
+            let start = last.as_deref().map_or(start, Excluded);
+            let tree = self.tree.read();
+            let mut seen = 0;
+            let mut resume = None;
+            for (key, index) in tree.range::<[u8], _>((start, end)) {
+                if let Some(found) = index.get(at)
+                    && !each(key, found)
+                {
+                    return;
+                }
+                seen += 1;
+                if seen == PIECE {
+                    resume = Some(key.clone());
+                    break;
+                }
+            }
+            drop(tree);
+            if resume.is_none() {
+                return;
+            }
+            last = resume;
+        }
+    }
+
+    /// Number of keys of `range` that exist at main revision `at`.
+    pub fn count(&self, range: KeyRange<'_>, at: i64) -> usize {
+        let mut n = 0;
+        self.visit(range, at, |_, _| {
+            n += 1;
+            true
+        });
+        n
+    }
+
+    /// Records a put; `rev` must be newer than every change of the key. Returns what the key is now.
+    pub fn put(&self, key: &[u8], rev: Revision) -> Found {
+        let mut tree = self.tree.write();
+        if let Some(index) = tree.get_mut(key) {
+            return index.put(rev);
+        }
+        tree.insert(key.into(), KeyIndex::new(rev));
+        Found {
+            modified: rev,
+            created: rev.main,
+            version: 1,
+        }
+    }
+
+    /// Records a deletion. Returns whether there was something to delete.
+    pub fn tombstone(&self, key: &[u8], rev: Revision) -> bool {
+        self.tree
+            .write()
+            .get_mut(key)
+            .is_some_and(|index| index.tombstone(rev))
+    }
+
+    /// Drops what a compaction at `at` drops, for the next keys behind `cursor`. Adds the changes up
+    /// to `at` that stay to `kept`. Returns false when the last key has been seen.
+    pub fn compact_piece(
+        &self,
+        at: i64,
+        cursor: &mut Option<Box<[u8]>>,
+        kept: &mut Vec<Revision>,
+    ) -> bool {
+        let mut gone: Vec<Box<[u8]>> = Vec::new();
+        let mut tree = self.tree.write();
+        let start = cursor.as_deref().map_or(Unbounded, Excluded);
+        let mut seen = 0;
+        let mut resume = None;
+        for (key, index) in tree.range_mut::<[u8], _>((start, Unbounded)) {
+            if !index.compact(at, kept) {
+                gone.push(key.clone());
+            }
+            seen += 1;
+            if seen == PIECE {
+                resume = Some(key.clone());
+                break;
+            }
+        }
+        for key in gone {
+            tree.remove(&key);
+        }
+        drop(tree);
+        let more = resume.is_some();
+        *cursor = resume;
+        more
+    }
+
+    /// The changes up to main revision `at` that a compaction there would keep for readers, in
+    /// ascending order (tombstones are left out).
+    pub fn keep(&self, at: i64) -> Vec<Revision> {
+        let mut kept = Vec::new();
+        let mut last: Option<Box<[u8]>> = None;
+        loop {
+            let tree = self.tree.read();
+            let start = last.as_deref().map_or(Unbounded, Excluded);
+            let mut resume = None;
+            for (seen, (key, index)) in tree.range::<[u8], _>((start, Unbounded)).enumerate() {
+                kept.extend(index.keep(at));
+                if seen + 1 == PIECE {
+                    resume = Some(key.clone());
+                    break;
+                }
+            }
+            drop(tree);
+            if resume.is_none() {
+                kept.sort_unstable();
+                return kept;
+            }
+            last = resume;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rev(main: i64) -> Revision {
+        Revision { main, sub: 0 }
+    }
+
+    fn keys(index: &TreeIndex, range: KeyRange<'_>, at: i64) -> Vec<String> {
+        let mut keys = Vec::new();
+        index.visit(range, at, |key, _| {
+            keys.push(String::from_utf8_lossy(key).into_owned());
+            true
+        });
+        keys
+    }
+
+    #[test]
+    fn ranges_are_as_requests_write_them() {
+        let index = TreeIndex::default();
+        for (i, key) in ["a", "b", "ba", "c"].into_iter().enumerate() {
+            index.put(key.as_bytes(), rev(2 + i as i64));
+        }
+        let at =
+            |key: &str, end: &str| keys(&index, KeyRange::new(key.as_bytes(), end.as_bytes()), 9);
+        assert_eq!(at("b", ""), ["b"]);
+        assert_eq!(at("b", "c"), ["b", "ba"]);
+        assert_eq!(at("b", "\0"), ["b", "ba", "c"]);
+        assert_eq!(at("b", "b"), [""; 0]);
+        assert_eq!(at("c", "a"), [""; 0]);
+        assert_eq!(keys(&index, KeyRange::From(b"\0"), 3), ["a", "b"]);
+    }
+
+    #[test]
+    fn walks_longer_than_a_piece_see_every_key_once() {
+        let n = 3 * PIECE + 7;
+        let index = TreeIndex::default();
+        for i in 0..n {
+            index.put(format!("{i:06}").as_bytes(), rev(2 + i as i64));
+        }
+        let all = keys(&index, KeyRange::From(b"\0"), i64::MAX);
+        assert_eq!(all.len(), n);
+        assert!(all.is_sorted());
+        assert_eq!(index.count(KeyRange::From(b"\0"), 1 + PIECE as i64), PIECE);
+        assert_eq!(index.keep(i64::MAX).len(), n);
+
+        for i in (0..n).step_by(2) {
+            assert!(index.tombstone(format!("{i:06}").as_bytes(), rev((n + 2 + i) as i64)));
+        }
+        let (mut cursor, mut kept) = (None, Vec::new());
+        while index.compact_piece((3 * n) as i64, &mut cursor, &mut kept) {}
+        assert_eq!((index.len(), kept.len()), (n / 2, n / 2));
+    }
+}

@@ -1,0 +1,11 @@
+//! Multi-version concurrency control: every change of the key space at its revision. Synchronous;
+//! knows no users, quota, network or tokio.
+
+pub mod hashes;
+pub mod index;
+pub mod key_index;
+pub mod restore;
+pub mod revision;
+pub mod txn;
+pub mod view;
+pub mod write;

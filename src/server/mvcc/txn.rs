@@ -1,0 +1,274 @@
+//! Transactions: compares, checks and operations of one request, on a view that only reads or on the
+//! writer's.
+//!
+//! Every compare, also of nested transactions, is evaluated before the first operation runs; then
+//! everything that can refuse the request is checked; then the operations run, in order, and can't
+//! fail. Rules: etcd v3.7.1, server/etcdserver/txn/txn.go.
+
+use std::{cmp::Ordering, sync::atomic};
+
+use super::{
+    index::KeyRange,
+    key_index::Found,
+    view::{Values, View},
+    write::WriteTxn,
+};
+use crate::{
+    proto::{
+        etcdserverpb::{
+            Compare, PutRequest, RangeRequest, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
+            compare::{CompareResult, CompareTarget, TargetUnion},
+            request_op::Request,
+            response_op::Response,
+        },
+        mvccpb::KeyValue,
+    },
+    server::error::Error,
+};
+
+/// Whether a transaction can't write, whichever way its compares go. A nested transaction counts as
+/// writing, as in etcd.
+pub fn is_read_only(r: &TxnRequest) -> bool {
+    r.success
+        .iter()
+        .chain(&r.failure)
+        .all(|op| matches!(op.request, Some(Request::RequestRange(_))))
+}
+
+/// Which way the compares went, for a transaction and the nested ones of the branch taken.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Path {
+    succeeded: bool,
+    nested: Vec<Path>,
+}
+
+impl Path {
+    /// Evaluates all compares.
+    ///
+    /// # Errors
+    /// A record is damaged.
+    pub fn choose<V: Values>(view: &View<'_, V>, r: &TxnRequest) -> Result<Path, Error> {
+        let mut succeeded = true;
+        for c in &r.compare {
+            if !holds(view, c)? {
+                succeeded = false;
+                break;
+            }
+        }
+        let mut nested = Vec::new();
+        for op in branch(r, succeeded) {
+            if let Some(Request::RequestTxn(inner)) = &op.request {
+                nested.push(Path::choose(view, inner)?);
+            }
+        }
+        Ok(Path { succeeded, nested })
+    }
+}
+
+fn branch(r: &TxnRequest, succeeded: bool) -> &[crate::proto::etcdserverpb::RequestOp] {
+    if succeeded { &r.success } else { &r.failure }
+}
+
+/// Whether a compare holds for every key of its range; a missing key is compared as zeros.
+fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
+    let keys = KeyRange::new(&c.key, &c.range_end);
+    let needs_record = matches!(c.target(), CompareTarget::Value | CompareTarget::Lease);
+    let mut found: Vec<Found> = Vec::new();
+    let (mut seen, mut all) = (false, true);
+    view.index.visit(keys, view.revision, |_, f| {
+        seen = true;
+        if needs_record {
+            found.push(f);
+        } else {
+            all = compare(c, &f, None);
+        }
+        all
+    });
+    if !seen {
+        // A value that isn't there equals nothing, not even an empty value.
+        let nothing = Found {
+            modified: Default::default(),
+            created: 0,
+            version: 0,
+        };
+        return Ok(
+            c.target() != CompareTarget::Value && compare(c, &nothing, Some(&KeyValue::default()))
+        );
+    }
+    // In pieces, so that a compare on a long range neither holds all its values nor reads on after
+    // the first that fails.
+    for piece in found.chunks(100) {
+        let revs: Vec<_> = piece.iter().map(|f| f.modified).collect();
+        for (f, kv) in piece.iter().zip(view.values.values(&revs)?) {
+            if !compare(c, f, Some(&kv)) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
+    let union = c.target_union.as_ref();
+    let number = |is: i64, wanted: Option<i64>| is.cmp(&wanted.unwrap_or(0));
+    let result = match c.target() {
+        CompareTarget::Version => number(
+            found.version,
+            union.and_then(|u| match u {
+                TargetUnion::Version(v) => Some(*v),
+                _ => None,
+            }),
+        ),
+        CompareTarget::Create => number(
+            found.created,
+            union.and_then(|u| match u {
+                TargetUnion::CreateRevision(v) => Some(*v),
+                _ => None,
+            }),
+        ),
+        CompareTarget::Mod => number(
+            found.modified.main,
+            union.and_then(|u| match u {
+                TargetUnion::ModRevision(v) => Some(*v),
+                _ => None,
+            }),
+        ),
+        CompareTarget::Lease => number(
+            record.map_or(0, |kv| kv.lease),
+            union.and_then(|u| match u {
+                TargetUnion::Lease(v) => Some(*v),
+                _ => None,
+            }),
+        ),
+        CompareTarget::Value => {
+            let wanted: &[u8] = match union {
+                Some(TargetUnion::Value(v)) => v,
+                _ => b"",
+            };
+            let is: &[u8] = record.map_or(b"", |kv| &kv.value);
+            is.cmp(wanted)
+        }
+    };
+    // An unknown kind of compare (a number that the wire does not name) holds, as in etcd.
+    match CompareResult::try_from(c.result) {
+        Ok(CompareResult::Equal) => result == Ordering::Equal,
+        Ok(CompareResult::NotEqual) => result != Ordering::Equal,
+        Ok(CompareResult::Greater) => result == Ordering::Greater,
+        Ok(CompareResult::Less) => result == Ordering::Less,
+        Err(_) => true,
+    }
+}
+
+/// Everything that can refuse a transaction, against the state before it: revisions of its ranges,
+/// leases, and keys that `ignore_value` and `ignore_lease` need.
+///
+/// # Errors
+/// The first reason found, in the order of the operations.
+pub fn check<V: Values>(view: &View<'_, V>, r: &TxnRequest, path: &Path) -> Result<(), Error> {
+    let mut nested = path.nested.iter();
+    for op in branch(r, path.succeeded) {
+        match &op.request {
+            Some(Request::RequestRange(range)) => check_range(view, range)?,
+            Some(Request::RequestPut(put)) => check_put(view, put)?,
+            Some(Request::RequestTxn(inner)) => {
+                if let Some(path) = nested.next() {
+                    check(view, inner, path)?;
+                }
+            }
+            Some(Request::RequestDeleteRange(_)) | None => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_range<V: Values>(view: &View<'_, V>, r: &RangeRequest) -> Result<(), Error> {
+    match r.revision {
+        0 => Ok(()),
+        revision if revision > view.revision => Err(Error::FutureRev),
+        // Unlike the range itself, this check does not take a negative revision for the newest.
+        revision if revision < view.compacted.load(atomic::Ordering::Acquire) => {
+            Err(Error::Compacted)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What can refuse a put, against the state before its transaction.
+///
+/// # Errors
+/// The lease does not exist, or the key that an `ignore_` option takes from does not.
+pub fn check_put<V: Values>(view: &View<'_, V>, r: &PutRequest) -> Result<(), Error> {
+    if r.lease != 0 {
+        return Err(Error::LeaseNotFound);
+    }
+    if (r.ignore_value || r.ignore_lease) && view.index.get(&r.key, view.revision).is_none() {
+        return Err(Error::KeyNotFound);
+    }
+    Ok(())
+}
+
+/// A transaction that can't write, on a reader's view. The header of the answer holds the revision
+/// only; nested headers are as etcd's.
+///
+/// # Errors
+/// A range asks for a revision that is compacted or in the future, or a record is damaged.
+pub fn read<V: Values>(view: &View<'_, V>, r: &TxnRequest) -> Result<TxnResponse, Error> {
+    let path = Path::choose(view, r)?;
+    check(view, r, &path)?;
+    let mut answer = TxnResponse {
+        header: header(view.revision),
+        succeeded: path.succeeded,
+        responses: Vec::new(),
+    };
+    for op in branch(r, path.succeeded) {
+        let response = match &op.request {
+            Some(Request::RequestRange(range)) => Some(Response::ResponseRange(view.range(range)?)),
+            _ => None,
+        };
+        answer.responses.push(ResponseOp { response });
+    }
+    Ok(answer)
+}
+
+/// Runs a transaction that passed its checks.
+///
+/// # Errors
+/// A record is damaged; nothing was changed by the operation that met it.
+pub fn execute<B: Values>(
+    txn: &mut WriteTxn<'_, B>,
+    r: &TxnRequest,
+    path: &Path,
+) -> Result<TxnResponse, Error> {
+    let mut answer = TxnResponse {
+        header: Some(ResponseHeader::default()),
+        succeeded: path.succeeded,
+        responses: Vec::new(),
+    };
+    let mut nested = path.nested.iter();
+    for op in branch(r, path.succeeded) {
+        let response = match &op.request {
+            Some(Request::RequestRange(range)) => {
+                Some(Response::ResponseRange(txn.view().range(range)?))
+            }
+            Some(Request::RequestPut(put)) => Some(Response::ResponsePut(txn.put(put)?)),
+            Some(Request::RequestDeleteRange(delete)) => {
+                Some(Response::ResponseDeleteRange(txn.delete_range(delete)?))
+            }
+            Some(Request::RequestTxn(inner)) => match nested.next() {
+                Some(path) => Some(Response::ResponseTxn(execute(txn, inner, path)?)),
+                None => None,
+            },
+            None => None,
+        };
+        answer.responses.push(ResponseOp { response });
+    }
+    Ok(answer)
+}
+
+/// A header that holds the revision only.
+pub(super) fn header(revision: i64) -> Option<ResponseHeader> {
+    Some(ResponseHeader {
+        revision,
+        ..Default::default()
+    })
+}

@@ -1,0 +1,258 @@
+//! The writer's side of the store: what is applied but not committed yet, and the transaction that
+//! adds to it. Later requests of a group see the earlier ones: reads merge the staged records.
+//! Decides nothing about space, alarms or durability.
+
+use std::sync::atomic::AtomicI64;
+
+use bytes::Bytes;
+
+use super::{
+    index::{KeyRange, TreeIndex},
+    revision::Revision,
+    txn::{self, Path},
+    view::{Values, View},
+};
+use crate::{
+    proto::{
+        etcdserverpb::{
+            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, TxnRequest,
+            TxnResponse,
+        },
+        mvccpb::KeyValue,
+    },
+    schema::key,
+    server::error::Error,
+};
+
+/// A record of bucket `key` that is not committed yet.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// When.
+    pub rev: Revision,
+    /// Whether it is a deletion.
+    pub tombstone: bool,
+    /// The encoded `KeyValue`.
+    pub record: Bytes,
+}
+
+/// The state that the writer has applied: the committed records below, those of the group on top.
+pub struct Head<B> {
+    /// Main revision of the last applied write.
+    pub revision: i64,
+    /// The compact revision that the last applied compaction set.
+    pub compacted: AtomicI64,
+    values: Merged<B>,
+}
+
+/// Reads of the writer: the records of the group, then the committed ones.
+struct Merged<B> {
+    base: B,
+    staged: Vec<Staged>,
+}
+
+impl<B: Values> Values for Merged<B> {
+    fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
+        let Some(first) = self.staged.first().map(|s| s.rev) else {
+            return self.base.values(revs);
+        };
+        let mut values = Vec::with_capacity(revs.len());
+        for rev in revs {
+            if *rev < first {
+                values.push(self.base.value(*rev)?);
+                continue;
+            }
+            let i = self.staged.binary_search_by_key(rev, |s| s.rev);
+            let staged = i.ok().and_then(|i| self.staged.get(i));
+            let record = staged.map(|s| key::decode_shared(&rev.encode(), &s.record));
+            values.push(record.and_then(Result::ok).ok_or(Error::Corrupt)?);
+        }
+        Ok(values)
+    }
+}
+
+impl<B: Values> Head<B> {
+    /// A head on top of `base`, which is committed up to `revision`.
+    pub fn new(base: B, revision: i64, compacted: i64) -> Head<B> {
+        Head {
+            revision,
+            compacted: AtomicI64::new(compacted),
+            values: Merged {
+                base,
+                staged: Vec::new(),
+            },
+        }
+    }
+
+    /// The records of the group, in order.
+    pub fn staged(&self) -> &[Staged] {
+        &self.values.staged
+    }
+
+    /// Takes the records of the group, to be committed.
+    pub fn take_staged(&mut self) -> Vec<Staged> {
+        std::mem::take(&mut self.values.staged)
+    }
+
+    /// The group is committed, and `base` holds it.
+    pub fn committed(&mut self, base: B) {
+        self.values.base = base;
+        self.values.staged.clear();
+    }
+
+    /// The applied state, for checks.
+    pub fn view<'a>(&'a self, index: &'a TreeIndex) -> View<'a, impl Values + use<B>> {
+        View {
+            index,
+            values: &self.values,
+            revision: self.revision,
+            compacted: &self.compacted,
+        }
+    }
+
+    /// Applies a put.
+    ///
+    /// # Errors
+    /// See [`txn::check_put`]; [`Error::Corrupt`] where a record is damaged.
+    pub fn put(&mut self, index: &TreeIndex, r: &PutRequest) -> Result<PutResponse, Error> {
+        txn::check_put(&self.view(index), r)?;
+        let mut txn = WriteTxn::begin(index, self);
+        let response = txn.put(r)?;
+        txn.end();
+        Ok(response)
+    }
+
+    /// Applies a deletion.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where a record is damaged.
+    pub fn delete_range(
+        &mut self,
+        index: &TreeIndex,
+        r: &DeleteRangeRequest,
+    ) -> Result<DeleteRangeResponse, Error> {
+        let mut txn = WriteTxn::begin(index, self);
+        let response = txn.delete_range(r)?;
+        txn.end();
+        Ok(response)
+    }
+
+    /// Applies a transaction.
+    ///
+    /// # Errors
+    /// See [`txn::check`]; [`Error::Corrupt`] where a record is damaged.
+    pub fn txn(&mut self, index: &TreeIndex, r: &TxnRequest) -> Result<TxnResponse, Error> {
+        let view = self.view(index);
+        let path = Path::choose(&view, r)?;
+        txn::check(&view, r, &path)?;
+        let mut txn = WriteTxn::begin(index, self);
+        let mut response = txn::execute(&mut txn, r, &path)?;
+        response.header = txn::header(txn.end());
+        Ok(response)
+    }
+}
+
+/// One transaction that writes: its changes share a main revision, which is only taken if there
+/// are any.
+pub struct WriteTxn<'a, B> {
+    index: &'a TreeIndex,
+    head: &'a mut Head<B>,
+    changes: i64,
+}
+
+impl<'a, B: Values> WriteTxn<'a, B> {
+    fn begin(index: &'a TreeIndex, head: &'a mut Head<B>) -> WriteTxn<'a, B> {
+        WriteTxn {
+            index,
+            head,
+            changes: 0,
+        }
+    }
+
+    /// Main revision of what a read inside the transaction sees.
+    fn revision(&self) -> i64 {
+        self.head.revision + i64::from(self.changes > 0)
+    }
+
+    fn end(self) -> i64 {
+        self.head.revision = self.revision();
+        self.head.revision
+    }
+
+    /// The state with the changes so far.
+    pub fn view(&self) -> View<'_, impl Values + use<B>> {
+        View {
+            revision: self.revision(),
+            ..self.head.view(self.index)
+        }
+    }
+
+    fn stage(&mut self, tombstone: bool, record: Vec<u8>, rev: Revision) {
+        self.changes += 1;
+        self.head.values.staged.push(Staged {
+            rev,
+            tombstone,
+            record: record.into(),
+        });
+    }
+
+    /// Puts one key.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the previous record is needed and damaged.
+    pub fn put(&mut self, r: &PutRequest) -> Result<PutResponse, Error> {
+        let prev = match r.prev_kv || r.ignore_value || r.ignore_lease {
+            true => self.view().get(&r.key)?,
+            false => None,
+        };
+        let rev = Revision::new(self.head.revision + 1, self.changes);
+        let found = self.index.put(&r.key, rev);
+        let kv = KeyValue {
+            key: r.key.clone(),
+            value: match &prev {
+                Some(prev) if r.ignore_value => prev.value.clone(),
+                _ => r.value.clone(),
+            },
+            lease: match &prev {
+                Some(prev) if r.ignore_lease => prev.lease,
+                _ => r.lease,
+            },
+            create_revision: found.created,
+            mod_revision: rev.main,
+            version: found.version,
+        };
+        self.stage(false, key::encode(&kv), rev);
+        Ok(PutResponse {
+            header: txn::header(rev.main),
+            prev_kv: prev.filter(|_| r.prev_kv),
+        })
+    }
+
+    /// Deletes a range.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where a previous record is wanted and damaged.
+    pub fn delete_range(&mut self, r: &DeleteRangeRequest) -> Result<DeleteRangeResponse, Error> {
+        let mut keys = Vec::new();
+        let mut revs = Vec::new();
+        let range = KeyRange::new(&r.key, &r.range_end);
+        self.index.visit(range, self.revision(), |key, found| {
+            keys.push(Bytes::copy_from_slice(key));
+            revs.push(found.modified);
+            true
+        });
+        let prev_kvs = match r.prev_kv {
+            true => self.view().values.values(&revs)?,
+            false => Vec::new(),
+        };
+        for key in &keys {
+            let rev = Revision::new(self.head.revision + 1, self.changes);
+            self.index.tombstone(key, rev);
+            self.stage(true, key::encode_tombstone(key), rev);
+        }
+        Ok(DeleteRangeResponse {
+            header: txn::header(self.revision()),
+            deleted: keys.len() as i64,
+            prev_kvs,
+        })
+    }
+}
