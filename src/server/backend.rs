@@ -47,7 +47,9 @@ impl Tx {
         let Some(keys) = self.0.bucket(bucket::KEY).map_err(Error::storage)? else {
             return Ok(());
         };
-        let end = end.checked_add(1).map(|main| Revision::new(main, 0).encode());
+        let end = end
+            .checked_add(1)
+            .map(|main| Revision::new(main, 0).encode());
         let end = end
             .as_ref()
             .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));

@@ -4,19 +4,49 @@
 //! Invariant: an answer to a write means that it is durable, and nothing is visible that a crash
 //! could take back.
 
-use super::{config::Config, error::Error};
-use crate::proto::etcdserverpb as pb;
+pub mod compaction;
+pub mod hashing;
+pub mod open;
+pub mod shared;
+pub mod snapshot;
 
-/// A running server core: cheap to clone, shared by every connection.
+use std::{
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+};
+
+use parking_lot::Mutex;
+use tracing::info;
+
+pub use self::{open::OpenError, snapshot::Snapshot};
+use self::{open::Opened, shared::Shared};
+use super::{
+    alarms,
+    apply::{Compaction, Request, Response},
+    compactor::{self, Schedule},
+    config::Config,
+    error::Error,
+    mvcc::txn,
+    quota,
+    writer::Writer,
+};
+use crate::{proto::etcdserverpb as pb, schema::fresh};
+
+/// The version that the server says it is.
+pub const VERSION: &str = "3.7.1";
+
+/// A running server core: cheap to clone, shared by every connection. It stops when the last clone
+/// is gone, or with [`Core::shutdown`].
 #[derive(Clone)]
-pub struct Core {}
+pub struct Core {
+    inner: Arc<Inner>,
+}
 
-/// Why a data directory could not be served: one clear line that names the directory or file.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Not yet implemented.
-    #[error("{0}")]
-    Other(String),
+struct Inner {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    max_request_bytes: usize,
+    quota_bytes: i64,
 }
 
 impl Core {
@@ -24,97 +54,351 @@ impl Core {
     ///
     /// # Errors
     /// The directory is locked, damaged, read-only, a real etcd member's, or holds what this server can't serve.
-    pub fn open(_config: &Config) -> Result<Core, OpenError> {
-        Err(OpenError::Other("not implemented".into()))
+    pub fn open(config: &Config) -> Result<Core, OpenError> {
+        let Opened {
+            shared,
+            db,
+            applier,
+            unfinished,
+        } = open::open(config)?;
+        let (compactions, waiting) = mpsc::channel::<Compaction>();
+        let mut threads = Vec::new();
+        let mut start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.into()).spawn(work);
+            thread
+                .map(|thread| threads.push(thread))
+                .map_err(|source| OpenError::Thread { source })
+        };
+
+        let writer = Writer::new(shared.clone(), db, applier, compactions);
+        let compacts = shared.clone();
+        start("writer", Box::new(move || writer.run()))?;
+        let started = start(
+            "compaction",
+            Box::new(move || compaction::run(&compacts, &waiting)),
+        );
+        let core = |threads| Core {
+            inner: Arc::new(Inner {
+                shared: shared.clone(),
+                threads: Mutex::new(threads),
+                max_request_bytes: config.max_request_bytes,
+                quota_bytes: config.quota_backend_bytes,
+            }),
+        };
+        if let Err(error) = started {
+            drop(core(threads));
+            return Err(error);
+        }
+        if let Some(revision) = unfinished {
+            info!(
+                "scheduled-compact-revision" = revision,
+                "resume scheduled compaction"
+            );
+            // The answer tells that the revision is set; the rest goes on by itself.
+            let request = pb::CompactionRequest {
+                revision,
+                physical: false,
+            };
+            let answer = shared.queue.push(Request::Compact(request), 0);
+            if let Ok(answer) = answer {
+                let _ = answer.blocking_recv();
+            }
+        }
+        let current = shared.published().map_or(1, |p| p.revision);
+        if let Some(schedule) = Schedule::new(config.auto_compaction, current) {
+            let shared = shared.clone();
+            let work = move || auto_compact(&shared, schedule);
+            if let Err(error) = start("compactor", Box::new(work)) {
+                drop(core(threads));
+                return Err(error);
+            }
+        }
+        Ok(core(threads))
     }
 
     /// The header that stands in every answer, at the committed revision.
     pub fn header(&self) -> pb::ResponseHeader {
-        pb::ResponseHeader::default()
+        let shared = &self.inner.shared;
+        shared.header(shared.published().map_or(0, |p| p.revision))
+    }
+
+    fn fill(&self, header: &mut Option<pb::ResponseHeader>) {
+        let revision = header.as_ref().map_or(0, |h| h.revision);
+        *header = Some(self.inner.shared.header(revision));
     }
 
     /// Reads keys at one revision; never waits for a sync.
-    pub async fn range(&self, _r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
+    pub async fn range(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
+        let mut answer = match r.range_end.is_empty() {
+            true => read(&self.inner.shared, |view| view.range(&r), r.revision > 0)?,
+            false => {
+                self.blocking(move |shared| read(shared, |view| view.range(&r), r.revision > 0))
+                    .await?
+            }
+        };
+        self.fill(&mut answer.header);
+        Ok(answer)
+    }
+
+    /// Runs work that may take long or touch cold pages, off the async workers.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = self.inner.shared.clone();
+        tokio::task::spawn_blocking(move || work(&shared))
+            .await
+            .map_err(|_| Error::Stopped)?
+    }
+
+    /// Sends a request to the writer and waits for the answer.
+    async fn write(&self, request: Request) -> Result<Response, Error> {
+        let size = request.encoded_len(self.inner.shared.ids.member);
+        if size > self.inner.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        let answer = self.inner.shared.queue.push(request, size)?;
+        answer.await.map_err(|_| Error::Stopped)?
     }
 
     /// Writes one key; the answer means that it is durable.
-    pub async fn put(&self, _r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// The request is refused (size, space, alarm, missing key or lease), or can't be made durable.
+    pub async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
+        match self.write(Request::Put(r)).await? {
+            Response::Put(mut answer) => {
+                self.fill(&mut answer.header);
+                Ok(answer)
+            }
+            _ => Err(Error::Stopped),
+        }
     }
 
     /// Deletes a range.
+    ///
+    /// # Errors
+    /// As [`Core::put`].
     pub async fn delete_range(
         &self,
-        _r: pb::DeleteRangeRequest,
+        r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
-        Err(Error::Stopped)
+        match self.write(Request::DeleteRange(r)).await? {
+            Response::DeleteRange(mut answer) => {
+                self.fill(&mut answer.header);
+                Ok(answer)
+            }
+            _ => Err(Error::Stopped),
+        }
     }
 
     /// Runs a transaction; one that only reads does not enter the writer.
-    pub async fn txn(&self, _r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// As [`Core::put`] and [`Core::range`].
+    pub async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
+        let mut answer = if txn::is_read_only(&r) {
+            // Its own revisions are checked inside; a state that was overtaken by a compaction is
+            // no reason to refuse it.
+            self.blocking(move |shared| {
+                let named = txn::names_revision(&r);
+                read(shared, |view| txn::read(view, &r), named)
+            })
+            .await?
+        } else {
+            match self.write(Request::Txn(r)).await? {
+                Response::Txn(answer) => answer,
+                _ => return Err(Error::Stopped),
+            }
+        };
+        self.fill(&mut answer.header);
+        Ok(answer)
     }
 
     /// Compacts; with `physical` answers after the old revisions are gone from the file.
-    pub async fn compact(
-        &self,
-        _r: pb::CompactionRequest,
-    ) -> Result<pb::CompactionResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// The revision is compacted already or in the future, or as [`Core::put`].
+    pub async fn compact(&self, r: pb::CompactionRequest) -> Result<pb::CompactionResponse, Error> {
+        match self.write(Request::Compact(r)).await? {
+            Response::Compact(revision, gone) => {
+                if r.physical {
+                    gone.await.map_err(|_| Error::Stopped)?;
+                }
+                // etcd names the newest revision here, which may have moved on.
+                let now = self
+                    .inner
+                    .shared
+                    .published()
+                    .map_or(revision, |p| p.revision);
+                Ok(pb::CompactionResponse {
+                    header: Some(self.inner.shared.header(now)),
+                })
+            }
+            _ => Err(Error::Stopped),
+        }
     }
 
     /// Lists, raises or clears alarms.
-    pub async fn alarm(&self, _r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// As [`Core::put`].
+    pub async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
+        let mut answer = if r.action() == pb::alarm_request::AlarmAction::Get {
+            pb::AlarmResponse {
+                header: None,
+                alarms: self.inner.shared.published()?.alarms.list(r.alarm),
+            }
+        } else {
+            match self.write(Request::Alarm(r)).await? {
+                Response::Alarm(answer) => answer,
+                _ => return Err(Error::Stopped),
+            }
+        };
+        answer.header = Some(self.header());
+        Ok(answer)
     }
 
     /// What `endpoint status` shows.
+    ///
+    /// # Errors
+    /// The server has stopped.
     pub async fn status(&self) -> Result<pb::StatusResponse, Error> {
-        Err(Error::Stopped)
+        let shared = &self.inner.shared;
+        let published = shared.published()?;
+        let sizes = published.db.sizes();
+        Ok(pb::StatusResponse {
+            header: Some(shared.header(published.revision)),
+            version: VERSION.into(),
+            db_size: sizes.total as i64,
+            leader: shared.ids.member,
+            raft_index: published.applied,
+            raft_term: shared.ids.term,
+            raft_applied_index: published.applied,
+            errors: published.alarms.list(0).iter().map(alarms::text).collect(),
+            db_size_in_use: sizes.in_use as i64,
+            is_learner: false,
+            storage_version: fresh::current_version().to_string(),
+            db_size_quota: match self.inner.quota_bytes {
+                0 => quota::DEFAULT_BYTES,
+                bytes => bytes,
+            },
+            downgrade_info: Some(pb::DowngradeInfo::default()),
+        })
     }
 
     /// Rewrites the database file; reads go on, writes wait.
+    ///
+    /// # Errors
+    /// There is no space for the new file, or the server has stopped.
     pub async fn defragment(&self) -> Result<pb::DefragmentResponse, Error> {
-        Err(Error::Stopped)
+        self.write(Request::Defragment).await?;
+        Ok(pb::DefragmentResponse::default())
     }
 
     /// CRC-32C over the whole backend.
+    ///
+    /// # Errors
+    /// A page is damaged, or the server has stopped.
     pub async fn hash(&self) -> Result<pb::HashResponse, Error> {
-        Err(Error::Stopped)
+        self.blocking(|shared| {
+            let published = shared.published()?;
+            Ok(pb::HashResponse {
+                header: Some(shared.header(published.revision)),
+                hash: published.tx.hash()?,
+            })
+        })
+        .await
     }
 
     /// CRC-32C over the history of keys up to `r.revision` (0: the current one).
-    pub async fn hash_kv(&self, _r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
-        Err(Error::Stopped)
+    ///
+    /// # Errors
+    /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
+    pub async fn hash_kv(&self, r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
+        self.blocking(move |shared| {
+            let (hash, current) = hashing::by_revision(shared, r.revision)?;
+            Ok(pb::HashKvResponse {
+                header: Some(shared.header(current)),
+                hash: hash.hash,
+                compact_revision: hash.compact_revision,
+                hash_revision: hash.revision,
+            })
+        })
+        .await
     }
 
     /// The whole database file at one moment; it keeps that moment's pages until it is dropped.
+    ///
+    /// # Errors
+    /// The server has stopped.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
-        Err(Error::Stopped)
+        Ok(Snapshot::new(&self.inner.shared.published()?.tx))
     }
 
-    /// Finishes what is under way, closes the file clean.
-    pub async fn shutdown(&self) {}
-}
-
-/// The database file as it was at one moment, to be read from front to back. Blocks on disk.
-pub struct Snapshot {}
-
-impl Snapshot {
-    /// Bytes in all.
-    pub fn size(&self) -> u64 {
-        0
-    }
-
-    /// The storage version (`3.7.0`); empty where the file names none.
-    pub fn version(&self) -> &str {
-        ""
+    /// Finishes what is under way, closes the file clean. Requests from now on are refused; the file
+    /// is unlocked when the last reader that is under way is done.
+    pub async fn shutdown(&self) {
+        let inner = self.inner.clone();
+        // Nothing can be done about a runtime that is going down at the same time: then the last
+        // clone of the core does it.
+        let _ = tokio::task::spawn_blocking(move || inner.stop()).await;
     }
 }
 
-impl std::io::Read for Snapshot {
-    fn read(&mut self, _buf: &mut [u8]) -> std::io::Result<usize> {
-        Ok(0)
+impl Inner {
+    fn stop(&self) {
+        self.shared.stop();
+        self.shared.queue.close();
+        let mut threads = self.threads.lock();
+        for thread in threads.drain(..) {
+            // A panic was reported when it happened.
+            let _ = thread.join();
+        }
+        self.shared.close();
     }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Reads from the newest committed state. Where the request names no revision, a compaction that
+/// overtakes that state means only that there is a newer one to read.
+fn read<T>(
+    shared: &Shared,
+    mut answer: impl FnMut(&super::mvcc::view::View<'_, super::backend::Tx>) -> Result<T, Error>,
+    names_revision: bool,
+) -> Result<T, Error> {
+    loop {
+        let published = shared.published()?;
+        match answer(&shared.view(&published)) {
+            Err(Error::Compacted) if !names_revision => {}
+            result => return result,
+        }
+    }
+}
+
+fn auto_compact(shared: &Arc<Shared>, schedule: Schedule) {
+    compactor::run(
+        schedule,
+        |time| shared.pause(time),
+        || shared.published().map_or(0, |p| p.revision),
+        |revision| {
+            let request = pb::CompactionRequest {
+                revision,
+                physical: false,
+            };
+            let answer = shared.queue.push(Request::Compact(request), 0)?;
+            answer
+                .blocking_recv()
+                .map_err(|_| Error::Stopped)?
+                .map(drop)
+        },
+    );
 }

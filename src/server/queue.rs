@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let queue = Queue::default();
-        queue.push(put(), WAITING_BYTES * 2).expect("one always may");
+        queue
+            .push(put(), WAITING_BYTES * 2)
+            .expect("one always may");
         let refused = queue.push(put(), 1).unwrap_err();
         assert_eq!(refused, Error::RequestTooManyRequests);
         assert_eq!(queue.take().map(|g| g.len()), Some(1));

@@ -35,7 +35,7 @@ type Answer = (
 /// The single writer of a core.
 pub struct Writer {
     shared: Arc<Shared>,
-    db: Arc<Db>,
+    db: Db,
     applier: Applier<Tx>,
     compactions: Sender<Compaction>,
     /// Why nothing is written any more.
@@ -46,7 +46,7 @@ impl Writer {
     /// A writer on an open file.
     pub fn new(
         shared: Arc<Shared>,
-        db: Arc<Db>,
+        db: Db,
         applier: Applier<Tx>,
         compactions: Sender<Compaction>,
     ) -> Writer {
@@ -111,15 +111,11 @@ impl Writer {
         for job in group {
             let mut count = |r: &DeleteRangeRequest| {
                 let (mut bytes, mut n) = puts;
-                index.visit(
-                    KeyRange::new(&r.key, &r.range_end),
-                    revision,
-                    |key, _| {
-                        bytes += key.len() as u64 + 32;
-                        n += 1;
-                        true
-                    },
-                );
+                index.visit(KeyRange::new(&r.key, &r.range_end), revision, |key, _| {
+                    bytes += key.len() as u64 + 32;
+                    n += 1;
+                    true
+                });
                 (bytes, n)
             };
             let (b, n) = job.request.bounds(&mut count);

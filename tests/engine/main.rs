@@ -8,5 +8,10 @@ mod fixture_data;
 mod fixtures;
 /// The engine against a plain map: random batches, readers held, reopening, defragmentation.
 mod model;
+/// Random histories of the key space against a plain map for every revision.
+mod mvcc_model;
+/// Random numbers for the histories.
+#[path = "../support/random.rs"]
+mod random;
 /// Random numbers and the model that the engine's tests share.
 mod support;

@@ -17,7 +17,7 @@ use crate::{
         apply::{Compaction, Request},
         error::Error,
         mvcc::{
-            hashes::{KeyHash, Kept},
+            hashes::{Kept, KeyHash},
             revision::Revision,
         },
     },
@@ -41,7 +41,9 @@ pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
                 if compaction.whole {
                     shared.hashes.lock().store(hash);
                 } else {
-                    info!("previous compaction was interrupted, skip storing compaction hash value");
+                    info!(
+                        "previous compaction was interrupted, skip storing compaction hash value"
+                    );
                 }
                 // Nobody may be waiting.
                 let _ = compaction.done.send(());
@@ -73,9 +75,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
         let piece = {
             // A fresh state for each piece: an old one would keep its pages from being used again.
             let published = shared.published()?;
-            let start = from
-                .as_deref()
-                .map_or(Bound::Unbounded, Bound::Excluded);
+            let start = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             let mut piece = Piece::default();
             let mut seen = 0;
             published.tx.records(start, revision, |key, value| {
@@ -150,7 +150,10 @@ fn discard(
             finished,
         };
         let answer = match shared.queue.push(request, 18 * records.len()) {
-            Ok(answer) => answer.blocking_recv().map_err(|_| Error::Stopped)?.map(drop),
+            Ok(answer) => answer
+                .blocking_recv()
+                .map_err(|_| Error::Stopped)?
+                .map(drop),
             Err(error) => Err(error),
         };
         match answer {

@@ -41,10 +41,12 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
         }
         let mut keeps = Kept::new(&kept);
         let mut hash = HashKv::new(compacted, up_to);
-        published.tx.records(Bound::Unbounded, up_to, |key, value| {
-            hash.write(key, value, |rev| keeps.takes_part(rev))
-                .map_err(|e| Error::record(&e))
-        })?;
+        published
+            .tx
+            .records(Bound::Unbounded, up_to, |key, value| {
+                hash.write(key, value, |rev| keeps.takes_part(rev))
+                    .map_err(|e| Error::record(&e))
+            })?;
         let hash = KeyHash {
             hash: hash.sum(),
             compact_revision: compacted,

@@ -2,8 +2,6 @@
 //! There is no log: the file is the truth, and reading it is all the recovery there is.
 
 use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,7 +12,9 @@ use super::shared::{Ids, Published, Shared};
 use crate::{
     bolt::{self, Batch, Db, Options},
     schema::{
-        Change, RecordError, alarm, auth, bucket, fresh, ids,
+        Change, RecordError, alarm,
+        auth::Auth,
+        bucket, fresh, ids,
         membership::{Member, Membership},
         meta::Meta,
     },
@@ -34,14 +34,6 @@ use crate::{
 /// Why a data directory could not be served: one clear line that names the directory or file.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory can't be made or looked at.
-    #[error("{}: {source}", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
     /// The directory belongs to a real etcd member.
     #[error(
         "{dir} is the data directory of an etcd member, which is never opened for writing: \
@@ -55,6 +47,15 @@ pub enum OpenError {
     /// The file is locked, damaged, read-only, or not a database.
     #[error(transparent)]
     Engine(#[from] bolt::Error),
+    /// What comes before the core: a temporary directory, a task.
+    #[error("{0}")]
+    Other(String),
+    /// The system gives no thread.
+    #[error("can't start a thread: {source}")]
+    Thread {
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A record is not what etcd writes.
     #[error("{}: {source}", path.display())]
     Record {
@@ -78,13 +79,11 @@ pub struct Opened {
     /// What readers and the writer share.
     pub shared: Arc<Shared>,
     /// The file.
-    pub db: Arc<Db>,
+    pub db: Db,
     /// The writer's state.
     pub applier: Applier<Tx>,
     /// A compaction that was not finished.
     pub unfinished: Option<i64>,
-    /// The member as it stands in the file.
-    pub member: Member,
 }
 
 /// Opens or creates the data directory of `config`. Blocks on disk.
@@ -93,9 +92,11 @@ pub struct Opened {
 /// See [`OpenError`].
 pub fn open(config: &Config) -> Result<Opened, OpenError> {
     let dir = &config.data_dir;
-    prepare_directory(dir)?;
+    if dir.join("member").exists() {
+        return Err(OpenError::EtcdMember { path: dir.clone() });
+    }
     let path = dir.join("db");
-    let db = Arc::new(Db::open(&path, Options::default())?);
+    let db = Db::open(&path, Options::default())?;
     let me = member(config);
     let stored = Stored::read(&db, &path)?;
     stored.refuse_unsupported(&path)?;
@@ -161,42 +162,7 @@ pub fn open(config: &Config) -> Result<Opened, OpenError> {
         db,
         applier,
         unfinished: (scheduled > compacted).then_some(scheduled),
-        member: me,
     })
-}
-
-fn prepare_directory(dir: &Path) -> Result<(), OpenError> {
-    let fail = |source| OpenError::Directory {
-        path: dir.into(),
-        source,
-    };
-    if dir.join("member").exists() {
-        return Err(OpenError::EtcdMember { path: dir.into() });
-    }
-    if dir.is_dir() {
-        return Ok(());
-    }
-    // Every directory that is made must outlast a crash, or an acknowledged write does not.
-    let mut missing: Vec<&Path> = Vec::new();
-    let mut at = Some(dir);
-    while let Some(path) = at.filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
-        missing.push(path);
-        at = path.parent();
-    }
-    for path in missing.into_iter().rev() {
-        match fs::DirBuilder::new().mode(0o700).create(path) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            other => other.map_err(fail)?,
-        }
-        let parent = match path.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
-        fs::File::open(parent)
-            .and_then(|d| d.sync_all())
-            .map_err(fail)?;
-    }
-    Ok(())
 }
 
 /// This member, as the flags make it.
@@ -219,7 +185,7 @@ struct Stored {
     meta: Meta,
     membership: Membership,
     alarms: Vec<crate::proto::etcdserverpb::AlarmMember>,
-    auth_enabled: bool,
+    auth: Auth,
     leases: bool,
 }
 
@@ -256,7 +222,7 @@ impl Stored {
             bucket::META => self.meta.read(key, value)?,
             bucket::ALARM => self.alarms.push(alarm::decode(key)?),
             bucket::LEASE => self.leases = true,
-            bucket::AUTH if key == auth::ENABLED => self.auth_enabled = value == auth::ON,
+            bucket::AUTH => self.auth.read(key, value)?,
             _ => self.membership.read(name, key, value)?,
         }
         Ok(())
@@ -278,8 +244,10 @@ impl Stored {
                 return refuse(format!("not an etcd database: bucket {name} is missing"));
             }
         }
-        if self.auth_enabled {
-            return refuse("authentication is enabled in it, which this server does not have yet".into());
+        if self.auth.enabled == Some(true) {
+            return refuse(
+                "authentication is enabled in it, which this server does not have yet".into(),
+            );
         }
         if self.leases {
             return refuse("there are leases in it, which this server does not have yet".into());
@@ -307,5 +275,5 @@ fn commit_start(db: &Db, changes: Vec<Change>) -> Result<(), bolt::Error> {
         }
     }
     db.claim(batch.bytes(), batch.ops())?;
-    db.commit(&batch)
+    db.commit(&batch).map(drop)
 }

@@ -23,7 +23,7 @@ use crate::{
 /// A committed state: everything that a client may see, as one group left it.
 pub struct Published {
     /// The file, for its sizes.
-    pub db: Arc<Db>,
+    pub db: Db,
     /// The records.
     pub tx: Tx,
     /// Main revision of the newest write.

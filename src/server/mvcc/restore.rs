@@ -66,13 +66,21 @@ pub fn restore(tx: &ReadTx) -> Result<(TreeIndex, i64), RestoreError> {
         let readers: Vec<_> = (0..threads)
             .map(|i| {
                 let from = if i == 0 { None } else { Some(edge(i)) };
-                let to = if i + 1 == threads { None } else { Some(edge(i + 1)) };
+                let to = if i + 1 == threads {
+                    None
+                } else {
+                    Some(edge(i + 1))
+                };
                 scope.spawn(move || read(tx, from, to))
             })
             .collect();
         readers
             .into_iter()
-            .map(|reader| reader.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
+            .map(|reader| {
+                reader
+                    .join()
+                    .unwrap_or_else(|p| std::panic::resume_unwind(p))
+            })
             .collect::<Result<_, RestoreError>>()
     })?;
 
@@ -109,11 +117,7 @@ pub fn restore(tx: &ReadTx) -> Result<(TreeIndex, i64), RestoreError> {
 }
 
 /// The records with main revisions above `from` up to `to`, in order.
-fn read(
-    tx: &ReadTx,
-    from: Option<i64>,
-    to: Option<i64>,
-) -> Result<Vec<Entry<'_>>, RestoreError> {
+fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>>, RestoreError> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let Some(keys) = tx.bucket(bucket::KEY)? else {
         return Ok(entries);
@@ -123,8 +127,12 @@ fn read(
             .map(|m| Revision::new(m, 0).encode())
     };
     let (from, to) = (edge(from), edge(to));
-    let start = from.as_ref().map_or(Bound::Unbounded, |k| Bound::Included(&k[..]));
-    let end = to.as_ref().map_or(Bound::Unbounded, |k| Bound::Excluded(&k[..]));
+    let start = from
+        .as_ref()
+        .map_or(Bound::Unbounded, |k| Bound::Included(&k[..]));
+    let end = to
+        .as_ref()
+        .map_or(Bound::Unbounded, |k| Bound::Excluded(&k[..]));
     for record in keys.range(start, end)? {
         let record = record?;
         let at = RevisionKey::of_record(&record.key)?;
@@ -196,7 +204,15 @@ mod tests {
 
     #[test]
     fn heads_have_the_order_of_their_keys() {
-        let keys: [&[u8]; 7] = [b"ab", b"ab\0", b"aba", b"abaaaaaaaa", b"abaaaaaaab", b"abb", b"ac"];
+        let keys: [&[u8]; 7] = [
+            b"ab",
+            b"ab\0",
+            b"aba",
+            b"abaaaaaaaa",
+            b"abaaaaaaab",
+            b"abb",
+            b"ac",
+        ];
         for skip in [0, 1] {
             for pair in keys.windows(2) {
                 let (a, b) = (pair[0], pair[1]);

@@ -35,6 +35,14 @@ pub fn is_read_only(r: &TxnRequest) -> bool {
         .all(|op| matches!(op.request, Some(Request::RequestRange(_))))
 }
 
+/// Whether one of its ranges names a revision.
+pub fn names_revision(r: &TxnRequest) -> bool {
+    r.success
+        .iter()
+        .chain(&r.failure)
+        .any(|op| matches!(&op.request, Some(Request::RequestRange(r)) if r.revision > 0))
+}
+
 /// Which way the compares went, for a transaction and the nested ones of the branch taken.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Path {

@@ -1,0 +1,36 @@
+//! The database file as it was at one moment, for the snapshot stream. Adds no trailer.
+
+use std::io;
+
+use crate::{bolt::SnapshotReader, schema::fresh, server::backend::Tx};
+
+/// The database file as it was at one moment, to be read from front to back. Blocks on disk.
+pub struct Snapshot {
+    reader: SnapshotReader,
+    version: String,
+}
+
+impl Snapshot {
+    pub(super) fn new(tx: &Tx) -> Snapshot {
+        Snapshot {
+            reader: tx.inner().snapshot(),
+            version: fresh::current_version().to_string(),
+        }
+    }
+
+    /// Bytes in all.
+    pub fn size(&self) -> u64 {
+        self.reader.len()
+    }
+
+    /// The storage version (`3.7.0`); empty where the file names none.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl io::Read for Snapshot {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.reader.read_chunk(buf).map_err(io::Error::other)
+    }
+}
