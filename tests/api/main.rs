@@ -1,0 +1,31 @@
+//! The wire, spoken with the generated clients. Each case is written once and runs on every target: our
+//! server in memory, our server over TCP, and a real etcd where one is present.
+#![allow(clippy::print_stderr, reason = "a test that is passed over says so")]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[macro_use]
+mod target;
+/// Requests in short form, and assertions on refusals.
+mod ask;
+
+/// The list of members, and what a single member says to changes of it.
+mod cluster;
+/// Compaction: what is gone, what stays, and its refusals.
+mod compaction;
+/// Ours alone: the server as a library, its listeners, its end.
+mod embedding;
+/// Put, range and delete, and every option of them.
+mod kv;
+/// Sizes and numbers past which a request is refused.
+mod limits;
+/// Status, alarms, defragmentation, hashes, and what an operator may ask of one member.
+mod maintenance;
+/// A database that is full, and the way out.
+mod quota;
+/// The snapshot stream.
+mod snapshot;
+/// Transactions: compares, operations in order, nesting, overlaps.
+mod txn;
+/// Plain HTTP on the client port, and gRPC as far as it is not about keys.
+mod wire;

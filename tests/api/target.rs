@@ -1,0 +1,171 @@
+//! The servers that a case runs on.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use etcd_maintenance::{
+    proto::etcdserverpb::{
+        auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
+        maintenance_client::MaintenanceClient,
+    },
+    server::{config::Config, embedded::Server},
+};
+use hyper_util::rt::TokioIo;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::support::{
+    etcd::{self, Release},
+    program::scratch,
+    server::Server as Process,
+};
+
+/// No case takes longer, on a machine that does other things too.
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Our server in this process, over an in-memory connection.
+    Memory,
+    /// Our server in this process, over TCP.
+    Tcp,
+    /// A real etcd.
+    Etcd,
+}
+
+/// A running target and a connection to it.
+pub struct Target {
+    pub kind: Kind,
+    pub channel: Channel,
+    /// `127.0.0.1:PORT`, but for a server in memory.
+    pub address: Option<String>,
+}
+
+impl Target {
+    pub fn kv(&self) -> KvClient<Channel> {
+        KvClient::new(self.channel.clone())
+            .max_decoding_message_size(usize::MAX)
+            .max_encoding_message_size(usize::MAX)
+    }
+
+    pub fn maintenance(&self) -> MaintenanceClient<Channel> {
+        MaintenanceClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+
+    pub fn cluster(&self) -> ClusterClient<Channel> {
+        ClusterClient::new(self.channel.clone())
+    }
+
+    pub fn auth(&self) -> AuthClient<Channel> {
+        AuthClient::new(self.channel.clone())
+    }
+}
+
+/// Our server with these flags (`--name=value`) on a data directory.
+pub async fn start(dir: &std::path::Path, flags: &[&str]) -> Server {
+    let mut config = Config::new(dir);
+    for flag in flags {
+        let (name, value) = flag.trim_start_matches('-').split_once('=').unwrap();
+        config.set(name, value).unwrap();
+    }
+    Server::start(config).await.unwrap()
+}
+
+/// A connection through memory.
+pub async fn connect(server: &Server) -> Channel {
+    let mut io = Some(server.connect());
+    Endpoint::from_static("http://in.memory")
+        .connect_with_connector(tower::service_fn(move |_: Uri| {
+            let io = io.take().ok_or_else(|| std::io::Error::other("used up"));
+            async move { io.map(TokioIo::new) }
+        }))
+        .await
+        .unwrap()
+}
+
+/// Runs a case on one kind of target, or says that it is passed over.
+#[track_caller]
+pub fn run<F>(kind: Kind, flags: &[&str], case: impl FnOnce(Arc<Target>) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let process = match kind {
+        Kind::Etcd => match etcd::server(Release::V3_7) {
+            Some(launch) => Some(launch.flags(flags.iter().copied()).start()),
+            None => return,
+        },
+        _ => None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let ended = runtime.block_on(async {
+        tokio::time::timeout(LIMIT, on_target(kind, process, flags, case)).await
+    });
+    assert!(ended.is_ok(), "not finished within {LIMIT:?}");
+}
+
+async fn on_target<F>(
+    kind: Kind,
+    process: Option<Process>,
+    flags: &[&str],
+    case: impl FnOnce(Arc<Target>) -> F,
+) where
+    F: Future<Output = ()>,
+{
+    let dir = scratch();
+    let mut server = None;
+    let (channel, address) = match &process {
+        Some(process) => (
+            process.channel().await,
+            Some(process.endpoint().to_string()),
+        ),
+        None => {
+            let server = server.insert(start(&dir.path().join("data"), flags).await);
+            if kind == Kind::Memory {
+                (connect(server).await, None)
+            } else {
+                let url = server.listen("127.0.0.1:0").await.unwrap();
+                let endpoint = Endpoint::from_shared(url.clone()).unwrap();
+                let address = url.trim_start_matches("http://").to_string();
+                (endpoint.connect().await.unwrap(), Some(address))
+            }
+        }
+    };
+    let target = Target {
+        kind,
+        channel,
+        address,
+    };
+    case(Arc::new(target)).await;
+    if let Some(server) = server {
+        server.shutdown().await;
+    }
+}
+
+/// Makes three tests of each case: `case::memory`, `case::tcp`, `case::etcd`. Flags of the server may
+/// stand behind the name.
+macro_rules! on_every_target {
+    ($($case:ident $([$($flag:literal),*])?;)*) => {$(
+        mod $case {
+            use crate::target::{Kind, run};
+
+            const FLAGS: &[&str] = &[$($($flag),*)?];
+
+            #[test]
+            fn memory() {
+                run(Kind::Memory, FLAGS, super::$case);
+            }
+
+            #[test]
+            fn tcp() {
+                run(Kind::Tcp, FLAGS, super::$case);
+            }
+
+            #[test]
+            fn etcd() {
+                run(Kind::Etcd, FLAGS, super::$case);
+            }
+        }
+    )*};
+}

@@ -1,0 +1,277 @@
+//! Plain HTTP on the client port, and gRPC as far as it is not about keys.
+
+use std::{sync::Arc, time::Duration};
+
+use etcd_maintenance::proto::etcdserverpb::{
+    self as pb, lease_client::LeaseClient, watch_client::WatchClient,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::{Code, Request, metadata::MetadataValue};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{
+    ask::{get, put, refused},
+    target::{Kind, Target},
+};
+
+on_every_target! {
+    the_server_as_a_whole_is_healthy;
+    metadata_is_looked_at;
+    a_deadline_that_has_passed;
+    unknown_methods_and_services;
+    probes_and_version_over_http;
+    an_alarm_makes_it_unhealthy;
+    metrics_tell_the_truth;
+    garbage_ends_its_own_connection_only;
+}
+
+async fn the_server_as_a_whole_is_healthy(t: Arc<Target>) {
+    let mut health = HealthClient::new(t.channel.clone());
+    let ask = |service: &str| HealthCheckRequest {
+        service: service.into(),
+    };
+    let whole = health.check(ask("")).await.unwrap().into_inner();
+    assert_eq!(whole.status, 1);
+    refused(
+        health.check(ask("etcdserverpb.KV")).await,
+        Code::NotFound,
+        "unknown service",
+    );
+    for (service, status) in [("", 1), ("no.such", 3)] {
+        let mut watch = health.watch(ask(service)).await.unwrap().into_inner();
+        let first = watch.message().await.unwrap().unwrap();
+        assert_eq!(first.status, status);
+    }
+}
+
+async fn metadata_is_looked_at(t: Arc<Target>) {
+    let with = |name: &'static str, value: &'static [u8]| {
+        let mut request = Request::new(get("k"));
+        let value = MetadataValue::try_from(value).unwrap();
+        request.metadata_mut().insert(name, value);
+        request
+    };
+    let mut kv = t.kv();
+    kv.range(with("hasleader", b"true")).await.unwrap();
+    kv.range(with("client-api-version", b"3.7")).await.unwrap();
+    refused(
+        kv.range(with("client-api-version", b"\xff\xfe")).await,
+        Code::InvalidArgument,
+        "etcdserver: invalid client api version",
+    );
+    // Auth is off: a token is not looked at.
+    kv.range(with("token", b"whatever")).await.unwrap();
+}
+
+async fn a_deadline_that_has_passed(t: Arc<Target>) {
+    // The header alone, without a timer on this side that would be faster.
+    let mut request = Request::new(put("k", "v"));
+    request
+        .metadata_mut()
+        .insert("grpc-timeout", MetadataValue::from_static("1n"));
+    let status = t.kv().put(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+}
+
+async fn unknown_methods_and_services(t: Arc<Target>) {
+    for (path, text) in [
+        (
+            "/etcdserverpb.KV/Frob",
+            "unknown method Frob for service etcdserverpb.KV",
+        ),
+        ("/no.Such/Thing", "unknown service no.Such"),
+    ] {
+        let mut grpc = tonic::client::Grpc::new(t.channel.clone());
+        grpc.ready().await.unwrap();
+        let answer: Result<tonic::Response<pb::RangeResponse>, _> = grpc
+            .unary(
+                Request::new(get("k")),
+                http::uri::PathAndQuery::from_static(path),
+                tonic_prost::ProstCodec::default(),
+            )
+            .await;
+        refused(answer, Code::Unimplemented, text);
+    }
+}
+
+/// Status and body of a plain HTTP request.
+async fn http(t: &Target, request: &str) -> Option<(u16, String)> {
+    let address = t.address.as_deref()?;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    Some((status, body.to_string()))
+}
+
+async fn probes_and_version_over_http(t: Arc<Target>) {
+    for (request, status, body) in [
+        ("GET /health", 200, "{\"health\":\"true\",\"reason\":\"\"}"),
+        (
+            "GET /health?serializable=true",
+            200,
+            "{\"health\":\"true\",\"reason\":\"\"}",
+        ),
+        ("POST /health", 405, "Method Not Allowed\n"),
+        ("GET /livez", 200, "ok\n"),
+        ("GET /readyz", 200, "ok\n"),
+        ("GET /livez?verbose", 200, "[+]serializable_read ok\nok\n"),
+        (
+            "GET /readyz/data_corruption?verbose",
+            200,
+            "[+]data_corruption ok\nok\n",
+        ),
+        ("GET /readyz/no_such", 404, "404 page not found\n"),
+        (
+            "GET /version",
+            200,
+            "{\"etcdserver\":\"3.7.1\",\"etcdcluster\":\"3.7.0\",\"storage\":\"3.7.0\"}",
+        ),
+        ("GET /nothing/here", 404, "404 page not found\n"),
+    ] {
+        let Some(answer) = http(&t, request).await else {
+            assert_eq!(t.kind, Kind::Memory);
+            return;
+        };
+        assert_eq!(answer, (status, body.to_string()), "{request}");
+    }
+}
+
+async fn an_alarm_makes_it_unhealthy(t: Arc<Target>) {
+    let raise = pb::AlarmRequest {
+        action: pb::alarm_request::AlarmAction::Activate.into(),
+        member_id: 0x8e9e_05c5_2164_694d,
+        alarm: pb::AlarmType::Nospace.into(),
+    };
+    t.maintenance().alarm(raise).await.unwrap();
+    for (request, status, body) in [
+        (
+            "GET /health",
+            503,
+            "{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}\n",
+        ),
+        (
+            "GET /health?exclude=NOSPACE",
+            200,
+            "{\"health\":\"true\",\"reason\":\"\"}",
+        ),
+        ("GET /readyz", 200, "ok\n"),
+    ] {
+        let Some(answer) = http(&t, request).await else {
+            return;
+        };
+        assert_eq!(answer, (status, body.to_string()), "{request}");
+    }
+}
+
+async fn metrics_tell_the_truth(t: Arc<Target>) {
+    t.kv().put(put("k", "v")).await.unwrap();
+    let status = t.maintenance().status(pb::StatusRequest {}).await.unwrap();
+    let status = status.into_inner();
+    let Some((200, page)) = http(&t, "GET /metrics").await else {
+        assert_eq!(t.kind, Kind::Memory);
+        return;
+    };
+    let value = |name: &str| -> f64 {
+        page.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+            .unwrap_or_else(|| panic!("{name} is missing from {page}"))
+            .parse()
+            .unwrap()
+    };
+    for (name, want) in [
+        ("etcd_mvcc_db_total_size_in_bytes", status.db_size as f64),
+        (
+            "etcd_mvcc_db_total_size_in_use_in_bytes",
+            status.db_size_in_use as f64,
+        ),
+        (
+            "etcd_server_quota_backend_bytes",
+            status.db_size_quota as f64,
+        ),
+        ("etcd_server_has_leader", 1.0),
+        ("etcd_server_is_leader", 1.0),
+        ("etcd_debugging_mvcc_current_revision", 2.0),
+        (
+            "etcd_server_proposals_applied_total",
+            status.raft_applied_index as f64,
+        ),
+        ("etcd_server_id{server_id=\"8e9e05c52164694d\"}", 1.0),
+        ("etcd_server_version{server_version=\"3.7.1\"}", 1.0),
+        ("etcd_cluster_version{cluster_version=\"3.7\"}", 1.0),
+        (
+            "grpc_server_handled_total{grpc_code=\"OK\",grpc_method=\"Put\",grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}",
+            1.0,
+        ),
+    ] {
+        assert_eq!(value(name), want, "{name}");
+    }
+    assert!(value("process_resident_memory_bytes") > 1e6);
+    assert!(value("process_open_fds") > 3.0);
+}
+
+async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
+    let Some(address) = &t.address else {
+        return;
+    };
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"NONSENSE\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(garbage).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        // The server closes, one way or the other.
+        let closed = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(Duration::from_secs(20), closed)
+            .await
+            .expect("the connection ends");
+    }
+    t.kv().put(put("k", "v")).await.unwrap();
+}
+
+/// Ours alone: what comes later is refused by name.
+async fn later_services_are_refused_by_name(t: Arc<Target>) {
+    let watch = tokio_stream::iter([pb::WatchRequest::default()]);
+    let refusal = WatchClient::new(t.channel.clone())
+        .watch(watch)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), Code::Unimplemented);
+    assert!(
+        refusal.message().contains("watches are not served yet"),
+        "{refusal}"
+    );
+    let grant = pb::LeaseGrantRequest { ttl: 5, id: 0 };
+    let refusal = LeaseClient::new(t.channel.clone())
+        .lease_grant(grant)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), Code::Unimplemented);
+    assert!(
+        refusal.message().contains("leases are not served yet"),
+        "{refusal}"
+    );
+    let refusal = t
+        .auth()
+        .auth_enable(pb::AuthEnableRequest {})
+        .await
+        .unwrap_err();
+    assert!(
+        refusal.message().contains("auth is not served yet"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn later_services() {
+    crate::target::run(Kind::Memory, &[], later_services_are_refused_by_name);
+}
