@@ -1,1 +1,9 @@
-fn main() {}
+//! `etcdctl`: see `etcd_maintenance::cli::run`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(etcd_maintenance::cli::run::etcdctl(
+        std::env::args_os().skip(1).collect(),
+    ))
+}

@@ -1,1 +1,13 @@
 //! The edge towards the person: arguments, settings, terminal, errors and exit codes.
+
+pub mod argv;
+pub mod context;
+pub mod error;
+pub mod global;
+pub mod help;
+pub mod hints;
+pub mod progress;
+pub mod run;
+pub mod settings;
+pub mod ui;
+pub mod value;

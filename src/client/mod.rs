@@ -1,1 +1,15 @@
-//! The gRPC client: endpoints, channels, retries. Prints nothing.
+//! The gRPC client: endpoints, connections, failover, retries. Prints nothing, and exits nothing.
+
+pub mod cause;
+pub mod channel;
+pub mod connection;
+pub mod dial;
+mod embedded;
+pub mod endpoint;
+pub mod error;
+pub mod probe;
+pub mod rpc;
+
+pub use channel::{Client, ClientOptions, Deadline};
+pub use endpoint::Endpoint;
+pub use error::ClientError;

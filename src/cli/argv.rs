@@ -1,0 +1,531 @@
+//! What was typed, read by the rules of Go's cobra and pflag, and rewritten so that clap can't refuse it:
+//! the command by its full name first, then `--flag=value` once each, then `--` and the other words.
+//! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help`.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+use super::value::Kind;
+use crate::output::go_format::quote;
+
+/// What to do with a command line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// Hand these to clap.
+    Run(Vec<OsString>),
+    /// Show the help of the command with this path below the root.
+    Help(Vec<String>),
+}
+
+/// A command line that can't be used.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ArgvError {
+    /// No such command: the text, with suggestions.
+    Command(String),
+    /// A flag that is unknown or has a bad value, at the command with this path.
+    Flag(Vec<String>, String),
+}
+
+/// Id of the argument of a command that takes its words as they are, flags and all.
+pub const RAW: &str = "raw";
+
+struct Flag<'a> {
+    long: &'a str,
+    short: Option<char>,
+    kind: Kind,
+}
+
+impl Flag<'_> {
+    fn name(&self) -> String {
+        match self.short {
+            Some(short) => format!("-{short}, --{}", self.long),
+            None => format!("--{}", self.long),
+        }
+    }
+}
+
+const HELP: Flag<'static> = Flag {
+    long: "help",
+    short: Some('h'),
+    kind: Kind::Bool,
+};
+
+/// The flags that the last command of `path` takes: its own, and those its ancestors share.
+fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
+    let mut flags = vec![];
+    for (i, command) in path.iter().enumerate() {
+        let last = i + 1 == path.len();
+        for arg in command.get_arguments() {
+            if let (Some(long), true) = (arg.get_long(), last || arg.is_global_set()) {
+                flags.push(Flag {
+                    long,
+                    short: arg.get_short(),
+                    kind: Kind::of(arg),
+                });
+            }
+        }
+    }
+    flags
+}
+
+/// Reads `args` (without the program's name) for the command tree `root`.
+///
+/// # Errors
+/// As cobra and pflag word them.
+pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvError> {
+    let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
+    let (path, rest) = find(root, args);
+    let names: Vec<String> = path[1..].iter().map(|c| c.get_name().to_owned()).collect();
+    // A path is never empty: it begins with the root.
+    let command = path[path.len() - 1];
+    if path.len() == 1
+        && let Some(word) = words_of(&rest, &path).first()
+    {
+        let word = String::from_utf8_lossy(word);
+        return Err(ArgvError::Command(format!(
+            "unknown command {} for {}{}",
+            quote(word.as_bytes()),
+            quote(root.get_name().as_bytes()),
+            suggestions(root, &word)
+        )));
+    }
+    if command.get_arguments().any(|a| a.get_id() == RAW) {
+        let mut out = start(root, &names);
+        out.push("--".into());
+        out.extend(rest.into_iter().map(OsString::from_vec));
+        return Ok(Typed::Run(out));
+    }
+    let flags = flags_of(&path);
+    let read = parse(&flags, rest).map_err(|text| ArgvError::Flag(names.clone(), text))?;
+    if read.help || command.has_subcommands() {
+        return Ok(Typed::Help(names));
+    }
+    let mut out = start(root, &names);
+    for (flag, values) in flags.iter().zip(read.values) {
+        let values = match flag.kind {
+            Kind::List => &values[..],
+            _ => &values[values.len().saturating_sub(1)..],
+        };
+        for value in values {
+            push_flag(&mut out, command, flag, value);
+        }
+    }
+    out.push("--".into());
+    out.extend(read.words.into_iter().map(OsString::from_vec));
+    Ok(Typed::Run(out))
+}
+
+fn start(root: &clap::Command, names: &[String]) -> Vec<OsString> {
+    let mut out = vec![OsString::from(root.get_name())];
+    out.extend(names.iter().map(OsString::from));
+    out
+}
+
+fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, value: &[u8]) {
+    let switch = command
+        .get_arguments()
+        .any(|a| a.get_long() == Some(flag.long) && !a.get_action().takes_values());
+    if switch {
+        if std::str::from_utf8(value).is_ok_and(|v| super::value::boolean(v) == Ok(true)) {
+            out.push(format!("--{}", flag.long).into());
+        }
+        return;
+    }
+    let mut arg = format!("--{}=", flag.long).into_bytes();
+    match flag.kind {
+        Kind::Bool => {
+            let value = std::str::from_utf8(value).map(super::value::boolean);
+            arg.extend_from_slice(if matches!(value, Ok(Ok(true))) {
+                b"true"
+            } else {
+                b"false"
+            });
+        }
+        _ => arg.extend_from_slice(value),
+    }
+    out.push(OsString::from_vec(arg));
+}
+
+/// Cobra's search for the command: the first word that is neither a flag nor the value of one.
+fn find(root: &clap::Command, mut args: Vec<Vec<u8>>) -> (Vec<&clap::Command>, Vec<Vec<u8>>) {
+    let mut path = vec![root];
+    loop {
+        let command = path[path.len() - 1];
+        let Some(at) = word_positions(&args, &path).first().copied() else {
+            return (path, args);
+        };
+        let Some(next) = child(command, &args[at]) else {
+            return (path, args);
+        };
+        args.remove(at);
+        path.push(next);
+    }
+}
+
+/// The command called `word`, or the only one whose name begins with it.
+fn child<'a>(command: &'a clap::Command, word: &[u8]) -> Option<&'a clap::Command> {
+    let mut matches = command
+        .get_subcommands()
+        .filter(|c| c.get_name().as_bytes().starts_with(word));
+    if let Some(exact) = command
+        .get_subcommands()
+        .find(|c| c.get_name().as_bytes() == word)
+    {
+        return Some(exact);
+    }
+    match (matches.next(), matches.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+fn words_of<'a>(args: &'a [Vec<u8>], path: &[&clap::Command]) -> Vec<&'a [u8]> {
+    word_positions(args, path)
+        .into_iter()
+        .map(|i| &args[i][..])
+        .collect()
+}
+
+/// Where the words stand that are neither flags nor taken for their values. An unknown flag without `=` is
+/// taken to have a value: cobra can't know better at this point.
+fn word_positions(args: &[Vec<u8>], path: &[&clap::Command]) -> Vec<usize> {
+    let flags = flags_of(path);
+    let mut words = vec![];
+    let mut i = 0;
+    while i < args.len() {
+        let arg = &args[i][..];
+        i += 1;
+        if arg == b"--" {
+            break;
+        }
+        let bare = !arg.contains(&b'=');
+        let takes_next = if let Some(long) = arg.strip_prefix(b"--") {
+            bare && !flags
+                .iter()
+                .chain([&HELP].into_iter().filter(|_| path.len() == 1))
+                .any(|f| f.long.as_bytes() == long && f.kind == Kind::Bool)
+        } else if let (Some(short), 2) = (arg.strip_prefix(b"-"), arg.len()) {
+            bare && !flags
+                .iter()
+                .chain([&HELP].into_iter().filter(|_| path.len() == 1))
+                .any(|f| f.short.map(|c| c as u8) == short.first().copied() && f.kind == Kind::Bool)
+        } else {
+            false
+        };
+        if takes_next {
+            if args.len() - i <= 1 {
+                break;
+            }
+            i += 1;
+        } else if !arg.is_empty() && !arg.starts_with(b"-") {
+            words.push(i - 1);
+        }
+    }
+    words
+}
+
+struct Read {
+    /// Of each flag, in the order typed.
+    values: Vec<Vec<Vec<u8>>>,
+    words: Vec<Vec<u8>>,
+    help: bool,
+}
+
+/// pflag's parser: flags and words may be mixed, until `--`.
+fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>) -> Result<Read, String> {
+    let mut read = Read {
+        values: flags.iter().map(|_| vec![]).collect(),
+        words: vec![],
+        help: false,
+    };
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        if arg == b"--" {
+            read.words.extend(args);
+            break;
+        }
+        if let Some(name) = arg.strip_prefix(b"--") {
+            if matches!(name.first(), Some(b'-' | b'=')) {
+                return Err(format!(
+                    "bad flag syntax: {}",
+                    String::from_utf8_lossy(&arg)
+                ));
+            }
+            let (name, value) = match name.iter().position(|&b| b == b'=') {
+                Some(at) => (&name[..at], Some(name[at + 1..].to_vec())),
+                None => (name, None),
+            };
+            let Some((at, flag)) = lookup(flags, |f| f.long.as_bytes() == name) else {
+                return Err(format!("unknown flag: --{}", String::from_utf8_lossy(name)));
+            };
+            let value = match value {
+                Some(value) => value,
+                None if flag.kind == Kind::Bool => b"true".to_vec(),
+                None => args
+                    .next()
+                    .ok_or_else(|| format!("flag needs an argument: --{}", flag.long))?,
+            };
+            set(&mut read, at, flag, value)?;
+        } else if arg.len() > 1 && arg[0] == b'-' {
+            shorthands(flags, &arg[1..], &mut args, &mut read)?;
+        } else {
+            read.words.push(arg);
+        }
+    }
+    Ok(read)
+}
+
+/// `-w json`, `-wjson`, `-w=json`, and several switches in one word.
+fn shorthands(
+    flags: &[Flag<'_>],
+    word: &[u8],
+    args: &mut impl Iterator<Item = Vec<u8>>,
+    read: &mut Read,
+) -> Result<(), String> {
+    let mut rest = word;
+    while let [short, tail @ ..] = rest {
+        let c = *short as char;
+        let all = String::from_utf8_lossy(rest).into_owned();
+        let Some((at, flag)) = lookup(flags, |f| f.short == Some(c)) else {
+            return Err(format!("unknown shorthand flag: {} in -{all}", rune(c)));
+        };
+        let value = match tail {
+            [b'=', value, ..] => {
+                let _ = value;
+                rest = &[];
+                tail[1..].to_vec()
+            }
+            _ if flag.kind == Kind::Bool => {
+                rest = tail;
+                b"true".to_vec()
+            }
+            [] => {
+                rest = &[];
+                args.next()
+                    .ok_or_else(|| format!("flag needs an argument: {} in -{all}", rune(c)))?
+            }
+            _ => {
+                rest = &[];
+                tail.to_vec()
+            }
+        };
+        set(read, at, flag, value)?;
+    }
+    Ok(())
+}
+
+/// Go's `%q` of one character.
+fn rune(c: char) -> String {
+    let quoted = quote(c.to_string().as_bytes());
+    match c {
+        '"' => "'\"'".into(),
+        '\'' => "'\\''".into(),
+        _ => format!("'{}'", quoted.trim_matches('"')),
+    }
+}
+
+/// The flag and its place; the help flag has the place after the last.
+fn lookup<'f>(
+    flags: &'f [Flag<'f>],
+    matches: impl Fn(&Flag<'_>) -> bool,
+) -> Option<(usize, &'f Flag<'f>)> {
+    match flags.iter().position(&matches) {
+        Some(at) => Some((at, &flags[at])),
+        None if matches(&HELP) => Some((flags.len(), &HELP)),
+        None => None,
+    }
+}
+
+fn set(read: &mut Read, at: usize, flag: &Flag<'_>, value: Vec<u8>) -> Result<(), String> {
+    let text = String::from_utf8_lossy(&value);
+    if let Err(error) = flag.kind.check(&text) {
+        return Err(format!(
+            "invalid argument {} for {} flag: {error}",
+            quote(&value),
+            quote(flag.name().as_bytes()),
+        ));
+    }
+    match read.values.get_mut(at) {
+        Some(values) => values.push(value),
+        None => read.help = super::value::boolean(&text) == Ok(true),
+    }
+    Ok(())
+}
+
+/// The end of the line that refuses an unknown command: names within two edits, or that begin with it.
+fn suggestions(root: &clap::Command, word: &str) -> String {
+    let lower = word.to_lowercase();
+    let near: Vec<&str> = root
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .filter(|name| distance(&lower, name) <= 2 || name.starts_with(&lower))
+        .collect();
+    if near.is_empty() {
+        return String::new();
+    }
+    let lines: String = near.iter().map(|name| format!("\t{name}\n")).collect();
+    format!("\n\nDid you mean this?\n{lines}")
+}
+
+/// Levenshtein distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if x == y {
+                diagonal
+            } else {
+                1 + diagonal.min(above).min(row[j])
+            };
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> clap::Command {
+        use clap::{Arg, ArgAction, Command, value_parser};
+        Command::new("tool")
+            .arg(
+                Arg::new("out")
+                    .long("write-out")
+                    .short('w')
+                    .global(true)
+                    .action(ArgAction::Set),
+            )
+            .arg(
+                Arg::new("hex")
+                    .long("hex")
+                    .global(true)
+                    .value_parser(value_parser!(bool))
+                    .num_args(0..=1),
+            )
+            .arg(
+                Arg::new("endpoints")
+                    .long("endpoints")
+                    .global(true)
+                    .action(ArgAction::Append),
+            )
+            .subcommand(
+                Command::new("get")
+                    .arg(Arg::new("prefix").long("prefix").action(ArgAction::SetTrue))
+                    .arg(Arg::new("consistency").long("consistency"))
+                    .arg(
+                        Arg::new("limit")
+                            .long("limit")
+                            .value_parser(crate::cli::value::flag_int),
+                    )
+                    .arg(Arg::new("words").num_args(0..)),
+            )
+            .subcommand(Command::new("compaction"))
+            .subcommand(Command::new("completion"))
+            .subcommand(
+                Command::new("endpoint")
+                    .arg(
+                        Arg::new("cluster")
+                            .long("cluster")
+                            .global(true)
+                            .value_parser(value_parser!(bool))
+                            .num_args(0..=1),
+                    )
+                    .subcommand(Command::new("status")),
+            )
+    }
+
+    fn typed(line: &str) -> Result<Typed, ArgvError> {
+        read(
+            &tree(),
+            line.split_whitespace().map(OsString::from).collect(),
+        )
+    }
+
+    fn run(line: &str) -> String {
+        match typed(line) {
+            Ok(Typed::Run(args)) => args
+                .iter()
+                .map(|a| a.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" "),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_stand_anywhere() {
+        assert_eq!(
+            run("--consistency s get k -wjson --prefix=T"),
+            "tool get --write-out=json --prefix --consistency=s -- k"
+        );
+        assert_eq!(run("get k --prefix=0 --hex"), "tool get --hex=true -- k");
+        assert_eq!(
+            run("endpoint --cluster st -w=table"),
+            "tool endpoint status --write-out=table --cluster=true --"
+        );
+        assert_eq!(run("get -- k --prefix"), "tool get -- k --prefix");
+    }
+
+    #[test]
+    fn the_last_of_a_flag_wins_and_lists_grow() {
+        assert_eq!(
+            run("get -w json --endpoints a,b k -w simple --endpoints=c --hex --hex=false"),
+            "tool get --write-out=simple --hex=false --endpoints=a,b --endpoints=c -- k"
+        );
+    }
+
+    #[test]
+    fn a_unique_beginning_of_a_name_is_enough() {
+        assert_eq!(run("compact 3"), "tool compaction -- 3");
+        assert_eq!(
+            typed("comp 3"),
+            Err(ArgvError::Command(
+                "unknown command \"comp\" for \"tool\"\n\nDid you mean this?\n\tcompaction\n\tcompletion\n"
+                    .into()
+            ))
+        );
+        assert_eq!(
+            typed("endpoint nope"),
+            Ok(Typed::Help(vec!["endpoint".into()]))
+        );
+    }
+
+    #[test]
+    fn errors_are_those_of_pflag() {
+        for (line, text) in [
+            ("get k --nope", "unknown flag: --nope"),
+            ("get k -z", "unknown shorthand flag: 'z' in -z"),
+            ("get k --limit", "flag needs an argument: --limit"),
+            ("get k -w", "flag needs an argument: 'w' in -w"),
+            ("get k --=x", "bad flag syntax: --=x"),
+            (
+                "get k --limit=many",
+                "invalid argument \"many\" for \"--limit\" flag: strconv.ParseInt: parsing \"many\": invalid syntax",
+            ),
+        ] {
+            assert_eq!(
+                typed(line),
+                Err(ArgvError::Flag(vec!["get".into()], text.into())),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_flag_before_the_command_swallows_it() {
+        assert!(
+            matches!(typed("--nope get a"), Err(ArgvError::Command(text)) if text.contains("\"a\""))
+        );
+    }
+
+    #[test]
+    fn help_is_asked_for_in_every_form() {
+        assert_eq!(typed("get --help"), Ok(Typed::Help(vec!["get".into()])));
+        assert_eq!(typed("-h"), Ok(Typed::Help(vec![])));
+        assert_eq!(typed(""), Ok(Typed::Help(vec![])));
+    }
+}

@@ -1,0 +1,73 @@
+//! Help and usage texts, drawn from clap's tree: global flags are left to `options`, and every one of them
+//! names its variable.
+
+use super::global::variable;
+
+const FOOTER: &str =
+    "Use \"etcdctl options\" for a list of global command-line options (applies to all commands).";
+
+/// The command below `root` with this path, ready to be drawn, named in full.
+fn command(root: &clap::Command, path: &[String]) -> clap::Command {
+    let mut command = root.clone();
+    let mut name = root.get_name().to_owned();
+    for part in path {
+        let Some(next) = command.find_subcommand(part).cloned() else {
+            break;
+        };
+        name = format!("{name} {part}");
+        command = next;
+    }
+    command
+        .bin_name(name.clone())
+        .display_name(name)
+        .mut_args(|arg| {
+            if arg.is_global_set() {
+                arg.hide(true)
+            } else {
+                arg
+            }
+        })
+}
+
+/// The help of a command, as `--help` shows it.
+pub fn help(root: &clap::Command, path: &[String]) -> String {
+    let mut command = command(root, path);
+    if root.get_arguments().any(clap::Arg::is_global_set) {
+        command = command.after_help(FOOTER);
+    }
+    command.render_long_help().to_string()
+}
+
+/// The usage line that follows an error.
+pub fn usage(root: &clap::Command, path: &[String]) -> String {
+    let mut command = command(root, path);
+    let name = command.get_bin_name().unwrap_or_default().to_owned();
+    format!(
+        "{}\n\nRun '{name} --help' for more.\n",
+        command.render_usage()
+    )
+}
+
+/// What `options` prints: the global flags, each with its variable.
+pub fn options(root: &clap::Command) -> String {
+    let mut command = clap::Command::new(root.get_name().to_owned())
+        .disable_help_flag(true)
+        .help_template("{options}");
+    for arg in root.get_arguments().filter(|a| a.is_global_set()) {
+        command = command.arg(with_variable(arg.clone()).help_heading(None::<&str>));
+    }
+    format!(
+        "The following options can be passed to any command:\n\n{}",
+        command.render_help()
+    )
+}
+
+/// The flag with the name of its variable behind its help.
+pub fn with_variable(arg: clap::Arg) -> clap::Arg {
+    let Some(long) = arg.get_long() else {
+        return arg;
+    };
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let text = format!("{help} [env: {}]", variable(long));
+    arg.help(text)
+}

@@ -1,0 +1,115 @@
+//! What may help after an error: which endpoint failed and why, the way out of a full database, the oldest
+//! revision that can be read. Only ever shown on stderr, and not with `-w json`.
+
+use super::error::{CommandError, Kind};
+use crate::{
+    client::{Client, ClientError, Deadline, error::Attempt},
+    proto::etcdserverpb as pb,
+};
+
+/// The server's texts that have hints of their own.
+pub const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
+const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
+
+/// Endpoints that are named one by one.
+const NAMED: usize = 5;
+
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> CommandError {
+        let kind = match &error {
+            ClientError::NoEndpoints => Kind::BadConnection,
+            _ => Kind::Failed,
+        };
+        let mut out = CommandError::new(kind, error.clone());
+        out.code = error.code().map(|c| c as i32);
+        out.hints = of(&error);
+        out
+    }
+}
+
+/// The hints that an error gives by itself.
+pub fn of(error: &ClientError) -> Vec<String> {
+    match error {
+        ClientError::Deadline { attempts, .. } => of_attempts(attempts),
+        ClientError::Broken { attempt } => vec![
+            format!("{}: {}", attempt.endpoint, attempt.cause),
+            "the request may have been carried out: look before you repeat it".into(),
+        ],
+        ClientError::SendLimit { .. } => {
+            vec![
+                "--max-request-bytes sets the limit of this client; that of the server stays"
+                    .into(),
+            ]
+        }
+        error if error.is(NO_SPACE) => no_space(),
+        _ => vec![],
+    }
+}
+
+fn of_attempts(attempts: &[Attempt]) -> Vec<String> {
+    let mut hints: Vec<String> = attempts
+        .iter()
+        .take(NAMED)
+        .map(|a| format!("{}: {}", a.endpoint, a.cause))
+        .collect();
+    if attempts.len() > NAMED {
+        hints.push(format!("and {} more endpoints", attempts.len() - NAMED));
+    }
+    hints
+}
+
+fn no_space() -> Vec<String> {
+    [
+        "the database has reached its quota (--quota-backend-bytes); three commands lead out of it:",
+        "  etcdctl compaction REVISION    forget old revisions; `etcdctl endpoint status -w json` shows the latest",
+        "  etcdctl defrag                 give their space back",
+        "  etcdctl alarm disarm           take writes again",
+    ]
+    .map(String::from)
+    .to_vec()
+}
+
+/// Adds the oldest readable revision to a refusal that is about a compacted one.
+pub async fn add_oldest_readable(
+    mut error: CommandError,
+    client: &Client,
+    asked: i64,
+) -> CommandError {
+    if error.to_string() == COMPACTED
+        && let Some(oldest) = oldest_readable(client, asked).await
+    {
+        error.hints.push(format!(
+            "the oldest revision that can still be read is {oldest}"
+        ));
+    }
+    error
+}
+
+/// Between a revision that is compacted and the current one, by halving: no method of etcd's tells it, and
+/// this costs some twenty reads of one key.
+async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
+    let deadline = Deadline::after(std::time::Duration::from_secs(1));
+    let read = |revision| {
+        let request = pb::RangeRequest {
+            key: bytes::Bytes::from_static(b"\0"),
+            revision,
+            count_only: true,
+            serializable: true,
+            ..Default::default()
+        };
+        client.range(request, deadline)
+    };
+    let (mut low, mut high) = (compacted.max(0), read(0).await.ok()?.header?.revision);
+    if low >= high {
+        return None;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        match read(middle).await {
+            Ok(_) => high = middle,
+            Err(error) if error.is(COMPACTED) => low = middle,
+            Err(_) => return None,
+        }
+    }
+    Some(high)
+}

@@ -1,0 +1,440 @@
+//! What a command works with: flags over environment over defaults, each checked once. Connects to nothing.
+
+use std::{collections::BTreeSet, ffi::OsString};
+
+use super::{
+    error::{CommandError, Kind},
+    global::{ENV_PREFIX, GlobalArgs, variable},
+    value::{self, GoDuration, ValueError},
+};
+use crate::output::Format;
+
+/// Where requests go when nothing is said.
+pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// No authentication.
+    None,
+    /// A name and, where it was given, its password.
+    User(String, Option<String>),
+    /// A token made elsewhere.
+    Token(String),
+}
+
+/// The resolved settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// As typed, in order.
+    pub endpoints: Vec<String>,
+    /// `-w`.
+    pub format: Format,
+    /// `--hex`.
+    pub hex: bool,
+    /// For a command, from the first try to connect to the last byte.
+    pub command_timeout: GoDuration,
+    /// Whether [`Settings::command_timeout`] was asked for: `snapshot save` has none unless it was.
+    pub command_timeout_given: bool,
+    /// For one attempt to connect.
+    pub dial_timeout: GoDuration,
+    /// Idle time before a ping.
+    pub keepalive_time: GoDuration,
+    /// Time for the answer to a ping.
+    pub keepalive_timeout: GoDuration,
+    /// Largest request in bytes.
+    pub max_request_bytes: usize,
+    /// Largest answer in bytes; none: no limit.
+    pub max_recv_bytes: Option<usize>,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// `--cluster` of `endpoint` from its variable, where it was set.
+    pub cluster: bool,
+    /// Whether TLS is wanted where the endpoint does not say.
+    pub tls: bool,
+    /// `--debug`.
+    pub debug: bool,
+}
+
+/// etcdctl's limit on a request where none is given: 2 MiB.
+const DEFAULT_MAX_REQUEST: usize = 2 * 1024 * 1024;
+
+/// A variable that could not be used, for a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvWarning {
+    /// `unrecognized environment variable`, or what is wrong with its value.
+    pub message: String,
+    /// `NAME=value`.
+    pub variable: String,
+}
+
+impl EnvWarning {
+    /// One structured line, in the shape of the log lines of etcd's client.
+    pub fn line(&self) -> String {
+        // Two strings always serialise.
+        let text = |s: &str| serde_json::to_string(s).unwrap_or_default();
+        format!(
+            "{{\"level\":\"warn\",\"msg\":{},\"environment-variable\":{}}}",
+            text(&self.message),
+            text(&self.variable)
+        )
+    }
+}
+
+/// Fills in from the environment what no flag has set; says what it could not use.
+struct Env {
+    variables: Vec<(String, String)>,
+    known: BTreeSet<String>,
+    warnings: Vec<EnvWarning>,
+}
+
+impl Env {
+    fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Env {
+        let text = |s: OsString| s.to_string_lossy().into_owned();
+        Env {
+            variables: variables
+                .map(|(k, v)| (text(k), text(v)))
+                .filter(|(k, _)| k.starts_with(ENV_PREFIX))
+                .collect(),
+            // Every old script sets it; there has been no other version for years.
+            known: BTreeSet::from(["ETCDCTL_API".to_owned()]),
+            warnings: vec![],
+        }
+    }
+
+    /// An empty variable is as good as none, as in etcdctl.
+    fn fill<T>(
+        &mut self,
+        flag: &str,
+        slot: &mut Option<T>,
+        read: impl Fn(&str) -> Result<T, ValueError>,
+    ) {
+        let name = variable(flag);
+        let value = self.variables.iter().find(|(k, _)| *k == name);
+        if let (None, Some((_, text))) = (&slot, value.filter(|(_, v)| !v.is_empty())) {
+            match read(text) {
+                Ok(value) => *slot = Some(value),
+                Err(error) => self.warnings.push(EnvWarning {
+                    message: format!("ignored: {error}"),
+                    variable: format!("{name}={text}"),
+                }),
+            }
+        }
+        self.known.insert(name);
+    }
+
+    fn finish(mut self) -> Vec<EnvWarning> {
+        for (name, value) in &self.variables {
+            let old_api = name == "ETCDCTL_API" && value != "3";
+            if old_api || !self.known.contains(name) {
+                self.warnings.push(EnvWarning {
+                    message: "unrecognized environment variable".into(),
+                    variable: format!("{name}={value}"),
+                });
+            }
+        }
+        self.warnings
+    }
+}
+
+/// What of the environment a command uses besides the global flags.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extra {
+    /// `ETCDCTL_CLUSTER`, for the commands under `endpoint`.
+    pub cluster: bool,
+}
+
+impl Settings {
+    /// Flags over the variables in `environment` over defaults.
+    ///
+    /// # Errors
+    /// A value or a combination that etcdctl refuses, with its exit code.
+    pub fn resolve(
+        args: &GlobalArgs,
+        extra: Extra,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<(Settings, Vec<EnvWarning>), CommandError> {
+        let text = |s: &str| Ok(s.to_owned());
+        let mut args = args.clone();
+        let mut env = Env::new(environment);
+        let mut endpoints = None;
+        if !args.endpoints.is_empty() {
+            let mut list = vec![];
+            for value in &args.endpoints {
+                list.extend(value::list(value).unwrap_or_default());
+            }
+            endpoints = Some(list);
+        }
+        env.fill("endpoints", &mut endpoints, value::list);
+        env.fill("write-out", &mut args.write_out, text);
+        env.fill("hex", &mut args.hex, value::boolean);
+        env.fill("debug", &mut args.debug, value::boolean);
+        env.fill("dial-timeout", &mut args.dial_timeout, value::duration);
+        env.fill(
+            "command-timeout",
+            &mut args.command_timeout,
+            value::duration,
+        );
+        env.fill("keepalive-time", &mut args.keepalive_time, value::duration);
+        env.fill(
+            "keepalive-timeout",
+            &mut args.keepalive_timeout,
+            value::duration,
+        );
+        env.fill(
+            "max-request-bytes",
+            &mut args.max_request_bytes,
+            value::flag_int,
+        );
+        env.fill("max-recv-bytes", &mut args.max_recv_bytes, value::flag_int);
+        env.fill(
+            "insecure-transport",
+            &mut args.insecure_transport,
+            value::boolean,
+        );
+        env.fill(
+            "insecure-discovery",
+            &mut args.insecure_discovery,
+            value::boolean,
+        );
+        env.fill(
+            "insecure-skip-tls-verify",
+            &mut args.insecure_skip_tls_verify,
+            value::boolean,
+        );
+        env.fill("cert", &mut args.cert, text);
+        env.fill("key", &mut args.key, text);
+        env.fill("cacert", &mut args.cacert, text);
+        env.fill("auth-jwt-token", &mut args.auth_jwt_token, text);
+        env.fill("user", &mut args.user, text);
+        env.fill("password", &mut args.password, text);
+        env.fill("discovery-srv", &mut args.discovery_srv, text);
+        env.fill("discovery-srv-name", &mut args.discovery_srv_name, text);
+        let mut cluster = None;
+        if extra.cluster {
+            env.fill("cluster", &mut cluster, value::boolean);
+        }
+        let warnings = env.finish();
+
+        let tls = tls_wanted(&args)?;
+        if let Some(domain) = args.discovery_srv.as_deref().filter(|d| !d.is_empty()) {
+            return Err(CommandError::new(
+                Kind::Failed,
+                format!(
+                    "--discovery-srv={domain}: looking endpoints up in DNS is not supported yet: name them with --endpoints"
+                ),
+            ));
+        }
+        let format = match args.write_out.as_deref().unwrap_or("simple").parse() {
+            Ok(format) => format,
+            Err(error) => {
+                return Err(CommandError::new(Kind::BadFeature, error).hint(format!(
+                    "--write-out takes {}",
+                    super::global::FORMATS.join(", ")
+                )));
+            }
+        };
+        if let Some(file) = [&args.cert, &args.key, &args.cacert]
+            .into_iter()
+            .flatten()
+            .find_map(|path| unreadable(path))
+        {
+            return Err(CommandError::new(Kind::BadArgs, file));
+        }
+        let (max_request_bytes, max_recv_bytes) = limits(&args)?;
+        let settings = Settings {
+            endpoints: endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()]),
+            format,
+            hex: args.hex.unwrap_or(false),
+            command_timeout: args.command_timeout.unwrap_or(GoDuration::seconds(5)),
+            command_timeout_given: args.command_timeout.is_some(),
+            dial_timeout: args.dial_timeout.unwrap_or(GoDuration::seconds(2)),
+            keepalive_time: args.keepalive_time.unwrap_or(GoDuration::seconds(2)),
+            keepalive_timeout: args.keepalive_timeout.unwrap_or(GoDuration::seconds(6)),
+            max_request_bytes,
+            max_recv_bytes,
+            credentials: credentials(&args),
+            cluster: cluster.unwrap_or(false),
+            tls,
+            debug: args.debug.unwrap_or(false),
+        };
+        Ok((settings, warnings))
+    }
+
+    /// The settings as `NAME=value` lines, for `--debug`.
+    pub fn debug_lines(&self) -> Vec<String> {
+        let duration = |d: GoDuration| crate::output::go_format::duration(d.to_std());
+        vec![
+            format!("ETCDCTL_ENDPOINTS=[{}]", self.endpoints.join(",")),
+            format!("ETCDCTL_WRITE_OUT={}", self.format),
+            format!("ETCDCTL_HEX={}", self.hex),
+            format!("ETCDCTL_COMMAND_TIMEOUT={}", duration(self.command_timeout)),
+            format!("ETCDCTL_DIAL_TIMEOUT={}", duration(self.dial_timeout)),
+            format!("ETCDCTL_KEEPALIVE_TIME={}", duration(self.keepalive_time)),
+            format!(
+                "ETCDCTL_KEEPALIVE_TIMEOUT={}",
+                duration(self.keepalive_timeout)
+            ),
+            format!("ETCDCTL_MAX_REQUEST_BYTES={}", self.max_request_bytes),
+            format!(
+                "ETCDCTL_MAX_RECV_BYTES={}",
+                self.max_recv_bytes.unwrap_or(0)
+            ),
+            format!("ETCDCTL_DEBUG={}", self.debug),
+        ]
+    }
+}
+
+fn credentials(args: &GlobalArgs) -> Credentials {
+    let given = |value: &Option<String>| value.clone().filter(|v| !v.is_empty());
+    if let Some(token) = given(&args.auth_jwt_token) {
+        return Credentials::Token(token);
+    }
+    match (given(&args.user), given(&args.password)) {
+        (None, _) => Credentials::None,
+        (Some(user), Some(password)) => Credentials::User(user, Some(password)),
+        (Some(user), None) => match user.split_once(':') {
+            Some((name, password)) => Credentials::User(name.into(), Some(password.into())),
+            None => Credentials::User(user, None),
+        },
+    }
+}
+
+/// The checks that etcdctl makes on certificate flags before it connects.
+fn tls_wanted(args: &GlobalArgs) -> Result<bool, CommandError> {
+    for (flag, value) in [
+        ("cert", &args.cert),
+        ("key", &args.key),
+        ("cacert", &args.cacert),
+    ] {
+        if value.as_deref() == Some("") {
+            return Err(CommandError::new(
+                Kind::BadArgs,
+                format!("empty string is passed to --{flag} option"),
+            ));
+        }
+    }
+    if args.cert.is_some() != args.key.is_some() {
+        return Err(CommandError::new(
+            Kind::BadArgs,
+            format!(
+                "KeyFile and CertFile must both be present[key: {}, cert: {}]",
+                args.key.as_deref().unwrap_or_default(),
+                args.cert.as_deref().unwrap_or_default()
+            ),
+        ));
+    }
+    Ok(args.cert.is_some()
+        || args.cacert.is_some()
+        || args.insecure_skip_tls_verify == Some(true)
+        || args.insecure_transport == Some(false))
+}
+
+fn unreadable(path: &str) -> Option<String> {
+    let error = std::fs::File::open(path).err()?;
+    Some(format!("open {path}: {}", super::error::io_text(&error)))
+}
+
+fn limits(args: &GlobalArgs) -> Result<(usize, Option<usize>), CommandError> {
+    let positive = |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let (send, recv) = (
+        positive(args.max_request_bytes),
+        positive(args.max_recv_bytes),
+    );
+    if let (Some(send), Some(recv)) = (send, recv)
+        && send > recv
+    {
+        return Err(CommandError::new(
+            Kind::BadConnection,
+            format!(
+                "gRPC message recv limit ({recv} bytes) must be greater than send limit ({send} bytes)"
+            ),
+        ));
+    }
+    Ok((send.unwrap_or(DEFAULT_MAX_REQUEST), recv))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(
+        args: &GlobalArgs,
+        env: &[(&str, &str)],
+    ) -> Result<(Settings, Vec<EnvWarning>), CommandError> {
+        let env: Vec<_> = env
+            .iter()
+            .map(|(k, v)| (OsString::from(k), OsString::from(v)))
+            .collect();
+        Settings::resolve(args, Extra::default(), env.into_iter())
+    }
+
+    #[test]
+    fn a_flag_beats_its_variable_and_both_beat_the_default() {
+        let args = GlobalArgs {
+            hex: Some(false),
+            ..Default::default()
+        };
+        let (settings, warnings) = resolve(
+            &args,
+            &[
+                ("ETCDCTL_HEX", "true"),
+                ("ETCDCTL_ENDPOINTS", "a:1,b:2"),
+                ("ETCDCTL_API", "3"),
+                ("PATH", "/"),
+            ],
+        )
+        .unwrap();
+        assert!(!settings.hex);
+        assert_eq!(settings.endpoints, ["a:1", "b:2"]);
+        assert_eq!(settings.dial_timeout, GoDuration::seconds(2));
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn a_variable_that_is_unknown_or_wrong_is_named() {
+        let (settings, warnings) = resolve(
+            &GlobalArgs::default(),
+            &[("ETCDCTL_NO_SUCH", "x"), ("ETCDCTL_DIAL_TIMEOUT", "soon")],
+        )
+        .unwrap();
+        assert_eq!(settings.dial_timeout, GoDuration::seconds(2));
+        assert_eq!(
+            warnings
+                .iter()
+                .map(|w| w.variable.as_str())
+                .collect::<Vec<_>>(),
+            ["ETCDCTL_DIAL_TIMEOUT=soon", "ETCDCTL_NO_SUCH=x"]
+        );
+        assert_eq!(
+            warnings[1].line(),
+            r#"{"level":"warn","msg":"unrecognized environment variable","environment-variable":"ETCDCTL_NO_SUCH=x"}"#
+        );
+    }
+
+    #[test]
+    fn a_password_may_stand_in_the_user() {
+        let args = GlobalArgs {
+            user: Some("u:p:q".into()),
+            ..Default::default()
+        };
+        assert_eq!(
+            credentials(&args),
+            Credentials::User("u".into(), Some("p:q".into()))
+        );
+    }
+
+    #[test]
+    fn certificate_flags_are_checked_in_pairs() {
+        let args = GlobalArgs {
+            cert: Some("/c".into()),
+            ..Default::default()
+        };
+        let error = resolve(&args, &[]).unwrap_err();
+        assert_eq!(error.kind, Kind::BadArgs);
+        assert_eq!(
+            error.to_string(),
+            "KeyFile and CertFile must both be present[key: , cert: /c]"
+        );
+    }
+}

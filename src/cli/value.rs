@@ -1,0 +1,416 @@
+//! Values of flags as Go reads them: integers in any base, booleans, durations, comma lists, each with
+//! the error text of Go's own parser. Knows no flag by name.
+
+use std::any::TypeId;
+
+/// A duration as Go has it: nanoseconds, possibly negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoDuration(pub i64);
+
+impl GoDuration {
+    /// Of whole seconds.
+    pub const fn seconds(seconds: i64) -> GoDuration {
+        GoDuration(seconds * 1_000_000_000)
+    }
+
+    /// As a time to wait: nothing below zero.
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_nanos(self.0.max(0).unsigned_abs())
+    }
+}
+
+/// A value that can't be read; the text is that of Go's parser.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ValueError(pub String);
+
+fn syntax(function: &str, text: &str) -> ValueError {
+    ValueError(format!(
+        "strconv.{function}: parsing {}: invalid syntax",
+        quote(text)
+    ))
+}
+
+fn out_of_range(function: &str, text: &str) -> ValueError {
+    ValueError(format!(
+        "strconv.{function}: parsing {}: value out of range",
+        quote(text)
+    ))
+}
+
+fn quote(text: &str) -> String {
+    crate::output::go_format::quote(text.as_bytes())
+}
+
+/// The digits of a whole number without sign. Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`)
+/// and lets underscores stand between digits, as Go does.
+fn digits(text: &str, base: u32) -> Result<Option<u64>, ()> {
+    let (base, body, underscores) = if base != 0 {
+        (base, text.to_owned(), false)
+    } else {
+        let lower = text.to_ascii_lowercase();
+        let (base, rest, prefixed) = match lower.as_bytes() {
+            [b'0', b'x', ..] => (16, &lower[2..], true),
+            [b'0', b'o', ..] => (8, &lower[2..], true),
+            [b'0', b'b', ..] => (2, &lower[2..], true),
+            [b'0', _, ..] => (8, &lower[1..], true),
+            _ => (10, &lower[..], false),
+        };
+        let body = if prefixed && rest.starts_with('_') {
+            rest[1..].to_owned()
+        } else {
+            rest.to_owned()
+        };
+        (base, body, true)
+    };
+    let mut value: Option<u64> = Some(0);
+    let mut after_digit = false;
+    for c in body.chars() {
+        if c == '_' && underscores && after_digit {
+            after_digit = false;
+            continue;
+        }
+        let digit = c.to_digit(base).ok_or(())?;
+        after_digit = true;
+        value = value.and_then(|v| v.checked_mul(base.into())?.checked_add(digit.into()));
+    }
+    if after_digit { Ok(value) } else { Err(()) }
+}
+
+/// `strconv.ParseInt(text, base, 64)`.
+///
+/// # Errors
+/// The syntax is wrong, or the number needs more than 64 bits.
+pub fn int(text: &str, base: u32) -> Result<i64, ValueError> {
+    let (negative, body) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let value = digits(body, base).map_err(|()| syntax("ParseInt", text))?;
+    let value = value.and_then(|v| {
+        let v = i128::from(v);
+        i64::try_from(if negative { -v } else { v }).ok()
+    });
+    value.ok_or_else(|| out_of_range("ParseInt", text))
+}
+
+/// `strconv.ParseUint(text, base, 64)`.
+///
+/// # Errors
+/// The syntax is wrong, or the number needs more than 64 bits.
+pub fn uint(text: &str, base: u32) -> Result<u64, ValueError> {
+    digits(text, base)
+        .map_err(|()| syntax("ParseUint", text))?
+        .ok_or_else(|| out_of_range("ParseUint", text))
+}
+
+/// `strconv.ParseBool`.
+///
+/// # Errors
+/// The text is none of Go's twelve spellings.
+pub fn boolean(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(syntax("ParseBool", text)),
+    }
+}
+
+/// `time.ParseDuration`: `1h30m`, `1.5s`, `300ms`; a unit is needed, but for 0.
+///
+/// # Errors
+/// Go's own texts.
+pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
+    let invalid = || ValueError(format!("time: invalid duration {}", quote(text)));
+    let (negative, mut rest) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if rest == "0" {
+        return Ok(GoDuration(0));
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut total: i128 = 0;
+    while !rest.is_empty() {
+        let number_end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(number_end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+            return Err(invalid());
+        }
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
+        let (unit, next) = tail.split_at(unit_end);
+        if unit.is_empty() {
+            return Err(ValueError(format!(
+                "time: missing unit in duration {}",
+                quote(text)
+            )));
+        }
+        let scale: i128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => {
+                return Err(ValueError(format!(
+                    "time: unknown unit {} in duration {}",
+                    quote(unit),
+                    quote(text)
+                )));
+            }
+        };
+        if whole.len() > 19 {
+            return Err(invalid());
+        }
+        total += whole.parse::<i128>().unwrap_or(0) * scale;
+        // More than 18 digits behind the point are below a nanosecond, whatever the unit.
+        let fraction = &fraction[..fraction.len().min(18)];
+        if !fraction.is_empty() {
+            let digits = fraction.parse::<i128>().unwrap_or(0);
+            total += digits * scale / 10_i128.pow(fraction.len() as u32);
+        }
+        rest = next;
+    }
+    let total = if negative { -total } else { total };
+    i64::try_from(total).map(GoDuration).map_err(|_| invalid())
+}
+
+/// One line of comma-separated values, with double quotes around a value that holds a comma (pflag's
+/// `StringSlice`).
+///
+/// # Errors
+/// Quotes that are not closed, or that stand in the middle of a value.
+pub fn list(text: &str) -> Result<Vec<String>, ValueError> {
+    let mut values = Vec::new();
+    if text.is_empty() {
+        return Ok(values);
+    }
+    let mut rest = text.split(['\n', '\r']).next().unwrap_or_default();
+    if rest.is_empty() {
+        return Err(ValueError("EOF".into()));
+    }
+    let column = |rest: &str| text.len() - rest.len() + 1;
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut value = String::new();
+            let mut tail = quoted;
+            loop {
+                let Some(end) = tail.find('"') else {
+                    return Err(ValueError(format!(
+                        "parse error on line 1, column {}: extraneous or missing \" in quoted-field",
+                        text.len() + 1
+                    )));
+                };
+                value.push_str(&tail[..end]);
+                tail = &tail[end + 1..];
+                match tail.strip_prefix('"') {
+                    Some(more) => {
+                        value.push('"');
+                        tail = more;
+                    }
+                    None => break,
+                }
+            }
+            values.push(value);
+            match tail.strip_prefix(',') {
+                Some(more) => rest = more,
+                None if tail.is_empty() => return Ok(values),
+                None => {
+                    return Err(ValueError(format!(
+                        "parse error on line 1, column {}: extraneous or missing \" in quoted-field",
+                        column(tail)
+                    )));
+                }
+            }
+        } else {
+            let (value, more) = match rest.split_once(',') {
+                Some((value, more)) => (value, Some(more)),
+                None => (rest, None),
+            };
+            if let Some(at) = value.find('"') {
+                return Err(ValueError(format!(
+                    "parse error on line 1, column {}: bare \" in non-quoted-field",
+                    column(rest) + at
+                )));
+            }
+            values.push(value.to_owned());
+            match more {
+                Some(more) => rest = more,
+                None => return Ok(values),
+            }
+        }
+    }
+}
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `--flag` alone means true.
+    Bool,
+    /// A whole number with sign.
+    Int,
+    /// A whole number without sign.
+    Uint,
+    /// A time with its unit.
+    Duration,
+    /// Comma-separated texts; a repeated flag adds to them.
+    List,
+    /// Any text.
+    Text,
+}
+
+impl Kind {
+    /// The kind of a flag of clap's command tree.
+    pub fn of(arg: &clap::Arg) -> Kind {
+        use clap::ArgAction::{Append, SetFalse, SetTrue};
+        if matches!(arg.get_action(), SetTrue | SetFalse) {
+            return Kind::Bool;
+        }
+        let parser = arg.get_value_parser().type_id();
+        if parser == TypeId::of::<bool>() {
+            Kind::Bool
+        } else if parser == TypeId::of::<i64>() {
+            Kind::Int
+        } else if parser == TypeId::of::<u64>() {
+            Kind::Uint
+        } else if parser == TypeId::of::<GoDuration>() {
+            Kind::Duration
+        } else if matches!(arg.get_action(), Append) {
+            Kind::List
+        } else {
+            Kind::Text
+        }
+    }
+
+    /// Whether a value of this kind can be read from `text`.
+    ///
+    /// # Errors
+    /// Go's own texts.
+    pub fn check(self, text: &str) -> Result<(), ValueError> {
+        match self {
+            Kind::Bool => boolean(text).map(drop),
+            Kind::Int => int(text, 0).map(drop),
+            Kind::Uint => uint(text, 0).map(drop),
+            Kind::Duration => duration(text).map(drop),
+            Kind::List => list(text).map(drop),
+            Kind::Text => Ok(()),
+        }
+    }
+}
+
+/// For clap: [`int`] in any base.
+///
+/// # Errors
+/// As [`int`].
+pub fn flag_int(text: &str) -> Result<i64, ValueError> {
+    int(text, 0)
+}
+
+/// For clap: [`uint`] in any base.
+///
+/// # Errors
+/// As [`uint`].
+pub fn flag_uint(text: &str) -> Result<u64, ValueError> {
+    uint(text, 0)
+}
+
+/// Text of which some values are offered by completion and help, but none is refused: what does not fit is
+/// refused later, in etcdctl's words and order.
+#[derive(Clone, Debug)]
+pub struct Suggest(pub &'static [&'static str]);
+
+impl clap::builder::TypedValueParser for Suggest {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        _cmd: &clap::Command,
+        _arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(
+        &self,
+    ) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
+        Some(Box::new(
+            self.0.iter().map(clap::builder::PossibleValue::new),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_in_every_base() {
+        for (text, value) in [
+            ("0x10", 16),
+            ("-0x10", -16),
+            ("0b11", 3),
+            ("017", 15),
+            ("0o17", 15),
+            ("1_000", 1000),
+            ("+5", 5),
+            ("0", 0),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+        ] {
+            assert_eq!(int(text, 0), Ok(value), "{text}");
+        }
+        for text in ["", "-", "two", "1.5", "08", "_1", "1_", "0x", "0x_"] {
+            assert!(
+                int(text, 0)
+                    .unwrap_err()
+                    .0
+                    .ends_with(&format!("parsing \"{text}\": invalid syntax")),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            int("9223372036854775808", 0).unwrap_err().0,
+            "strconv.ParseInt: parsing \"9223372036854775808\": value out of range"
+        );
+        assert!(int("0x3", 10).is_err());
+        assert_eq!(int("ff", 16), Ok(255));
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("1h2m3.5s"), Ok(GoDuration(3_723_500_000_000)));
+        assert_eq!(duration("-1s"), Ok(GoDuration::seconds(-1)));
+        assert_eq!(duration(".5h"), Ok(GoDuration::seconds(1800)));
+        assert_eq!(duration("0"), Ok(GoDuration(0)));
+        for (text, error) in [
+            ("5", "time: missing unit in duration \"5\""),
+            ("", "time: invalid duration \"\""),
+            ("soon", "time: invalid duration \"soon\""),
+            ("3days", "time: unknown unit \"days\" in duration \"3days\""),
+            ("1..2s", "time: invalid duration \"1..2s\""),
+        ] {
+            assert_eq!(duration(text).unwrap_err().0, error);
+        }
+        assert!(duration("9999999999h").is_err());
+    }
+
+    #[test]
+    fn lists_are_one_line_of_csv() {
+        assert_eq!(list("a,b, c").unwrap(), ["a", "b", " c"]);
+        assert_eq!(list("\"a,b\",c").unwrap(), ["a,b", "c"]);
+        assert!(list("").unwrap().is_empty());
+        assert!(list("a\"b").is_err());
+        assert!(list("\"ab").is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! Why an endpoint could not be used, in words for a person. Finds out nothing itself.
+
+use std::{fmt, io, time::Duration};
+
+use crate::output::go_format;
+
+/// What became of one attempt at an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing listens there.
+    Refused,
+    /// The socket file is missing.
+    NoSocket,
+    /// The network does not lead there.
+    NoRoute(String),
+    /// The name has no address.
+    NameNotFound(String),
+    /// The connection did not come about in time.
+    ConnectTimeout(Duration),
+    /// It was closed before the server said anything.
+    Closed,
+    /// The server took the connection and stayed silent.
+    Silent(Duration),
+    /// The server wants TLS.
+    TlsExpected,
+    /// It is etcd's port for its peers.
+    PeerPort,
+    /// Something else than etcd answered; its first words.
+    NotEtcd(String),
+    /// The connection broke while it was used.
+    Broken(String),
+    /// Connected, asked, and no answer in time.
+    NoAnswer(Duration),
+    /// The server was there and said that it can't answer now.
+    Unavailable(String),
+    /// Any other error of the system.
+    Io(String),
+    /// This client does not do it; no use to try again.
+    Unsupported(String),
+    /// The data directory of an embedded server could not be opened; no use to try again.
+    Embedded(String),
+}
+
+impl Cause {
+    /// Whether another attempt would end the same way.
+    pub fn permanent(&self) -> bool {
+        matches!(self, Cause::Unsupported(_) | Cause::Embedded(_))
+    }
+
+    /// From a failed connect.
+    pub fn of_connect(error: &io::Error) -> Cause {
+        use io::ErrorKind::{
+            ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, NotFound, TimedOut,
+        };
+        let text = io_text(error);
+        match error.kind() {
+            ConnectionRefused => Cause::Refused,
+            NotFound => Cause::NoSocket,
+            HostUnreachable | NetworkUnreachable | NetworkDown => Cause::NoRoute(text),
+            TimedOut => Cause::NoRoute(text),
+            _ => Cause::Io(text),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let d = |d: &Duration| go_format::duration(*d);
+        match self {
+            Cause::Refused => f.write_str("connection refused: nothing listens on that port"),
+            Cause::NoSocket => f.write_str("no such socket file"),
+            Cause::NoRoute(text) => write!(f, "no way to that host: {text}"),
+            Cause::NameNotFound(name) => write!(f, "the name {name:?} has no address"),
+            Cause::ConnectTimeout(after) => write!(
+                f,
+                "no connection within {}: a wrong address or a firewall (--dial-timeout)",
+                d(after)
+            ),
+            Cause::Closed => f.write_str(
+                "the server closed the connection without a word: it may want TLS (https://)",
+            ),
+            Cause::Silent(after) => write!(
+                f,
+                "connected, but the server said nothing for {}: no etcd behind that port, or one that hangs (--dial-timeout)",
+                d(after)
+            ),
+            Cause::TlsExpected => f.write_str("the server wants TLS: use https:// and --cacert"),
+            Cause::PeerPort => {
+                f.write_str("that is etcd's port for its peers (2380): use the client port (2379)")
+            }
+            Cause::NotEtcd(answer) => write!(f, "no etcd behind that port; it answered {answer:?}"),
+            Cause::Broken(text) => write!(f, "the connection broke: {text}"),
+            Cause::NoAnswer(after) => write!(
+                f,
+                "connected, but no answer within {} (--command-timeout)",
+                d(after)
+            ),
+            Cause::Unavailable(text) => write!(f, "the server answered: {text}"),
+            Cause::Io(text) | Cause::Unsupported(text) | Cause::Embedded(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The system's own words, in lower case and without the number, as Go shows them.
+pub fn io_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = match text.rsplit_once(" (os error ") {
+        Some((text, _)) => text,
+        None => &text,
+    };
+    let mut chars = text.chars();
+    match (chars.next(), text.chars().nth(1)) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,319 @@
+//! One HTTP/2 connection to one endpoint, as tonic's clients want it. Knows no retry and no deadline.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+use super::cause::Cause;
+
+/// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
+/// round trips, narrow enough to bound what waits for a slow disk.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// How the connection is kept alive.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepAlive {
+    /// Time without traffic after which a running request pings.
+    pub time: Duration,
+    /// Time for the answer.
+    pub timeout: Duration,
+}
+
+/// An open connection; clones share it.
+#[derive(Clone)]
+pub struct Connection {
+    sender: http2::SendRequest<tonic::body::Body>,
+    seen: Arc<Seen>,
+    /// Scheme and authority of every request.
+    pub origin: http::Uri,
+}
+
+impl Connection {
+    /// Speaks HTTP/2 over `io`, and waits until the server has done so too.
+    ///
+    /// # Errors
+    /// The server closed, said something else, or nothing within `timeout`.
+    pub async fn open<S>(
+        io: S,
+        authority: &str,
+        keepalive: KeepAlive,
+        timeout: Duration,
+    ) -> Result<Connection, Cause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let seen = Arc::new(Seen::default());
+        let io = Watched {
+            io,
+            seen: seen.clone(),
+        };
+        let handshake = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(keepalive.time)
+            .keep_alive_timeout(keepalive.timeout)
+            .handshake(TokioIo::new(io))
+            .await;
+        let (sender, driver) = handshake.map_err(|e| seen.cause(&text(&e)))?;
+        let end = seen.clone();
+        tokio::spawn(async move {
+            let result = driver.await;
+            end.finish(result.err().map(|e| text(&e)));
+        });
+        match tokio::time::timeout(timeout, seen.greeting()).await {
+            Err(_) => return Err(Cause::Silent(timeout)),
+            Ok(Err(cause)) => return Err(cause),
+            Ok(Ok(())) => {}
+        }
+        let origin = http::Uri::builder()
+            .scheme("http")
+            .authority(authority)
+            .path_and_query("/")
+            .build()
+            .map_err(|e| Cause::Unsupported(format!("{authority:?} is no host: {e}")))?;
+        Ok(Connection {
+            sender,
+            seen,
+            origin,
+        })
+    }
+
+    /// Whether a request may still be sent.
+    pub fn usable(&self) -> bool {
+        self.sender.is_ready() && !self.sender.is_closed()
+    }
+
+    /// Why it broke.
+    pub fn broken(&self, fallback: &str) -> Cause {
+        Cause::Broken(self.seen.end_text().unwrap_or_else(|| fallback.to_owned()))
+    }
+}
+
+/// An error below gRPC: the request got no answer of the server.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Transport(String);
+
+impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
+    type Response = http::Response<hyper::body::Incoming>;
+    type Error = Transport;
+    type Future =
+        Pin<Box<dyn std::future::Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Transport>> {
+        self.sender.poll_ready(cx).map_err(|e| Transport(text(&e)))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        let answer = self.sender.send_request(request);
+        Box::pin(async move { answer.await.map_err(|e| Transport(text(&e))) })
+    }
+}
+
+/// The innermost words of an error of hyper.
+fn text(error: &hyper::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    match inner.downcast_ref::<io::Error>() {
+        Some(error) => super::cause::io_text(error),
+        None => inner.to_string(),
+    }
+}
+
+/// Bytes of the server's first words that are kept.
+const FIRST_WORDS: usize = 96;
+/// An HTTP/2 frame's header: length (3), type (1), flags (1), stream (4).
+const FRAME_HEADER: usize = 9;
+const SETTINGS: u8 = 4;
+
+/// The server's first words, and how the connection ended.
+#[derive(Default)]
+struct Seen {
+    state: Mutex<SeenState>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct SeenState {
+    first: Vec<u8>,
+    ended: bool,
+    error: Option<String>,
+}
+
+impl Seen {
+    fn lock(&self) -> std::sync::MutexGuard<'_, SeenState> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let room = FIRST_WORDS - state.first.len();
+        if room == 0 {
+            return;
+        }
+        let new = &bytes[..bytes.len().min(room)];
+        state.first.extend_from_slice(new);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn finish(&self, error: Option<String>) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.error = error;
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn end_text(&self) -> Option<String> {
+        let state = self.lock();
+        if state.ended {
+            Some(state.error.clone().unwrap_or_else(|| "EOF".into()))
+        } else {
+            None
+        }
+    }
+
+    fn cause(&self, fallback: &str) -> Cause {
+        let state = self.lock();
+        match &state.first[..] {
+            [] => Cause::Closed,
+            words => words_of_another(words).unwrap_or_else(|| Cause::Broken(fallback.to_owned())),
+        }
+    }
+
+    /// Waits for the SETTINGS frame with which every HTTP/2 server begins.
+    async fn greeting(&self) -> Result<(), Cause> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let state = self.lock();
+                if state.first.len() >= FRAME_HEADER {
+                    return match words_of_another(&state.first) {
+                        None => Ok(()),
+                        Some(cause) => Err(cause),
+                    };
+                }
+                if state.ended {
+                    return Err(match &state.first[..] {
+                        [] => Cause::Closed,
+                        words => words_of_another(words).unwrap_or(Cause::Closed),
+                    });
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+/// What the first words tell, where they are not those of HTTP/2.
+pub fn words_of_another(words: &[u8]) -> Option<Cause> {
+    match words {
+        [_, _, _, SETTINGS, _, 0, 0, 0, 0, ..] => None,
+        // An alert or a handshake record of TLS.
+        [0x15 | 0x16, 3, ..] => Some(Cause::TlsExpected),
+        _ => {
+            let text = String::from_utf8_lossy(words);
+            if text.contains("HTTP request to an HTTPS server") {
+                return Some(Cause::TlsExpected);
+            }
+            let line: String = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(40)
+                .collect();
+            Some(Cause::NotEtcd(line))
+        }
+    }
+}
+
+/// A byte stream whose first words are kept.
+struct Watched<S> {
+    io: S,
+    seen: Arc<Seen>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let new = &buf.filled()[before..];
+        if !new.is_empty() {
+            self.seen.read(new);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_words_tell_who_is_there() {
+        assert_eq!(words_of_another(&[0, 0, 12, 4, 0, 0, 0, 0, 0, 1]), None);
+        assert_eq!(
+            words_of_another(&[0x15, 3, 1, 0, 2, 2, 70, 0, 0]),
+            Some(Cause::TlsExpected)
+        );
+        assert_eq!(
+            words_of_another(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n"),
+            Some(Cause::NotEtcd("HTTP/1.1 400 Bad Request".into()))
+        );
+        assert_eq!(
+            words_of_another(b"SSH-2.0-OpenSSH_9\r\n"),
+            Some(Cause::NotEtcd("SSH-2.0-OpenSSH_9".into()))
+        );
+    }
+}

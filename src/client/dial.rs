@@ -1,0 +1,96 @@
+//! From an endpoint to an open connection: one attempt, bounded in time. Decides nothing about others.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use tokio::net::{TcpStream, UnixStream};
+
+use super::{
+    cause::Cause,
+    connection::{Connection, KeepAlive},
+    endpoint::{Endpoint, Target},
+};
+
+/// Bounds of one attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct DialOptions {
+    /// For connecting, and again for the server's first words.
+    pub timeout: Duration,
+    /// Of the connection.
+    pub keepalive: KeepAlive,
+}
+
+const NO_TLS: &str =
+    "TLS is not supported by this version yet: use an endpoint without TLS, or etcd's own etcdctl";
+
+/// Opens a connection over the network.
+///
+/// # Errors
+/// Why it did not come about.
+pub async fn dial(endpoint: &Endpoint, options: DialOptions) -> Result<Connection, Cause> {
+    let authority = endpoint.authority();
+    match &endpoint.target {
+        Target::Tcp { tls: true, .. } | Target::Unix { tls: true, .. } => {
+            Err(Cause::Unsupported(NO_TLS.into()))
+        }
+        Target::Tcp { host, port, .. } => {
+            let stream = connect(host, *port, options.timeout).await?;
+            Connection::open(stream, &authority, options.keepalive, options.timeout).await
+        }
+        Target::Unix { path, .. } => {
+            let stream = tokio::time::timeout(options.timeout, UnixStream::connect(path))
+                .await
+                .map_err(|_| Cause::ConnectTimeout(options.timeout))?
+                .map_err(|e| Cause::of_connect(&e))?;
+            Connection::open(stream, &authority, options.keepalive, options.timeout).await
+        }
+        Target::Embedded { .. } => Err(Cause::Unsupported(
+            "an embedded server is not dialled".into(),
+        )),
+    }
+}
+
+/// Connects to the first address of `host` that takes it.
+///
+/// # Errors
+/// Why none did: the cause at the last one.
+pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Cause> {
+    let end = Instant::now() + timeout;
+    let mut cause = Cause::NameNotFound(host.to_owned());
+    for address in addresses(host, port, timeout).await? {
+        let left = end.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, TcpStream::connect(address)).await {
+            Err(_) => return Err(Cause::ConnectTimeout(timeout)),
+            Ok(Err(error)) => cause = Cause::of_connect(&error),
+            Ok(Ok(stream)) => {
+                // Requests are small and wait for their answers.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+        }
+    }
+    Err(cause)
+}
+
+async fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, Cause> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    if host == "localhost" {
+        // Not worth a resolver and the thread that it runs on.
+        return Ok(vec![
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
+            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
+        ]);
+    }
+    let unknown = || Cause::NameNotFound(host.to_owned());
+    let found: io::Result<Vec<_>> =
+        match tokio::time::timeout(timeout, tokio::net::lookup_host((host, port))).await {
+            Err(_) => return Err(unknown()),
+            Ok(found) => found.map(Iterator::collect),
+        };
+    found.map_err(|_| unknown())
+}

@@ -1,0 +1,246 @@
+//! An endpoint as typed, and what it means. Resolves no name and opens nothing.
+
+use std::path::PathBuf;
+
+/// How a server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A host and a port over TCP; `tls` where the scheme is https.
+    Tcp {
+        /// Name or address, without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+        /// `https://`.
+        tls: bool,
+    },
+    /// A socket in the file system; `tls` where the scheme is unixs.
+    Unix {
+        /// Of the socket.
+        path: PathBuf,
+        /// `unixs://`.
+        tls: bool,
+    },
+    /// A data directory to be served in this process, and the server's flags.
+    Embedded {
+        /// The data directory.
+        dir: PathBuf,
+        /// `name=value` pairs as typed.
+        flags: Vec<(String, String)>,
+    },
+}
+
+/// An endpoint as typed and as understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As typed: what messages and replies show.
+    pub typed: String,
+    /// What it means.
+    pub target: Target,
+}
+
+/// An endpoint that means nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("endpoint {typed:?}: {reason}")]
+pub struct EndpointError {
+    /// As typed.
+    pub typed: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Endpoint {
+    /// Reads one endpoint. A path behind a host is left out, as etcdctl does.
+    ///
+    /// # Errors
+    /// There is no port, or the scheme is unknown or not supported.
+    pub fn parse(typed: &str) -> Result<Endpoint, EndpointError> {
+        let fail = |reason: String| EndpointError {
+            typed: typed.to_owned(),
+            reason,
+        };
+        let target = if let Some(rest) = typed.strip_prefix("embedded:") {
+            embedded(rest).map_err(fail)?
+        } else if typed.starts_with("snapshot:") {
+            return Err(fail("reading a snapshot as an endpoint is not supported yet: see `etcdctl snapshot status` and `etcdutl`".into()));
+        } else if let Some(rest) = strip_scheme(typed, "unix") {
+            unix(rest, false).map_err(fail)?
+        } else if let Some(rest) = strip_scheme(typed, "unixs") {
+            unix(rest, true).map_err(fail)?
+        } else if let Some((scheme, rest)) = typed.split_once("://") {
+            let tls = match scheme.to_ascii_lowercase().as_str() {
+                "http" => false,
+                "https" => true,
+                _ => {
+                    return Err(fail(format!(
+                        "unknown scheme {scheme:?}: use http, https, unix, unixs or embedded"
+                    )));
+                }
+            };
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            // Whatever stands before an @ is no part of the address.
+            let host = host.rsplit('@').next().unwrap_or_default();
+            tcp(host, tls).map_err(fail)?
+        } else {
+            tcp(typed.split('/').next().unwrap_or_default(), false).map_err(fail)?
+        };
+        Ok(Endpoint {
+            typed: typed.to_owned(),
+            target,
+        })
+    }
+
+    /// With TLS where it is the default and the endpoint has no scheme.
+    #[must_use]
+    pub fn with_default_tls(mut self, default: bool) -> Endpoint {
+        if let Target::Tcp { tls, .. } = &mut self.target
+            && !self.typed.contains("://")
+        {
+            *tls = default;
+        }
+        self
+    }
+
+    /// The `:authority` of requests.
+    pub fn authority(&self) -> String {
+        match &self.target {
+            Target::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Target::Tcp { host, port, .. } => format!("{host}:{port}"),
+            // A path is no authority: Go's servers take anything here, ours and others want a host.
+            Target::Unix { .. } | Target::Embedded { .. } => "localhost".into(),
+        }
+    }
+}
+
+fn strip_scheme<'a>(typed: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = typed.strip_prefix(scheme)?.strip_prefix(':')?;
+    Some(rest.strip_prefix("//").unwrap_or(rest))
+}
+
+fn unix(path: &str, tls: bool) -> Result<Target, String> {
+    if path.is_empty() {
+        return Err("the path of the socket is missing".into());
+    }
+    Ok(Target::Unix {
+        path: path.into(),
+        tls,
+    })
+}
+
+fn embedded(rest: &str) -> Result<Target, String> {
+    let (dir, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if dir.is_empty() {
+        return Err("the data directory is missing: embedded:DIR".into());
+    }
+    let mut flags = vec![];
+    for pair in query.split('&').filter(|p| !p.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
+        flags.push((name.trim_start_matches('-').to_owned(), value.to_owned()));
+    }
+    Ok(Target::Embedded {
+        dir: dir.into(),
+        flags,
+    })
+}
+
+fn tcp(text: &str, tls: bool) -> Result<Target, String> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest
+            .split_once(']')
+            .ok_or("a closing bracket is missing in the address")?;
+        (host, rest.strip_prefix(':').ok_or("the port is missing")?)
+    } else {
+        let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+        if host.contains(':') {
+            return Err("an IPv6 address stands in brackets: [::1]:2379".into());
+        }
+        (host, port)
+    };
+    let port = port
+        .parse()
+        .map_err(|_| format!("{port:?} is no port number"))?;
+    Ok(Target::Tcp {
+        // No host is this one, as in Go.
+        host: if host.is_empty() {
+            "localhost".into()
+        } else {
+            host.into()
+        },
+        port,
+        tls,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16, tls: bool) -> Target {
+        Target::Tcp {
+            host: host.into(),
+            port,
+            tls,
+        }
+    }
+
+    #[test]
+    fn every_form() {
+        for (typed, target) in [
+            ("127.0.0.1:2379", tcp("127.0.0.1", 2379, false)),
+            (":2379", tcp("localhost", 2379, false)),
+            ("http://h:1/path?x", tcp("h", 1, false)),
+            ("HTTPS://h:1", tcp("h", 1, true)),
+            ("h:1/path", tcp("h", 1, false)),
+            ("[::1]:2379", tcp("::1", 2379, false)),
+            ("http://[::1]:2379", tcp("::1", 2379, false)),
+            (
+                "unix:///run/etcd.sock",
+                Target::Unix {
+                    path: "/run/etcd.sock".into(),
+                    tls: false,
+                },
+            ),
+            (
+                "unix:rel",
+                Target::Unix {
+                    path: "rel".into(),
+                    tls: false,
+                },
+            ),
+            (
+                "embedded:d?quota-backend-bytes=1&name=x",
+                Target::Embedded {
+                    dir: "d".into(),
+                    flags: vec![
+                        ("quota-backend-bytes".into(), "1".into()),
+                        ("name".into(), "x".into()),
+                    ],
+                },
+            ),
+        ] {
+            assert_eq!(Endpoint::parse(typed).unwrap().target, target, "{typed}");
+        }
+        assert_eq!(Endpoint::parse("[::1]:1").unwrap().authority(), "[::1]:1");
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        for typed in [
+            "",
+            "host",
+            "host:",
+            "host:99999",
+            "::1:2379",
+            "[::1",
+            "[::1]",
+            "ftp://h:1",
+            "unix:",
+            "embedded:",
+            "snapshot:x.db",
+            "http://",
+        ] {
+            let error = Endpoint::parse(typed).unwrap_err();
+            assert!(error.to_string().starts_with("endpoint \""), "{typed}");
+        }
+    }
+}

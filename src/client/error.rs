@@ -1,0 +1,167 @@
+//! How a request fails, in the texts that etcd's Go client gives.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+
+use super::{cause::Cause, endpoint::EndpointError};
+
+/// What is known of an endpoint that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// As typed.
+    pub endpoint: String,
+    /// What became of the last attempt.
+    pub cause: Cause,
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server answered with an error.
+    #[error("{}", status_text(*.code, .message))]
+    Status {
+        /// gRPC code.
+        code: Code,
+        /// The server's text.
+        message: String,
+    },
+    /// Time ran out, with what is known of each endpoint.
+    #[error("context deadline exceeded")]
+    Deadline {
+        /// How long it was tried.
+        after: Duration,
+        /// One per endpoint that was tried, in the order of the endpoints.
+        attempts: Vec<Attempt>,
+    },
+    /// The connection broke in the middle of a request that must not be sent twice.
+    #[error("rpc error: code = Unavailable desc = error reading from server: {}", .attempt.cause_text())]
+    Broken {
+        /// Where.
+        attempt: Attempt,
+    },
+    /// The request is larger than `--max-request-bytes`.
+    #[error(
+        "rpc error: code = ResourceExhausted desc = trying to send message larger than max ({size} vs. {limit})"
+    )]
+    SendLimit {
+        /// Of the encoded request, bytes.
+        size: usize,
+        /// Bytes.
+        limit: usize,
+    },
+    /// No endpoint was given.
+    #[error("etcdclient: no available endpoints")]
+    NoEndpoints,
+    /// An endpoint means nothing.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// No endpoint can ever be used.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+impl Attempt {
+    fn cause_text(&self) -> String {
+        match &self.cause {
+            Cause::Broken(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl ClientError {
+    /// From a status that came over the wire.
+    pub fn from_status(status: &Status) -> ClientError {
+        if let Some((size, limit)) = decode_limit(status) {
+            return ClientError::Status {
+                code: Code::ResourceExhausted,
+                message: format!("grpc: received message larger than max ({size} vs. {limit})"),
+            };
+        }
+        ClientError::Status {
+            code: status.code(),
+            message: status.message().to_owned(),
+        }
+    }
+
+    /// The gRPC code, where there is one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            ClientError::Status { code, .. } => Some(*code),
+            ClientError::Deadline { .. } => Some(Code::DeadlineExceeded),
+            ClientError::Broken { .. } => Some(Code::Unavailable),
+            ClientError::SendLimit { .. } => Some(Code::ResourceExhausted),
+            _ => None,
+        }
+    }
+
+    /// Whether the server answered exactly this.
+    pub fn is(&self, text: &str) -> bool {
+        matches!(self, ClientError::Status { message, .. } if message == text)
+    }
+}
+
+/// etcd's own texts stand alone; anything else is shown as Go shows a gRPC status.
+fn status_text(code: Code, message: &str) -> String {
+    if message.starts_with("etcdserver: ") {
+        message.to_owned()
+    } else {
+        format!("rpc error: code = {} desc = {message}", code_name(code))
+    }
+}
+
+/// Go's names of the codes (`Canceled` has one l).
+pub fn code_name(code: Code) -> String {
+    match code {
+        Code::Ok => "OK".into(),
+        Code::Cancelled => "Canceled".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// tonic has a code and a text of its own for an answer that is too large: the two numbers in it.
+fn decode_limit(status: &Status) -> Option<(u64, u64)> {
+    let text = status.message();
+    if status.code() != Code::OutOfRange || !text.contains("decoded message length too large") {
+        return None;
+    }
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|n| n.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_those_of_the_go_client() {
+        let text =
+            |code, message: &str| ClientError::from_status(&Status::new(code, message)).to_string();
+        assert_eq!(
+            text(
+                Code::OutOfRange,
+                "etcdserver: mvcc: required revision has been compacted"
+            ),
+            "etcdserver: mvcc: required revision has been compacted"
+        );
+        assert_eq!(
+            text(Code::Unimplemented, "no such thing"),
+            "rpc error: code = Unimplemented desc = no such thing"
+        );
+        assert_eq!(
+            text(Code::Cancelled, "gone"),
+            "rpc error: code = Canceled desc = gone"
+        );
+        assert_eq!(
+            ClientError::SendLimit {
+                size: 19,
+                limit: 10
+            }
+            .to_string(),
+            "rpc error: code = ResourceExhausted desc = trying to send message larger than max (19 vs. 10)"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! What the commands on single endpoints have in common: which endpoints, a client for each, all asked at
+//! once, answers in the order given.
+
+use std::future::Future;
+
+use tokio::task::JoinSet;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints,
+    },
+    client::{Client, ClientError, Deadline},
+    proto::etcdserverpb as pb,
+};
+
+/// The endpoints as typed, or with `cluster` the client URLs of all members.
+///
+/// # Errors
+/// The members can't be asked for.
+pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, CommandError> {
+    if !cluster {
+        return Ok(ctx.settings()?.endpoints.clone());
+    }
+    let client = ctx.client().await?;
+    let request = pb::MemberListRequest { linearizable: true };
+    match client.member_list(request, ctx.deadline()?).await {
+        Ok(answer) => Ok(answer
+            .members
+            .into_iter()
+            .flat_map(|m| m.client_ur_ls)
+            .collect()),
+        Err(error) => {
+            let mut out = CommandError::new(
+                Kind::Failed,
+                format!("failed to fetch endpoints from etcd cluster member list: {error}"),
+            );
+            out.code = error.code().map(|c| c as i32);
+            out.hints = hints::of(&error);
+            Err(out)
+        }
+    }
+}
+
+/// The outcome at one endpoint.
+pub struct Outcome<T> {
+    /// As typed, or as the member names it.
+    pub endpoint: String,
+    /// What `ask` gave.
+    pub result: Result<T, ClientError>,
+}
+
+/// Asks every endpoint at the same time, each with the whole time of the command; outcomes come in the order
+/// of the endpoints, so that a dead one costs its time once.
+///
+/// # Errors
+/// An endpoint means nothing, or a login fails.
+pub async fn ask_all<T, F>(
+    ctx: &Context,
+    endpoints: Vec<String>,
+    ask: impl Fn(Client, Deadline) -> F,
+) -> Result<Vec<Outcome<T>>, CommandError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, ClientError>> + Send + 'static,
+{
+    let mut asked = JoinSet::new();
+    let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
+    for (index, endpoint) in endpoints.into_iter().enumerate() {
+        outcomes.push(None);
+        let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
+        ctx.login(&client).await?;
+        let answer = ask(client, ctx.deadline()?);
+        asked.spawn(async move {
+            let result = answer.await;
+            (index, Outcome { endpoint, result })
+        });
+    }
+    while let Some(done) = asked.join_next().await {
+        let (index, outcome) = done.map_err(|e| CommandError::new(Kind::Failed, e))?;
+        outcomes[index] = Some(outcome);
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}

@@ -1,0 +1,52 @@
+//! `compaction`: history before a revision is forgotten.
+
+use clap::Args;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints, value,
+    },
+    output::Reply,
+    proto::etcdserverpb as pb,
+};
+
+/// Forget the history before a revision
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl compaction [options] <revision>",
+    after_long_help = "Examples:
+  etcdctl compaction 1516
+  etcdctl compaction --physical 1516"
+)]
+pub struct CompactionArgs {
+    /// Wait until the old revisions are gone from the database
+    #[arg(long)]
+    physical: bool,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<String>,
+}
+
+/// Runs `compaction`.
+///
+/// # Errors
+/// The revision is no number, or the server refuses it.
+pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, CommandError> {
+    let [word] = &args.words[..] else {
+        return Err(CommandError::new(
+            Kind::BadArgs,
+            "compaction command needs 1 argument",
+        ));
+    };
+    let revision = value::int(word, 10).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    let client = ctx.client().await?;
+    let request = pb::CompactionRequest {
+        revision,
+        physical: args.physical,
+    };
+    match client.compact(request, ctx.deadline()?).await {
+        Ok(answer) => Ok(Reply::Compaction(answer, revision)),
+        Err(error) => Err(hints::add_oldest_readable(error.into(), &client, revision).await),
+    }
+}

@@ -1,0 +1,72 @@
+//! `completion`: scripts for shells, made from clap's tree.
+
+use clap::Args;
+use clap_complete::Shell;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        value::Suggest,
+    },
+    output::go_format::quote,
+};
+
+/// Print a completion script for a shell
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl completion [bash|zsh|fish|powershell]",
+    after_long_help = "Examples:
+  source <(etcdctl completion bash)
+  etcdctl completion bash > /etc/bash_completion.d/etcdctl
+  etcdctl completion zsh > \"${fpath[1]}/_etcdctl\"
+  etcdctl completion fish > ~/.config/fish/completions/etcdctl.fish
+  etcdctl completion powershell | Out-String | Invoke-Expression"
+)]
+pub struct CompletionArgs {
+    #[arg(hide = true, num_args = 0.., value_parser = Suggest(&["bash", "zsh", "fish", "powershell"]))]
+    words: Vec<String>,
+}
+
+/// Runs `completion`.
+///
+/// # Errors
+/// Not one word, or one that is no shell.
+pub fn completion(
+    ctx: &Context,
+    args: CompletionArgs,
+    tree: &clap::Command,
+) -> Result<(), CommandError> {
+    let usage = |text: String| CommandError::new(Kind::Usage, text);
+    let [name] = &args.words[..] else {
+        return Err(usage(format!(
+            "accepts 1 arg(s), received {}",
+            args.words.len()
+        )));
+    };
+    let shell = match name.as_str() {
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => {
+            return Err(usage(format!(
+                "invalid argument {} for {}",
+                quote(name.as_bytes()),
+                quote(format!("{} completion", tree.get_name()).as_bytes())
+            )));
+        }
+    };
+    let script = script(shell, tree);
+    ctx.ui
+        .data(|out| out.write_all(&script).map_err(CommandError::stdout))
+}
+
+/// The script for one shell.
+pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
+    let mut tree = tree.clone();
+    let name = tree.get_name().to_owned();
+    let mut script = vec![];
+    clap_complete::generate(shell, &mut tree, name, &mut script);
+    script
+}

@@ -1,0 +1,117 @@
+//! `defrag`: one member after the other, the leader last, because each stands still for a while.
+
+use std::{ffi::OsString, time::Duration, time::Instant};
+
+use clap::Args;
+
+use super::cluster::{ask_all, endpoints};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints,
+        progress::Spinner,
+    },
+    client::Deadline,
+    output::{Format, Reply, reply::EndpointTook},
+    proto::etcdserverpb as pb,
+};
+
+/// Give unused space of members' databases back
+///
+/// Members are taken one after the other, the leader last: each stands still for as long as it takes.
+/// A large database may need more than the default --command-timeout.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl defrag [options]",
+    after_long_help = "Examples:
+  etcdctl defrag
+  etcdctl defrag --cluster --command-timeout=1m"
+)]
+pub struct DefragArgs {
+    /// Every member of the cluster, not only the endpoints given
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    cluster: Option<bool>,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Time to find out who leads, before any work begins.
+const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Runs `defrag`.
+///
+/// # Errors
+/// A member that failed, after all have had their turn.
+pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError> {
+    let _ = args.words;
+    let format = ctx.settings()?.format;
+    let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
+    let endpoints = leader_last(ctx, endpoints).await?;
+    let mut rows = vec![];
+    let (mut failures, mut all_hints) = (vec![], vec![]);
+    for endpoint in endpoints {
+        let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
+        ctx.login(&client).await?;
+        let spinner = Spinner::start(&ctx.ui, &format!("defragmenting {endpoint}"));
+        let start = Instant::now();
+        let result = client
+            .defragment(pb::DefragmentRequest {}, ctx.deadline()?)
+            .await;
+        let took = start.elapsed();
+        drop(spinner);
+        let error = result.err().map(|error| {
+            failures.push(format!("failed to defragment {endpoint}: {error}"));
+            all_hints.extend(hints::of(&error));
+            error.to_string()
+        });
+        rows.push(EndpointTook {
+            endpoint,
+            took,
+            error,
+        });
+        if format != Format::Json {
+            // Each line as soon as it is true.
+            ctx.emit(&Reply::Defrag(std::mem::take(&mut rows)))?;
+        }
+    }
+    if format == Format::Json {
+        ctx.emit(&Reply::Defrag(rows))?;
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    if format == Format::Json {
+        return Err(CommandError::new(Kind::Failed, failures.join("; ")));
+    }
+    let mut error = CommandError::said(Kind::Failed);
+    error.hints = all_hints;
+    Err(error)
+}
+
+/// Their order, but for those that lead. Who does not say in time is no leader.
+async fn leader_last(ctx: &Context, endpoints: Vec<String>) -> Result<Vec<String>, CommandError> {
+    if endpoints.len() < 2 {
+        return Ok(endpoints);
+    }
+    let limit = ctx.settings()?.command_timeout.to_std().min(ROLE_TIMEOUT);
+    let outcomes = ask_all(ctx, endpoints, |client, _| async move {
+        client
+            .status(pb::StatusRequest {}, Deadline::after(limit))
+            .await
+    })
+    .await?;
+    let (leaders, others): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| {
+        outcome.result.as_ref().is_ok_and(|status| {
+            status
+                .header
+                .as_ref()
+                .is_some_and(|h| h.member_id == status.leader)
+        })
+    });
+    Ok(others
+        .into_iter()
+        .chain(leaders)
+        .map(|o| o.endpoint)
+        .collect())
+}

@@ -1,0 +1,208 @@
+//! `endpoint health`, `status` and `hashkv`: each server by itself.
+
+use std::{ffi::OsString, time::Instant};
+
+use clap::{Args, Subcommand};
+
+use super::cluster::{Outcome, ask_all, endpoints};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints, value,
+    },
+    client::{Client, ClientError, Deadline},
+    output::{Reply, reply::EndpointHealth},
+    proto::etcdserverpb as pb,
+};
+
+/// Look at the servers behind --endpoints
+#[derive(Args, Debug)]
+pub struct EndpointArgs {
+    /// Ask every member of the cluster, not only the endpoints given
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    cluster: Option<bool>,
+    #[command(subcommand)]
+    command: EndpointCommand,
+}
+
+/// The commands under `endpoint`.
+#[derive(Debug, Subcommand)]
+pub enum EndpointCommand {
+    /// Check that a read goes through and no alarm is raised
+    #[command(override_usage = "etcdctl endpoint health [options]")]
+    Health(Words),
+    /// Show version, sizes, leader and raft state
+    #[command(override_usage = "etcdctl endpoint status [options]")]
+    Status(Words),
+    /// Show the hash of the key history
+    Hashkv(HashKvArgs),
+}
+
+/// Words that nobody looks at, as in etcdctl.
+#[derive(Args, Debug)]
+pub struct Words {
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Show the hash of the key history
+#[derive(Args, Debug)]
+#[command(override_usage = "etcdctl endpoint hashkv [options]")]
+pub struct HashKvArgs {
+    /// The last revision to hash; 0 is the latest [default: 0]
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    rev: Option<i64>,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Runs `endpoint`.
+///
+/// # Errors
+/// An endpoint that fails or is not healthy, after all have been shown.
+pub async fn endpoint(ctx: &Context, args: EndpointArgs) -> Result<(), CommandError> {
+    let settings = ctx.settings()?;
+    let cluster = args.cluster.unwrap_or(settings.cluster);
+    let endpoints = endpoints(ctx, cluster).await?;
+    match args.command {
+        EndpointCommand::Health(args) => {
+            let _ = args.words;
+            health(ctx, endpoints).await
+        }
+        EndpointCommand::Status(args) => {
+            let _ = args.words;
+            status(ctx, endpoints).await
+        }
+        EndpointCommand::Hashkv(args) => {
+            let _ = args.words;
+            hashkv(ctx, endpoints, args.rev.unwrap_or(0)).await
+        }
+    }
+}
+
+async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandError> {
+    let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
+        let start = Instant::now();
+        let result = check(&client, deadline).await;
+        Ok((start.elapsed(), result))
+    })
+    .await?;
+    let mut all_hints = vec![];
+    let mut rows = vec![];
+    for Outcome { endpoint, result } in outcomes {
+        let (took, result) = result?;
+        let error = match result {
+            Ok(()) => String::new(),
+            Err(Unhealthy::Request(error)) => {
+                all_hints.extend(hints::of(&error));
+                error.to_string()
+            }
+            Err(Unhealthy::Other(text)) => text,
+        };
+        rows.push(EndpointHealth {
+            endpoint,
+            health: error.is_empty(),
+            took,
+            error,
+        });
+    }
+    let healthy = rows.iter().all(|r| r.health);
+    ctx.emit(&Reply::EndpointHealth(rows))?;
+    if healthy {
+        return Ok(());
+    }
+    let mut error = CommandError::new(Kind::Failed, "unhealthy cluster");
+    error.hints = all_hints;
+    Err(error)
+}
+
+enum Unhealthy {
+    Request(ClientError),
+    Other(String),
+}
+
+/// A read through consensus, then the alarms. A refusal for want of permission has been through consensus too.
+async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
+    let request = pb::RangeRequest {
+        key: bytes::Bytes::from_static(b"health"),
+        ..Default::default()
+    };
+    match client.range(request, deadline).await {
+        Ok(_) => {}
+        Err(error) if error.is("etcdserver: permission denied") => {}
+        Err(error) => return Err(Unhealthy::Request(error)),
+    }
+    let Ok(answer) = client.alarm(pb::AlarmRequest::default(), deadline).await else {
+        return Err(Unhealthy::Other("Unable to fetch the alarm list".into()));
+    };
+    if answer.alarms.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::from("Active Alarm(s): ");
+    for alarm in answer.alarms {
+        text.push_str(match pb::AlarmType::try_from(alarm.alarm) {
+            Ok(pb::AlarmType::Nospace) => "NOSPACE ",
+            Ok(pb::AlarmType::Corrupt) => "CORRUPT ",
+            _ => "UNKNOWN ",
+        });
+    }
+    Err(Unhealthy::Other(text))
+}
+
+async fn status(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandError> {
+    let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
+        client.status(pb::StatusRequest {}, deadline).await
+    })
+    .await?;
+    let (rows, failures) = split(outcomes);
+    let failed = failed(ctx, "Failed to get the status of endpoint", &failures);
+    ctx.emit(&Reply::EndpointStatus(rows))?;
+    failed.map_or(Ok(()), Err)
+}
+
+async fn hashkv(ctx: &Context, endpoints: Vec<String>, revision: i64) -> Result<(), CommandError> {
+    let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
+        client
+            .hash_kv(pb::HashKvRequest { revision }, deadline)
+            .await
+    })
+    .await?;
+    let (rows, mut failures) = split(outcomes);
+    let failed = failed(ctx, "Failed to get the hash of endpoint", &failures);
+    ctx.emit(&Reply::EndpointHashKv(rows))?;
+    match (failed, failures.pop()) {
+        (Some(failed), Some((_, last))) if failed.source.is_none() => {
+            let mut error = CommandError::from(last);
+            error.hints = failed.hints;
+            Err(error)
+        }
+        (Some(failed), _) => Err(failed),
+        (None, _) => Ok(()),
+    }
+}
+
+type Split<T> = (Vec<(String, T)>, Vec<(String, ClientError)>);
+
+fn split<T>(outcomes: Vec<Outcome<T>>) -> Split<T> {
+    let (mut rows, mut failures) = (vec![], vec![]);
+    for Outcome { endpoint, result } in outcomes {
+        match result {
+            Ok(answer) => rows.push((endpoint, answer)),
+            Err(error) => failures.push((endpoint, error)),
+        }
+    }
+    (rows, failures)
+}
+
+fn failed(ctx: &Context, what: &str, failures: &[(String, ClientError)]) -> Option<CommandError> {
+    if failures.is_empty() {
+        return None;
+    }
+    let lines: Vec<String> = failures
+        .iter()
+        .map(|(endpoint, error)| format!("{what} {endpoint} ({error})"))
+        .collect();
+    let hints = failures.iter().flat_map(|(_, e)| hints::of(e)).collect();
+    Some(ctx.some_failed(&lines, hints))
+}

@@ -1,0 +1,216 @@
+//! `get`: keys, at any readable revision.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::range;
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints,
+        value::{self, Suggest},
+    },
+    client::{Client, Deadline},
+    output::{Format, Reply, reply::GetReply},
+    proto::etcdserverpb as pb,
+};
+
+/// Read a key or a range of keys
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl get [options] <key> [range_end]",
+    after_long_help = "Examples:
+  etcdctl get /registry --prefix --keys-only
+  etcdctl get greeting --rev=1200
+  etcdctl get '' --prefix --limit=10 --sort-by=MODIFY --order=DESCEND"
+)]
+pub struct GetArgs {
+    /// Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]
+    #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]
+    consistency: Option<String>,
+    /// Order of the results: ASCEND or DESCEND
+    #[arg(long, value_name = "ORDER", value_parser = Suggest(&["ASCEND", "DESCEND"]), hide_possible_values = true)]
+    order: Option<String>,
+    /// What to sort by: CREATE, KEY, MODIFY, VALUE or VERSION
+    #[arg(long, value_name = "TARGET", value_parser = Suggest(&["CREATE", "KEY", "MODIFY", "VALUE", "VERSION"]), hide_possible_values = true)]
+    sort_by: Option<String>,
+    /// At most so many results; 0 is all [default: 0]
+    #[arg(long, value_name = "N", value_parser = value::flag_int)]
+    limit: Option<i64>,
+    /// Every key that begins with the given one
+    #[arg(long)]
+    prefix: bool,
+    /// Every key from the given one on
+    #[arg(long)]
+    from_key: bool,
+    /// As it was at this revision; 0 is the latest [default: 0]
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    rev: Option<i64>,
+    /// Keys without values
+    #[arg(long)]
+    keys_only: bool,
+    /// Only how many (with --write-out=fields)
+    #[arg(long)]
+    count_only: bool,
+    /// Values without keys (with --write-out=simple)
+    #[arg(long)]
+    print_value_only: bool,
+    /// Only keys created at this revision or later
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    min_create_rev: Option<i64>,
+    /// Only keys created at this revision or earlier
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    max_create_rev: Option<i64>,
+    /// Only keys last changed at this revision or later
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    min_mod_rev: Option<i64>,
+    /// Only keys last changed at this revision or earlier
+    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    max_mod_rev: Option<i64>,
+    /// Fetch the keys in several answers (servers of 3.7 and later)
+    #[arg(long)]
+    stream: bool,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Runs `get`.
+///
+/// # Errors
+/// Arguments that don't go together, or the server's refusal.
+pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
+    let request = args.request()?;
+    let format = ctx.settings()?.format;
+    if args.count_only && format != Format::Fields {
+        return Err(bad("--count-only is only for `--write-out=fields`"));
+    }
+    if args.print_value_only && format != Format::Simple {
+        return Err(bad("print-value-only is only for `--write-out=simple`"));
+    }
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let revision = request.revision;
+    let answer = if args.stream {
+        streamed(&client, request, deadline).await
+    } else {
+        client.range(request, deadline).await
+    };
+    let response = match answer {
+        Ok(response) => response,
+        Err(error) => {
+            return Err(hints::add_oldest_readable(error.into(), &client, revision).await);
+        }
+    };
+    Ok(Reply::Get(GetReply {
+        response,
+        print_value_only: args.print_value_only,
+        keys_only: args.keys_only,
+        count_only: args.count_only,
+    }))
+}
+
+fn bad(text: impl Into<String>) -> CommandError {
+    CommandError::new(Kind::BadArgs, text.into())
+}
+
+fn no_choice(text: String) -> CommandError {
+    CommandError::new(Kind::BadFeature, text)
+}
+
+impl GetArgs {
+    /// The request that the flags ask for; also that of a `get` line in a transaction.
+    ///
+    /// # Errors
+    /// Too few or too many words, or flags that don't go together.
+    pub fn request(&self) -> Result<pb::RangeRequest, CommandError> {
+        use pb::range_request::{SortOrder, SortTarget};
+        if self.words.is_empty() {
+            return Err(bad(
+                "get command needs one argument as key and an optional argument as range_end",
+            ));
+        }
+        range::prefix_or_from_key(self.prefix, self.from_key)?;
+        if self.keys_only && self.count_only {
+            return Err(bad(
+                "`--keys-only` and `--count-only` cannot be set at the same time, choose one",
+            ));
+        }
+        let serializable = range::serializable(self.consistency.as_deref())?;
+        let (key, range_end) = range::range(&self.words, self.prefix, self.from_key)?;
+        let typed = self.order.as_deref().unwrap_or_default();
+        let mut order = match typed.to_uppercase().as_str() {
+            "" => SortOrder::None,
+            "ASCEND" => SortOrder::Ascend,
+            "DESCEND" => SortOrder::Descend,
+            _ => return Err(no_choice(format!("bad sort order {typed}"))),
+        };
+        let typed = self.sort_by.as_deref().unwrap_or_default();
+        let target = match typed.to_uppercase().as_str() {
+            "" | "KEY" => SortTarget::Key,
+            "CREATE" => SortTarget::Create,
+            "MODIFY" => SortTarget::Mod,
+            "VALUE" => SortTarget::Value,
+            "VERSION" => SortTarget::Version,
+            _ => return Err(no_choice(format!("bad sort target {typed}"))),
+        };
+        if target == SortTarget::Key && order == SortOrder::Ascend {
+            // That is the server's own order; asked for it, it would fetch everything first.
+            order = SortOrder::None;
+        }
+        let above_zero = |n: Option<i64>| n.unwrap_or(0).max(0);
+        let request = pb::RangeRequest {
+            key,
+            range_end,
+            limit: self.limit.unwrap_or(0),
+            revision: above_zero(self.rev),
+            sort_order: order.into(),
+            sort_target: target.into(),
+            serializable,
+            keys_only: self.keys_only,
+            count_only: self.count_only,
+            min_mod_revision: above_zero(self.min_mod_rev),
+            max_mod_revision: above_zero(self.max_mod_rev),
+            min_create_revision: above_zero(self.min_create_rev),
+            max_create_revision: above_zero(self.max_create_rev),
+        };
+        for (name, min, max) in [
+            (
+                "CreateRev",
+                request.min_create_revision,
+                request.max_create_revision,
+            ),
+            ("ModRev", request.min_mod_revision, request.max_mod_revision),
+        ] {
+            if max > 0 && min > max {
+                return Err(no_choice(format!(
+                    "getMin{name}(={min}) > getMax{name}(={max})"
+                )));
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// The answers of a stream as one.
+async fn streamed(
+    client: &Client,
+    request: pb::RangeRequest,
+    deadline: Deadline,
+) -> Result<pb::RangeResponse, crate::client::ClientError> {
+    let mut answers = client.range_stream(request, deadline).await?;
+    let mut whole = pb::RangeResponse::default();
+    while let Some(part) = answers.next().await? {
+        let Some(part) = part.range_response else {
+            continue;
+        };
+        whole.header = part.header.or(whole.header);
+        whole.kvs.extend(part.kvs);
+        whole.more |= part.more;
+        if part.count != 0 {
+            whole.count = part.count;
+        }
+    }
+    Ok(whole)
+}

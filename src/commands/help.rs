@@ -1,0 +1,43 @@
+//! `help`: the help of another command.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use crate::cli::{
+    argv::{self, Typed},
+    context::Context,
+    error::CommandError,
+    help as text,
+};
+
+/// Show the help of a command
+#[derive(Args, Debug)]
+#[command(override_usage = "etcdctl help [command]")]
+pub struct HelpArgs {
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Runs `help`.
+///
+/// # Errors
+/// stdout does not take it.
+pub fn help(ctx: &Context, args: HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
+    let topics: Vec<String> = args
+        .words
+        .iter()
+        .map(|w| format!("`{}`", w.to_string_lossy()))
+        .collect();
+    let mut words = args.words;
+    words.push("--help".into());
+    match argv::read(tree, words) {
+        Ok(Typed::Help(path)) => ctx.ui.line(text::help(tree, &path).trim_end()),
+        _ => {
+            ctx.ui
+                .note(&format!("Unknown help topic [{}]", topics.join(" ")));
+            ctx.ui.note(&text::usage(tree, &[]));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `put`: one key, its value from the command line or from stdin.
+
+use std::{ffi::OsString, io::Read};
+
+use bytes::Bytes;
+use clap::Args;
+
+use super::range::bytes;
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        value,
+    },
+    output::Reply,
+    proto::etcdserverpb as pb,
+};
+
+/// Write a key
+///
+/// The value is read from stdin where it is not given.
+/// A value that begins with a dash stands behind `--`.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl put [options] <key> [value]",
+    after_long_help = "Examples:
+  etcdctl put greeting hello
+  etcdctl put config < config.yaml
+  etcdctl put temperature -- -5"
+)]
+pub struct PutArgs {
+    /// Attach the key to this lease (hexadecimal) [default: 0]
+    #[arg(long, value_name = "ID")]
+    lease: Option<String>,
+    /// Print what was there before
+    #[arg(long)]
+    prev_kv: bool,
+    /// Keep the value that the key has
+    #[arg(long)]
+    ignore_value: bool,
+    /// Keep the lease that the key has
+    #[arg(long)]
+    ignore_lease: bool,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Runs `put`.
+///
+/// # Errors
+/// Arguments that don't go together, no value, or the server's refusal.
+pub async fn put(ctx: &Context, args: PutArgs) -> Result<Reply, CommandError> {
+    let request = args.request(stdin)?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    Ok(Reply::Put(client.put(request, deadline).await?))
+}
+
+fn bad(text: impl Into<String>) -> CommandError {
+    CommandError::new(Kind::BadArgs, text.into())
+}
+
+const ARITY: &str = "put command needs 1 argument and input from stdin or 2 arguments";
+
+/// All of stdin; nothing, where it is empty or can't be read.
+fn stdin() -> Option<Bytes> {
+    let mut value = vec![];
+    std::io::stdin().lock().read_to_end(&mut value).ok()?;
+    Some(value.into())
+}
+
+impl PutArgs {
+    /// The request that the flags ask for; `read` gives the value where none was typed.
+    ///
+    /// # Errors
+    /// Too few or too many words, no value, or a lease that is no number.
+    pub fn request(
+        &self,
+        read: impl FnOnce() -> Option<Bytes>,
+    ) -> Result<pb::PutRequest, CommandError> {
+        let key = bytes(self.words.first().ok_or_else(|| bad(ARITY))?);
+        if self.ignore_value && self.words.len() > 1 {
+            return Err(bad(
+                "put command needs only 1 argument when 'ignore-value' is set",
+            ));
+        }
+        let value = match self.words.get(1) {
+            _ if self.ignore_value => Bytes::new(),
+            Some(word) => bytes(word),
+            None => read()
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| bad(ARITY))?,
+        };
+        let lease = value::int(self.lease.as_deref().unwrap_or("0"), 16)
+            .map_err(|e| bad(format!("bad lease ID ({e}), expecting ID in Hex")))?;
+        Ok(pb::PutRequest {
+            key,
+            value,
+            lease,
+            prev_kv: self.prev_kv,
+            ignore_value: self.ignore_value,
+            ignore_lease: self.ignore_lease,
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! The commands under `snapshot`.
+
+mod part_file;
+mod save;
+mod status;
+
+use clap::Subcommand;
+
+use super::later::LaterArgs;
+use crate::cli::{context::Context, error::CommandError};
+
+/// The commands under `snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Save a member's database to a file
+    Save(save::SaveArgs),
+    /// Look into a file that was saved
+    Status(status::StatusArgs),
+    #[command(hide = true)]
+    Restore(LaterArgs),
+}
+
+/// Runs `snapshot`.
+///
+/// # Errors
+/// As the command says.
+pub async fn snapshot(ctx: &Context, command: SnapshotCommand) -> Result<(), CommandError> {
+    match command {
+        SnapshotCommand::Save(args) => save::save(ctx, args).await,
+        SnapshotCommand::Status(args) => status::status(ctx, args),
+        SnapshotCommand::Restore(args) => args.refuse("snapshot restore"),
+    }
+}

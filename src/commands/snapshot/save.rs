@@ -1,0 +1,175 @@
+//! `snapshot save`: the stream of one member into a file that is whole or not there.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::part_file::PartFile;
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        hints,
+        progress::Bytes,
+    },
+    client::{ClientError, Deadline},
+    output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
+};
+
+/// Save a member's database to a file
+///
+/// The file is for its owner only (mode 0600), and appears under its name only when all of it has come and
+/// its SHA-256 fits. There is no time limit unless --command-timeout is given.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl snapshot save [options] <filename>",
+    after_long_help = "Examples:
+  etcdctl snapshot save backup.db
+  etcdctl --endpoints=10.0.0.1:2379 snapshot save /backup/etcd-$(date +%Y%m%d).db
+  etcdctl snapshot status backup.db --write-out=table"
+)]
+pub struct SaveArgs {
+    #[arg(hide = true, num_args = 0.., value_hint = clap::ValueHint::FilePath)]
+    words: Vec<std::ffi::OsString>,
+}
+
+/// Runs `snapshot save`.
+///
+/// # Errors
+/// Anything that keeps the file from being whole; exit code 5.
+pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
+    let [path] = &args.words[..] else {
+        return Err(CommandError::new(
+            Kind::BadArgs,
+            "snapshot save expects one argument <filename>",
+        ));
+    };
+    let path = Path::new(path);
+    let settings = ctx.settings()?;
+    if settings.endpoints.len() != 1 {
+        let text = format!(
+            "snapshot must be requested to one selected node, not multiple [{}]",
+            settings.endpoints.join(" ")
+        );
+        let mut error = CommandError::new(Kind::Interrupted, text);
+        if let Some(first) = settings.endpoints.first() {
+            error = error.hint(format!(
+                "choose one: --endpoints={first}; a snapshot of any one member holds all the data"
+            ));
+        }
+        return Err(error);
+    }
+    let saved = tokio::select! {
+        saved = fetch(ctx, path) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
+        () = interrupted() => {
+            return Err(CommandError::new(Kind::Interrupted, "context canceled")
+                .hint(format!("interrupted: nothing was written to {}", path.display())));
+        }
+    };
+    ctx.emit(&Reply::SnapshotSaved(saved))?;
+    say_status(ctx, path);
+    Ok(())
+}
+
+/// Ctrl-C, or a polite request to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        (Ok(mut int), Ok(mut term)) => {
+            tokio::select! {
+                _ = int.recv() => {}
+                _ = term.recv() => {}
+            }
+        }
+        // Without handlers the signals end the process by themselves.
+        _ => std::future::pending().await,
+    }
+}
+
+async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError> {
+    let settings = ctx.settings()?;
+    let client = ctx.client().await?;
+    let failed = |e: super::part_file::PartError| CommandError::new(Kind::Interrupted, e);
+    let deadline = if settings.command_timeout_given {
+        ctx.deadline()?
+    } else {
+        Deadline::never()
+    };
+    let mut file = PartFile::create(path).map_err(failed)?;
+    // Without a time limit a dead endpoint would be tried for ever: the first answer has the dial timeout.
+    let first = if settings.command_timeout_given {
+        deadline
+    } else {
+        Deadline::after(settings.dial_timeout.to_std())
+    };
+    client
+        .connect(first)
+        .await
+        .map_err(|e| dead(e, settings.command_timeout_given))?;
+    let mut answers = client.snapshot(deadline).await?;
+    let mut progress = Bytes::start(&ctx.ui);
+    let mut version = String::new();
+    loop {
+        let answer = answers.next().await.map_err(|error| {
+            let mut out = CommandError::new(
+                Kind::Interrupted,
+                match &error {
+                    ClientError::Deadline { .. } => error.to_string(),
+                    _ => format!("could not write snapshot: {error}"),
+                },
+            );
+            out.code = error.code().map(|c| c as i32);
+            out.hints = hints::of(&error);
+            out
+        })?;
+        let Some(answer) = answer else {
+            break;
+        };
+        if version.is_empty() {
+            version = answer.version;
+        }
+        file.write(&answer.blob).map_err(failed)?;
+        progress.update(file.size(), answer.remaining_bytes);
+    }
+    let size = file.finish().map_err(failed)?;
+    drop(progress);
+    Ok(SnapshotSaved {
+        path: path.display().to_string(),
+        version,
+        size,
+        status: None,
+    })
+}
+
+/// The endpoint did not answer: names the limit that was used.
+fn dead(error: ClientError, command_timeout_given: bool) -> CommandError {
+    let timed_out = matches!(error, ClientError::Deadline { .. });
+    let mut error = CommandError::from(error);
+    if timed_out && !command_timeout_given {
+        error =
+            error.hint("a snapshot has no time limit, but the first answer has: --dial-timeout");
+    }
+    error
+}
+
+/// For a person: what `snapshot status` would say of the new file.
+fn say_status(ctx: &Context, path: &Path) {
+    if ctx.error_format() != Format::Simple || !ctx.ui.stderr_is_terminal() {
+        return;
+    }
+    let Ok(status) = crate::snapshot::status(path) else {
+        return;
+    };
+    ctx.ui.notes(|err| {
+        crate::output::render(
+            &Reply::SnapshotStatus(super::status::reply(status)),
+            Format::Table,
+            &RenderOptions::default(),
+            err,
+        )
+        .map_err(std::io::Error::other)
+    });
+}

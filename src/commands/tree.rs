@@ -1,0 +1,181 @@
+//! The tree of commands, in etcdctl's order (suggestions follow it), and one flat match over them.
+
+use std::{ffi::OsString, io};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use super::{
+    alarm, compaction, completion, defrag, del, endpoint, get, help, later::LaterArgs, member,
+    options, put, serve, snapshot, txn, version,
+};
+use crate::cli::{
+    context::Context,
+    error::{CommandError, Kind},
+    global::GlobalArgs,
+    settings::Extra,
+};
+
+/// A client for etcd: keys, maintenance, and a server to try it on
+#[derive(Debug, Parser)]
+#[command(
+    name = "etcdctl",
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    override_usage = "etcdctl [options] <command>",
+    after_help = EXAMPLES
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  etcdctl put greeting hello
+  etcdctl get greeting
+  etcdctl --write-out=table endpoint status --cluster
+  etcdctl --endpoints=embedded:demo put greeting hello    # no server needed: data directory demo
+";
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read a key or a range of keys
+    Get(get::GetArgs),
+    /// Write a key
+    Put(put::PutArgs),
+    /// Delete a key or a range of keys
+    Del(del::DelArgs),
+    /// Run a transaction read from stdin
+    Txn(txn::TxnArgs),
+    /// Forget the history before a revision
+    Compaction(compaction::CompactionArgs),
+    /// List and clear alarms
+    #[command(subcommand)]
+    Alarm(alarm::AlarmCommand),
+    /// Give unused space of members' databases back
+    Defrag(defrag::DefragArgs),
+    /// Look at the servers behind --endpoints
+    Endpoint(endpoint::EndpointArgs),
+    #[command(hide = true)]
+    MoveLeader(LaterArgs),
+    #[command(hide = true)]
+    Watch(LaterArgs),
+    /// Print the version
+    Version(version::VersionArgs),
+    #[command(hide = true)]
+    Lease(LaterArgs),
+    /// Look at the members of the cluster
+    #[command(subcommand)]
+    Member(member::MemberCommand),
+    /// Save a member's database to a file, and look into such files
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
+    #[command(hide = true)]
+    MakeMirror(LaterArgs),
+    #[command(hide = true)]
+    Lock(LaterArgs),
+    #[command(hide = true)]
+    Elect(LaterArgs),
+    #[command(hide = true)]
+    Auth(LaterArgs),
+    #[command(hide = true)]
+    User(LaterArgs),
+    #[command(hide = true)]
+    Role(LaterArgs),
+    #[command(hide = true)]
+    Check(LaterArgs),
+    /// Print a completion script for a shell
+    Completion(completion::CompletionArgs),
+    #[command(hide = true)]
+    Downgrade(LaterArgs),
+    /// Serve an etcd-compatible server of one member
+    Serve(serve::ServeArgs),
+    /// List the flags that every command takes
+    Options(options::OptionsArgs),
+    /// Show the help of a command
+    Help(help::HelpArgs),
+}
+
+/// clap's tree, as everything about flags is asked of it.
+pub fn tree() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads a command line that [`crate::cli::argv`] has put in order.
+///
+/// # Errors
+/// None that can be reached: what is left to refuse has been refused by then.
+pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(GlobalArgs, Command), String> {
+    let first_line = |e: clap::Error| {
+        let text = e.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        line.trim_start_matches("error: ").to_owned()
+    };
+    let matches = tree.try_get_matches_from(args).map_err(first_line)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
+    Ok((cli.globals, cli.command))
+}
+
+impl Command {
+    /// The variables that it knows besides those of the global flags.
+    pub fn extra(&self) -> Extra {
+        Extra {
+            cluster: matches!(self, Command::Endpoint(_)),
+        }
+    }
+
+    /// One thread does for a client.
+    ///
+    /// # Errors
+    /// The system gives no file descriptors for it.
+    pub fn runtime(&self) -> io::Result<Runtime> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+    }
+
+    /// Runs it and prints what it has to say.
+    ///
+    /// # Errors
+    /// As the command says.
+    pub async fn run(self, ctx: &Context, tree: &clap::Command) -> Result<(), CommandError> {
+        let reply = match self {
+            Command::Get(args) => get::get(ctx, args).await?,
+            Command::Put(args) => put::put(ctx, args).await?,
+            Command::Del(args) => del::del(ctx, args).await?,
+            Command::Txn(args) => txn::txn(ctx, args).await?,
+            Command::Compaction(args) => compaction::compaction(ctx, args).await?,
+            Command::Alarm(command) => alarm::alarm(ctx, command).await?,
+            Command::Defrag(args) => return defrag::defrag(ctx, args).await,
+            Command::Endpoint(args) => return endpoint::endpoint(ctx, args).await,
+            Command::Member(command) => member::member(ctx, command).await?,
+            Command::Snapshot(command) => return snapshot::snapshot(ctx, command).await,
+            Command::Version(args) => return version::version(ctx, args),
+            Command::Completion(args) => return completion::completion(ctx, args, tree),
+            Command::Serve(args) if args.wants_help() => {
+                return ctx.ui.line(serve::help().trim_end());
+            }
+            Command::Serve(args) => {
+                return serve::serve(&args).map_err(|e| CommandError::new(Kind::Failed, e));
+            }
+            Command::Options(args) => return options::options(ctx, args, tree),
+            Command::Help(args) => return help::help(ctx, args, tree),
+            Command::MoveLeader(args) => return args.refuse("move-leader"),
+            Command::Watch(args) => return args.refuse("watch"),
+            Command::Lease(args) => return args.refuse("lease"),
+            Command::MakeMirror(args) => return args.refuse("make-mirror"),
+            Command::Lock(args) => return args.refuse("lock"),
+            Command::Elect(args) => return args.refuse("elect"),
+            Command::Auth(args) => return args.refuse("auth"),
+            Command::User(args) => return args.refuse("user"),
+            Command::Role(args) => return args.refuse("role"),
+            Command::Check(args) => return args.refuse("check"),
+            Command::Downgrade(args) => return args.refuse("downgrade"),
+        };
+        ctx.emit(&reply)
+    }
+}

@@ -1,0 +1,188 @@
+//! One condition of a transaction: `TARGET("KEY") OPERATOR "VALUE"`.
+
+use super::words;
+use crate::{
+    cli::{
+        error::{CommandError, Kind},
+        value,
+    },
+    output::go_format::quote,
+    proto::etcdserverpb as pb,
+};
+
+/// Reads one condition.
+///
+/// # Errors
+/// etcdctl's own texts (etcd v3.7.1, etcdctl `ParseCompare`), and one for an operator that is none.
+pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
+    use pb::compare::{CompareTarget, TargetUnion};
+    let shown = String::from_utf8_lossy(line);
+    let malformed = |tail: String| {
+        CommandError::new(
+            Kind::InvalidInput,
+            format!("malformed comparison: {shown}{tail}"),
+        )
+    };
+    let Some(at) = line.iter().position(|&b| b == b'(') else {
+        return Err(malformed(String::new()));
+    };
+    let target = String::from_utf8_lossy(&line[..at]);
+    let parts = scan(&line[at + 1..]);
+    let (Some(key), Some(operator), Some(operand)) = (&parts.key, &parts.operator, &parts.value)
+    else {
+        return Err(malformed(format!(
+            "; got {target}({}) {} {}",
+            quote(parts.key.as_deref().unwrap_or_default()),
+            String::from_utf8_lossy(parts.operator.as_deref().unwrap_or_default()),
+            quote(parts.value.as_deref().unwrap_or_default())
+        )));
+    };
+    let number = |base| {
+        value::int(&String::from_utf8_lossy(operand), base).map_err(|_| {
+            CommandError::new(
+                Kind::InvalidInput,
+                format!("invalid txn compare request: {shown}"),
+            )
+        })
+    };
+    let (target, union) = match &*target {
+        "ver" | "version" => (CompareTarget::Version, TargetUnion::Version(number(10)?)),
+        "c" | "create" => (
+            CompareTarget::Create,
+            TargetUnion::CreateRevision(number(10)?),
+        ),
+        "m" | "mod" => (CompareTarget::Mod, TargetUnion::ModRevision(number(10)?)),
+        "val" | "value" => (
+            CompareTarget::Value,
+            TargetUnion::Value(operand.clone().into()),
+        ),
+        // Hexadecimal, as every lease is written.
+        "lease" => (CompareTarget::Lease, TargetUnion::Lease(number(16)?)),
+        other => return Err(malformed(format!(" (unknown target {other})"))),
+    };
+    let result = match &operator[..] {
+        b"=" => pb::compare::CompareResult::Equal,
+        b"!=" => pb::compare::CompareResult::NotEqual,
+        b">" => pb::compare::CompareResult::Greater,
+        b"<" => pb::compare::CompareResult::Less,
+        other => {
+            return Err(malformed(format!(
+                " (unknown operator {})",
+                String::from_utf8_lossy(other)
+            )));
+        }
+    };
+    Ok(pb::Compare {
+        result: result.into(),
+        target: target.into(),
+        key: key.clone().into(),
+        target_union: Some(union),
+        range_end: bytes::Bytes::new(),
+    })
+}
+
+#[derive(Default)]
+struct Parts {
+    key: Option<Vec<u8>>,
+    operator: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+}
+
+/// Go's `Sscanf` with `%q) %s %q`: as far as it goes.
+fn scan(text: &[u8]) -> Parts {
+    let mut parts = Parts::default();
+    let Some((key, rest)) = quoted(text) else {
+        return parts;
+    };
+    parts.key = Some(key);
+    let Some(rest) = rest.strip_prefix(b")").and_then(blanks) else {
+        return parts;
+    };
+    let end = rest
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(rest.len());
+    if end == 0 {
+        return parts;
+    }
+    parts.operator = Some(rest[..end].to_vec());
+    let Some(rest) = blanks(&rest[end..]) else {
+        return parts;
+    };
+    parts.value = quoted(rest).map(|(value, _)| value);
+    parts
+}
+
+/// What follows one blank or more; at the end of the text there need be none.
+fn blanks(text: &[u8]) -> Option<&[u8]> {
+    let trimmed = text.trim_ascii_start();
+    (text.is_empty() || trimmed.len() < text.len()).then_some(trimmed)
+}
+
+/// A text in double quotes or backquotes, and what follows.
+fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let text = text.trim_ascii_start();
+    match text.first()? {
+        b'"' => {
+            let end = words::quoted_end(text)?;
+            Some((words::unquote(&text[1..end - 1]).ok()?, &text[end..]))
+        }
+        b'`' => {
+            let end = text[1..].iter().position(|&b| b == b'`')? + 1;
+            Some((text[1..end].to_vec(), &text[end + 1..]))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: &str) -> String {
+        let error = parse(line.as_bytes()).unwrap_err();
+        assert_eq!(error.kind, Kind::InvalidInput);
+        error.to_string()
+    }
+
+    #[test]
+    fn every_target_and_operator() {
+        use pb::compare::TargetUnion;
+        let compare = parse(br#"ver("k") = "1""#).unwrap();
+        assert_eq!(compare.target_union, Some(TargetUnion::Version(1)));
+        let compare = parse(b"lease(`k`)   !=   `1f`").unwrap();
+        assert_eq!(compare.target_union, Some(TargetUnion::Lease(31)));
+        assert_eq!(compare.result, 3);
+        let compare = parse(br#"val("tab\t") < "x""#).unwrap();
+        assert_eq!(&compare.key[..], b"tab\t");
+    }
+
+    #[test]
+    fn what_is_none_is_refused_in_etcds_words() {
+        for (line, text) in [
+            (
+                r#"ver("k") = 1"#,
+                r#"malformed comparison: ver("k") = 1; got ver("k") = """#,
+            ),
+            (r#"ver "k" = "1""#, r#"malformed comparison: ver "k" = "1""#),
+            (
+                r#"size("k") = "1""#,
+                r#"malformed comparison: size("k") = "1" (unknown target size)"#,
+            ),
+            (
+                r#"ver("k") = "one""#,
+                r#"invalid txn compare request: ver("k") = "one""#,
+            ),
+            (
+                r#"ver("k")="1""#,
+                r#"malformed comparison: ver("k")="1"; got ver("k")  """#,
+            ),
+            (
+                r#"ver("k") ~ "1""#,
+                r#"malformed comparison: ver("k") ~ "1" (unknown operator ~)"#,
+            ),
+        ] {
+            assert_eq!(error(line), text);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! One request of a transaction: a `get`, `put` or `del` line, read as on the command line.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use super::words;
+use crate::{
+    cli::{
+        argv::{self, ArgvError, Typed},
+        context::Context,
+        error::{CommandError, Kind},
+        help,
+    },
+    commands::{del::DelArgs, get::GetArgs, put::PutArgs},
+    proto::etcdserverpb::{self as pb, request_op::Request},
+};
+
+#[derive(Parser)]
+#[command(name = "txn", disable_help_subcommand = true, disable_help_flag = true)]
+enum Line {
+    Put(PutArgs),
+    Get(GetArgs),
+    Del(DelArgs),
+}
+
+/// Reads one request.
+///
+/// # Errors
+/// The line is none (exit code 3), or its flags don't go together (that of the command).
+pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandError> {
+    let shown = String::from_utf8_lossy(line).into_owned();
+    let invalid =
+        |what: &str| CommandError::new(Kind::InvalidInput, format!("invalid txn {what}: {shown}"));
+    let words = words::split(line).map_err(|e| CommandError::new(Kind::InvalidInput, e))?;
+    if words.len() < 2 {
+        return Err(invalid("compare request"));
+    }
+    let tree = Line::command();
+    let words = words.into_iter().map(OsString::from_vec).collect();
+    let args = match argv::read(&tree, words) {
+        Ok(Typed::Run(args)) => args,
+        Err(ArgvError::Flag(path, _)) => {
+            ctx.ui.note(&help::usage(&tree, &path));
+            return Err(invalid("request"));
+        }
+        Ok(Typed::Help(_)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),
+    };
+    let matches = tree
+        .try_get_matches_from(args)
+        .map_err(|_| invalid("request"))?;
+    let request = match Line::from_arg_matches(&matches).map_err(|_| invalid("request"))? {
+        // stdin holds the rest of the transaction: no value comes from there.
+        Line::Put(args) => Request::RequestPut(args.request(|| None)?),
+        Line::Get(args) => Request::RequestRange(args.request()?),
+        Line::Del(args) => {
+            let request = args.request()?;
+            args.second_thoughts(ctx).await;
+            Request::RequestDeleteRange(request)
+        }
+    };
+    Ok(pb::RequestOp {
+        request: Some(request),
+    })
+}

@@ -1,0 +1,100 @@
+//! The command: three blocks of lines, each ended by an empty one.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, Stdin},
+};
+
+use clap::Args;
+
+use super::{compare, request};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind, io_text},
+    },
+    output::Reply,
+    proto::etcdserverpb as pb,
+};
+
+/// Run a transaction read from stdin
+///
+/// Three blocks of lines, each ended by an empty line: conditions, requests for when all of them hold, and
+/// requests for when one does not.
+/// A condition is TARGET("KEY") OPERATOR "VALUE"; targets are value, version, create, mod and lease
+/// (hexadecimal), operators =, !=, < and >. A request is a get, put or del line as on the command line.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl txn [options]",
+    after_long_help = "Examples:
+  etcdctl txn <<'END'
+  mod(\"counter\") = \"7\"
+
+  put counter 8
+
+  get counter
+
+  END"
+)]
+pub struct TxnArgs {
+    /// Say which block comes next
+    #[arg(long, short)]
+    interactive: bool,
+    #[arg(hide = true, num_args = 0..)]
+    words: Vec<OsString>,
+}
+
+/// Runs `txn`.
+///
+/// # Errors
+/// Input that is no transaction, or the server's refusal.
+pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<Reply, CommandError> {
+    if !args.words.is_empty() {
+        return Err(CommandError::new(
+            Kind::BadArgs,
+            "txn command does not accept argument",
+        ));
+    }
+    let client = ctx.client().await?;
+    let stdin = std::io::stdin();
+    let prompt = |text: &str| {
+        if args.interactive {
+            ctx.ui.line(text)
+        } else {
+            Ok(())
+        }
+    };
+    let mut transaction = pb::TxnRequest::default();
+
+    prompt("compares:")?;
+    while let Some(line) = next_line(&stdin)? {
+        transaction.compare.push(compare::parse(&line)?);
+    }
+    prompt("success requests (get, put, del):")?;
+    while let Some(line) = next_line(&stdin)? {
+        transaction.success.push(request::parse(ctx, &line).await?);
+    }
+    prompt("failure requests (get, put, del):")?;
+    while let Some(line) = next_line(&stdin)? {
+        transaction.failure.push(request::parse(ctx, &line).await?);
+    }
+    // The command's time begins when the last line has been read.
+    Ok(Reply::Txn(client.txn(transaction, ctx.deadline()?).await?))
+}
+
+/// The next line without the blanks around it; none at the end of a block.
+fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
+    let invalid = |text: String| CommandError::new(Kind::InvalidInput, text);
+    let mut line = vec![];
+    stdin
+        .lock()
+        .read_until(b'\n', &mut line)
+        .map_err(|e| invalid(io_text(&e)))?;
+    if line.last() != Some(&b'\n') {
+        return Err(invalid("EOF".into()).hint(
+            "a transaction is three blocks of lines (conditions, then, else), each ended by an empty line",
+        ));
+    }
+    let line = line.trim_ascii();
+    Ok((!line.is_empty()).then(|| line.to_vec()))
+}
