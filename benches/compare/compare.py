@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Ours and etcd's side by side on this machine, in one run: prints a table of figures with ratios and aims.
+
+    compare.py [--build] [--only process,puts,...] [--itself] [--release 3.7] [--dir target/compare]
+
+Needs etcd's programs (.ci/etcd brings them), ours in the release profile (--build), `taskset`, and GNU `time`. Takes
+about a quarter of an hour and 6 GiB of disk; needs a machine with two cores that does nothing else meanwhile. Exit
+code 1 if an aim is missed.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from figures import Figures
+from harness import ROOT, Programs, sync_milliseconds
+
+ALL = ["process", "puts", "reads", "snapshot", "status", "start", "defrag", "compact", "compact_under_load"]
+
+
+def machine():
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return f"{os.cpu_count()} cores of {model}, Linux {platform.release().split('-')[0]}"
+
+
+def number(value):
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(ALL), help="figures, separated by commas: " + " ".join(ALL))
+    parser.add_argument("--release", default="3.7", help="release of etcd to compare with")
+    parser.add_argument("--dir", default=str(ROOT / "target/compare"), help="where data directories are made")
+    parser.add_argument("--keys", type=int, default=700_000, help="keys of 1 KiB in the large database")
+    parser.add_argument("--seconds", type=float, default=5, help="how long each load is measured")
+    parser.add_argument("--itself", action="store_true", help="put etcd in the place of ours, to see the noise")
+    parser.add_argument("--build", action="store_true", help="build ours first")
+    args = parser.parse_args()
+    wanted = args.only.split(",")
+    unknown = set(wanted) - set(ALL)
+    if unknown:
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+
+    programs = Programs(args.release, args.build, args.itself)
+    folder = Path(args.dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = Figures(programs, folder, args.keys, args.seconds)
+    print(f"{datetime.date.today()}, {machine()}; etcd {args.release}; a write and its sync here take "
+          f"{sync_milliseconds(folder):.2f} ms (median).")
+    print("Servers on core 0, clients and load on core 1.\n")
+    print("| figure | ours | etcd | ratio | aim | |")
+    print("|---|---:|---:|---:|---|---|", flush=True)
+    rows = []
+    for name in wanted:
+        for row in getattr(figures, name)():
+            what, ours, theirs, unit, ratio, aim, met = row
+            mark = "" if not aim else "met" if met else "MISSED"
+            print(f"| {what} | {number(ours)} {unit} | {number(theirs)} {unit} | {ratio:.2f} | {aim} | {mark} |", flush=True)
+            rows.append(row)
+    (folder / "results.json").write_text(json.dumps(rows, indent=1))
+    sys.exit(any(not row[-1] for row in rows))
+
+
+if __name__ == "__main__":
+    main()

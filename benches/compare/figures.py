@@ -1,0 +1,218 @@
+"""The figures: each function measures ours and etcd's in one run and gives rows for the table.
+
+A row is (what, ours, etcd's, unit, ratio, aim as text, whether the aim is met). Ratios are ours to etcd's; an aim of
+"<= 0.5" means half of etcd's or less.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from harness import Server, alternate, background_load, load, peak_memory, run
+
+KINDS = ("ours", "etcd")
+MIB = 1 << 20
+
+
+def row(what, ours, theirs, unit, most=None, least=None):
+    ratio = ours / theirs if theirs else float("inf")
+    if most is not None:
+        return (what, ours, theirs, unit, ratio, f"<= {most}", ratio <= most)
+    if least is not None:
+        return (what, ours, theirs, unit, ratio, f">= {least}", ratio >= least)
+    return (what, ours, theirs, unit, ratio, "", True)
+
+
+class Figures:
+    def __init__(self, programs, folder, keys, seconds):
+        self.programs, self.folder = programs, Path(folder)
+        self.keys, self.seconds = keys, seconds
+
+    def fresh(self, name):
+        path = self.folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    def etcdctl(self, kind, server, *args):
+        return [self.programs.etcdctl[kind], f"--endpoints={server.endpoint}", "--command-timeout=600s", *args]
+
+    def filled(self, kind):
+        """A data directory with all keys in it, made once.
+
+        etcd's is restored from a snapshot of the filled one: its log is short then, which is the best case for its
+        start.
+        """
+        path = self.folder / f"filled-{kind}"
+        done = self.folder / f"filled-{kind}.done"
+        backup = self.folder / f"filled-{kind}.db"
+        if done.exists() and done.read_text() == str(self.keys):
+            return path
+        with Server(self.programs, kind, self.fresh(f"filled-{kind}")) as server:
+            load(self.programs, server, op="fill", keys=self.keys, clients=4)
+            backup.unlink(missing_ok=True)
+            run(self.etcdctl(kind, server, "snapshot", "save", backup))
+        if kind == "etcd":
+            shutil.rmtree(path)
+            run([self.programs.etcdutl["etcd"], "snapshot", "restore", backup, f"--data-dir={path}"])
+            Server(self.programs, kind, path).stop()
+        done.write_text(str(self.keys))
+        return path
+
+    def copy_of_filled(self, kind):
+        path = self.fresh(f"copy-{kind}")
+        shutil.copytree(self.filled(kind), path)
+        return path
+
+    # What a person waits for at each command.
+    def process(self):
+        rows = []
+        with Server(self.programs, "etcd", self.fresh("process")) as server:
+            run(self.etcdctl("etcd", server, "put", "key", "value"))
+            for name, args in (("etcdctl get", ["get", "key"]), ("etcdctl endpoint status", ["endpoint", "status"])):
+                commands = {kind: self.etcdctl(kind, server, *args) for kind in KINDS}
+                took = alternate(commands, 60)
+                rows.append(row(f"{name}, time", took["ours"] * 1e3, took["etcd"] * 1e3, "ms", most=0.25))
+                memory = {kind: peak_memory(command) for kind, command in commands.items()}
+                rows.append(row(f"{name}, memory", memory["ours"] / MIB, memory["etcd"] / MIB, "MiB", most=0.5))
+        return rows
+
+    def puts(self):
+        rows = []
+        for clients in (1, 64, 256):
+            got = {}
+            for kind in KINDS:
+                with Server(self.programs, kind, self.fresh(f"puts-{kind}")) as server:
+                    got[kind] = load(self.programs, server, op="put", clients=clients, seconds=self.seconds)
+            what = f"put of 1 KiB, {clients} client{'s' if clients > 1 else ''}"
+            ours, theirs = got["ours"], got["etcd"]
+            busy = " (load on its core: {:.0%} with ours, {:.0%} with etcd)".format(ours["load_core"], theirs["load_core"])
+            rows.append(
+                row(what + ", rate" + busy, ours["rate"], theirs["rate"], "/s", least=1.0 if clients == 1 else 2.0)
+            )
+            cpu = (ours["server_cpu_us"], theirs["server_cpu_us"])
+            if clients == 1:
+                rows.append(row(what + ", p50", ours["p50_ms"], theirs["p50_ms"], "ms"))
+                rows.append(row(what + ", server CPU", *cpu, "us"))
+            else:
+                rows.append(row(what + ", server CPU", *cpu, "us", most=0.4))
+                rows.append(row(what + ", p99", ours["p99_ms"], theirs["p99_ms"], "ms", most=0.5))
+        return rows
+
+    def reads(self):
+        rows, got = [], {}
+        for kind in KINDS:
+            with Server(self.programs, kind, self.fresh(f"reads-{kind}")) as server:
+                load(self.programs, server, op="fill", clients=4)
+                for op in ("get", "range", "txn"):
+                    got[kind, op] = load(self.programs, server, op=op, clients=16, seconds=self.seconds)
+        for op, what, most in (
+            ("get", "get of one key", 0.33),
+            ("range", "range of 1,000 keys", 0.5),
+            ("txn", "transaction of 10 puts", 0.5),
+        ):
+            ours, theirs = got["ours", op], got["etcd", op]
+            rows.append(row(what + ", server CPU", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=most))
+            rows.append(row(what + ", rate with 16 clients", ours["rate"], theirs["rate"], "/s"))
+        return rows
+
+    def snapshot(self):
+        rows, saved = [], {}
+        file = self.folder / "saved.db"
+
+        def save(client, server):
+            command = self.etcdctl(client, server, "snapshot", "save", file)
+            took = []
+            for _ in range(3):
+                file.unlink(missing_ok=True)
+                took.append(run(command)[1])
+            file.unlink()
+            return min(took), peak_memory(command)
+
+        with Server(self.programs, "etcd", self.copy_of_filled("etcd")) as server:
+            saved["etcd"], saved["ours from etcd"] = save("etcd", server), save("ours", server)
+        with Server(self.programs, "ours", self.copy_of_filled("ours")) as server:
+            saved["ours"] = save("ours", server)
+        (theirs, their_memory), (mixed, memory) = saved["etcd"], saved["ours from etcd"]
+        rows.append(row("snapshot save of 1 GB from etcd, time", mixed, theirs, "s", most=1.0))
+        rows.append(row("snapshot save of 1 GB from etcd, memory", memory / MIB, their_memory / MIB, "MiB", most=0.5))
+        ours, memory = saved["ours"]
+        rows.append(row("snapshot save of 1 GB, each from its own, time", ours, theirs, "s", most=0.33))
+        rows.append(row("snapshot save of 1 GB, each from its own, memory", memory / MIB, their_memory / MIB, "MiB"))
+        return rows
+
+    def status(self):
+        self.filled("etcd")
+        file = self.folder / "filled-etcd.db"
+        commands = {kind: [self.programs.etcdutl[kind], "snapshot", "status", file, "-w", "json"] for kind in KINDS}
+        answers = {kind: json.loads(run(command)[0]) for kind, command in commands.items()}
+        if answers["ours"] != answers["etcd"]:
+            raise SystemExit(f"two answers about one file: {answers}")
+        took = alternate(commands, 3)
+        memory = {kind: peak_memory(command) / MIB for kind, command in commands.items()}
+        time_row = row("snapshot status of 1 GB, time", took["ours"], took["etcd"], "s", most=0.4)
+        what, ours, theirs, unit, ratio, _, _ = row("snapshot status of 1 GB, memory", memory["ours"], memory["etcd"], "MiB")
+        return [time_row, (what, ours, theirs, unit, ratio, "<= 64 MiB", ours <= 64)]
+
+    def start(self):
+        took, own, mapped = {}, {}, {}
+        for kind in KINDS:
+            path = self.copy_of_filled(kind)
+            took[kind] = []
+            for _ in range(3):
+                with Server(self.programs, kind, path) as server:
+                    took[kind].append(server.start_seconds)
+                    own[kind], mapped[kind] = (n / MIB for n in server.memory())
+        what = f"start on 1 GB, {self.keys} keys"
+        return [
+            row(f"{what}, time", min(took["ours"]), min(took["etcd"]), "s", most=0.5),
+            row(f"{what}, resident memory of its own", own["ours"], own["etcd"], "MiB", most=0.5),
+            row(f"{what}, resident pages of mapped files", mapped["ours"], mapped["etcd"], "MiB"),
+        ]
+
+    def defrag(self):
+        took, reads = {}, {}
+        for kind in KINDS:
+            with Server(self.programs, kind, self.copy_of_filled(kind)) as server:
+                reading = background_load(
+                    self.programs, server, op="get", clients=1, keys=self.keys, warmup=0.5, seconds=30
+                )
+                time.sleep(1)
+                _, took[kind] = run(self.etcdctl(kind, server, "defrag"))
+                # The reader's own end tells the longest time that one read waited.
+                out, _ = reading.communicate(timeout=120)
+                reads[kind] = json.loads(out)
+        return [
+            row("defrag of 1 GB, time", took["ours"], took["etcd"], "s", most=0.5),
+            row("longest wait of a get meanwhile", reads["ours"]["max_ms"], reads["etcd"]["max_ms"], "ms"),
+        ]
+
+    def compact(self):
+        took = {}
+        for kind in KINDS:
+            with Server(self.programs, kind, self.copy_of_filled(kind)) as server:
+                load(self.programs, server, op="fill", keys=self.keys, clients=4)
+                status = json.loads(run(self.etcdctl(kind, server, "endpoint", "status", "-w", "json"))[0])
+                revision = status[0]["Status"]["header"]["revision"]
+                _, took[kind] = run(self.etcdctl(kind, server, "compaction", "--physical", str(revision)))
+        what = f"compact --physical of {self.keys} old records, time"
+        return [row(what, took["ours"], took["etcd"], "s", most=0.25)]
+
+    def compact_under_load(self):
+        rows, got = [], {}
+        for kind in KINDS:
+            with Server(self.programs, kind, self.fresh(f"busy-{kind}")) as server:
+                for _ in range(10):
+                    load(self.programs, server, op="fill", keys=50_000, clients=4)
+                options = {"op": "put", "clients": 16, "keys": 50_000, "seconds": max(10, self.seconds)}
+                without = load(self.programs, server, **options)
+                during = load(self.programs, server, compact_after=1, **options)
+                got[kind] = (without["p999_ms"], during["p999_ms"], during["compaction_s"])
+        what = "p99.9 of a put, 16 clients"
+        rows.append(row(f"{what}, no compaction", got["ours"][0], got["etcd"][0], "ms"))
+        rows.append(row(f"{what}, while 500,000 revisions are compacted", got["ours"][1], got["etcd"][1], "ms"))
+        added = {kind: got[kind][1] - got[kind][0] for kind in KINDS}
+        ratio = added["ours"] / added["etcd"] if added["etcd"] else float("inf")
+        rows.append((f"{what}, added by it", added["ours"], added["etcd"], "ms", ratio, "<= 20 ms", added["ours"] <= 20))
+        rows.append(row("that compaction, time", got["ours"][2], got["etcd"][2], "s"))
+        return rows

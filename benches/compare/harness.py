@@ -1,0 +1,203 @@
+"""Starting servers, running programs and measuring them: what every figure of this folder needs.
+
+Servers run on one core, clients and the load on another, so that neither takes time from the other. Everything
+listens on 127.0.0.1, is bounded in time, and is ended by its process id. Must not know what is compared with what.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER_CORE, CLIENT_CORE = 0, 1
+READY = "ready to serve client requests"
+TIME_LIMIT = 900
+
+
+class Programs:
+    """The programs that are compared: ours, and etcd's of one release."""
+
+    def __init__(self, release, build, itself=False):
+        etcd = Path(os.environ.get("ETCD_TEST_BIN") or ROOT / "target/etcd")
+        target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "release"
+        if build:
+            subprocess.run(
+                ["cargo", "build", "--quiet", "--release", "--bins", "--example", "load"], cwd=ROOT, check=True
+            )
+        self.release = release
+        self.load = target / "examples/load"
+        self.etcdctl = {"ours": target / "etcdctl", "etcd": etcd / f"etcdctl-{release}"}
+        self.etcdutl = {"ours": target / "etcdutl", "etcd": etcd / f"etcdutl-{release}"}
+        self.server = {"ours": [target / "etcdctl", "serve"], "etcd": [etcd / f"etcd-{release}"]}
+        if itself:
+            for pair in (self.etcdctl, self.etcdutl, self.server):
+                pair["ours"] = pair["etcd"]
+        self.cluster_flags = {"etcd"} | ({"ours"} if itself else set())
+        for path in [self.load, *self.etcdctl.values(), *self.etcdutl.values(), self.server["etcd"][0]]:
+            if not path.exists():
+                sys.exit(f"{path} is not there (.ci/etcd brings etcd's programs, --build builds ours)")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def pinned(core, command):
+    return ["taskset", "-c", str(core), *map(str, command)]
+
+
+def clean_env():
+    """Without the variables that change what the tools do."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("ETCD_", "ETCDCTL_"))}
+
+
+class Server:
+    """One server on its core; use as a context manager."""
+
+    def __init__(self, programs, kind, data, flags=()):
+        self.kind, self.data = kind, Path(data)
+        self.endpoint = f"127.0.0.1:{free_port()}"
+        url = f"http://{self.endpoint}"
+        command = [
+            *programs.server[kind],
+            f"--data-dir={data}",
+            f"--listen-client-urls={url}",
+            f"--advertise-client-urls={url}",
+            "--quota-backend-bytes=8589934592",
+            *flags,
+        ]
+        if kind in programs.cluster_flags:
+            command.append(f"--listen-peer-urls=http://127.0.0.1:{free_port()}")
+        self.log = self.data.with_name(self.data.name + ".log")
+        started = time.perf_counter()
+        with open(self.log, "wb") as log:
+            # taskset replaces itself by the server, so the process id is the server's.
+            self.process = subprocess.Popen(
+                pinned(SERVER_CORE, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env()
+            )
+        try:
+            while READY not in self.log.read_text(errors="replace"):
+                if self.process.poll() is not None or time.perf_counter() - started > 120:
+                    sys.exit(f"{kind} did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
+                time.sleep(0.001)
+        except BaseException:
+            self.process.kill()
+            raise
+        self.start_seconds = time.perf_counter() - started
+
+    def memory(self):
+        """Resident bytes: the process's own, and pages of mapped files, which the system can take back."""
+        fields = {}
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in ("RssAnon", "RssFile", "RssShmem"):
+                fields[name] = int(value.split()[0]) * 1024
+        return fields["RssAnon"] + fields["RssShmem"], fields["RssFile"]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def run(command, core=CLIENT_CORE, stdin=None):
+    """Runs a program that must succeed; gives its standard output and the seconds it took."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        pinned(core, command), input=stdin, capture_output=True, timeout=TIME_LIMIT, env=clean_env(), check=False
+    )
+    took = time.perf_counter() - started
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+    return done.stdout.decode(errors="replace"), took
+
+
+def peak_memory(command):
+    """Peak resident bytes of a program that must succeed.
+
+    By GNU time, whose own few pages are all that the kernel's count starts from; a program started from here would
+    be charged with the size of this interpreter.
+    """
+    if not shutil.which("/usr/bin/time"):
+        sys.exit("GNU time is needed to measure memory (package `time`)")
+    done = subprocess.run(
+        pinned(CLIENT_CORE, ["/usr/bin/time", "-f", "%M", *command]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=TIME_LIMIT,
+        env=clean_env(),
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} failed: {done.stderr.decode(errors='replace')}")
+    return int(done.stderr.split()[-1]) * 1024
+
+
+def alternate(commands, times):
+    """Median seconds of each command, run in turn so that a busy moment meets all of them."""
+    took = {name: [] for name in commands}
+    for _ in range(times):
+        for name, command in commands.items():
+            started = time.perf_counter()
+            # Output goes nowhere: what is measured is the program, not this one reading from it.
+            done = subprocess.run(
+                pinned(CLIENT_CORE, command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=clean_env(), check=False
+            )
+            took[name].append(time.perf_counter() - started)
+            if done.returncode != 0:
+                sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}")
+    return {name: statistics.median(all_of) for name, all_of in took.items()}
+
+
+def load(programs, server, **options):
+    """One run of the load generator on its own core."""
+    command = [programs.load, "--endpoint", server.endpoint, "--pid", server.process.pid]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", value]
+    out, _ = run(command)
+    return json.loads(out)
+
+
+def background_load(programs, server, **options):
+    command = [programs.load, "--endpoint", server.endpoint, "--pid", server.process.pid]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", value]
+    return subprocess.Popen(pinned(CLIENT_CORE, command), stdout=subprocess.PIPE, env=clean_env())
+
+
+def sync_milliseconds(folder):
+    """Median time of a 4 KiB write and its fdatasync: the floor of every durable write on this disk."""
+    file = Path(folder) / "sync-probe"
+    took = []
+    with contextlib.closing(os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "wb", buffering=0)) as f:
+        # Written, not only claimed: the first write to claimed space costs the file system's journal too.
+        f.write(bytes(1 << 20))
+        os.fsync(f.fileno())
+        for i in range(200):
+            started = time.perf_counter()
+            os.pwrite(f.fileno(), os.urandom(4096), (i % 256) * 4096)
+            os.fdatasync(f.fileno())
+            took.append(time.perf_counter() - started)
+    file.unlink()
+    return statistics.median(took) * 1e3
