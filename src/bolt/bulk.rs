@@ -68,6 +68,13 @@ impl Level {
         });
     }
 
+    /// Takes out the last element of a branch: its place and its key.
+    fn pop(&mut self) -> Option<(Span, Vec<u8>)> {
+        let span = self.elements.pop()?;
+        let key = self.data.split_off(self.data.len() - span.key);
+        Some((span, key))
+    }
+
     fn clear(&mut self) {
         self.elements.clear();
         self.data.clear();
@@ -173,11 +180,22 @@ impl BulkWriter {
             self.tree.push(Level::default());
         }
         let fill = self.page_size * FILL_PERCENT / 100;
-        let least = if level == 0 { 1 } else { 2 };
+        // Two elements a branch, also on the page that comes last.
+        let least = if level == 0 { 1 } else { 3 };
         let page = &self.tree[level];
         let full = page.elements.len() >= least && page.size() + e.size() > fill;
         if full || page.elements.len() == MAX_ELEMENTS {
+            let kept = (level > 0).then(|| self.tree[level].pop()).flatten();
             self.flush(level)?;
+            if let Some((span, key)) = kept {
+                let e = Element {
+                    flags: span.flags,
+                    pgid: span.pgid,
+                    key: &key,
+                    value: &[],
+                };
+                self.tree[level].push(&e);
+            }
         }
         self.tree[level].push(e);
         Ok(())

@@ -55,6 +55,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// Pages that a tree or the freelist's own pages take, the two meta pages included.
     pub used: u64,
+    /// Branch pages with one child. They read well, but bbolt never makes one and can panic on one.
+    pub single_child_branches: u64,
 }
 
 /// What a check meets on its way, in order of buckets and keys.
@@ -300,6 +302,7 @@ impl<S: Source> Checker<'_, S> {
     ) -> Result<()> {
         let file = self.source.file().to_path_buf();
         let high_water = self.source.meta().high_water;
+        self.out.single_child_branches += u64::from(page.count() == 1);
         // Pages announced with an earlier child need no announcement of their own.
         let mut announced = 0;
         for i in 0..page.count() {

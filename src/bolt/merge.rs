@@ -5,7 +5,7 @@
 //! become thin, and written in one or more pieces; its parent is a touched page in turn.
 
 use super::batch::{Batch, Ops};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::free::{Allocation, Free, Taken};
 use super::meta::{Meta, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, Page, encode};
@@ -54,24 +54,66 @@ impl<'n> Op<'n> {
     }
 }
 
-/// A page's elements, taken apart to be changed.
+/// A page taken apart to be changed.
 struct Node<'n> {
-    leaf: bool,
     /// Whether it grew at its end, so that more is to be expected there.
     grows: bool,
-    elements: Vec<Element<'n>>,
+    body: Body<'n>,
 }
 
-impl Node<'_> {
-    fn size(&self) -> usize {
-        HEADER_SIZE + self.elements.iter().map(Element::size).sum::<usize>()
-    }
+enum Body<'n> {
+    Leaf(Vec<Element<'n>>),
+    Branch(Vec<Kid<'n>>),
 }
 
 /// A child of a branch: as it was, or changed and not yet written.
 enum Kid<'n> {
     Clean { key: &'n [u8], pgid: u64 },
     Dirty(Node<'n>),
+}
+
+impl<'n> Node<'n> {
+    fn leaf(grows: bool, elements: Vec<Element<'n>>) -> Node<'n> {
+        Node {
+            grows,
+            body: Body::Leaf(elements),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.body {
+            Body::Leaf(elements) => elements.is_empty(),
+            Body::Branch(kids) => kids.is_empty(),
+        }
+    }
+
+    fn first_key(&self) -> &'n [u8] {
+        match &self.body {
+            Body::Leaf(elements) => elements.first().map_or(&[], |e| e.key),
+            Body::Branch(kids) => kids.first().map_or(&[], Kid::first_key),
+        }
+    }
+
+    /// Bytes it takes as one page; of a branch, before its children are split.
+    fn size(&self) -> usize {
+        HEADER_SIZE
+            + match &self.body {
+                Body::Leaf(elements) => elements.iter().map(Element::size).sum::<usize>(),
+                Body::Branch(kids) => kids
+                    .iter()
+                    .map(|k| ELEMENT_SIZE + k.first_key().len())
+                    .sum(),
+            }
+    }
+}
+
+impl<'n> Kid<'n> {
+    fn first_key(&self) -> &'n [u8] {
+        match self {
+            Kid::Clean { key, .. } => key,
+            Kid::Dirty(node) => node.first_key(),
+        }
+    }
 }
 
 /// Merges a batch into the trees of a view; `None` if it changes nothing.
@@ -188,14 +230,7 @@ impl<'v> Merge<'v, '_> {
         let (root, sequence) = match old.filter(|_| !starts) {
             None => {
                 let elements = list.iter().filter_map(Op::element).collect();
-                (
-                    self.top(vec![Kid::Dirty(Node {
-                        leaf: true,
-                        grows: true,
-                        elements,
-                    })])?,
-                    0,
-                )
+                (self.top(vec![Kid::Dirty(Node::leaf(true, elements))])?, 0)
             }
             Some(_) if list.is_empty() => return Ok(None),
             Some(old) => match old.root() {
@@ -206,11 +241,13 @@ impl<'v> Merge<'v, '_> {
                 // From now on a page of its own: the bucket's value need not be copied again and again.
                 Root::Inline(page) => match self.leaf(page, &list)? {
                     Merged::Same => return Ok(None),
-                    Merged::Grown(node) => {
-                        let mut all = self.node(page)?;
-                        all.grows = true;
-                        all.elements.extend(node.elements);
-                        (self.top(vec![Kid::Dirty(all)])?, old.sequence())
+                    Merged::Grown(new) => {
+                        let mut elements = self.elements(page)?;
+                        elements.extend(new);
+                        (
+                            self.top(vec![Kid::Dirty(Node::leaf(true, elements))])?,
+                            old.sequence(),
+                        )
                     }
                     Merged::Changed(node) => (self.top(vec![Kid::Dirty(node)])?, old.sequence()),
                 },
@@ -302,7 +339,9 @@ impl<'v> Merge<'v, '_> {
         }
         match self.leaf(&page, ops)? {
             Merged::Same => kids.push(Kid::Clean { key, pgid }),
-            Merged::Grown(node) => kids.extend([Kid::Clean { key, pgid }, Kid::Dirty(node)]),
+            Merged::Grown(new) => {
+                kids.extend([Kid::Clean { key, pgid }, Kid::Dirty(Node::leaf(true, new))]);
+            }
             Merged::Changed(node) => {
                 self.free(&page);
                 kids.push(Kid::Dirty(node));
@@ -348,11 +387,9 @@ impl<'v> Merge<'v, '_> {
         }
         self.free(page);
         let grows = matches!(kids.last(), Some(Kid::Dirty(n)) if n.grows);
-        let elements = self.settle(kids)?;
         Ok(Some(Node {
-            leaf: false,
             grows,
-            elements,
+            body: Body::Branch(self.settle(kids)?),
         }))
     }
 
@@ -375,17 +412,12 @@ impl<'v> Merge<'v, '_> {
                     if page.data().len() > self.page_size
                         || self.used(page)? + e.size() > self.page_size =>
                 {
-                    Merged::Grown(Node {
-                        leaf: true,
-                        grows: true,
-                        elements: new,
-                    })
+                    Merged::Grown(new)
                 }
                 Some(_) => {
-                    let mut node = self.node(page)?;
-                    node.elements.extend(new);
-                    node.grows = true;
-                    Merged::Changed(node)
+                    let mut elements = self.elements(page)?;
+                    elements.extend(new);
+                    Merged::Changed(Node::leaf(true, elements))
                 }
             });
         }
@@ -427,40 +459,38 @@ impl<'v> Merge<'v, '_> {
                 value,
             });
         }
-        Ok(Merged::Changed(Node {
-            leaf: true,
-            grows,
-            elements,
-        }))
+        Ok(Merged::Changed(Node::leaf(grows, elements)))
     }
 
-    /// The elements of a page.
-    fn node(&self, page: &Page<&'v [u8]>) -> Result<Node<'v>> {
+    /// The elements of a leaf.
+    fn elements(&self, page: &Page<&'v [u8]>) -> Result<Vec<Element<'v>>> {
         let fail = in_source(self.view);
         let mut elements = Vec::with_capacity(page.count() + 1);
         for i in 0..page.count() {
-            elements.push(if page.is_leaf() {
-                let (flags, key, value) = page.leaf(i).map_err(fail)?;
-                Element {
-                    flags,
-                    pgid: 0,
-                    key,
-                    value,
-                }
-            } else {
-                let (key, pgid) = page.branch(i).map_err(fail)?;
-                Element {
-                    flags: 0,
-                    pgid,
-                    key,
-                    value: &[],
-                }
+            let (flags, key, value) = page.leaf(i).map_err(fail)?;
+            elements.push(Element {
+                flags,
+                pgid: 0,
+                key,
+                value,
             });
         }
+        Ok(elements)
+    }
+
+    /// A page as a node.
+    fn node(&self, page: &Page<&'v [u8]>) -> Result<Node<'v>> {
+        if page.is_leaf() {
+            return Ok(Node::leaf(false, self.elements(page)?));
+        }
+        let mut kids = Vec::with_capacity(page.count());
+        for i in 0..page.count() {
+            let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
+            kids.push(Kid::Clean { key, pgid });
+        }
         Ok(Node {
-            leaf: page.is_leaf(),
             grows: false,
-            elements,
+            body: Body::Branch(kids),
         })
     }
 
@@ -486,21 +516,21 @@ impl<'v> Merge<'v, '_> {
         self.page_size * FILL_PERCENT / 100
     }
 
-    /// Whether a changed node should go together with a neighbour, and whether it must.
+    /// Whether a changed node should go together with a neighbour, and whether it must: bbolt takes no
+    /// branch of one child.
     fn is_thin(&self, node: &Node<'_>) -> (bool, bool) {
-        let alone = !node.leaf && node.elements.len() < 2;
+        let alone = matches!(&node.body, Body::Branch(kids) if kids.len() < 2);
         (alone || node.size() < self.page_size / 4, alone)
     }
 
-    /// Joins thin changed children with a neighbour, writes the changed ones, and returns the elements of
-    /// the branch above them.
-    fn settle<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Element<'n>>>
+    /// Joins thin changed children with a neighbour, and drops the empty ones.
+    fn settle<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Kid<'n>>>
     where
         'v: 'n,
     {
         let mut done: Vec<Kid<'n>> = Vec::with_capacity(kids.len());
         for kid in kids {
-            if matches!(&kid, Kid::Dirty(n) if n.elements.is_empty()) {
+            if matches!(&kid, Kid::Dirty(n) if n.is_empty()) {
                 continue;
             }
             match done.pop() {
@@ -511,22 +541,10 @@ impl<'v> Merge<'v, '_> {
                 },
             }
         }
-        let mut elements = Vec::with_capacity(done.len() + 2);
-        for kid in done {
-            match kid {
-                Kid::Clean { key, pgid } => elements.push(Element {
-                    flags: 0,
-                    pgid,
-                    key,
-                    value: &[],
-                }),
-                Kid::Dirty(node) => self.write(&node, &mut elements),
-            }
-        }
-        Ok(elements)
+        Ok(done)
     }
 
-    /// Two neighbours, as one if the one is thin and goes into the other.
+    /// Two neighbours, as one if one of them is thin and goes into the other.
     fn join<'n>(&mut self, left: Kid<'n>, right: Kid<'n>) -> Result<(Kid<'n>, Option<Kid<'n>>)>
     where
         'v: 'n,
@@ -543,11 +561,24 @@ impl<'v> Merge<'v, '_> {
         if !fits && !must_left && !must_right {
             return Ok((left, Some(right)));
         }
-        let mut node = self.load(left)?;
-        let right = self.load(right)?;
-        node.grows |= right.grows;
-        node.elements.extend(right.elements);
-        Ok((Kid::Dirty(node), None))
+        let (left, right) = (self.load(left)?, self.load(right)?);
+        let grows = left.grows || right.grows;
+        let body = match (left.body, right.body) {
+            (Body::Leaf(mut a), Body::Leaf(b)) => {
+                a.extend(b);
+                Body::Leaf(a)
+            }
+            // Children that had no neighbour before may have one now.
+            (Body::Branch(mut a), Body::Branch(b)) => {
+                a.extend(b);
+                Body::Branch(self.settle(a)?)
+            }
+            _ => {
+                let what = "a branch has leaves and branches as children";
+                return Err(Error::corrupt(self.view.file(), None, what));
+            }
+        };
+        Ok((Kid::Dirty(Node { grows, body }), None))
     }
 
     fn kid_size(&self, kid: &Kid<'_>) -> Result<usize> {
@@ -572,55 +603,83 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Writes a tree's upper end; the page that is its root.
+    /// Writes a tree from below up to its root; the page of that.
     fn top(&mut self, kids: Vec<Kid<'_>>) -> Result<u64> {
+        let mut kids = self.settle(kids)?;
         // A branch with one child is no root: the child is.
-        if let [Kid::Dirty(node)] = &kids[..]
-            && let (false, [only]) = (node.leaf, &node.elements[..])
+        while let [
+            Kid::Dirty(Node {
+                body: Body::Branch(below),
+                ..
+            }),
+        ] = &mut kids[..]
+            && below.len() == 1
         {
-            return Ok(only.pgid);
+            kids = std::mem::take(below);
         }
-        let mut elements = match &kids[..] {
-            [Kid::Dirty(node)] if node.elements.is_empty() => Vec::new(),
-            [Kid::Clean { pgid, .. }] => return Ok(*pgid),
-            _ => self.settle(kids)?,
-        };
+        let mut elements = Vec::new();
+        self.write_kids(&kids, &mut elements);
         loop {
             match &elements[..] {
                 [] => return Ok(self.page(true, &[])),
                 [one] => return Ok(one.pgid),
                 _ => {
-                    let node = Node {
-                        leaf: false,
-                        grows: true,
-                        elements,
-                    };
-                    elements = Vec::new();
-                    self.write(&node, &mut elements);
+                    let mut above = Vec::new();
+                    self.write_pieces(false, true, &elements, &mut above);
+                    elements = above;
                 }
             }
         }
     }
 
-    /// Writes a node in as many pieces as it needs; appends one branch element for each.
-    fn write<'n>(&mut self, node: &Node<'n>, out: &mut Vec<Element<'n>>) {
-        let size = node.size();
-        let limit = match node.grows {
-            _ if size <= self.page_size => usize::MAX,
+    /// Appends a branch element for each child, after writing those that have changed.
+    fn write_kids<'n>(&mut self, kids: &[Kid<'n>], out: &mut Vec<Element<'n>>) {
+        for kid in kids {
+            match kid {
+                Kid::Clean { key, pgid } => out.push(Element {
+                    flags: 0,
+                    pgid: *pgid,
+                    key,
+                    value: &[],
+                }),
+                Kid::Dirty(Node {
+                    grows,
+                    body: Body::Leaf(elements),
+                }) => {
+                    self.write_pieces(true, *grows, elements, out);
+                }
+                Kid::Dirty(Node {
+                    grows,
+                    body: Body::Branch(below),
+                }) => {
+                    let mut elements = Vec::with_capacity(below.len() + 2);
+                    self.write_kids(below, &mut elements);
+                    self.write_pieces(false, *grows, &elements, out);
+                }
+            }
+        }
+    }
+
+    /// Writes a node's elements in as many pages as they need; appends one branch element for each.
+    fn write_pieces<'n>(
+        &mut self,
+        leaf: bool,
+        grows: bool,
+        elements: &[Element<'n>],
+        out: &mut Vec<Element<'n>>,
+    ) {
+        let content = elements.iter().map(Element::size).sum::<usize>();
+        let limit = match grows {
+            _ if HEADER_SIZE + content <= self.page_size => usize::MAX,
             true => self.fill(),
             // As many pieces as at 90 %, but all about as full: each will take more.
-            false => {
-                let content = self.fill() - HEADER_SIZE;
-                let pieces = (size - HEADER_SIZE).div_ceil(content);
-                HEADER_SIZE + (size - HEADER_SIZE).div_ceil(pieces)
-            }
+            false => HEADER_SIZE + content.div_ceil(content.div_ceil(self.fill() - HEADER_SIZE)),
         };
-        let mut rest = &node.elements[..];
+        let mut rest = elements;
         while !rest.is_empty() {
-            let n = self.piece(rest, node.leaf, limit);
             let piece;
-            (piece, rest) = rest.split_at(n);
-            let pgid = self.page(node.leaf, piece);
+            (piece, rest) = rest.split_at(self.piece(rest, leaf, limit));
+            let pgid = self.page(leaf, piece);
             out.push(Element {
                 flags: 0,
                 pgid,
@@ -683,8 +742,8 @@ impl<'v> Merge<'v, '_> {
 enum Merged<'n> {
     /// Nothing changes.
     Same,
-    /// The leaf stays, and a new one follows it.
-    Grown(Node<'n>),
+    /// The leaf stays, and a new one with these elements follows it.
+    Grown(Vec<Element<'n>>),
     /// The leaf is replaced.
     Changed(Node<'n>),
 }

@@ -1,6 +1,8 @@
 //! The engine against a `BTreeMap`: random batches, readers held across commits, reopening,
 //! defragmentation, snapshots, and other page sizes.
 
+use std::path::Path;
+
 use etcd_maintenance::bolt::{Db, ReadTx};
 use tempfile::tempdir;
 
@@ -58,6 +60,13 @@ fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
     }
 }
 
+/// Copies a database to where the environment variable `BOLT_KEEP` says, for other tools to look at.
+fn keep(path: &Path, name: &str) {
+    if let Some(dir) = std::env::var_os("BOLT_KEEP") {
+        std::fs::copy(path, Path::new(&dir).join(name)).unwrap();
+    }
+}
+
 fn run(page_size: u32, rounds: u64, seed: u64) {
     let mut rng = Rng::new(&format!("model, pages of {page_size}"), seed);
     let dir = tempdir().unwrap();
@@ -96,6 +105,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
         if rng.below(40) == 0 {
             let before = db.sizes();
             let after = db.defragment().unwrap();
+            keep(&path, &format!("{page_size}-{round}.defragged"));
             assert_eq!(after.total, after.in_use);
             assert!(
                 after.total <= before.total + u64::from(page_size) * 8,
@@ -113,6 +123,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
             assert_eq!(n, db.sizes().total);
             assert_eq!(std::fs::metadata(&snapshot).unwrap().len(), n);
             assert_same(&dump_file(&snapshot), &model, &when);
+            keep(&snapshot, &format!("{page_size}-{round}.snapshot"));
             // Half of the time go on with the snapshot: its winning meta is on page 0, whatever its number.
             if rng.chance(50) {
                 held.clear();
@@ -127,6 +138,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
             }
             db.close();
             assert_same(&dump_file(&path), &model, &when);
+            keep(&path, &format!("{page_size}-{round}.db"));
             db = Db::open(&path, small(page_size)).unwrap();
             assert_same(&dump(&db.read()), &model, &when);
         }

@@ -171,6 +171,7 @@ pub fn assert_sound(db: &Db, when: &str) {
     let checked = db.check().unwrap();
     let findings: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{when}: {findings:?}");
+    assert_eq!(checked.single_child_branches, 0, "{when}");
 }
 
 /// Options with a small reserve, so that the mapping is outgrown too.
