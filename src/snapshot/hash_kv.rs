@@ -6,10 +6,10 @@ use std::{
     path::Path,
 };
 
-use super::{Error, SnapshotFile, inspect};
+use super::{Error, Item, SnapshotFile, inspect};
 use crate::schema::{
     bucket, hashkv,
-    key::{KeyValueRef, Revision, RevisionKey},
+    key::{Revision, RevisionKey},
 };
 
 /// What `etcdutl hashkv` prints.
@@ -31,12 +31,11 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     let file = SnapshotFile::open(path)?;
     // Last revision of every key up to `rev`, and whether it is a deletion.
     let mut last: HashMap<Vec<u8>, RevisionKey> = HashMap::new();
-    let records = inspect(&file, &mut |name, key, value| {
-        if name == bucket::KEY && !key.is_empty() {
-            let at = RevisionKey::of_record(key)?;
-            if rev <= 0 || at.revision.main <= rev {
-                last.insert(KeyValueRef::of_record(key, value)?.key.to_vec(), at);
-            }
+    let records = inspect(&file, &mut |item| {
+        if let Item::History { at, kv, .. } = item
+            && (rev <= 0 || at.revision.main <= rev)
+        {
+            last.insert(kv.key.to_vec(), at);
         }
         Ok(())
     })?;

@@ -1,9 +1,9 @@
 //! The user keys that a history has seen, each with a small number, in little memory: a table of
 //! places into one run of bytes. A million keys of 20 bytes take some 40 MiB.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 
-use hashbrown::{HashTable, hash_table::Entry};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 /// Keys are laid out at multiples of this, so that a place fits 32 bits up to 16 GiB of keys.
 const ALIGN: usize = 4;
@@ -14,8 +14,19 @@ const HEADER: usize = 8;
 #[derive(Default)]
 pub(super) struct KeySet {
     bytes: Vec<u8>,
-    places: HashTable<u32>,
-    hasher: RandomState,
+    slots: HashTable<Slot>,
+    hasher: DefaultHashBuilder,
+}
+
+/// Where a key lies, and half of its hash: growing the table then touches no key.
+struct Slot {
+    place: u32,
+    hash: u32,
+}
+
+/// Spreads half a hash over the 64 bits that the table looks at.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// More keys than 32 bits can place: 16 GiB of them.
@@ -26,15 +37,16 @@ impl KeySet {
     /// Sets the mark of `key`, and gives back the one before; a new key had 0.
     pub fn set(&mut self, key: &[u8], mark: u32) -> Result<u32, Full> {
         let bytes = &self.bytes;
-        let hash = self.hasher.hash_one(key);
-        let entry = self.places.entry(
-            hash,
-            |&place| key_at(bytes, place) == key,
-            |&place| self.hasher.hash_one(key_at(bytes, place)),
+        // The upper half is as good as the lower.
+        let hash = (self.hasher.hash_one(key) >> 32) as u32;
+        let entry = self.slots.entry(
+            spread(hash),
+            |slot| slot.hash == hash && key_at(bytes, slot.place) == key,
+            |slot| spread(slot.hash),
         );
         match entry {
             Entry::Occupied(e) => {
-                let at = *e.get() as usize * ALIGN;
+                let at = e.get().place as usize * ALIGN;
                 let old = u32_at(&self.bytes, at + 4);
                 if let Some(stored) = self.bytes.get_mut(at + 4..at + HEADER) {
                     stored.copy_from_slice(&mark.to_ne_bytes());
@@ -44,7 +56,7 @@ impl KeySet {
             Entry::Vacant(e) => {
                 let place = u32::try_from(self.bytes.len() / ALIGN).map_err(|_| Full)?;
                 let len = u32::try_from(key.len()).map_err(|_| Full)?;
-                e.insert(place);
+                e.insert(Slot { place, hash });
                 self.bytes.extend_from_slice(&len.to_ne_bytes());
                 self.bytes.extend_from_slice(&mark.to_ne_bytes());
                 self.bytes.extend_from_slice(key);

@@ -5,14 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
 
-use super::{Error, SnapshotFile, inspect};
-use crate::{
-    proto::mvccpb::KeyValue,
-    schema::{
-        bucket,
-        key::{KeyValueRef, RevisionKey},
-    },
-};
+use super::{Error, Item, SnapshotFile, inspect};
+use crate::proto::mvccpb::KeyValue;
 
 /// What a range over everything answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,20 +24,16 @@ pub struct LiveKeys {
 pub fn live_keys(path: impl AsRef<Path>, rev: i64) -> Result<LiveKeys, Error> {
     let file = SnapshotFile::open(path)?;
     let mut live: BTreeMap<Bytes, KeyValue> = BTreeMap::new();
-    let records = inspect(&file, &mut |name, key, value| {
-        if name != bucket::KEY || key.is_empty() {
-            return Ok(());
-        }
-        let at = RevisionKey::of_record(key)?;
-        if rev > 0 && at.revision.main > rev {
-            return Ok(());
-        }
-        let kv = KeyValueRef::of_record(key, value)?;
-        if at.tombstone {
-            live.remove(kv.key);
-        } else if !kv.key.is_empty() {
-            let kv = kv.to_owned();
-            live.insert(kv.key.clone(), kv);
+    let records = inspect(&file, &mut |item| {
+        if let Item::History { at, kv, .. } = item
+            && (rev <= 0 || at.revision.main <= rev)
+        {
+            if at.tombstone {
+                live.remove(kv.key);
+            } else if !kv.key.is_empty() {
+                let kv = kv.to_owned();
+                live.insert(kv.key.clone(), kv);
+            }
         }
         Ok(())
     })?;

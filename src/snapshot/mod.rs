@@ -13,6 +13,6 @@ pub use error::{DigestError, Error};
 pub use hash_kv::{HashKv, hash_kv};
 pub use live_keys::{LiveKeys, live_keys};
 pub use open::{Seal, SnapshotFile};
-pub use records::{Records, Visitor, inspect};
+pub use records::{Item, Records, Visitor, inspect};
 pub use status::{Status, status};
 pub use verify::verify;

@@ -44,9 +44,24 @@ impl Records {
             .max(1)
     }
 
-    fn read(&mut self, name: &[u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+    #[inline]
+    fn read<'a>(
+        &mut self,
+        name: &[u8],
+        key: &'a [u8],
+        value: &'a [u8],
+    ) -> Result<Item<'a>, RecordError> {
+        if name == bucket::KEY {
+            let (at, kv) = read_history(key, value)?;
+            self.last_revision = at.revision.main;
+            return Ok(Item::History { key, value, at, kv });
+        }
+        self.read_small(name, key, value)?;
+        Ok(Item::Record { key, value })
+    }
+
+    fn read_small(&mut self, name: &[u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match name {
-            bucket::KEY => self.last_revision = read_history(key, value)?,
             bucket::META => self.meta.read(key, value)?,
             bucket::AUTH => self.auth.read(key, value)?,
             bucket::AUTH_ROLES => {
@@ -77,9 +92,12 @@ impl Records {
     }
 }
 
-/// One record of `key`: its main revision. Asks of it what every version of etcd keeps to.
+/// One record of `key`. Asks of it what every version of etcd keeps to.
 #[inline]
-fn read_history(key: &[u8], value: &[u8]) -> Result<i64, RecordError> {
+fn read_history<'a>(
+    key: &[u8],
+    value: &'a [u8],
+) -> Result<(RevisionKey, KeyValueRef<'a>), RecordError> {
     let wrong = |problem: String| Err(RecordError::new(bucket::KEY, key, problem));
     let at = RevisionKey::of_record(key)?;
     let kv = KeyValueRef::of_record(key, value)?;
@@ -100,15 +118,39 @@ fn read_history(key: &[u8], value: &[u8]) -> Result<i64, RecordError> {
             "the record says version {version}, created at revision {created}"
         ));
     }
-    Ok(main)
+    Ok((at, kv))
 }
 
-/// Gets bucket name, key and value of each record.
-pub type Visitor<'a> = dyn FnMut(&[u8], &[u8], &[u8]) -> Result<(), RecordError> + 'a;
+/// What [`inspect`] meets, in the order of the file.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A bucket begins.
+    Bucket(&'a [u8]),
+    /// A record of bucket `key`.
+    History {
+        /// As it stands in the file.
+        key: &'a [u8],
+        /// As it stands in the file.
+        value: &'a [u8],
+        /// The key, decoded.
+        at: RevisionKey,
+        /// The value, decoded.
+        kv: KeyValueRef<'a>,
+    },
+    /// A record of any other bucket, the one that began last.
+    Record {
+        /// As it stands in the file.
+        key: &'a [u8],
+        /// As it stands in the file.
+        value: &'a [u8],
+    },
+}
+
+/// Gets everything that [`inspect`] meets and finds in order.
+pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), RecordError> + 'a;
 
 /// Walks all pages and records of `file` once: checks every page that is reached, every record,
-/// and, in a snapshot, both meta pages. `visit` gets every record, and an empty key at the
-/// beginning of each bucket.
+/// and, in a snapshot, both meta pages.
 ///
 /// # Errors
 /// The file can't be read, or something in it can't be right; the first such thing is named.
@@ -122,17 +164,14 @@ pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, 
             Visit::Bucket { name: n } => {
                 name = n.to_vec();
                 records.seen.insert(n.to_vec());
-                (0, visit(&name, &[], &[]))
+                (0, visit(Item::Bucket(&name)))
             }
             Visit::Entry {
                 page,
                 flags: 0,
                 key,
                 value,
-            } => {
-                let result = records.read(&name, key, value);
-                (page, result.and_then(|()| visit(&name, key, value)))
-            }
+            } => (page, records.read(&name, key, value).and_then(&mut *visit)),
             Visit::Entry { page, key, .. } => {
                 let problem = "a bucket stands where a record should";
                 (page, Err(RecordError::new(&name, key, problem)))

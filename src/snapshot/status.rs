@@ -6,12 +6,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Error, Seal, SnapshotFile, inspect, key_set::KeySet, verify::check_seal};
-use crate::schema::{
-    RecordError, bucket,
-    hash::Crc32c,
-    key::{KeyValueRef, TOMBSTONE_LEN},
+use super::{
+    Error, Item, Seal, SnapshotFile, inspect,
+    key_set::{Full, KeySet},
+    verify::check_seal,
 };
+use crate::schema::{RecordError, bucket, hash::Crc32c};
 
 /// What `snapshot status` prints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,25 +73,24 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
     let mut crc = Crc32c::default();
     let mut keys = KeySet::default();
     let mut live = 0i64;
-    let mut visit = |name: &[u8], key: &[u8], value: &[u8]| -> Result<(), RecordError> {
-        if key.is_empty() {
-            crc.write(name);
-            return Ok(());
-        }
+    let mut visit = |item: Item<'_>| -> Result<(), RecordError> {
+        let (key, value) = match item {
+            Item::Bucket(name) => {
+                crc.write(name);
+                return Ok(());
+            }
+            Item::Record { key, value } => (key, value),
+            Item::History { key, value, at, kv } => {
+                let mark = if at.tombstone { DEAD } else { LIVE };
+                let before = keys.set(kv.key, mark).map_err(|Full| {
+                    RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
+                })?;
+                live += i64::from(mark) - i64::from(before);
+                (key, value)
+            }
+        };
         crc.write(key);
         crc.write(value);
-        if name == bucket::KEY {
-            let kv = KeyValueRef::of_record(key, value)?;
-            let mark = if key.len() == TOMBSTONE_LEN {
-                DEAD
-            } else {
-                LIVE
-            };
-            let before = keys
-                .set(kv.key, mark)
-                .map_err(|_| RecordError::new(name, key, "more than 16 GiB of user keys"))?;
-            live += i64::from(mark) - i64::from(before);
-        }
         Ok(())
     };
     let records = inspect(file, &mut visit)?;

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Bytes that are read at once.
-const CHUNK: usize = 512 << 10;
+const CHUNK: usize = 128 << 10;
 
 /// Checks the digest of the snapshot `path`, and that its length is that of its pages.
 /// A member's file, which has no digest, passes.
