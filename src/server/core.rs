@@ -9,6 +9,8 @@ pub mod hashing;
 pub mod open;
 pub mod shared;
 pub mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, mpsc},
@@ -30,7 +32,7 @@ use super::{
     quota,
     writer::Writer,
 };
-use crate::{proto::etcdserverpb as pb, schema::fresh};
+use crate::{bolt, proto::etcdserverpb as pb, schema::fresh};
 
 /// The version that the server says it is.
 pub const VERSION: &str = "3.7.1";
@@ -55,12 +57,20 @@ impl Core {
     /// # Errors
     /// The directory is locked, damaged, read-only, a real etcd member's, or holds what this server can't serve.
     pub fn open(config: &Config) -> Result<Core, OpenError> {
+        Core::open_with(config, bolt::Options::default())
+    }
+
+    /// As [`Core::open`], on a file that is opened with these options.
+    ///
+    /// # Errors
+    /// As [`Core::open`].
+    pub fn open_with(config: &Config, options: bolt::Options) -> Result<Core, OpenError> {
         let Opened {
             shared,
             db,
             applier,
             unfinished,
-        } = open::open(config)?;
+        } = open::open(config, options)?;
         let (compactions, waiting) = mpsc::channel::<Compaction>();
         let mut threads = Vec::new();
         let mut start = |name: &str, work: Box<dyn FnOnce() + Send>| {

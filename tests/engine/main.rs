@@ -13,5 +13,7 @@ mod mvcc_model;
 /// Random numbers for the histories.
 #[path = "../support/random.rs"]
 mod random;
+/// Files of real etcd servers behind our server.
+mod served_fixtures;
 /// Random numbers and the model that the engine's tests share.
 mod support;

@@ -86,17 +86,17 @@ pub struct Opened {
     pub unfinished: Option<i64>,
 }
 
-/// Opens or creates the data directory of `config`. Blocks on disk.
+/// Opens or creates the data directory of `config`, the file with `options`. Blocks on disk.
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open(config: &Config) -> Result<Opened, OpenError> {
+pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let dir = &config.data_dir;
     if dir.join("member").exists() {
         return Err(OpenError::EtcdMember { path: dir.clone() });
     }
     let path = dir.join("db");
-    let db = Db::open(&path, Options::default())?;
+    let db = Db::open(&path, options)?;
     let me = member(config);
     let stored = Stored::read(&db, &path)?;
     stored.refuse_unsupported(&path)?;

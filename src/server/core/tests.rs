@@ -1,0 +1,645 @@
+//! The rules of the write path, each with a test that fails without it. Steps on the disk are held
+//! up, counted or made to fail by a watcher; no test waits for time to pass.
+
+use std::{
+    future::Future,
+    io,
+    path::Path,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+
+use super::*;
+use crate::{
+    bolt::{Batch, Db, Event, Options, Watcher},
+    proto::etcdserverpb::{
+        AlarmType, alarm_request::AlarmAction, compare::TargetUnion, request_op,
+    },
+    schema::{bucket, meta},
+};
+
+/// Holds up syncs while it is shut, counts them, and fails steps on demand.
+#[derive(Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    changed: Condvar,
+    held: AtomicBool,
+    syncs: AtomicUsize,
+    full: AtomicBool,
+    broken: AtomicBool,
+}
+
+impl Watcher for Gate {
+    fn event(&self, event: Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Allocate { .. } if self.full.load(Ordering::SeqCst) => {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Event::Sync { .. } if self.broken.load(Ordering::SeqCst) => {
+                return Err(io::Error::other("the disk is gone"));
+            }
+            Event::Sync { .. } => {}
+            _ => return Ok(()),
+        }
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        let mut shut = self.shut.lock();
+        while *shut {
+            self.held.store(true, Ordering::SeqCst);
+            self.changed.wait(&mut shut);
+        }
+        self.held.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Gate {
+    fn shut(&self) {
+        *self.shut.lock() = true;
+    }
+
+    fn open(&self) {
+        *self.shut.lock() = false;
+        self.changed.notify_all();
+    }
+
+    fn options(self: &Arc<Gate>) -> Options {
+        Options {
+            grow: 4096,
+            watcher: Some(self.clone()),
+            ..Options::default()
+        }
+    }
+
+    /// Waits until the writer stands before the gate.
+    async fn held(&self) {
+        for _ in 0..10_000 {
+            if self.held.load(Ordering::SeqCst) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("the writer never came to the gate");
+    }
+}
+
+struct Fixture {
+    core: Core,
+    gate: Arc<Gate>,
+    config: Config,
+    _dir: tempfile::TempDir,
+}
+
+fn start(set: impl FnOnce(&mut Config)) -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(dir.path().join("data"));
+    set(&mut config);
+    let gate = Arc::new(Gate::default());
+    let core = open_blocking(&config, gate.options());
+    Fixture {
+        core,
+        gate,
+        config,
+        _dir: dir,
+    }
+}
+
+fn open_blocking(config: &Config, options: Options) -> Core {
+    tokio::task::block_in_place(|| Core::open_with(config, options).unwrap())
+}
+
+impl Fixture {
+    async fn restart(&mut self) {
+        self.core.shutdown().await;
+        self.core = open_blocking(&self.config, self.gate.options());
+    }
+}
+
+fn put(key: &str, value: impl Into<Bytes>) -> pb::PutRequest {
+    pb::PutRequest {
+        key: key.to_string().into(),
+        value: value.into(),
+        ..Default::default()
+    }
+}
+
+fn get(key: &str, revision: i64) -> pb::RangeRequest {
+    pb::RangeRequest {
+        key: key.to_string().into(),
+        revision,
+        ..Default::default()
+    }
+}
+
+async fn value(core: &Core, key: &str) -> Option<Bytes> {
+    let answer = core.range(get(key, 0)).await.unwrap();
+    answer.kvs.first().map(|kv| kv.value.clone())
+}
+
+fn delete(key: &str) -> pb::DeleteRangeRequest {
+    pb::DeleteRangeRequest {
+        key: key.to_string().into(),
+        prev_kv: true,
+        ..Default::default()
+    }
+}
+
+fn compaction(revision: i64, physical: bool) -> pb::CompactionRequest {
+    pb::CompactionRequest { revision, physical }
+}
+
+fn txn(compare: Vec<pb::Compare>, success: Vec<request_op::Request>) -> pb::TxnRequest {
+    let op = |request| pb::RequestOp {
+        request: Some(request),
+    };
+    pb::TxnRequest {
+        compare,
+        success: success.into_iter().map(op).collect(),
+        failure: Vec::new(),
+    }
+}
+
+fn alarm(action: AlarmAction, member_id: u64, kind: AlarmType) -> pb::AlarmRequest {
+    pb::AlarmRequest {
+        action: action.into(),
+        member_id,
+        alarm: kind.into(),
+    }
+}
+
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
+/// Begins requests in this order, without waiting for an answer.
+async fn begin<T>(pending: &mut [Pending<T>]) {
+    std::future::poll_fn(|cx| {
+        for one in &mut *pending {
+            assert!(one.as_mut().poll(cx).is_pending(), "answered too early");
+        }
+        std::task::Poll::Ready(())
+    })
+    .await;
+}
+
+fn puts(core: &Core, requests: Vec<pb::PutRequest>) -> Vec<Pending<pb::PutResponse>> {
+    let put = |r| -> Pending<pb::PutResponse> {
+        let core = core.clone();
+        Box::pin(async move { core.put(r).await })
+    };
+    requests.into_iter().map(put).collect()
+}
+
+/// Waits for all of them, begun in this order; the results are in this order, too.
+async fn finish<T>(mut pending: Vec<Pending<T>>) -> Vec<Result<T, Error>> {
+    let mut results: Vec<_> = pending.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (one, result) in pending.iter_mut().zip(&mut results) {
+            if result.is_none()
+                && let std::task::Poll::Ready(ready) = one.as_mut().poll(cx)
+            {
+                *result = Some(ready);
+            }
+        }
+        match results.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    results.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
+    let f = start(|_| {});
+    f.core.put(put("k", "old")).await.unwrap();
+    f.gate.shut();
+    let mut pending = puts(&f.core, vec![put("k", "new"), put("other", "x")]);
+    begin(&mut pending).await;
+    f.gate.held().await;
+    // The index knows of the put by now, and the file may, too.
+    assert_eq!(value(&f.core, "k").await.as_deref(), Some(&b"old"[..]));
+    let all = pb::RangeRequest {
+        range_end: Bytes::from_static(b"\0"),
+        ..get("\0", 0)
+    };
+    let seen = f.core.range(all).await.unwrap();
+    assert_eq!((seen.count, seen.header.unwrap().revision), (1, 2));
+    assert_eq!(
+        f.core.range(get("k", 3)).await.err(),
+        Some(Error::FutureRev)
+    );
+    let status = f.core.status().await.unwrap();
+    assert_eq!(status.header.unwrap().revision, 2);
+    let hash = pb::HashKvRequest { revision: 0 };
+    assert_eq!(f.core.hash_kv(hash).await.unwrap().hash_revision, 2);
+    begin(&mut pending).await;
+    f.gate.open();
+    let revisions: Vec<_> = finish(pending)
+        .await
+        .into_iter()
+        .map(|r| r.unwrap().header.unwrap().revision)
+        .collect();
+    assert_eq!(revisions, [3, 4]);
+    assert_eq!(value(&f.core, "k").await.as_deref(), Some(&b"new"[..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_wait_share_two_syncs() {
+    let f = start(|_| {});
+    f.gate.shut();
+    let mut pending = puts(&f.core, vec![put("first", "")]);
+    begin(&mut pending).await;
+    f.gate.held().await;
+    let before = f.gate.syncs.load(Ordering::SeqCst);
+    let many = (0..100).map(|i| put(&format!("k{i}"), "v")).collect();
+    let mut waiting = puts(&f.core, many);
+    begin(&mut waiting).await;
+    f.gate.open();
+    assert!(finish(waiting).await.iter().all(Result::is_ok));
+    assert!(finish(pending).await.iter().all(Result::is_ok));
+    // The first has one left, all others two together.
+    assert_eq!(f.gate.syncs.load(Ordering::SeqCst) - before, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_sees_the_earlier_ones_of_its_group() {
+    let f = start(|_| {});
+    f.gate.shut();
+    let mut first = puts(&f.core, vec![put("k", "0")]);
+    begin(&mut first).await;
+    f.gate.held().await;
+    let with_prev = pb::PutRequest {
+        prev_kv: true,
+        ..put("k", "1")
+    };
+    let mut second = puts(&f.core, vec![with_prev]);
+    begin(&mut second).await;
+    let is_one = pb::Compare {
+        target: pb::compare::CompareTarget::Value.into(),
+        key: "k".into(),
+        target_union: Some(TargetUnion::Value("1".into())),
+        ..Default::default()
+    };
+    let read = request_op::Request::RequestRange(get("k", 0));
+    let write = request_op::Request::RequestPut(put("seen", "yes"));
+    let core = f.core.clone();
+    let both = txn(vec![is_one], vec![read, write]);
+    let mut third: Vec<Pending<pb::TxnResponse>> =
+        vec![Box::pin(async move { core.txn(both).await })];
+    begin(&mut third).await;
+    let core = f.core.clone();
+    let mut fourth: Vec<Pending<pb::DeleteRangeResponse>> =
+        vec![Box::pin(
+            async move { core.delete_range(delete("k")).await },
+        )];
+    begin(&mut fourth).await;
+    f.gate.open();
+
+    let put = finish(second).await.remove(0).unwrap();
+    assert_eq!(put.prev_kv.unwrap().value, "0");
+    let txn = finish(third).await.remove(0).unwrap();
+    assert!(txn.succeeded);
+    match txn.responses[0].response.as_ref().unwrap() {
+        pb::response_op::Response::ResponseRange(r) => assert_eq!(r.kvs[0].value, "1"),
+        other => panic!("{other:?}"),
+    }
+    let deleted = finish(fourth).await.remove(0).unwrap();
+    assert_eq!(deleted.prev_kvs[0].value, "1");
+    assert_eq!(value(&f.core, "seen").await.as_deref(), Some(&b"yes"[..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_the_group_and_the_server_goes_on() {
+    let mut f = start(|_| {});
+    f.core.put(put("k", "v")).await.unwrap();
+    f.gate.full.store(true, Ordering::SeqCst);
+    let error = f.core.put(put("big", vec![1; 1 << 20])).await.unwrap_err();
+    assert_eq!(error.code(), tonic::Code::ResourceExhausted, "{error}");
+    assert!(error.text().contains("no space left on device"), "{error}");
+    assert_eq!(value(&f.core, "big").await, None);
+    assert_eq!(value(&f.core, "k").await.as_deref(), Some(&b"v"[..]));
+    f.gate.full.store(false, Ordering::SeqCst);
+    let after = f.core.put(put("big", vec![2; 1 << 20])).await.unwrap();
+    assert_eq!(after.header.unwrap().revision, 3, "no revision was lost");
+    f.restart().await;
+    assert_eq!(value(&f.core, "big").await.unwrap()[0], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_failed_sync_nothing_is_written_any_more() {
+    let mut f = start(|_| {});
+    f.core.put(put("k", "acknowledged")).await.unwrap();
+    f.gate.broken.store(true, Ordering::SeqCst);
+    let failed = f.core.put(put("k", "lost")).await.unwrap_err();
+    assert!(failed.text().contains("the disk is gone"), "{failed}");
+    f.gate.broken.store(false, Ordering::SeqCst);
+    assert!(f.core.put(put("k", "later")).await.is_err());
+    assert!(f.core.delete_range(delete("k")).await.is_err());
+    assert!(f.core.compact(compaction(1, false)).await.is_err());
+    assert!(f.core.defragment().await.is_err());
+    assert_eq!(
+        value(&f.core, "k").await.as_deref(),
+        Some(&b"acknowledged"[..])
+    );
+    f.restart().await;
+    assert_eq!(
+        value(&f.core, "k").await.as_deref(),
+        Some(&b"acknowledged"[..])
+    );
+    f.core.put(put("k", "again")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_quota_counts_what_the_group_has_admitted() {
+    let quota = 4 << 20;
+    let mut f = start(|c| c.quota_backend_bytes = quota);
+    f.gate.shut();
+    let mut first = puts(&f.core, vec![put("first", "")]);
+    begin(&mut first).await;
+    f.gate.held().await;
+    // One group: less than its bound in bytes, more than the quota.
+    let big = (0..7)
+        .map(|i| put(&format!("k{i}"), vec![0; 1 << 20]))
+        .collect();
+    let mut group = puts(&f.core, big);
+    begin(&mut group).await;
+    f.gate.open();
+    let results = finish(group).await;
+    let admitted = results.iter().filter(|r| r.is_ok()).count();
+    assert_eq!(admitted, 3, "{results:?}");
+    assert_eq!(results[3].as_ref().err(), Some(&Error::NoSpace));
+    let member = f.core.header().member_id;
+    let raised = alarm(AlarmAction::Get, 0, AlarmType::None);
+    for _ in 0..2 {
+        let alarms = f.core.alarm(raised).await.unwrap().alarms;
+        assert_eq!(alarms.len(), 1);
+        assert_eq!(alarms[0].alarm(), AlarmType::Nospace);
+        assert_eq!(alarms[0].member_id, member);
+        let errors = f.core.status().await.unwrap().errors;
+        assert_eq!(errors, [format!("memberID:{member} alarm:NOSPACE")]);
+        // Small enough for the quota, but the alarm stands, also after a restart.
+        assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::NoSpace));
+        f.restart().await;
+    }
+    f.core.delete_range(delete("k0")).await.unwrap();
+    let read = request_op::Request::RequestDeleteRange(delete("k1"));
+    f.core.txn(txn(vec![], vec![read])).await.unwrap();
+    let write = request_op::Request::RequestPut(put("k", ""));
+    let refused = f.core.txn(txn(vec![], vec![write])).await;
+    assert_eq!(refused.err(), Some(Error::NoSpace));
+    let newest = f.core.header().revision;
+    f.core.compact(compaction(newest, true)).await.unwrap();
+    f.core.defragment().await.unwrap();
+    assert!(f.core.status().await.unwrap().db_size < 2 << 20);
+    assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::NoSpace));
+    let disarm = alarm(AlarmAction::Deactivate, member, AlarmType::Nospace);
+    assert_eq!(f.core.alarm(disarm).await.unwrap().alarms.len(), 1);
+    assert_eq!(f.core.alarm(disarm).await.unwrap().alarms.len(), 0);
+    f.core.put(put("k", "")).await.unwrap();
+    f.restart().await;
+    assert_eq!(f.core.alarm(raised).await.unwrap().alarms, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrupt_alarm_refuses_every_write() {
+    let f = start(|_| {});
+    f.core.put(put("k", "v")).await.unwrap();
+    let raise = alarm(AlarmAction::Activate, 5, AlarmType::Corrupt);
+    f.core.alarm(raise).await.unwrap();
+    assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::Corrupt));
+    assert_eq!(
+        f.core.delete_range(delete("k")).await.err(),
+        Some(Error::Corrupt)
+    );
+    assert_eq!(
+        f.core.compact(compaction(1, false)).await.err(),
+        Some(Error::Corrupt)
+    );
+    assert!(value(&f.core, "k").await.is_some(), "reads are answered");
+    let clear = alarm(AlarmAction::Deactivate, 5, AlarmType::Corrupt);
+    f.core.alarm(clear).await.unwrap();
+    f.core.put(put("k", "")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_size_limit_counts_the_whole_request() {
+    let f = start(|c| c.max_request_bytes = 1000);
+    // Field and length of the put, its key and value fields, and the header with the number.
+    let around = 3 + 3 + 3 + 13;
+    f.core.put(put("k", vec![0; 1000 - around])).await.unwrap();
+    let refused = f.core.put(put("k", vec![0; 1001 - around])).await;
+    assert_eq!(refused.err(), Some(Error::RequestTooLarge));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compactions_answer_as_etcds() {
+    let mut f = start(|_| {});
+    for i in 0..3 {
+        f.core.put(put("k", format!("{i}"))).await.unwrap();
+    }
+    let compact = async |core: &Core, rev| core.compact(compaction(rev, true)).await.map(drop);
+    assert_eq!(compact(&f.core, -1).await, Err(Error::Compacted));
+    assert_eq!(compact(&f.core, 5).await, Err(Error::FutureRev));
+    assert_eq!(compact(&f.core, 0).await, Ok(()));
+    assert_eq!(compact(&f.core, 0).await, Err(Error::Compacted));
+    assert_eq!(compact(&f.core, 3).await, Ok(()));
+    assert_eq!(compact(&f.core, 2).await, Err(Error::Compacted));
+    for _ in 0..2 {
+        assert_eq!(
+            f.core.range(get("k", 2)).await.err(),
+            Some(Error::Compacted)
+        );
+        assert_eq!(f.core.range(get("k", 3)).await.unwrap().kvs[0].value, "1");
+        let read = request_op::Request::RequestRange(get("k", 2));
+        let refused = f.core.txn(txn(vec![], vec![read.clone()])).await;
+        assert_eq!(refused.err(), Some(Error::Compacted));
+        let write = request_op::Request::RequestPut(put("new", ""));
+        let refused = f.core.txn(txn(vec![], vec![write, read])).await;
+        assert_eq!(refused.err(), Some(Error::Compacted));
+        assert_eq!(
+            value(&f.core, "new").await,
+            None,
+            "checked before anything ran"
+        );
+        f.restart().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_revisions_go_in_steps() {
+    let f = start(|_| {});
+    let many: Vec<_> = (0..3000).map(|_| put("k", "v")).collect();
+    assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
+    let before = f.gate.syncs.load(Ordering::SeqCst);
+    f.core.compact(compaction(3000, true)).await.unwrap();
+    let commits = (f.gate.syncs.load(Ordering::SeqCst) - before) / 2;
+    // The compact revision, then at least two pieces: the first has 1000 records.
+    assert!(commits >= 3, "{commits}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_notice_a_compaction_that_overtakes_them() {
+    let f = start(|_| {});
+    let keys = 200;
+    let write = async |core: &Core, value: &str| {
+        let all = (0..keys).map(|i| put(&format!("k{i:03}"), value.to_string()));
+        assert!(
+            finish(puts(core, all.collect()))
+                .await
+                .iter()
+                .all(Result::is_ok)
+        );
+    };
+    write(&f.core, "0").await;
+    let mut compacted = 0;
+    for round in 1..30 {
+        let old = f.core.header().revision;
+        write(&f.core, &round.to_string()).await;
+        let readers: Vec<_> = [old, 0, old, 0]
+            .into_iter()
+            .map(|revision| {
+                let core = f.core.clone();
+                tokio::spawn(async move {
+                    let mut refused = 0;
+                    for _ in 0..20 {
+                        let range = pb::RangeRequest {
+                            range_end: "l".into(),
+                            ..get("k", revision)
+                        };
+                        match core.range(range).await {
+                            Ok(answer) => {
+                                let value = (round - i64::from(revision > 0)).to_string();
+                                assert_eq!(answer.count, keys);
+                                assert!(answer.kvs.iter().all(|kv| kv.value == value));
+                            }
+                            Err(error) => {
+                                assert_eq!((error, revision > 0), (Error::Compacted, true));
+                                refused += 1;
+                            }
+                        }
+                    }
+                    refused
+                })
+            })
+            .collect();
+        f.core.compact(compaction(old + keys, false)).await.unwrap();
+        for reader in readers {
+            compacted += reader.await.unwrap();
+        }
+    }
+    assert!(compacted > 0, "no reader was ever overtaken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_counts_and_numbers_go_on() {
+    let mut f = start(|_| {});
+    let header = f.core.header();
+    assert_eq!(header.member_id, 0x8e9e_05c5_2164_694d);
+    assert_eq!(header.cluster_id, 0xcdf8_1819_4e3a_8c32);
+    assert_eq!((header.revision, header.raft_term), (1, 2));
+    let index = async |core: &Core| core.status().await.unwrap().raft_index;
+    assert_eq!(index(&f.core).await, 4);
+    f.core.put(put("k", "v")).await.unwrap();
+    f.core.put(put("k", "v")).await.unwrap();
+    assert_eq!(index(&f.core).await, 6);
+    f.restart().await;
+    let header = f.core.header();
+    assert_eq!((header.revision, header.raft_term), (3, 3));
+    assert_eq!(index(&f.core).await, 6);
+    // An unknown revision in the future, as a compaction leaves it whose records are all gone.
+    f.core.shutdown().await;
+    let db = Db::open(f.config.data_dir.join("db"), Options::default()).unwrap();
+    for (name, revision) in [(meta::FINISHED_COMPACT, 40), (meta::SCHEDULED_COMPACT, 50)] {
+        let mut batch = Batch::new();
+        let mark = meta::encode_compact(revision).to_vec();
+        batch.put(bucket::META, name, mark).unwrap();
+        db.commit(&batch).unwrap();
+    }
+    drop(db);
+    f.core = open_blocking(&f.config, f.gate.options());
+    assert_eq!(f.core.header().revision, 50);
+    let next = f.core.put(put("k", "v")).await.unwrap();
+    assert_eq!(next.header.unwrap().revision, 51);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_served_is_refused_in_one_line() {
+    let f = start(|_| {});
+    let refused = |config: &Config| {
+        let error = Core::open(config).err().expect("refused").to_string();
+        assert!(!error.contains('\n'), "{error}");
+        error
+    };
+    let error = refused(&f.config);
+    assert!(
+        error.contains("data/db") && error.contains("locked"),
+        "{error}"
+    );
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("member/snap")).unwrap();
+    let error = refused(&Config::new(dir.path()));
+    assert!(error.contains("snapshot:"), "{error}");
+    assert!(!dir.path().join("db").exists());
+
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let error = refused(&Config::new(dir.path().join("file")));
+    assert!(error.contains("file"), "{error}");
+    let lost = |path: &Path| std::fs::remove_dir_all(path).unwrap();
+    lost(&dir.path().join("member"));
+
+    std::fs::write(
+        dir.path().join("db"),
+        "not a database, and not long enough for one",
+    )
+    .unwrap();
+    let error = refused(&Config::new(dir.path()));
+    assert!(error.contains("db"), "{error}");
+
+    let mut batch = Batch::new();
+    batch.put(b"somebody's", "key", "value").unwrap();
+    std::fs::remove_file(dir.path().join("db")).unwrap();
+    let db = Db::open(dir.path().join("db"), Options::default()).unwrap();
+    db.commit(&batch).unwrap();
+    drop(db);
+    let error = refused(&Config::new(dir.path()));
+    assert!(error.contains("not an etcd database"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_server_says_so_and_gives_the_file_back() {
+    let f = start(|_| {});
+    f.core.put(put("k", "v")).await.unwrap();
+    let clone = f.core.clone();
+    f.core.shutdown().await;
+    assert_eq!(clone.put(put("k", "v")).await.err(), Some(Error::Stopped));
+    assert_eq!(clone.range(get("k", 0)).await.err(), Some(Error::Stopped));
+    assert_eq!(clone.status().await.err(), Some(Error::Stopped));
+    let again = open_blocking(&f.config, Options::default());
+    assert!(value(&again, "k").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_is_the_file_at_one_moment() {
+    use std::io::Read as _;
+    let f = start(|_| {});
+    f.core.put(put("k", "in the snapshot")).await.unwrap();
+    let mut snapshot = f.core.snapshot().await.unwrap();
+    assert_eq!(snapshot.version(), "3.7.0");
+    f.core.put(put("k", "later")).await.unwrap();
+    f.core.defragment().await.unwrap();
+    let mut bytes = Vec::new();
+    snapshot.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes.len() as u64, snapshot.size());
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("db"), bytes).unwrap();
+    let copy = open_blocking(&Config::new(dir.path()), Options::default());
+    let seen = value(&copy, "k").await.unwrap();
+    assert_eq!(seen, "in the snapshot");
+}

@@ -1,0 +1,174 @@
+//! Files of real etcd servers behind our server: it must answer what etcd answered. Leases and
+//! authentication are taken out of a copy first, because a file with them is refused.
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use etcd_maintenance::{
+    bolt::{Batch, Db, Options},
+    proto::etcdserverpb as pb,
+    schema::bucket,
+    server::{config::Config, core::Core, error::Error},
+};
+use serde_json::{Value, json};
+
+use crate::fixture_data::{self, Scratch};
+
+/// Puts a fixture into a data directory.
+fn data_dir(name: &str, entry: &Value) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let scratch = Scratch::new();
+    std::fs::copy(scratch.good(name, entry), dir.path().join("db")).unwrap();
+    let db = dir.path().join("db");
+    (dir, db)
+}
+
+/// Takes out what this server does not have yet.
+fn without_leases_and_auth(db: &Path) {
+    let db = Db::open(db, Options::default()).unwrap();
+    let tx = db.read();
+    let mut batch = Batch::new();
+    for name in [bucket::LEASE, bucket::AUTH] {
+        for entry in tx.bucket(name).unwrap().unwrap().iter().unwrap() {
+            batch.delete(name, entry.unwrap().key.to_vec()).unwrap();
+        }
+    }
+    db.commit(&batch).unwrap();
+}
+
+async fn open(dir: &Path) -> Core {
+    let config = Config::new(dir);
+    tokio::task::spawn_blocking(move || Core::open(&config))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+async fn everything(core: &Core, revision: i64) -> Result<pb::RangeResponse, Error> {
+    core.range(pb::RangeRequest {
+        key: Bytes::from_static(b"\0"),
+        range_end: Bytes::from_static(b"\0"),
+        revision,
+        ..Default::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn live_keys_and_hashes_are_etcds() {
+    let expected = fixture_data::expected();
+    let (mut lists, mut hashes) = (0, 0);
+    for (name, entry) in fixture_data::good_files(&expected) {
+        let (dir, db) = data_dir(name, entry);
+        without_leases_and_auth(&db);
+        let core = open(dir.path()).await;
+        let revision = entry["facts"]["server_revision"].as_i64().unwrap();
+        assert_eq!(core.header().revision, revision, "{name}");
+
+        for (at, wanted) in entry["live_keys"]["revisions"].as_object().unwrap() {
+            let got = everything(&core, at.parse().unwrap()).await;
+            match wanted.get("keys") {
+                Some(keys) => {
+                    let got = got.unwrap();
+                    assert_eq!(got.count, wanted["count"].as_i64().unwrap(), "{name} {at}");
+                    let rows: Vec<Value> = got.kvs.iter().map(row).collect();
+                    assert_eq!(&Value::from(rows), keys, "{name} at {at}");
+                    lists += 1;
+                }
+                None => {
+                    let text = wanted["error"].as_str().unwrap();
+                    let error = got.unwrap_err().to_string();
+                    assert!(text.contains(&error), "{name} at {at}: {error}; {text}");
+                }
+            }
+        }
+
+        // Where the file holds a compaction that was not finished, or was compacted after these
+        // answers, the hash is another one.
+        let facts = &entry["facts"];
+        let compacted = facts["compact_revision"].as_i64().unwrap_or(-1);
+        if facts["scheduled_compact_revision"] != facts["finished_compact_revision"] {
+            continue;
+        }
+        let answers = entry["server_hashkv"]["revisions"].as_object();
+        for (at, wanted) in answers.into_iter().flatten() {
+            let at: i64 = at.parse().unwrap();
+            let got = core.hash_kv(pb::HashKvRequest { revision: at }).await;
+            if wanted.get("hash").is_none() || at == compacted {
+                continue;
+            }
+            let got = got.unwrap_or_else(|e| panic!("{name} at {at}: {e}"));
+            let got = json!({"hash": got.hash, "compact_revision": got.compact_revision});
+            let wanted =
+                json!({"hash": wanted["hash"], "compact_revision": wanted["compact_revision"]});
+            assert_eq!(got, wanted, "{name} at {at}");
+            hashes += 1;
+        }
+    }
+    assert!(lists > 60 && hashes > 40, "{lists} lists, {hashes} hashes");
+}
+
+fn row(kv: &etcd_maintenance::proto::mvccpb::KeyValue) -> Value {
+    json!([
+        STANDARD.encode(&kv.key),
+        kv.create_revision,
+        kv.mod_revision,
+        kv.version,
+        kv.lease,
+        kv.value.len(),
+        fixture_data::sha256(&kv.value)
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_and_authentication_are_refused_by_name() {
+    let expected = fixture_data::expected();
+    for (name, why) in [
+        ("basic-3.7.snapshot.db", "leases"),
+        ("accounts-3.7.snapshot.db", "authentication"),
+    ] {
+        let (dir, db) = data_dir(name, &expected["files"][name]);
+        let config = Config::new(dir.path());
+        let before = fixture_data::sha256(&std::fs::read(&db).unwrap());
+        let error = Core::open(&config).err().unwrap().to_string();
+        assert!(error.contains(why) && error.contains("db"), "{error}");
+        let after = fixture_data::sha256(&std::fs::read(&db).unwrap());
+        assert_eq!(before, after, "the file is left as it was");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_compaction_is_finished() {
+    let expected = fixture_data::expected();
+    for name in ["killed-3.5.member.db", "killed-3.7.member.db"] {
+        let entry = &expected["files"][name];
+        let scheduled = entry["facts"]["scheduled_compact_revision"]
+            .as_i64()
+            .unwrap();
+        let (dir, db) = data_dir(name, entry);
+        let core = open(dir.path()).await;
+        let revision = core.header().revision;
+        assert_eq!(
+            everything(&core, scheduled - 1).await.err(),
+            Some(Error::Compacted)
+        );
+        // Physical: answers when all compactions so far are through.
+        let compact = pb::CompactionRequest {
+            revision,
+            physical: true,
+        };
+        core.compact(compact).await.unwrap();
+        core.shutdown().await;
+        drop(core);
+        let db = Db::open(&db, Options::default()).unwrap();
+        let mut meta = etcd_maintenance::schema::meta::Meta::default();
+        let tx = db.read();
+        for entry in tx.bucket(bucket::META).unwrap().unwrap().iter().unwrap() {
+            let entry = entry.unwrap();
+            meta.read(&entry.key, &entry.value).unwrap();
+        }
+        assert_eq!(meta.scheduled_compact, Some(revision), "{name}");
+        assert_eq!(meta.finished_compact, Some(revision), "{name}");
+    }
+}
