@@ -55,7 +55,7 @@ impl Tx {
             .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
         for entry in keys.range(start, end).map_err(Error::storage)? {
             let entry = entry.map_err(Error::storage)?;
-            if !each(&entry.key, &entry.value)? {
+            if !each(entry.key, entry.value)? {
                 break;
             }
         }
@@ -70,12 +70,12 @@ impl Tx {
         let mut crc = hash::Crc32c::default();
         for next in self.0.buckets().map_err(Error::storage)? {
             let (name, records) = next.map_err(Error::storage)?;
-            crc.write(&name);
+            crc.write(name);
             for entry in records.iter().map_err(Error::storage)? {
                 let entry = entry.map_err(Error::storage)?;
-                if !hash::ignored_by_server(&name, &entry.key) {
-                    crc.write(&entry.key);
-                    crc.write(&entry.value);
+                if !hash::ignored_by_server(name, entry.key) {
+                    crc.write(entry.key);
+                    crc.write(entry.value);
                 }
             }
         }

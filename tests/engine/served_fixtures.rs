@@ -166,7 +166,7 @@ async fn an_interrupted_compaction_is_finished() {
         let tx = db.read();
         for entry in tx.bucket(bucket::META).unwrap().unwrap().iter().unwrap() {
             let entry = entry.unwrap();
-            meta.read(&entry.key, &entry.value).unwrap();
+            meta.read(entry.key, entry.value).unwrap();
         }
         assert_eq!(meta.scheduled_compact, Some(revision), "{name}");
         assert_eq!(meta.finished_compact, Some(revision), "{name}");

@@ -207,7 +207,7 @@ impl Stored {
             for entry in records.iter()? {
                 let entry = entry?;
                 stored
-                    .take(name, &entry.key, &entry.value)
+                    .take(name, entry.key, entry.value)
                     .map_err(|source| OpenError::Record {
                         path: path.into(),
                         source,

@@ -55,7 +55,7 @@ pub fn restore(tx: &ReadTx) -> Result<(TreeIndex, i64), RestoreError> {
     let Some(last) = keys.last()? else {
         return Ok((TreeIndex::default(), 1));
     };
-    let last = RevisionKey::of_record(&last.key)?.revision.main;
+    let last = RevisionKey::of_record(last.key)?.revision.main;
 
     let threads = match last < ALONE {
         true => 1,
@@ -135,15 +135,15 @@ fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>
         .map_or(Bound::Unbounded, |k| Bound::Excluded(&k[..]));
     for record in keys.range(start, end)? {
         let record = record?;
-        let at = RevisionKey::of_record(&record.key)?;
-        let wrong = |problem| RecordError::new(bucket::KEY, &record.key, problem);
+        let at = RevisionKey::of_record(record.key)?;
+        let wrong = |problem| RecordError::new(bucket::KEY, record.key, problem);
         if at.revision.sub > MAX_SUB {
             return Err(wrong("the sub revision is too large").into());
         }
         if entries.last().is_some_and(|last| last.rev >= at.revision) {
             return Err(wrong("the record is out of order").into());
         }
-        let kv = KeyValueRef::of_record(&record.key, record.value)?;
+        let kv = KeyValueRef::of_record(record.key, record.value)?;
         entries.push(Entry {
             head: 0,
             key: kv.key,
