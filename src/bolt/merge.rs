@@ -340,6 +340,8 @@ impl<'v> Merge<'v, '_> {
         match self.leaf(&page, ops)? {
             Merged::Same => kids.push(Kid::Clean { key, pgid }),
             Merged::Grown(new) => {
+                // A root has no key yet, and gets a neighbour here.
+                let key = page.leaf(0).map_err(fail)?.1;
                 kids.extend([Kid::Clean { key, pgid }, Kid::Dirty(Node::leaf(true, new))]);
             }
             Merged::Changed(node) => {

@@ -1,5 +1,7 @@
 //! The storage engine, the file formats and the offline tools.
 
+/// Keys that only grow, as revisions do.
+mod appends;
 /// Every damaged file: what is wrong is named, or etcdutl's answer is given.
 mod damaged;
 /// Where the files come from.
