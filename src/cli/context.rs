@@ -9,7 +9,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    client::{Client, ClientError, ClientOptions, Deadline},
+    client::{Client, ClientError, ClientOptions, Deadline, Limit},
     output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
 };
 
@@ -71,7 +71,11 @@ impl Context {
     /// # Errors
     /// As [`Context::settings`].
     pub fn deadline(&self) -> Result<Deadline, CommandError> {
-        Ok(Deadline::after(self.settings()?.command_timeout.to_std()))
+        let limit = Limit {
+            length: self.settings()?.command_timeout.to_std(),
+            flag: "--command-timeout",
+        };
+        Ok(Deadline::after(limit))
     }
 
     /// A client of all endpoints, logged in.
@@ -127,7 +131,7 @@ impl Context {
                         .ask_password("Password: ")
                         .map_err(|e| CommandError::new(Kind::Failed, e))?,
                 };
-                let deadline = Deadline::after(settings.dial_timeout.to_std());
+                let deadline = Deadline::after(Limit::dial(settings.dial_timeout.to_std()));
                 client.login(name, &password, deadline).await.map_err(bad)
             }
         }

@@ -3,9 +3,6 @@
 
 use super::global::variable;
 
-const FOOTER: &str =
-    "Use \"etcdctl options\" for a list of global command-line options (applies to all commands).";
-
 /// The command below `root` with this path, ready to be drawn, named in full.
 fn command(root: &clap::Command, path: &[String]) -> clap::Command {
     let mut command = root.clone();
@@ -17,9 +14,21 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
         name = format!("{name} {part}");
         command = next;
     }
+    if let Some(long) = command.get_long_about().cloned() {
+        command = command.about(long);
+    }
+    let help = clap::Arg::new("help")
+        .long("help")
+        .short('h')
+        .action(clap::ArgAction::SetTrue)
+        .help_heading("Options")
+        .help("Show this help");
     command
         .bin_name(name.clone())
         .display_name(name)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .arg(help)
         .mut_args(|arg| {
             if arg.is_global_set() {
                 arg.hide(true)
@@ -32,10 +41,14 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
 /// The help of a command, as `--help` shows it.
 pub fn help(root: &clap::Command, path: &[String]) -> String {
     let mut command = command(root, path);
-    if root.get_arguments().any(clap::Arg::is_global_set) {
-        command = command.after_help(FOOTER);
+    let mut text = command.render_help().to_string();
+    if let Some(options) = root.find_subcommand("options") {
+        let name = format!("{} {}", root.get_name(), options.get_name());
+        text.push_str(&format!(
+            "\nUse \"{name}\" for a list of global command-line options (applies to all commands).\n"
+        ));
     }
-    command.render_long_help().to_string()
+    text
 }
 
 /// The usage line that follows an error.

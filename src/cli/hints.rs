@@ -3,7 +3,7 @@
 
 use super::error::{CommandError, Kind};
 use crate::{
-    client::{Client, ClientError, Deadline, error::Attempt},
+    client::{Client, ClientError, Deadline, Limit, error::Attempt},
     proto::etcdserverpb as pb,
 };
 
@@ -30,7 +30,18 @@ impl From<ClientError> for CommandError {
 /// The hints that an error gives by itself.
 pub fn of(error: &ClientError) -> Vec<String> {
     match error {
-        ClientError::Deadline { attempts, .. } => of_attempts(attempts),
+        ClientError::Deadline { limit, attempts } => {
+            let mut hints = of_attempts(attempts);
+            if !limit.flag.is_empty() && !hints.iter().any(|h| h.contains(limit.flag)) {
+                hints.push(format!("given up after {limit}"));
+            }
+            hints
+        }
+        ClientError::Status { message, .. }
+            if message.starts_with("grpc-status header missing") =>
+        {
+            vec!["an HTTP server answered there, but not etcd".into()]
+        }
         ClientError::Broken { attempt } => vec![
             format!("{}: {}", attempt.endpoint, attempt.cause),
             "the request may have been carried out: look before you repeat it".into(),
@@ -88,7 +99,10 @@ pub async fn add_oldest_readable(
 /// Between a revision that is compacted and the current one, by halving: no method of etcd's tells it, and
 /// this costs some twenty reads of one key.
 async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
-    let deadline = Deadline::after(std::time::Duration::from_secs(1));
+    let deadline = Deadline::after(Limit {
+        length: std::time::Duration::from_secs(1),
+        flag: "",
+    });
     let read = |revision| {
         let request = pb::RangeRequest {
             key: bytes::Bytes::from_static(b"\0"),

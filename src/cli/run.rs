@@ -15,19 +15,20 @@ use crate::{commands, output::Format};
 pub fn etcdctl(args: Vec<OsString>) -> u8 {
     let ui = Ui::new();
     let root = commands::tree();
-    let args = match argv::read(&root, args) {
-        Ok(Typed::Run(args)) => args,
-        Ok(Typed::Help(path)) => return shown(&ui, &help::help(&root, &path)),
-        Err(error) => return refused(&ui, &root, &error),
+    let line = match read(&ui, &root, args) {
+        Ok(line) => line,
+        Err(exit) => return exit,
     };
-    let path = path_of(&args);
-    let (globals, command) = match commands::parse(root.clone(), args) {
+    let (globals, command) = match commands::parse(root.clone(), line.args) {
         Ok(parsed) => parsed,
-        Err(error) => return ui.failed(&CommandError::new(Kind::Failed, error), Format::Simple),
+        Err(error) => {
+            let error = CommandError::new(Kind::Failed, error);
+            return end(&ui, &root, &line.path, Err(error), Format::Simple);
+        }
     };
     let context = Context::new(ui, globals, command.extra());
     let result = match command.runtime() {
-        Err(error) => Err(CommandError::new(Kind::Failed, error.to_string())),
+        Err(error) => Err(CommandError::new(Kind::Failed, error)),
         Ok(runtime) => {
             let result = runtime.block_on(async {
                 let result = command.run(&context, &root).await;
@@ -39,16 +40,46 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
             result
         }
     };
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            let exit = context.ui.failed(&error, context.error_format());
-            if error.kind == Kind::Usage {
-                context.ui.note(&help::usage(&root, &path));
-            }
-            exit
+    end(
+        &context.ui,
+        &root,
+        &line.path,
+        result,
+        context.error_format(),
+    )
+}
+
+/// A command line that clap will take.
+pub struct Line {
+    /// Of the command below the root.
+    pub path: Vec<String>,
+    /// Program, path, flags, `--`, words.
+    pub args: Vec<OsString>,
+}
+
+/// Reads `args` (without the program's name) as cobra and pflag would.
+///
+/// # Errors
+/// There is nothing left to do: help was asked for and shown, or the line was refused. The exit code.
+pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, u8> {
+    let (path, text) = match argv::read(root, args) {
+        Ok(Typed::Run(args)) => {
+            let path = path_of(&args);
+            return Ok(Line { path, args });
         }
-    }
+        Ok(Typed::Help(path)) => {
+            let shown = ui.line(help::help(root, &path).trim_end());
+            return Err(end(ui, root, &path, shown, Format::Simple));
+        }
+        Err(ArgvError::Command(text)) => {
+            ui.note(&format!("Error: {text}"));
+            ui.note(&format!("Run '{} --help' for usage.", root.get_name()));
+            return Err(Kind::Usage.exit_code());
+        }
+        Err(ArgvError::Flag(path, text)) => (path, text),
+    };
+    let error = CommandError::new(Kind::Usage, text);
+    Err(end(ui, root, &path, Err(error), Format::Simple))
 }
 
 /// The path of the command below the root: the words before the first flag.
@@ -60,23 +91,20 @@ fn path_of(args: &[OsString]) -> Vec<String> {
         .collect()
 }
 
-fn shown(ui: &Ui, text: &str) -> u8 {
-    match ui.data(|out| out.write_all(text.as_bytes()).map_err(CommandError::stdout)) {
-        Ok(()) => 0,
-        Err(error) => ui.failed(&error, Format::Simple),
+/// Says how a command ended, and gives the exit code.
+pub fn end(
+    ui: &Ui,
+    root: &clap::Command,
+    path: &[String],
+    result: Result<(), CommandError>,
+    format: Format,
+) -> u8 {
+    let Err(error) = result else {
+        return 0;
+    };
+    let exit = ui.failed(&error, format);
+    if error.kind == Kind::Usage {
+        ui.note(&help::usage(root, path));
     }
-}
-
-fn refused(ui: &Ui, root: &clap::Command, error: &ArgvError) -> u8 {
-    match error {
-        ArgvError::Command(text) => {
-            ui.note(&format!("Error: {text}"));
-            ui.note(&format!("Run '{} --help' for usage.", root.get_name()));
-        }
-        ArgvError::Flag(path, text) => {
-            ui.note(&format!("Error: {text}"));
-            ui.note(&help::usage(root, path));
-        }
-    }
-    Kind::Usage.exit_code()
+    exit
 }

@@ -4,6 +4,37 @@ use std::{fmt, io, time::Duration};
 
 use crate::output::go_format;
 
+/// A bound on time, and the flag that changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How long it was tried.
+    pub length: Duration,
+    /// With its dashes; empty where there is none.
+    pub flag: &'static str,
+}
+
+impl Limit {
+    /// `--dial-timeout`.
+    pub fn dial(length: Duration) -> Limit {
+        Limit {
+            length,
+            flag: "--dial-timeout",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // To the millisecond: what is below says nothing.
+        let millis = u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX);
+        f.write_str(&go_format::duration(Duration::from_millis(millis)))?;
+        if self.flag.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", self.flag)
+    }
+}
+
 /// What became of one attempt at an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -16,11 +47,11 @@ pub enum Cause {
     /// The name has no address.
     NameNotFound(String),
     /// The connection did not come about in time.
-    ConnectTimeout(Duration),
+    ConnectTimeout(Limit),
     /// It was closed before the server said anything.
     Closed,
     /// The server took the connection and stayed silent.
-    Silent(Duration),
+    Silent(Limit),
     /// The server wants TLS.
     TlsExpected,
     /// It is etcd's port for its peers.
@@ -30,7 +61,7 @@ pub enum Cause {
     /// The connection broke while it was used.
     Broken(String),
     /// Connected, asked, and no answer in time.
-    NoAnswer(Duration),
+    NoAnswer(Limit),
     /// The server was there and said that it can't answer now.
     Unavailable(String),
     /// Any other error of the system.
@@ -65,24 +96,20 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let d = |d: &Duration| go_format::duration(*d);
         match self {
             Cause::Refused => f.write_str("connection refused: nothing listens on that port"),
             Cause::NoSocket => f.write_str("no such socket file"),
             Cause::NoRoute(text) => write!(f, "no way to that host: {text}"),
             Cause::NameNotFound(name) => write!(f, "the name {name:?} has no address"),
-            Cause::ConnectTimeout(after) => write!(
-                f,
-                "no connection within {}: a wrong address or a firewall (--dial-timeout)",
-                d(after)
-            ),
+            Cause::ConnectTimeout(limit) => {
+                write!(f, "no connection within {limit}: a wrong address, or a firewall")
+            }
             Cause::Closed => f.write_str(
-                "the server closed the connection without a word: it may want TLS (https://)",
+                "the server closed the connection without a word: no etcd behind that port, or one that wants TLS (https://)",
             ),
-            Cause::Silent(after) => write!(
+            Cause::Silent(limit) => write!(
                 f,
-                "connected, but the server said nothing for {}: no etcd behind that port, or one that hangs (--dial-timeout)",
-                d(after)
+                "connected, but the server said nothing within {limit}: no etcd behind that port, or one that hangs"
             ),
             Cause::TlsExpected => f.write_str("the server wants TLS: use https:// and --cacert"),
             Cause::PeerPort => {
@@ -90,11 +117,7 @@ impl fmt::Display for Cause {
             }
             Cause::NotEtcd(answer) => write!(f, "no etcd behind that port; it answered {answer:?}"),
             Cause::Broken(text) => write!(f, "the connection broke: {text}"),
-            Cause::NoAnswer(after) => write!(
-                f,
-                "connected, but no answer within {} (--command-timeout)",
-                d(after)
-            ),
+            Cause::NoAnswer(limit) => write!(f, "connected, but no answer within {limit}"),
             Cause::Unavailable(text) => write!(f, "the server answered: {text}"),
             Cause::Io(text) | Cause::Unsupported(text) | Cause::Embedded(text) => f.write_str(text),
         }

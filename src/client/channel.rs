@@ -16,7 +16,7 @@ use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::AsciiMetad
 use tonic_prost::ProstCodec;
 
 use super::{
-    cause::Cause,
+    cause::{Cause, Limit},
     connection::{Connection, KeepAlive},
     dial::{DialOptions, dial},
     embedded::Embedded,
@@ -31,7 +31,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// Pause before a read is sent again to a server that is not available: etcd's own.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 /// A further endpoint is tried when the ones before have not answered for so long.
-const STAGGER: Duration = Duration::from_millis(100);
+const STAGGER: Duration = Duration::from_millis(25);
 /// Attempts that run at the same time.
 const IN_FLIGHT: usize = 16;
 /// grpc-go pings no more often than this; a server closes the connection of who does.
@@ -45,16 +45,16 @@ const PROBED: usize = 3;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Option<Instant>,
-    length: Duration,
+    limit: Limit,
 }
 
 impl Deadline {
     /// From now on.
-    pub fn after(length: Duration) -> Deadline {
+    pub fn after(limit: Limit) -> Deadline {
         Deadline {
             // Without an end where the clock has none.
-            at: Instant::now().checked_add(length),
-            length,
+            at: Instant::now().checked_add(limit.length),
+            limit,
         }
     }
 
@@ -62,7 +62,10 @@ impl Deadline {
     pub fn never() -> Deadline {
         Deadline {
             at: None,
-            length: Duration::MAX,
+            limit: Limit {
+                length: Duration::MAX,
+                flag: "",
+            },
         }
     }
 
@@ -122,9 +125,17 @@ struct Inner {
     token: Mutex<Option<AsciiMetadataValue>>,
     current: tokio::sync::Mutex<Option<(usize, Connection)>>,
     embedded: tokio::sync::Mutex<BTreeMap<usize, Embedded>>,
-    /// What became of the last attempt at each endpoint, and since when one runs.
+    /// What became of the last attempt at each endpoint, and those that run.
     causes: Mutex<BTreeMap<usize, Cause>>,
-    since: Mutex<BTreeMap<usize, Instant>>,
+    running: Mutex<BTreeMap<usize, Running>>,
+}
+
+/// An attempt to connect.
+#[derive(Clone, Copy)]
+struct Running {
+    since: Instant,
+    /// Only the server's first words are missing.
+    connected: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -152,7 +163,7 @@ impl Client {
                 current: tokio::sync::Mutex::default(),
                 embedded: tokio::sync::Mutex::default(),
                 causes: Mutex::default(),
-                since: Mutex::default(),
+                running: Mutex::default(),
             }),
         })
     }
@@ -398,7 +409,11 @@ impl Client {
                 timeout: options.keepalive_timeout,
             },
         };
-        lock(&self.inner.since).insert(index, Instant::now());
+        let running = |connected| {
+            let since = Instant::now();
+            lock(&self.inner.running).insert(index, Running { since, connected });
+        };
+        running(false);
         let result = match &endpoint.target {
             Target::Embedded { dir, flags } => {
                 let mut servers = self.inner.embedded.lock().await;
@@ -422,9 +437,9 @@ impl Client {
                     Err(cause) => Err(cause),
                 }
             }
-            _ => dial(endpoint, options).await,
+            _ => dial(endpoint, options, || running(true)).await,
         };
-        lock(&self.inner.since).remove(&index);
+        lock(&self.inner.running).remove(&index);
         match result {
             Ok(connection) => {
                 lock(&self.inner.causes).remove(&index);
@@ -464,21 +479,23 @@ impl Client {
 
     /// Time ran out while a request was under way.
     async fn late(&self, index: usize, deadline: Deadline) -> ClientError {
-        self.record(index, Cause::NoAnswer(deadline.length));
+        self.record(index, Cause::NoAnswer(deadline.limit));
         self.out_of_time(deadline).await
     }
 
     /// Time ran out: gathers what is known, and looks once more at what is not clear.
     async fn out_of_time(&self, deadline: Deadline) -> ClientError {
-        let running: Vec<_> = lock(&self.inner.since)
-            .iter()
-            .map(|(i, at)| (*i, *at))
-            .collect();
-        for (index, since) in running {
-            let elapsed = since.elapsed();
-            lock(&self.inner.causes)
-                .entry(index)
-                .or_insert(Cause::ConnectTimeout(elapsed));
+        for (index, running) in lock(&self.inner.running).clone() {
+            let limit = Limit {
+                length: running.since.elapsed(),
+                flag: deadline.limit.flag,
+            };
+            let cause = if running.connected {
+                Cause::Silent(limit)
+            } else {
+                Cause::ConnectTimeout(limit)
+            };
+            lock(&self.inner.causes).entry(index).or_insert(cause);
         }
         let causes = lock(&self.inner.causes).clone();
         let mut attempts = vec![];
@@ -491,7 +508,7 @@ impl Client {
             attempts.push(self.attempt(index, cause));
         }
         ClientError::Deadline {
-            after: deadline.length,
+            limit: deadline.limit,
             attempts,
         }
     }

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::cause::Cause;
+use super::cause::{Cause, Limit};
 
 /// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
 /// round trips, narrow enough to bound what waits for a slow disk.
@@ -72,7 +72,7 @@ impl Connection {
             end.finish(result.err().map(|e| text(&e)));
         });
         match tokio::time::timeout(timeout, seen.greeting()).await {
-            Err(_) => return Err(Cause::Silent(timeout)),
+            Err(_) => return Err(Cause::Silent(Limit::dial(timeout))),
             Ok(Err(cause)) => return Err(cause),
             Ok(Ok(())) => {}
         }

@@ -9,7 +9,7 @@ use std::{
 use tokio::net::{TcpStream, UnixStream};
 
 use super::{
-    cause::Cause,
+    cause::{Cause, Limit},
     connection::{Connection, KeepAlive},
     endpoint::{Endpoint, Target},
 };
@@ -26,11 +26,15 @@ pub struct DialOptions {
 const NO_TLS: &str =
     "TLS is not supported by this version yet: use an endpoint without TLS, or etcd's own etcdctl";
 
-/// Opens a connection over the network.
+/// Opens a connection over the network; `connected` is told when only the server's words are missing.
 ///
 /// # Errors
 /// Why it did not come about.
-pub async fn dial(endpoint: &Endpoint, options: DialOptions) -> Result<Connection, Cause> {
+pub async fn dial(
+    endpoint: &Endpoint,
+    options: DialOptions,
+    connected: impl FnOnce(),
+) -> Result<Connection, Cause> {
     let authority = endpoint.authority();
     match &endpoint.target {
         Target::Tcp { tls: true, .. } | Target::Unix { tls: true, .. } => {
@@ -38,13 +42,15 @@ pub async fn dial(endpoint: &Endpoint, options: DialOptions) -> Result<Connectio
         }
         Target::Tcp { host, port, .. } => {
             let stream = connect(host, *port, options.timeout).await?;
+            connected();
             Connection::open(stream, &authority, options.keepalive, options.timeout).await
         }
         Target::Unix { path, .. } => {
             let stream = tokio::time::timeout(options.timeout, UnixStream::connect(path))
                 .await
-                .map_err(|_| Cause::ConnectTimeout(options.timeout))?
+                .map_err(|_| Cause::ConnectTimeout(Limit::dial(options.timeout)))?
                 .map_err(|e| Cause::of_connect(&e))?;
+            connected();
             Connection::open(stream, &authority, options.keepalive, options.timeout).await
         }
         Target::Embedded { .. } => Err(Cause::Unsupported(
@@ -63,7 +69,7 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStre
     for address in addresses(host, port, timeout).await? {
         let left = end.saturating_duration_since(Instant::now());
         match tokio::time::timeout(left, TcpStream::connect(address)).await {
-            Err(_) => return Err(Cause::ConnectTimeout(timeout)),
+            Err(_) => return Err(Cause::ConnectTimeout(Limit::dial(timeout))),
             Ok(Err(error)) => cause = Cause::of_connect(&error),
             Ok(Ok(stream)) => {
                 // Requests are small and wait for their answers.

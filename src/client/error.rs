@@ -1,10 +1,11 @@
 //! How a request fails, in the texts that etcd's Go client gives.
 
-use std::time::Duration;
-
 use tonic::{Code, Status};
 
-use super::{cause::Cause, endpoint::EndpointError};
+use super::{
+    cause::{Cause, Limit},
+    endpoint::EndpointError,
+};
 
 /// What is known of an endpoint that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum ClientError {
     #[error("context deadline exceeded")]
     Deadline {
         /// How long it was tried.
-        after: Duration,
+        limit: Limit,
         /// One per endpoint that was tried, in the order of the endpoints.
         attempts: Vec<Attempt>,
     },

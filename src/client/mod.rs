@@ -10,6 +10,7 @@ pub mod error;
 pub mod probe;
 pub mod rpc;
 
+pub use cause::Limit;
 pub use channel::{Client, ClientOptions, Deadline};
 pub use endpoint::Endpoint;
 pub use error::ClientError;

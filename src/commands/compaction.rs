@@ -16,7 +16,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl compaction [options] <revision>",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl compaction 1516
   etcdctl compaction --physical 1516"
 )]

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl completion [bash|zsh|fish|powershell]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   source <(etcdctl completion bash)
   etcdctl completion bash > /etc/bash_completion.d/etcdctl
   etcdctl completion zsh > \"${fpath[1]}/_etcdctl\"

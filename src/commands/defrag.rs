@@ -12,7 +12,7 @@ use crate::{
         hints,
         progress::Spinner,
     },
-    client::Deadline,
+    client::{Deadline, Limit},
     output::{Format, Reply, reply::EndpointTook},
     proto::etcdserverpb as pb,
 };
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl defrag [options]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl defrag
   etcdctl defrag --cluster --command-timeout=1m"
 )]
@@ -94,10 +94,13 @@ async fn leader_last(ctx: &Context, endpoints: Vec<String>) -> Result<Vec<String
     if endpoints.len() < 2 {
         return Ok(endpoints);
     }
-    let limit = ctx.settings()?.command_timeout.to_std().min(ROLE_TIMEOUT);
+    let length = ctx.settings()?.command_timeout.to_std().min(ROLE_TIMEOUT);
     let outcomes = ask_all(ctx, endpoints, |client, _| async move {
         client
-            .status(pb::StatusRequest {}, Deadline::after(limit))
+            .status(
+                pb::StatusRequest {},
+                Deadline::after(Limit { length, flag: "" }),
+            )
             .await
     })
     .await?;

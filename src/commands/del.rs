@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl del [options] <key> [range_end]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl del greeting
   etcdctl del /jobs/ --prefix --prev-kv
   etcdctl del a c --range"

@@ -35,7 +35,6 @@ pub enum EndpointCommand {
     /// Show version, sizes, leader and raft state
     #[command(override_usage = "etcdctl endpoint status [options]")]
     Status(Words),
-    /// Show the hash of the key history
     Hashkv(HashKvArgs),
 }
 

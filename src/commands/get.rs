@@ -21,7 +21,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl get [options] <key> [range_end]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl get /registry --prefix --keys-only
   etcdctl get greeting --rev=1200
   etcdctl get '' --prefix --limit=10 --sort-by=MODIFY --order=DESCEND"

@@ -20,7 +20,6 @@ pub enum MemberCommand {
     Remove(LaterArgs),
     #[command(hide = true)]
     Update(LaterArgs),
-    /// List the members of the cluster
     List(ListArgs),
     #[command(hide = true)]
     Promote(LaterArgs),

@@ -23,7 +23,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl put [options] <key> [value]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl put greeting hello
   etcdctl put config < config.yaml
   etcdctl put temperature -- -5"

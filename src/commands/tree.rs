@@ -43,28 +43,20 @@ Examples:
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read a key or a range of keys
     Get(get::GetArgs),
-    /// Write a key
     Put(put::PutArgs),
-    /// Delete a key or a range of keys
     Del(del::DelArgs),
-    /// Run a transaction read from stdin
     Txn(txn::TxnArgs),
-    /// Forget the history before a revision
     Compaction(compaction::CompactionArgs),
     /// List and clear alarms
     #[command(subcommand)]
     Alarm(alarm::AlarmCommand),
-    /// Give unused space of members' databases back
     Defrag(defrag::DefragArgs),
-    /// Look at the servers behind --endpoints
     Endpoint(endpoint::EndpointArgs),
     #[command(hide = true)]
     MoveLeader(LaterArgs),
     #[command(hide = true)]
     Watch(LaterArgs),
-    /// Print the version
     Version(version::VersionArgs),
     #[command(hide = true)]
     Lease(LaterArgs),
@@ -88,15 +80,12 @@ pub enum Command {
     Role(LaterArgs),
     #[command(hide = true)]
     Check(LaterArgs),
-    /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
     #[command(hide = true)]
     Downgrade(LaterArgs),
     /// Serve an etcd-compatible server of one member
     Serve(serve::ServeArgs),
-    /// List the flags that every command takes
     Options(options::OptionsArgs),
-    /// Show the help of a command
     Help(help::HelpArgs),
 }
 

@@ -12,9 +12,7 @@ use crate::cli::{context::Context, error::CommandError};
 /// The commands under `snapshot`.
 #[derive(Debug, Subcommand)]
 pub enum SnapshotCommand {
-    /// Save a member's database to a file
     Save(save::SaveArgs),
-    /// Look into a file that was saved
     Status(status::StatusArgs),
     #[command(hide = true)]
     Restore(LaterArgs),

@@ -12,7 +12,7 @@ use crate::{
         hints,
         progress::Bytes,
     },
-    client::{ClientError, Deadline},
+    client::{ClientError, Deadline, Limit},
     output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl snapshot save [options] <filename>",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl snapshot save backup.db
   etcdctl --endpoints=10.0.0.1:2379 snapshot save /backup/etcd-$(date +%Y%m%d).db
   etcdctl snapshot status backup.db --write-out=table"
@@ -103,12 +103,9 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
     let first = if settings.command_timeout_given {
         deadline
     } else {
-        Deadline::after(settings.dial_timeout.to_std())
+        Deadline::after(Limit::dial(settings.dial_timeout.to_std()))
     };
-    client
-        .connect(first)
-        .await
-        .map_err(|e| dead(e, settings.command_timeout_given))?;
+    client.connect(first).await?;
     let mut answers = client.snapshot(deadline).await?;
     let mut progress = Bytes::start(&ctx.ui);
     let mut version = String::new();
@@ -142,17 +139,6 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
         size,
         status: None,
     })
-}
-
-/// The endpoint did not answer: names the limit that was used.
-fn dead(error: ClientError, command_timeout_given: bool) -> CommandError {
-    let timed_out = matches!(error, ClientError::Deadline { .. });
-    let mut error = CommandError::from(error);
-    if timed_out && !command_timeout_given {
-        error =
-            error.hint("a snapshot has no time limit, but the first answer has: --dial-timeout");
-    }
-    error
 }
 
 /// For a person: what `snapshot status` would say of the new file.

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl snapshot status [options] <filename>",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl snapshot status backup.db --write-out=table"
 )]
 pub struct StatusArgs {

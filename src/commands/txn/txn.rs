@@ -26,7 +26,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl txn [options]",
-    after_long_help = "Examples:
+    after_help = "Examples:
   etcdctl txn <<'END'
   mod(\"counter\") = \"7\"
 
