@@ -174,20 +174,39 @@ impl Disk {
             .map_err(|e| Error::io(path, "sync the directory", e))
     }
 
-    /// Creates a directory and those above it that are missing, mode 0700, each with its name on the disk.
+    /// Sees to it that a directory exists, mode 0700 if it is made now, and that its name and those of the
+    /// directories above it are on the disk.
+    ///
+    /// A directory that is there already may have been made by a process that was killed before it could
+    /// sync: that it is there proves nothing.
     pub fn create_dirs(&self, path: &Path) -> Result<()> {
-        if path.as_os_str().is_empty() || path.is_dir() {
+        if path.as_os_str().is_empty() || path.parent().is_none() {
             return Ok(());
         }
         let above = parent(path);
-        self.create_dirs(above)?;
-        let made = self
-            .tell(Event::CreateDir { path })
-            .and_then(|()| fs::DirBuilder::new().mode(0o700).create(path));
-        match made {
-            Ok(()) => self.sync_dir(above),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(e) => Err(Error::io(path, "create the directory", e)),
+        let mine = !path.is_dir();
+        if above != path {
+            self.create_dirs(above)?;
+        }
+        if mine {
+            let made = self
+                .tell(Event::CreateDir { path })
+                .and_then(|()| fs::DirBuilder::new().mode(0o700).create(path));
+            match made {
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io(path, "create the directory", e));
+                }
+                _ => {}
+            }
+        }
+        match self.sync_dir(above) {
+            // A directory that may not be read is none that this process, or one like it, has made names in.
+            Err(Error::Io { source, .. })
+                if !mine && source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Ok(())
+            }
+            done => done,
         }
     }
 }

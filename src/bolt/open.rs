@@ -31,6 +31,8 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
     let (path, file) = lock(disk, path, options)?;
+    // The process that gave the file its name may have been killed before it could sync that.
+    disk.sync_dir(parent(&path))?;
     remove_leftovers(disk, &path)?;
     let len = file.metadata()?.len();
     let metas = read_metas(&file, len)?;

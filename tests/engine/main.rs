@@ -2,12 +2,18 @@
 
 /// Keys that only grow, as revisions do.
 mod appends;
+/// Power losses and kills at every step: always the old or the new state.
+mod crash;
 /// Every damaged file: what is wrong is named, or etcdutl's answer is given.
 mod damaged;
+/// A disk that is full or broken: what fails, what latches, what goes on.
+mod faults;
 /// Where the files come from.
 mod fixture_data;
 /// Files of real etcd servers, with the answers of etcd's own tools.
 mod fixtures;
+/// The lock, leftovers, replaced files, pages held by readers.
+mod lock;
 /// The engine against a plain map: random batches, readers held, reopening, defragmentation.
 mod model;
 /// Random histories of the key space against a plain map for every revision.
@@ -17,5 +23,7 @@ mod mvcc_model;
 mod random;
 /// Files of real etcd servers behind our server.
 mod served_fixtures;
+/// A disk as a power loss sees it.
+mod sim;
 /// Random numbers and the model that the engine's tests share.
 mod support;

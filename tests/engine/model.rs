@@ -22,6 +22,16 @@ fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
         match rng.below(20) {
             0 => c.create_bucket(bucket),
             1 if bucket != "key" => c.delete_bucket(bucket),
+            1 => {
+                c.delete_bucket(bucket);
+                for i in 0..rng.below(5) {
+                    c.put(
+                        bucket,
+                        format!("big{i}"),
+                        vec![b'b'; rng.below(20_000) as usize],
+                    );
+                }
+            }
             2 | 3 => {
                 for i in 0..rng.below(n) {
                     c.put(

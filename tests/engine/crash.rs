@@ -1,0 +1,340 @@
+//! Power losses and kills at every step of a workload: what is found afterwards is always the last
+//! acknowledged state or the one that was being written, whole, and the database goes on from there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use etcd_maintenance::bolt::{Db, Options};
+use tempfile::TempDir;
+
+use super::sim::{Keep, Recorder, Sim, Step};
+use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, small};
+
+/// A directory for images; in memory where the system has one, as images are many.
+pub fn scratch() -> TempDir {
+    match Path::new("/dev/shm") {
+        shm if shm.is_dir() => tempfile::tempdir_in(shm).unwrap(),
+        _ => tempfile::tempdir().unwrap(),
+    }
+}
+
+pub fn watched(recorder: &Arc<Recorder>) -> Options {
+    Options {
+        watcher: Some(recorder.clone()),
+        ..small(1024)
+    }
+}
+
+/// A run of the engine, written down.
+pub struct History {
+    pub steps: Vec<Step>,
+    /// After so many steps this state was acknowledged; before the first nothing was.
+    pub states: Vec<(usize, Model)>,
+}
+
+impl History {
+    /// The states that a power loss after `n` steps may leave: the last acknowledged and the next.
+    fn allowed(&self, n: usize) -> &[(usize, Model)] {
+        let next = self.states.partition_point(|(at, _)| *at <= n);
+        &self.states[next.saturating_sub(1)..(next + 1).min(self.states.len())]
+    }
+}
+
+/// Puts, deletions, a range of deletions, a large value; now and then a defragmentation.
+pub fn workload(
+    db: &Db,
+    recorder: &Recorder,
+    rng: &mut Rng,
+    model: &mut Model,
+    states: &mut Vec<(usize, Model)>,
+) {
+    for round in 0..9u64 {
+        let mut c = Change::new(model);
+        match round {
+            3 | 7 => {
+                for key in c.keys("key").into_iter().skip(5).take(70) {
+                    c.delete("key", key);
+                }
+            }
+            5 => c.put("key", "large", vec![round as u8; 9000]),
+            _ => {
+                for _ in 0..1 + rng.below(40) {
+                    let key = format!("{:03}", rng.below(150));
+                    match rng.chance(25) {
+                        true => c.delete("key", key),
+                        false => c.put(
+                            "key",
+                            key,
+                            vec![(rng.next() & 255) as u8; rng.below(300) as usize],
+                        ),
+                    }
+                }
+                c.put("meta", "round", vec![round as u8; 8]);
+            }
+        }
+        let batch = c.batch;
+        if round % 2 == 0 {
+            db.claim(batch.bytes(), batch.ops()).unwrap();
+        }
+        db.commit(&batch).unwrap();
+        states.push((recorder.len(), model.clone()));
+        if round == 6 {
+            db.defragment().unwrap();
+        }
+    }
+}
+
+/// What a database is at the beginning.
+enum Start {
+    /// There is none, nor the directory for it.
+    Nothing,
+    /// A snapshot, whose last transaction is odd or even.
+    Snapshot { odd: bool },
+    /// A tree of buckets of several pages.
+    ManyBuckets,
+}
+
+/// A snapshot of a small database with so many buckets.
+fn snapshot(buckets: u64, odd: Option<bool>, model: &mut Model) -> Vec<u8> {
+    let dir = scratch();
+    let db = Db::open(dir.path().join("db"), small(1024)).unwrap();
+    let mut rng = Rng::new("snapshot", 7);
+    loop {
+        let mut c = Change::new(model);
+        for i in 0..buckets {
+            c.put(
+                &format!("bucket with a name of some length {i:03}"),
+                format!("{}", rng.below(10)),
+                vec![1; 20],
+            );
+        }
+        for i in 0..60 {
+            c.put("key", format!("{i:03}"), vec![2; rng.below(200) as usize]);
+        }
+        db.commit(&c.batch).unwrap();
+        let tx = db.read();
+        if tx.txid() > 3 && odd.is_none_or(|odd| (tx.txid() % 2 == 1) == odd) {
+            let mut bytes = Vec::new();
+            tx.write_to(&mut bytes).unwrap();
+            assert_sound(&db, "snapshot");
+            return bytes;
+        }
+    }
+}
+
+impl Start {
+    fn make(&self) -> (Option<Vec<u8>>, Model, PathBuf) {
+        let mut model = Model::default();
+        match self {
+            Start::Nothing => (None, model, "new/directory/db".into()),
+            Start::Snapshot { odd } => (
+                Some(snapshot(2, Some(*odd), &mut model)),
+                model,
+                "db".into(),
+            ),
+            Start::ManyBuckets => (Some(snapshot(60, None, &mut model)), model, "db".into()),
+        }
+    }
+}
+
+/// Runs a workload and crashes it in every way.
+fn enumerate(start: &Start, seed: u64) {
+    let mut rng = Rng::new("crash", seed);
+    let run = scratch();
+    let recorder = Recorder::new(run.path());
+    let (file, mut model, name) = start.make();
+    if let Some(bytes) = &file {
+        std::fs::write(run.path().join(&name), bytes).unwrap();
+    }
+    let mut states = vec![(0, model.clone())];
+    let db = Db::open(run.path().join(&name), watched(&recorder)).unwrap();
+    workload(&db, &recorder, &mut rng, &mut model, &mut states);
+    assert_sound(&db, "after the workload");
+    let history = History {
+        steps: recorder.steps(),
+        states,
+    };
+
+    let images = scratch();
+    let image = images.path().join("image");
+    let mut sim = Sim::new(file.map(|bytes| ("db", bytes)));
+    let mut tried = 0;
+    for n in 0..=history.steps.len() {
+        if n > 0 {
+            sim.apply(&history.steps[n - 1]);
+        }
+        // Between two writes of one run of pages nothing new can happen.
+        let mut images: Vec<Keep<'_>> = vec![Keep::None, Keep::All];
+        let loose = sim.loose_sectors();
+        if loose > 0 {
+            for _ in 0..3 {
+                let sector = rng.below(loose as u64) as usize;
+                images.push(Keep::But {
+                    sector,
+                    there: true,
+                });
+                images.push(Keep::But {
+                    sector,
+                    there: false,
+                });
+            }
+        }
+        if let Some(Step::Write { offset, bytes, .. }) = history.steps.get(n.wrapping_sub(1))
+            && *offset < 2048
+            && bytes.len() <= 1024
+        {
+            images.extend((0..=80).step_by(3).chain(16..28).map(Keep::Torn));
+        }
+        for keep in images {
+            sim.crash(&image, keep);
+            recovers(&history, n, &image, &name, &mut rng);
+            tried += 1;
+        }
+        for _ in 0..4 {
+            sim.crash(&image, Keep::Some(&mut rng));
+            recovers(&history, n, &image, &name, &mut rng);
+            tried += 1;
+        }
+        if rng.chance(30) {
+            killed(&history, n, &sim, &image, &name, &mut rng);
+        }
+    }
+    println!("{tried} images of {} steps", history.steps.len());
+    assert!(tried > 400, "only {tried} images");
+}
+
+/// The state that is found in an image, which must be one of those allowed.
+fn found<'h>(history: &'h History, n: usize, db: &Db, when: &str) -> &'h Model {
+    let got = dump(&db.read());
+    let allowed = history.allowed(n);
+    match allowed.iter().find(|(_, m)| *m == got) {
+        Some((_, m)) => m,
+        None => {
+            assert_same(&got, &allowed[0].1, when);
+            unreachable!()
+        }
+    }
+}
+
+/// An image opens, holds an allowed state, is sound, takes a commit; and a second crash during all that
+/// leaves no less.
+fn recovers(history: &History, n: usize, image: &Path, name: &Path, rng: &mut Rng) {
+    let when = format!(
+        "power loss after step {n} ({:?})",
+        history.steps.get(n.wrapping_sub(1)).map(brief)
+    );
+    let twice = rng.chance(12);
+    let before = twice.then(|| Sim::from_directory(image));
+    let recorder = Recorder::new(image);
+    let db =
+        Db::open(image.join(name), watched(&recorder)).unwrap_or_else(|e| panic!("{when}: {e}"));
+    let old = found(history, n, &db, &when).clone();
+    assert_sound(&db, &when);
+    let mut new = old.clone();
+    let mut c = Change::new(&mut new);
+    c.put("key", "after", vec![n as u8; 1 + rng.below(2000) as usize]);
+    c.delete("key", "001");
+    db.commit(&c.batch).unwrap();
+    assert_same(&dump(&db.read()), &new, &when);
+    assert_sound(&db, &when);
+    drop(db);
+    let Some(mut sim) = before else { return };
+    let second = History {
+        steps: recorder.steps(),
+        states: vec![(0, old), (recorder.len(), new)],
+    };
+    for n in 0..=second.steps.len() {
+        if n > 0 {
+            sim.apply(&second.steps[n - 1]);
+        }
+        sim.crash(image, Keep::Some(rng));
+        let db = Db::open(image.join(name), small(1024))
+            .unwrap_or_else(|e| panic!("{when}, then {n}: {e}"));
+        found(&second, n, &db, &format!("{when}, then after step {n}"));
+        assert_sound(&db, &when);
+    }
+}
+
+/// The process is killed, another goes on with what it finds in memory, and then comes the power loss.
+fn killed(history: &History, n: usize, sim: &Sim, image: &Path, name: &Path, rng: &mut Rng) {
+    let when = format!("kill after step {n}");
+    sim.visible(image);
+    let recorder = Recorder::new(image);
+    let db =
+        Db::open(image.join(name), watched(&recorder)).unwrap_or_else(|e| panic!("{when}: {e}"));
+    let mut model = found(history, n, &db, &when).clone();
+    // A power loss before the first acknowledgement of the new process may still take back what the old
+    // one had not acknowledged.
+    let opened = recorder.len();
+    let mut states = vec![(opened, model.clone())];
+    for _ in 0..3 {
+        let mut c = Change::new(&mut model);
+        for _ in 0..20 {
+            c.put(
+                "key",
+                format!("{:03}", rng.below(150)),
+                vec![3; rng.below(300) as usize],
+            );
+        }
+        db.commit(&c.batch).unwrap();
+        states.push((recorder.len(), model.clone()));
+    }
+    assert_sound(&db, &when);
+    drop(db);
+    let second = History {
+        steps: recorder.steps(),
+        states,
+    };
+    let mut sim = sim.clone();
+    for m in 1..=second.steps.len() {
+        sim.apply(&second.steps[m - 1]);
+        for all in [false, true] {
+            let keep = if all { Keep::Some(rng) } else { Keep::None };
+            sim.crash(image, keep);
+            let when = format!("{when}, power loss after step {m}");
+            let db =
+                Db::open(image.join(name), small(1024)).unwrap_or_else(|e| panic!("{when}: {e}"));
+            if m < opened {
+                let got = dump(&db.read());
+                assert!(
+                    history.allowed(n).iter().any(|(_, s)| *s == got),
+                    "{when}: neither state"
+                );
+            } else {
+                found(&second, m, &db, &when);
+            }
+            assert_sound(&db, &when);
+        }
+    }
+}
+
+fn brief(step: &Step) -> String {
+    match step {
+        Step::Write {
+            file,
+            offset,
+            bytes,
+        } => format!("write {} bytes at {offset} of {file}", bytes.len()),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_new_database() {
+    enumerate(&Start::Nothing, 101);
+}
+
+#[test]
+fn a_snapshot_of_an_odd_transaction() {
+    enumerate(&Start::Snapshot { odd: true }, 102);
+}
+
+#[test]
+fn a_snapshot_of_an_even_transaction() {
+    enumerate(&Start::Snapshot { odd: false }, 103);
+}
+
+#[test]
+fn a_tree_of_buckets_with_branches() {
+    enumerate(&Start::ManyBuckets, 104);
+}

@@ -1,0 +1,240 @@
+//! Who may open a database, and when: the lock, leftovers, names that change under an opener.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use etcd_maintenance::bolt::{Batch, Db, Error, FileReader};
+
+use super::support::{Change, Model, assert_same, assert_sound, dump, small};
+
+fn put(db: &Db, model: &mut Model, key: &str, len: usize) {
+    let mut c = Change::new(model);
+    c.put("key", key, vec![7; len]);
+    db.commit(&c.batch).unwrap();
+}
+
+/// The second opener is told at once, by name; and the first one's end lets him in.
+#[test]
+fn a_second_opener_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Db::open(&path, small(4096)).unwrap();
+    let e = Db::open(&path, small(4096)).map(|_| ()).unwrap_err();
+    assert!(matches!(e, Error::Locked { .. }), "{e}");
+    assert!(e.to_string().contains(&path.display().to_string()), "{e}");
+    let e = FileReader::open(&path).unwrap().lock_shared().unwrap_err();
+    assert!(matches!(e, Error::Locked { .. }), "{e}");
+    // A clone and a reader are the same database, which is open as long as one of them is.
+    let (clone, reader) = (db.clone(), db.read());
+    drop(db);
+    assert!(matches!(
+        Db::open(&path, small(4096)).map(|_| ()),
+        Err(Error::Locked { .. })
+    ));
+    drop((clone, reader));
+    assert_sound(&Db::open(&path, small(4096)).unwrap(), "afterwards");
+}
+
+/// A defragmentation changes the inode under the name: neither the new file nor the old one can be locked by
+/// anybody else, also not by someone who opened the old one before.
+#[test]
+fn the_lock_survives_a_defragmentation() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Db::open(&path, small(4096)).unwrap();
+    let mut model = Model::default();
+    put(&db, &mut model, "a", 100_000);
+    let waiting = fs::File::open(&path).unwrap();
+    let old = waiting.metadata().unwrap();
+    db.defragment().unwrap();
+    assert_ne!(fs::metadata(&path).unwrap().ino(), old.ino());
+    assert!(
+        waiting.try_lock().is_err(),
+        "the replaced file is not locked any more"
+    );
+    assert!(matches!(
+        Db::open(&path, small(4096)).map(|_| ()),
+        Err(Error::Locked { .. })
+    ));
+    put(&db, &mut model, "b", 10);
+    assert_sound(&db, "after the defragmentation");
+    drop(db);
+    // Whoever waited gets a file in the end that is no database, so he cannot take it for one.
+    waiting.try_lock().unwrap();
+    assert!(
+        waiting.metadata().unwrap().len() <= 2 * 4096,
+        "the space of the old file was not given back"
+    );
+    let copy = dir.path().join("stale");
+    fs::write(&copy, {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut &waiting, &mut bytes).unwrap();
+        bytes
+    })
+    .unwrap();
+    assert!(matches!(
+        FileReader::open(&copy).map(|_| ()),
+        Err(Error::NotBolt { .. })
+    ));
+    let db = Db::open(&path, small(4096)).unwrap();
+    assert_same(&dump(&db.read()), &model, "at the end");
+    assert_sound(&db, "at the end");
+}
+
+/// A hard link to the database is somebody's copy: a defragmentation leaves it as it was.
+#[test]
+fn a_hard_link_keeps_its_contents() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, link) = (dir.path().join("db"), dir.path().join("copy"));
+    let db = Db::open(&path, small(4096)).unwrap();
+    let mut model = Model::default();
+    put(&db, &mut model, "a", 50_000);
+    fs::hard_link(&path, &link).unwrap();
+    db.defragment().unwrap();
+    assert_same(&super::support::dump_file(&link), &model, "the link");
+    assert_sound(&db, "the database");
+}
+
+/// Readers of before a defragmentation keep their state, and their file is given back when they end.
+#[test]
+fn readers_outlive_a_defragmentation() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Db::open(&path, small(4096)).unwrap();
+    let mut model = Model::default();
+    for i in 0..50 {
+        put(&db, &mut model, &format!("{i:03}"), 3000);
+    }
+    let reader = db.read();
+    let mut snapshot = reader.snapshot();
+    let then = model.clone();
+    for _ in 0..3 {
+        db.defragment().unwrap();
+        for i in 0..50 {
+            put(&db, &mut model, &format!("{i:03}"), 2000);
+        }
+    }
+    assert_same(&dump(&reader), &then, "the old reader");
+    let copy = dir.path().join("copy");
+    let mut bytes = vec![0; snapshot.len() as usize];
+    assert_eq!(snapshot.read_chunk(&mut bytes).unwrap(), bytes.len());
+    assert_eq!(snapshot.remaining(), 0);
+    fs::write(&copy, bytes).unwrap();
+    assert_same(&super::support::dump_file(&copy), &then, "the snapshot");
+    drop((reader, snapshot));
+    assert_same(&dump(&db.read()), &model, "the new state");
+    assert_sound(&db, "the new state");
+}
+
+/// Leftovers of a killed process go, other files stay; modes are private.
+#[test]
+fn leftovers_are_removed_and_modes_are_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/one/db");
+    drop(Db::open(&path, small(4096)).unwrap());
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        fs::metadata(path.parent().unwrap())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o700
+    );
+    for name in ["db.tmp-defrag", "db.tmp1234", "db.other", "dbx"] {
+        fs::write(path.with_file_name(name), "x").unwrap();
+    }
+    let db = Db::open(&path, small(4096)).unwrap();
+    let mut names: Vec<_> = fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["db", "db.other", "dbx"]);
+    assert_sound(&db, "afterwards");
+}
+
+/// An empty file is a database that is yet to be made, as in bbolt; anything else is refused by name and
+/// left as it was.
+#[test]
+fn what_is_no_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    fs::write(&path, "").unwrap();
+    let db = Db::open(&path, small(4096)).unwrap();
+    assert_sound(&db, "once empty");
+    drop(db);
+    for contents in [&b"text"[..], &[0; 50_000], &[0xff; 9000]] {
+        fs::write(&path, contents).unwrap();
+        let e = Db::open(&path, small(4096)).map(|_| ()).unwrap_err();
+        assert!(matches!(e, Error::NotBolt { .. }), "{e}");
+        assert!(e.to_string().contains(&path.display().to_string()), "{e}");
+        assert_eq!(fs::read(&path).unwrap(), contents);
+    }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(Db::open(&path, small(4096)).is_err());
+}
+
+/// Two openers of a database that does not exist: one makes it, and the other is told that it is locked.
+#[test]
+fn two_makers_of_one_database() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let opened: Vec<_> = std::thread::scope(|s| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| s.spawn(|| Db::open(&path, small(4096))))
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        let good: Vec<_> = opened.iter().filter_map(|r| r.as_ref().ok()).collect();
+        assert_eq!(good.len(), 1);
+        assert!(
+            opened
+                .iter()
+                .all(|r| matches!(r, Ok(_) | Err(Error::Locked { .. }))),
+            "a strange refusal"
+        );
+        let mut batch = Batch::new();
+        batch.put(b"key", "k", "v").unwrap();
+        good[0].commit(&batch).unwrap();
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "a file lies about"
+        );
+        assert_sound(good[0], "the one");
+    }
+}
+
+/// What a reader holds cannot be written again, what is between two readers can.
+#[test]
+fn pages_between_two_readers_are_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path().join("db"), small(4096)).unwrap();
+    let mut model = Model::default();
+    put(&db, &mut model, "a", 100);
+    let old = db.read();
+    let then = model.clone();
+    for i in 0..200 {
+        put(&db, &mut model, "b", 20_000 + i);
+    }
+    let total = db.sizes().total;
+    assert!(
+        total < 40 * 20_000,
+        "{total} bytes: nothing between the old reader and now was used again"
+    );
+    assert_same(&dump(&old), &then, "the old reader");
+    drop(old);
+    put(&db, &mut model, "b", 1);
+    let sizes = db.sizes();
+    assert!(
+        sizes.in_use < 10 * 4096,
+        "{sizes:?}: pages of readers that have ended are not free"
+    );
+    assert_sound(&db, "at the end");
+}
