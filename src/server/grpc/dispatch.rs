@@ -81,11 +81,11 @@ methods! {
 
 /// Services of etcd that come later; the text says so by name.
 const ABSENT: &[(&str, &str)] = &[
-    ("etcdserverpb.Watch", "watches"),
-    ("etcdserverpb.Lease", "leases"),
-    ("etcdserverpb.Auth", "auth"),
-    ("v3lockpb.Lock", "locks"),
-    ("v3electionpb.Election", "elections"),
+    ("etcdserverpb.Watch", "watches are"),
+    ("etcdserverpb.Lease", "leases are"),
+    ("etcdserverpb.Auth", "auth is"),
+    ("v3lockpb.Lock", "locks are"),
+    ("v3electionpb.Election", "elections are"),
 ];
 
 /// Answers one gRPC request. Never fails: what goes wrong is in the answer's status.
@@ -218,7 +218,7 @@ fn unknown(path: &str) -> Status {
         return Status::unimplemented(format!("malformed method name: {path:?}"));
     };
     if let Some((_, what)) = ABSENT.iter().find(|(name, _)| *name == service) {
-        return Status::unimplemented(format!("{what} are not served yet: {service}/{method}"));
+        return Status::unimplemented(format!("{what} not served yet: {service}/{method}"));
     }
     if Method::ALL.iter().any(|(name, ..)| *name == service) {
         return Status::unimplemented(format!("unknown method {method} for service {service}"));

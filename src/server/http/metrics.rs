@@ -5,6 +5,8 @@ use std::{fmt::Write as _, sync::atomic::Ordering};
 
 use http::{Response, StatusCode};
 
+use tonic::Code;
+
 use super::route::{text, with_type};
 use crate::server::grpc::{Body, Method, Services};
 
@@ -83,7 +85,7 @@ fn requests(page: &mut Page, services: &Services) {
             page.line(
                 "grpc_server_handled_total",
                 &[
-                    ("grpc_code", &format!("{code:?}")),
+                    ("grpc_code", name(code)),
                     ("grpc_method", method),
                     ("grpc_service", service),
                     ("grpc_type", kind),
@@ -91,6 +93,29 @@ fn requests(page: &mut Page, services: &Services) {
                 count,
             );
         }
+    }
+}
+
+/// gRPC's codes by the names that grpc-prometheus gives them, which are Go's.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
     }
 }
 
