@@ -53,14 +53,14 @@ pub enum Error {
         /// What every such file has.
         bucket: String,
     },
-    /// Everything inside is sound, but what stands behind it does not fit. The status is still true
-    /// of what was read.
+    /// Every page and record that is reached is sound, but the file is not the one that was saved.
+    /// The status is still true of what was read.
     #[error("{}: {source}", file.display())]
-    Digest {
+    Seal {
         /// The file.
         file: PathBuf,
         /// What is wrong.
-        source: Box<DigestError>,
+        source: Box<SealError>,
         /// What `snapshot status` found, where that was asked.
         status: Option<Box<Status>>,
     },
@@ -72,9 +72,18 @@ pub enum Error {
     FutureRevision,
 }
 
-/// How the end of a file does not fit its contents. Offsets and sizes in bytes.
+/// How a snapshot shows that it was changed after it was saved. Offsets and sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DigestError {
+pub enum SealError {
+    /// One of the two meta pages is damaged, and the other one serves. In a member's file that is
+    /// what a crash leaves; a snapshot is made of two good ones.
+    #[error("page {page}: the meta of a snapshot is damaged: {fault}")]
+    Meta {
+        /// 0 or 1.
+        page: u64,
+        /// What is wrong.
+        fault: String,
+    },
     /// The SHA-256 at the end is another one.
     #[error(
         "the digest does not fit: the SHA-256 of its first {size} bytes is {}, but {} stands behind them",

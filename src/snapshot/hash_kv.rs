@@ -23,7 +23,8 @@ pub struct HashKv {
     pub compact_revision: i64,
 }
 
-/// Hashes the history in the file `path` up to revision `rev`; 0 (and below) is the current one.
+/// Hashes the history in the file `path` up to revision `rev`; 0 is the current one, and below
+/// 0 there is no record.
 ///
 /// # Errors
 /// The file is damaged (the digest is not looked at), or `rev` is compacted or in the future.
@@ -33,7 +34,7 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     let mut last: HashMap<Vec<u8>, RevisionKey> = HashMap::new();
     let records = inspect(&file, &mut |item| {
         if let Item::History { at, kv, .. } = item
-            && (rev <= 0 || at.revision.main <= rev)
+            && (rev == 0 || at.revision.main <= rev)
         {
             last.insert(kv.key.to_vec(), at);
         }
@@ -47,7 +48,7 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     if rev > current {
         return Err(Error::FutureRevision);
     }
-    let rev = if rev <= 0 { current } else { rev };
+    let rev = if rev == 0 { current } else { rev };
     let kept: HashSet<Revision> = last
         .into_values()
         .filter(|at| !at.tombstone)

@@ -9,7 +9,7 @@ mod records;
 mod status;
 mod verify;
 
-pub use error::{DigestError, Error};
+pub use error::{Error, SealError};
 pub use hash_kv::{HashKv, hash_kv};
 pub use live_keys::{LiveKeys, live_keys};
 pub use open::{Seal, SnapshotFile};

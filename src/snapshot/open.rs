@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DigestError, Error};
+use super::{Error, SealError};
 use crate::bolt::{self, FileReader};
 
 /// Length of the SHA-256 behind a snapshot, bytes.
@@ -19,8 +19,16 @@ pub enum Seal {
     None,
     /// A digest over everything before it.
     Digest,
-    /// Something that is no digest.
-    Wrong(DigestError),
+    /// Something that no snapshot and no member's file has.
+    Wrong(SealError),
+}
+
+fn bad_meta(reader: &FileReader) -> Option<SealError> {
+    let mut metas = (0..).zip(&reader.metas().pages);
+    metas.find_map(|(page, meta)| {
+        let fault = meta.as_ref().err()?.to_string();
+        Some(SealError::Meta { page, fault })
+    })
 }
 
 /// A file to be read.
@@ -46,12 +54,12 @@ impl SnapshotFile {
         }
         let rest = reader.file_len().saturating_sub(reader.size());
         let seal = if rest == DIGEST_LEN {
-            Seal::Digest
+            bad_meta(&reader).map_or(Seal::Digest, Seal::Wrong)
         } else if reader.file_len() % SECTOR == 0 {
             Seal::None
         } else {
             let size = reader.size();
-            Seal::Wrong(DigestError::Length { size, rest })
+            Seal::Wrong(SealError::Length { size, rest })
         };
         Ok(SnapshotFile {
             path: path.to_owned(),

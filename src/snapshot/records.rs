@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, Seal, SnapshotFile};
+use super::{Error, SnapshotFile};
 use crate::{
-    bolt::{Finding, Visit},
+    bolt::Visit,
     schema::{
         RecordError, alarm,
         auth::{self, Auth},
@@ -149,8 +149,7 @@ pub enum Item<'a> {
 /// Gets everything that [`inspect`] meets and finds in order.
 pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), RecordError> + 'a;
 
-/// Walks all pages and records of `file` once: checks every page that is reached, every record,
-/// and, in a snapshot, both meta pages.
+/// Walks all pages and records of `file` once: checks every page that is reached, and every record.
 ///
 /// # Errors
 /// The file can't be read, or something in it can't be right; the first such thing is named.
@@ -182,10 +181,7 @@ pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, 
             bad.get_or_insert((at, e));
         }
     };
-    let mut findings = file.reader().check_with(&mut see)?.findings;
-    if *file.seal() == Seal::Digest {
-        findings.extend(stale_metas(file));
-    }
+    let findings = file.reader().check_with(&mut see)?.findings;
     let path = file.path().to_owned();
     let others = findings.len().saturating_sub(1);
     if let Some(first) = findings.into_iter().next() {
@@ -213,19 +209,4 @@ pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, 
         });
     }
     Ok(records)
-}
-
-/// A member's file may have one bad meta page after a crash; a snapshot is made of two good ones.
-fn stale_metas(file: &SnapshotFile) -> Vec<Finding> {
-    let mut out = Vec::new();
-    for (page, meta) in (0..).zip(&file.reader().metas().pages) {
-        if let Err(fault) = meta {
-            out.push(Finding {
-                page: Some(page),
-                bucket: None,
-                what: format!("the meta of a snapshot is damaged: {fault}"),
-            });
-        }
-    }
-    out
 }

@@ -33,7 +33,7 @@ pub struct Status {
 ///
 /// # Errors
 /// The first thing that can't be right, by file, page and record. Where pages and records are sound
-/// and only the digest does not fit, [`Error::Digest`] holds the status.
+/// and only the seal does not fit, [`Error::Seal`] holds the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
     let give_up = AtomicBool::new(false);
@@ -55,7 +55,7 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let status = status?;
     match seal? {
         None => Ok(status),
-        Some(source) => Err(Error::Digest {
+        Some(source) => Err(Error::Seal {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: Some(Box::new(status)),

@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    DigestError, Error,
+    Error, SealError,
     open::{DIGEST_LEN, Seal, SnapshotFile},
 };
 
@@ -24,7 +24,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     let file = SnapshotFile::open(path)?;
     match check_seal(&file, &AtomicBool::new(false))? {
         None => Ok(()),
-        Some(source) => Err(Error::Digest {
+        Some(source) => Err(Error::Seal {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: None,
@@ -37,7 +37,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
 pub(super) fn check_seal(
     file: &SnapshotFile,
     give_up: &AtomicBool,
-) -> Result<Option<DigestError>, Error> {
+) -> Result<Option<SealError>, Error> {
     match file.seal() {
         Seal::None => return Ok(None),
         Seal::Wrong(e) => return Ok(Some(e.clone())),
@@ -61,7 +61,7 @@ pub(super) fn check_seal(
     let mut stored = [0; DIGEST_LEN as usize];
     reader.read_raw(size, &mut stored)?;
     let actual: [u8; DIGEST_LEN as usize] = hash.finalize().into();
-    Ok((actual != stored).then_some(DigestError::Mismatch {
+    Ok((actual != stored).then_some(SealError::Mismatch {
         size,
         stored,
         actual,

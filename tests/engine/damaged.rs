@@ -49,7 +49,7 @@ fn outcome(path: &Path) -> (Option<Status>, Option<String>) {
             let text = text.strip_prefix(&file);
             let text = text.unwrap_or_else(|| panic!("{file} is not named: {e}"));
             let status = match &e {
-                Error::Digest { status, .. } => status.as_deref().cloned(),
+                Error::Seal { status, .. } => status.as_deref().cloned(),
                 _ => None,
             };
             (status, Some(format!("FILE{text}")))

@@ -42,7 +42,7 @@ pub fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError> {
     match crate::snapshot::status(Path::new(path)) {
         Ok(status) => ctx.emit(&Reply::SnapshotStatus(reply(status))),
         Err(error) => {
-            if let Error::Digest {
+            if let Error::Seal {
                 status: Some(status),
                 ..
             } = &error
