@@ -49,6 +49,27 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
     )
 }
 
+/// Runs `etcdutl` with `args` (without the program's name).
+pub fn etcdutl(args: Vec<OsString>) -> u8 {
+    let ui = Ui::new();
+    let root = commands::utl::tree();
+    let line = match read(&ui, &root, args) {
+        Ok(line) => line,
+        Err(exit) => return exit,
+    };
+    let (write_out, command) = match commands::utl::parse(root.clone(), line.args) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let error = CommandError::new(Kind::Failed, error);
+            return end(&ui, &root, &line.path, Err(error), Format::Simple);
+        }
+    };
+    let context = commands::utl::Context::new(ui, write_out);
+    let result = command.run(&context, &root);
+    let format = context.error_format();
+    end(&context.ui, &root, &line.path, result, format)
+}
+
 /// A command line that clap will take.
 pub struct Line {
     /// Of the command below the root.
@@ -74,6 +95,7 @@ pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, 
         Err(ArgvError::Command(text)) => {
             ui.note(&format!("Error: {text}"));
             ui.note(&format!("Run '{} --help' for usage.", root.get_name()));
+            say_again(ui, root, &text);
             return Err(Kind::Usage.exit_code());
         }
         Err(ArgvError::Flag(path, text)) => (path, text),
@@ -105,6 +127,15 @@ pub fn end(
     let exit = ui.failed(&error, format);
     if error.kind == Kind::Usage {
         ui.note(&help::usage(root, path));
+        say_again(ui, root, &error.to_string());
     }
     exit
+}
+
+/// etcdutl says what it can't make sense of once more behind the usage, and scripts that take the last
+/// line rely on it (etcd v3.7.1, etcdutl/main.go).
+fn say_again(ui: &Ui, root: &clap::Command, text: &str) {
+    if root.get_name() == "etcdutl" {
+        ui.note(&format!("Error: {text}"));
+    }
 }

@@ -7,6 +7,7 @@ use crate::{
     cli::{
         context::Context,
         error::{CommandError, Kind},
+        ui::Ui,
         value::Suggest,
     },
     output::go_format::quote,
@@ -37,6 +38,14 @@ pub fn completion(
     args: CompletionArgs,
     tree: &clap::Command,
 ) -> Result<(), CommandError> {
+    print(&ctx.ui, &args, tree)
+}
+
+/// As [`completion`], for the tool whose commands `tree` holds.
+///
+/// # Errors
+/// As [`completion`].
+pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(), CommandError> {
     let usage = |text: String| CommandError::new(Kind::Usage, text);
     let [name] = &args.words[..] else {
         return Err(usage(format!(
@@ -58,8 +67,7 @@ pub fn completion(
         }
     };
     let script = script(shell, tree);
-    ctx.ui
-        .data(|out| out.write_all(&script).map_err(CommandError::stdout))
+    ui.data(|out| out.write_all(&script).map_err(CommandError::stdout))
 }
 
 /// The script for one shell.

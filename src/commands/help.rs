@@ -9,6 +9,7 @@ use crate::cli::{
     context::Context,
     error::CommandError,
     help as text,
+    ui::Ui,
 };
 
 /// Show the help of a command
@@ -24,6 +25,14 @@ pub struct HelpArgs {
 /// # Errors
 /// stdout does not take it.
 pub fn help(ctx: &Context, args: HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
+    print(&ctx.ui, args, tree)
+}
+
+/// As [`help`], for the tool whose commands `tree` holds.
+///
+/// # Errors
+/// As [`help`].
+pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
     let topics: Vec<String> = args
         .words
         .iter()
@@ -32,11 +41,10 @@ pub fn help(ctx: &Context, args: HelpArgs, tree: &clap::Command) -> Result<(), C
     let mut words = args.words;
     words.push("--help".into());
     match argv::read(tree, words) {
-        Ok(Typed::Help(path)) => ctx.ui.line(text::help(tree, &path).trim_end()),
+        Ok(Typed::Help(path)) => ui.line(text::help(tree, &path).trim_end()),
         _ => {
-            ctx.ui
-                .note(&format!("Unknown help topic [{}]", topics.join(" ")));
-            ctx.ui.note(&text::usage(tree, &[]));
+            ui.note(&format!("Unknown help topic [{}]", topics.join(" ")));
+            ui.note(&text::usage(tree, &[]));
             Ok(())
         }
     }

@@ -21,10 +21,18 @@ impl LaterArgs {
     /// # Errors
     /// Always.
     pub fn refuse(self, name: &str) -> Result<(), CommandError> {
+        self.refuse_by("etcdctl", name)
+    }
+
+    /// Says so for another tool.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn refuse_by(self, tool: &str, name: &str) -> Result<(), CommandError> {
         let _ = self.words;
         Err(CommandError::new(
             Kind::Failed,
-            format!("`etcdctl {name}` is not part of this version yet"),
+            format!("`{tool} {name}` is not part of this version yet"),
         ))
     }
 }

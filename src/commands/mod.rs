@@ -19,6 +19,7 @@ pub mod serve;
 pub mod snapshot;
 pub mod tree;
 pub mod txn;
+pub mod utl;
 pub mod version;
 
 pub use tree::{Command, parse, tree};

@@ -22,17 +22,22 @@ pub struct VersionArgs {
     words: Vec<OsString>,
 }
 
+/// What `version` of `tool` says.
+pub fn reply(tool: &'static str) -> Reply {
+    Reply::Version(VersionReply {
+        tool,
+        version: VERSION.into(),
+        api_version: API_VERSION.into(),
+    })
+}
+
 /// Runs `version`.
 ///
 /// # Errors
 /// stdout does not take it.
 pub fn version(ctx: &Context, args: VersionArgs) -> Result<(), CommandError> {
     let _ = args.words;
-    let reply = Reply::Version(VersionReply {
-        tool: "etcdctl",
-        version: VERSION.into(),
-        api_version: API_VERSION.into(),
-    });
+    let reply = reply("etcdctl");
     let format = match ctx.error_format() {
         Format::Json => Format::Json,
         _ => Format::Simple,

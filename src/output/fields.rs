@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::go_format::{duration, quote};
-use super::reply::{EndpointHealth, SnapshotStatus};
+use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
 use super::{RenderError, RenderOptions, Reply, rows, simple};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
@@ -38,6 +38,7 @@ pub fn render(
             .try_for_each(|(endpoint, h)| f.hash_kv(endpoint, h))?,
         Reply::MemberList(answer) => f.members(answer)?,
         Reply::SnapshotStatus(status) => f.snapshot(status)?,
+        Reply::FileHashKv(hash) => f.file_hash_kv(hash)?,
         Reply::Compaction(..)
         | Reply::Defrag(_)
         | Reply::SnapshotSaved(_)
@@ -206,6 +207,12 @@ impl Fields<'_> {
             writeln!(self.out)?;
         }
         Ok(())
+    }
+
+    fn file_hash_kv(&mut self, h: &FileHashKv) -> io::Result<()> {
+        self.line("Hash", h.hash)?;
+        self.line("Hash revision", h.hash_revision)?;
+        self.line("Compact revision", h.compact_revision)
     }
 
     fn snapshot(&mut self, s: &SnapshotStatus) -> io::Result<()> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use self::cluster::{AlarmsJson, HexMembersJson, MembersJson};
 use self::endpoint::{HashOfJson, HealthJson, StatusOfJson};
 use self::kv::{DeleteJson, PutJson, RangeJson, TxnJson};
-use self::own::{CompactedJson, SavedJson, SnapshotJson, TookJson, VersionJson};
+use self::own::{CompactedJson, FileHashKvJson, SavedJson, SnapshotJson, TookJson, VersionJson};
 use super::go_json::write_line;
 use super::{RenderError, RenderOptions, Reply};
 
@@ -44,6 +44,7 @@ pub fn render(
         Reply::MemberList(answer) => write_line(&MembersJson::from(answer), out)?,
         Reply::SnapshotSaved(saved) => write_line(&SavedJson::from(saved), out)?,
         Reply::SnapshotStatus(status) => write_line(&SnapshotJson::from(status), out)?,
+        Reply::FileHashKv(hash) => write_line(&FileHashKvJson::from(hash), out)?,
         Reply::Version(version) => write_line(&VersionJson::from(version), out)?,
         Reply::Nothing => {}
     }

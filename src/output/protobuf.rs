@@ -25,7 +25,8 @@ pub fn render(
         Reply::EndpointStatus(_)
         | Reply::EndpointHealth(_)
         | Reply::EndpointHashKv(_)
-        | Reply::SnapshotStatus(_) => return Err(RenderError::Unsupported(Format::Protobuf)),
+        | Reply::SnapshotStatus(_)
+        | Reply::FileHashKv(_) => return Err(RenderError::Unsupported(Format::Protobuf)),
         Reply::Compaction(..)
         | Reply::Defrag(_)
         | Reply::SnapshotSaved(_)

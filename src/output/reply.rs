@@ -33,6 +33,8 @@ pub enum Reply {
     SnapshotSaved(SnapshotSaved),
     /// `snapshot status`.
     SnapshotStatus(SnapshotStatus),
+    /// `etcdutl hashkv`.
+    FileHashKv(FileHashKv),
     /// `version`.
     Version(VersionReply),
     /// Nothing to say.
@@ -102,6 +104,17 @@ pub struct SnapshotStatus {
     pub total_size: i64,
     /// Storage version; empty where the file has none.
     pub version: String,
+}
+
+/// What `etcdutl hashkv` computes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileHashKv {
+    /// CRC-32C over the history.
+    pub hash: u32,
+    /// The revision it goes up to.
+    pub hash_revision: i64,
+    /// The newest compaction; -1 before the first.
+    pub compact_revision: i64,
 }
 
 /// `version`.

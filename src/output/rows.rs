@@ -2,7 +2,7 @@
 //! never how it is drawn.
 
 use super::go_format;
-use super::reply::{EndpointHealth, SnapshotStatus};
+use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
 use crate::proto::etcdserverpb as pb;
 
 /// Column names as etcdctl writes them, and the cells below.
@@ -140,6 +140,18 @@ pub fn snapshot(s: &SnapshotStatus) -> Rows {
             s.total_key.to_string(),
             go_format::bytes(unsigned(s.total_size)),
             s.version.clone(),
+        ]],
+    }
+}
+
+/// `etcdutl hashkv`.
+pub fn file_hash_kv(h: &FileHashKv) -> Rows {
+    Rows {
+        header: &["hash", "hash revision", "compact revision"],
+        rows: vec![vec![
+            h.hash.to_string(),
+            h.hash_revision.to_string(),
+            h.compact_revision.to_string(),
         ]],
     }
 }

@@ -33,6 +33,7 @@ pub fn render(
         Reply::EndpointHashKv(endpoints) => lines(&rows::hash_kv(endpoints), out)?,
         Reply::MemberList(answer) => lines(&rows::members(answer), out)?,
         Reply::SnapshotStatus(status) => lines(&rows::snapshot(status), out)?,
+        Reply::FileHashKv(hash) => lines(&rows::file_hash_kv(hash), out)?,
         Reply::Compaction(..)
         | Reply::Defrag(_)
         | Reply::SnapshotSaved(_)

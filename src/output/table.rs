@@ -37,6 +37,7 @@ pub fn render(
         Reply::EndpointHashKv(endpoints) => rows::hash_kv(endpoints),
         Reply::MemberList(answer) => rows::members(answer),
         Reply::SnapshotStatus(status) => rows::snapshot(status),
+        Reply::FileHashKv(hash) => rows::file_hash_kv(hash),
         Reply::Get(_) | Reply::Put(_) | Reply::Delete(_) | Reply::Txn(_) | Reply::Alarm(_) => {
             return Err(RenderError::Unsupported(Format::Table));
         }

@@ -12,7 +12,7 @@ mod verify;
 pub use error::{Error, SealError};
 pub use hash_kv::{HashKv, hash_kv};
 pub use live_keys::{LiveKeys, live_keys};
-pub use open::{Seal, SnapshotFile};
+pub use open::{Seal, SnapshotFile, exists};
 pub use records::{Item, Records, Visitor, inspect};
 pub use status::{Status, status};
 pub use verify::verify;

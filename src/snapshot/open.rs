@@ -31,6 +31,16 @@ fn bad_meta(reader: &FileReader) -> Option<SealError> {
     })
 }
 
+/// Looks whether there is such a file, without opening it.
+///
+/// # Errors
+/// There is none, or it can't be looked at.
+pub fn exists(path: &Path) -> Result<(), Error> {
+    std::fs::metadata(path)
+        .map(drop)
+        .map_err(|e| Error::stat(path, e))
+}
+
 /// A file to be read.
 pub struct SnapshotFile {
     path: PathBuf,
@@ -46,7 +56,7 @@ impl SnapshotFile {
     /// than they say, or a server has it open.
     pub fn open(path: impl AsRef<Path>) -> Result<SnapshotFile, Error> {
         let path = path.as_ref();
-        std::fs::metadata(path).map_err(|e| Error::stat(path, e))?;
+        exists(path)?;
         let reader = FileReader::open(path)?;
         // Other failures do not matter: some file systems, where backups lie, know no locks.
         if let Err(e @ bolt::Error::Locked { .. }) = reader.lock_shared() {

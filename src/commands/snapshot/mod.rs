@@ -2,7 +2,7 @@
 
 mod part_file;
 mod save;
-mod status;
+pub mod status;
 
 use clap::Subcommand;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::header::{HeaderJson, header};
 use crate::output::go_format;
-use crate::output::reply::{EndpointTook, SnapshotSaved, SnapshotStatus, VersionReply};
+use crate::output::reply::{EndpointTook, FileHashKv, SnapshotSaved, SnapshotStatus, VersionReply};
 use crate::proto::etcdserverpb as pb;
 
 /// `compaction`.
@@ -64,6 +64,25 @@ impl<'a> From<&'a SnapshotStatus> for SnapshotJson<'a> {
             total_key: s.total_key,
             total_size: s.total_size,
             version: &s.version,
+        }
+    }
+}
+
+/// `etcdutl hashkv`, as etcdutl writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileHashKvJson {
+    hash: u32,
+    hash_revision: i64,
+    compact_revision: i64,
+}
+
+impl From<&FileHashKv> for FileHashKvJson {
+    fn from(h: &FileHashKv) -> Self {
+        Self {
+            hash: h.hash,
+            hash_revision: h.hash_revision,
+            compact_revision: h.compact_revision,
         }
     }
 }
