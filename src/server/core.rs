@@ -153,6 +153,19 @@ impl Core {
         Ok(answer)
     }
 
+    /// One piece of a long range: as [`Core::range`], but `count` counts only up to the limit.
+    ///
+    /// # Errors
+    /// As [`Core::range`].
+    pub async fn range_piece(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
+        let named = r.revision > 0;
+        let mut answer = self
+            .blocking(move |shared| read(shared, |view| view.range_counted(&r, false), named))
+            .await?;
+        self.fill(&mut answer.header);
+        Ok(answer)
+    }
+
     /// Runs work that may take long or touch cold pages, off the async workers.
     async fn blocking<T: Send + 'static>(
         &self,

@@ -93,7 +93,7 @@ async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Re
     let mut sent = 0i64;
     let mut first_header: Option<pb::ResponseHeader> = None;
     loop {
-        let mut piece = services.core.range(r.clone()).await?;
+        let mut piece = services.core.range_piece(r.clone()).await?;
         let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
         if r.revision == 0 {
             r.revision = header.revision;

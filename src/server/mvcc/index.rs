@@ -35,6 +35,8 @@ pub enum KeyRange<'a> {
     From(&'a [u8]),
 }
 
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
 impl<'a> KeyRange<'a> {
     /// As requests write it: no end means one key, an end of one zero byte means all from `key` on.
     pub fn new(key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
@@ -45,7 +47,7 @@ impl<'a> KeyRange<'a> {
         }
     }
 
-    fn bounds(&self) -> Option<(Bound<&'a [u8]>, Bound<&'a [u8]>)> {
+    fn bounds(&self) -> Option<Bounds<'a>> {
         match *self {
             KeyRange::One(key) => Some((Included(key), Included(key))),
             KeyRange::Between(key, end) if key >= end => None,
@@ -120,6 +122,14 @@ impl TreeIndex {
                 return;
             }
             last = resume;
+        }
+    }
+
+    /// Whether `range` holds at most `n` keys, deleted ones that are not compacted included.
+    pub fn is_short(&self, range: KeyRange<'_>, n: usize) -> bool {
+        match range.bounds() {
+            Some(bounds) => self.tree.read().range::<[u8], _>(bounds).nth(n).is_none(),
+            None => true,
         }
     }
 

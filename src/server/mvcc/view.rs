@@ -83,6 +83,15 @@ impl<V: Values> View<'_, V> {
     /// # Errors
     /// The revision is compacted or in the future, or a record is damaged.
     pub fn range(&self, r: &RangeRequest) -> Result<RangeResponse, Error> {
+        self.range_counted(r, true)
+    }
+
+    /// As [`View::range`]; without `total`, what lies behind the limit is not counted, so that a long
+    /// range can be read piece by piece.
+    ///
+    /// # Errors
+    /// As [`View::range`].
+    pub fn range_counted(&self, r: &RangeRequest, total: bool) -> Result<RangeResponse, Error> {
         let at = self.resolve(r.revision)?;
         let keys = KeyRange::new(&r.key, &r.range_end);
         let mut answer = RangeResponse {
@@ -120,7 +129,7 @@ impl<V: Values> View<'_, V> {
                 };
                 hits.push((found, key));
             }
-            true
+            total || hits.len() < gather
         });
         self.check_compacted(at)?;
 
