@@ -12,15 +12,18 @@ use crate::{bolt, schema::RecordError};
 /// Why a file can't be used as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such file, or it can't be looked at. Worded as etcdutl does.
-    #[error("stat {}: {}", file.display(), plain(source))]
-    Stat {
+    /// The operating system refuses: there is no such file, it can't be opened or read. Worded as
+    /// Go's programs do.
+    #[error("{doing} {}: {}", file.display(), plain(source))]
+    Os {
+        /// Such as `stat` or `open`.
+        doing: &'static str,
         /// As given.
         file: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The file can't be read, is no bolt database, or is locked.
+    /// The file is no bolt database, is locked, or its meta pages are damaged.
     #[error(transparent)]
     Bolt(bolt::Error),
     /// A page that is reached is damaged.
@@ -112,13 +115,25 @@ pub enum SealError {
 
 impl From<bolt::Error> for Error {
     fn from(e: bolt::Error) -> Error {
-        Error::Bolt(e)
+        match e {
+            bolt::Error::Io {
+                file,
+                doing,
+                source,
+            } => Error::Os {
+                doing,
+                file,
+                source,
+            },
+            e => Error::Bolt(e),
+        }
     }
 }
 
 impl Error {
     pub(super) fn stat(file: &Path, source: io::Error) -> Error {
-        Error::Stat {
+        Error::Os {
+            doing: "stat",
             file: file.to_owned(),
             source,
         }

@@ -5,3 +5,6 @@ mod support;
 
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
+
+/// `etcdutl` on whole and damaged files.
+mod utl;
