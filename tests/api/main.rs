@@ -21,6 +21,8 @@ mod kv;
 mod limits;
 /// Status, alarms, defragmentation, hashes, and what an operator may ask of one member.
 mod maintenance;
+/// Ours alone: `serve` as a process.
+mod process;
 /// A database that is full, and the way out.
 mod quota;
 /// The snapshot stream.
