@@ -8,3 +8,5 @@ mod golden;
 
 /// `etcdutl` on whole and damaged files.
 mod utl;
+/// Every block of the README, typed into a shell.
+mod readme;

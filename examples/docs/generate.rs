@@ -1,0 +1,149 @@
+//! Completion scripts for four shells and one man page a command, made from the same tree of commands that reads
+//! the command line. Writes nothing.
+
+use std::collections::BTreeMap;
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use etcd_maintenance::cli::global::variable;
+use etcd_maintenance::commands::completion;
+
+/// The folders that hold nothing but what is made here.
+pub const FOLDERS: [&str; 2] = ["completions", "man"];
+
+const SHELLS: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell];
+
+/// Exit codes that scripts rely on, with what they say.
+const EXIT_CODES: [(&str, &str); 7] = [
+    ("0", "Done."),
+    (
+        "1",
+        "Failed: refused by the server, timed out, an unknown command or flag, a value that is no number.",
+    ),
+    ("2", "The client could not be set up."),
+    ("3", "The input of txn is no transaction."),
+    (
+        "4",
+        "A format that is unknown, or that the reply does not have.",
+    ),
+    ("5", "snapshot save did not finish."),
+    (
+        "128",
+        "Arguments that are missing, too many, or do not go together.",
+    ),
+];
+
+/// Every file with its path in the project.
+pub fn files() -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for tree in completion::documented_trees() {
+        for shell in SHELLS {
+            let name = clap_complete::Generator::file_name(&shell, tree.get_name());
+            files.insert(
+                format!("completions/{name}"),
+                completion::script(shell, &tree),
+            );
+        }
+        let mut built = tree;
+        built.build();
+        pages(&built, &built, &[], &mut files);
+    }
+    files
+}
+
+/// The page of `command`, which has this path below `root`, and those of its subcommands.
+fn pages(root: &Command, command: &Command, path: &[&str], files: &mut BTreeMap<String, Vec<u8>>) {
+    let words: Vec<&str> = std::iter::once(root.get_name())
+        .chain(path.iter().copied())
+        .collect();
+    let name = words.join("-");
+    files.insert(format!("man/{name}.1"), page(root, command, &words));
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        let path: Vec<&str> = path.iter().copied().chain([sub.get_name()]).collect();
+        pages(root, sub, &path, files);
+    }
+}
+
+fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
+    let is_root = words.len() == 1;
+    let name = words.join("-");
+    let examples = command
+        .get_after_long_help()
+        .or(command.get_after_help())
+        .map(ToString::to_string);
+    let shown = command
+        .clone()
+        .display_name(&name)
+        .bin_name(words.join(" "))
+        .mut_args(|arg| {
+            let global = arg.is_global_set()
+                || root
+                    .get_arguments()
+                    .any(|a| a.get_id() == arg.get_id() && a.is_global_set());
+            if !global {
+                arg
+            } else if is_root {
+                with_variable(root, arg)
+            } else {
+                arg.hide(true)
+            }
+        });
+    let man = Man::new(shown)
+        .title(&name)
+        .source(concat!("etcd-maintenance ", env!("CARGO_PKG_VERSION")))
+        .manual("etcd maintenance");
+    let mut out = Vec::new();
+    // A Vec takes everything.
+    let _ = (|| {
+        man.render_title(&mut out)?;
+        man.render_name_section(&mut out)?;
+        man.render_synopsis_section(&mut out)?;
+        man.render_description_section(&mut out)?;
+        man.render_options_section(&mut out)?;
+        if command.get_subcommands().any(|sub| !sub.is_hide_set()) {
+            man.render_subcommands_section(&mut out)?;
+        }
+        closing(root, is_root, examples.as_deref()).to_writer(&mut out)
+    })();
+    out
+}
+
+/// What stands at the end of a page: examples, exit codes, where to read on.
+fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
+    let mut roff = Roff::new();
+    if let Some(examples) = examples.and_then(|text| text.split_once("Examples:\n")) {
+        roff.control("SH", ["EXAMPLES"]);
+        roff.control("nf", []);
+        for line in examples.1.lines() {
+            roff.text([roman(line)]);
+        }
+        roff.control("fi", []);
+    }
+    if is_root {
+        roff.control("SH", ["EXIT STATUS"]);
+        for (code, meaning) in EXIT_CODES {
+            roff.control("TP", []);
+            roff.text([bold(code)]);
+            roff.text([roman(meaning)]);
+        }
+    } else {
+        roff.control("SH", ["SEE ALSO"]);
+        let what = "(1) for the flags that every command takes, their environment variables, and the exit codes";
+        roff.text([bold(root.get_name()), roman(what)]);
+    }
+    roff
+}
+
+/// The variable of a global flag belongs to etcdctl; etcdutl reads none.
+fn with_variable(root: &Command, arg: clap::Arg) -> clap::Arg {
+    match (root.get_name(), arg.get_long()) {
+        ("etcdctl", Some(long)) => {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let text = format!("{help} (variable {})", variable(long));
+            arg.help(text)
+        }
+        _ => arg,
+    }
+}

@@ -1,0 +1,206 @@
+//! Types what the README tells people to type, and compares what is shown there with what comes.
+//!
+//! Blocks marked `console` are one session of a shell in an empty folder: lines that start with `$ ` are typed, the
+//! lines below are what must appear on the screen (`...` stands for anything; how wide a table is does not count).
+//! Blocks marked `sh` are typed as well, and must succeed. Building and testing is left out: this is a test.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use fancy_regex::Regex;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use crate::support::program::scratch;
+use crate::support::server::free_ports;
+
+/// What is typed, and what must appear; `None`: anything.
+struct Typed {
+    line: usize,
+    command: String,
+    screen: Option<String>,
+}
+
+#[test]
+fn readme_is_true() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(file).expect("the README");
+    let [port] = free_ports();
+    let mut shell = Shell::start(port);
+    let mut typed = 0;
+    for step in steps(&readme) {
+        let command = step.command.replace("cargo run --release -- ", "etcdctl ");
+        if command.starts_with("cargo ") {
+            continue;
+        }
+        let (exit, screen) = shell.type_in(&command.replace("2379", &port.to_string()));
+        let screen = screen.replace(&port.to_string(), "2379");
+        match step.screen {
+            None => assert_eq!(exit, 0, "README.md:{}: {command}\n{screen}", step.line),
+            Some(want) => assert!(
+                pattern(&want)
+                    .is_match(&squeeze(&screen))
+                    .expect("a pattern that ends"),
+                "README.md:{}: {command}\nwant:\n{want}\ngot:\n{screen}",
+                step.line
+            ),
+        }
+        typed += 1;
+    }
+    assert!(typed > 10, "the README has no session");
+}
+
+fn steps(readme: &str) -> Vec<Typed> {
+    let mut steps: Vec<Typed> = Vec::new();
+    let mut language = None;
+    for (number, line) in readme.lines().enumerate() {
+        if let Some(fence) = line.strip_prefix("```") {
+            language = if language.is_some() {
+                None
+            } else {
+                Some(fence)
+            };
+            continue;
+        }
+        match language {
+            Some("sh") if !line.is_empty() => {
+                steps.push(Typed {
+                    line: number + 1,
+                    command: line.to_owned(),
+                    screen: None,
+                });
+            }
+            Some("console") => match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => {
+                    // A server prints when it likes.
+                    let screen = (!command.ends_with('&')).then(String::new);
+                    steps.push(Typed {
+                        line: number + 1,
+                        command: command.to_owned(),
+                        screen,
+                    });
+                }
+                (None, Some(Typed { command, .. })) if command.ends_with('\\') => {
+                    command.push('\n');
+                    command.push_str(line);
+                }
+                (
+                    None,
+                    Some(Typed {
+                        screen: Some(screen),
+                        ..
+                    }),
+                ) => {
+                    screen.push_str(line);
+                    screen.push('\n');
+                }
+                _ => panic!("README.md:{}: nothing was typed before this", number + 1),
+            },
+            _ => {}
+        }
+    }
+    steps
+}
+
+fn pattern(want: &str) -> Regex {
+    let mut text = String::from("^");
+    for line in squeeze(want).lines() {
+        if line == "..." {
+            text.push_str("(?:[^\n]*\n)*?");
+            continue;
+        }
+        let parts: Vec<_> = line.split("...").map(fancy_regex::escape).collect();
+        text.push_str(&parts.join("[^\n]*"));
+        text.push('\n');
+    }
+    Regex::new(&(text + "$")).expect("a pattern")
+}
+
+/// Runs of blanks and of dashes become one: the width of a table depends on what stands in it.
+fn squeeze(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !(matches!(c, ' ' | '-') && out.ends_with(c)) {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// One shell for the whole session; all that it starts ends with it.
+struct Shell {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    screens: PathBuf,
+    typed: usize,
+    _dir: TempDir,
+}
+
+impl Shell {
+    fn start(port: u16) -> Self {
+        let dir = scratch();
+        let work = dir.path().join("work");
+        fs::create_dir(&work).expect("a folder can be made");
+        let programs = Path::new(env!("CARGO_BIN_EXE_etcdctl"))
+            .parent()
+            .expect("a program lies in a folder");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(programs.to_path_buf()).chain(std::env::split_paths(&path));
+        let mut child = Command::new("bash")
+            .args(["--noprofile", "--norc"])
+            .env_clear()
+            .env(
+                "PATH",
+                std::env::join_paths(all).expect("paths without colons"),
+            )
+            .env("HOME", &work)
+            .env("LANG", "C.UTF-8")
+            .env("ETCDCTL_ENDPOINTS", format!("127.0.0.1:{port}"))
+            .current_dir(&work)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash can be started");
+        let input = child.stdin.take().expect("stdin is a pipe");
+        let output = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        Self {
+            child,
+            input,
+            output,
+            screens: dir.path().to_owned(),
+            typed: 0,
+            _dir: dir,
+        }
+    }
+
+    /// The exit code, and what appears on the screen.
+    fn type_in(&mut self, command: &str) -> (i32, String) {
+        // A file for each: a server in the background writes on into its own.
+        self.typed += 1;
+        let screen = self.screens.join(format!("screen-{}", self.typed));
+        let to = screen.display();
+        writeln!(
+            self.input,
+            "{{ {command}\n}} </dev/null >{to} 2>&1\necho $?"
+        )
+        .expect("the shell reads");
+        let mut exit = String::new();
+        self.output.read_line(&mut exit).expect("the shell answers");
+        let text = fs::read_to_string(&screen).expect("what was printed is text");
+        (exit.trim().parse().expect("an exit code"), text)
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
