@@ -20,7 +20,7 @@ mod scenario;
 use replay::Replay;
 
 /// Commands of etcdctl that come later.
-const MISSING: [&str; 11] = [
+const MISSING: &[&str] = &[
     "lease",
     "watch",
     "auth",
@@ -32,20 +32,28 @@ const MISSING: [&str; 11] = [
     "move-leader",
     "downgrade",
     "check",
+    "member add",
+    "member remove",
+    "member update",
+    "member promote",
 ];
 
-/// Scenarios that need what comes later: membership changes, TLS, and the offline tools that write.
-const MISSING_SCENARIOS: [&str; 10] = [
-    "member/change",
-    "member/add-voter",
-    "errors/tls",
-    "utl/hashkv-writes",
+/// Scenarios and steps that need what comes later: membership changes, TLS, the offline tools that write.
+const MISSING_STEPS: &[&str] = &[
+    "member/change/",
+    "member/add-voter/",
+    "errors/tls/",
+    "errors/certificates/an authority that is none",
+    "errors/certificates/certificates that are none",
+    "errors/certificates/insecure transport off, to a plain server",
+    "errors/certificates/https to a plain server",
+    "errors/certificates/skip verify to a plain server",
+    "misc/environment/insecure transport",
     "utl/restore",
-    "utl/restore-refusals",
-    "utl/defrag",
-    "utl/migrate",
-    "utl/in-use",
-    "utl/boot",
+    "utl/defrag/",
+    "utl/migrate/",
+    "utl/in-use/",
+    "utl/boot/",
 ];
 
 /// Replays a family and panics with all that differs.
@@ -57,7 +65,10 @@ fn family(name: &str, launch: Launch) {
     let mut problems = String::new();
     for scenario in &family.scenarios {
         let full = format!("{name}/{}", scenario.name);
-        if MISSING_SCENARIOS.contains(&full.as_str()) {
+        if MISSING_STEPS
+            .iter()
+            .any(|missing| format!("{full}/").starts_with(missing))
+        {
             continue;
         }
         let outcome = replay.scenario(&full, scenario);

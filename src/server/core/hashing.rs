@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// `HashKV` up to `revision` (0: the newest), and the newest revision.
+/// `HashKV` up to `revision` (0: the newest; below 0, as in etcd: before all changes), and the newest revision.
 ///
 /// # Errors
 /// The revision is compacted and not one of the last compactions', or in the future.
@@ -19,7 +19,10 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
     loop {
         let published = shared.published()?;
         let current = published.revision;
-        if let Some(hash) = shared.hashes.lock().get(revision) {
+        // A compaction at 0 leaves a hash of revision 0, which is not what a request for 0 means.
+        if revision != 0
+            && let Some(hash) = shared.hashes.lock().get(revision)
+        {
             return Ok((hash, current));
         }
         let compacted = shared.compacted();
@@ -29,8 +32,8 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
         if revision > current {
             return Err(Error::FutureRev);
         }
-        let up_to = if revision <= 0 { current } else { revision };
-        if up_to < compacted {
+        let up_to = if revision == 0 { current } else { revision };
+        if revision == 0 && up_to < compacted {
             // The newest revision was written and compacted since the state was taken.
             continue;
         }

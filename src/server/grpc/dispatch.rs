@@ -74,6 +74,7 @@ methods! {
     MemberList "etcdserverpb.Cluster" "MemberList" "unary";
     MemberPromote "etcdserverpb.Cluster" "MemberPromote" "unary";
     AuthStatus "etcdserverpb.Auth" "AuthStatus" "unary";
+    Authenticate "etcdserverpb.Auth" "Authenticate" "unary";
     HealthCheck "grpc.health.v1.Health" "Check" "unary";
     HealthList "grpc.health.v1.Health" "List" "unary";
     HealthWatch "grpc.health.v1.Health" "Watch" "server_stream";
@@ -160,6 +161,7 @@ where
         Method::MemberList => unary(body, limit, |r| s.member_list(r)).await,
         Method::MemberPromote => unary(body, limit, |r| s.member_promote(r)).await,
         Method::AuthStatus => unary(body, limit, |r| s.auth_status(r)).await,
+        Method::Authenticate => unary(body, limit, |r| s.authenticate(r)).await,
         Method::HealthCheck => unary(body, limit, |r| s.health_check(r)).await,
         Method::HealthList => unary(body, limit, |r| s.health_list(r)).await,
         Method::RangeStream => {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use fancy_regex::Regex;
 use serde::Deserialize;
 
 use super::scenario::{self, Expect, Step, folder};
@@ -63,12 +64,31 @@ pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
     Ok(out)
 }
 
+/// Rule: where single endpoints failed, that one JSON object tells of all of them, and of nothing else.
+pub fn one_error(recorded: &str) -> String {
+    let failed: Vec<&str> = recorded
+        .lines()
+        .filter(|line| line.starts_with("Failed to "))
+        .collect();
+    if failed.is_empty() {
+        recorded.to_owned()
+    } else {
+        format!("Error: {}\n", failed.join("; "))
+    }
+}
+
 /// Rule: lines that start with `hint: ` are ours.
 pub fn without_hints(stderr: &str) -> String {
     stderr
         .split_inclusive('\n')
         .filter(|line| !line.starts_with("hint: "))
         .collect()
+}
+
+/// The size of a file just saved, which our JSON of `snapshot save` tells, is the server's choice.
+pub fn without_sizes(stdout: &str) -> String {
+    let size = Regex::new(r#""size":\d+"#).expect("a pattern");
+    size.replace_all(stdout, r#""size":<N>"#).into_owned()
 }
 
 /// Whether the format of a step is JSON, as far as its own arguments say.

@@ -102,12 +102,15 @@ impl Step {
             .unwrap_or("a step")
     }
 
-    /// The command of the tool: the first argument that is no flag.
-    pub fn command(&self) -> Option<&str> {
-        self.args
+    /// The arguments that are no flags: the command first.
+    pub fn command(&self) -> String {
+        let words: Vec<&str> = self
+            .args
             .iter()
             .map(String::as_str)
-            .find(|arg| !arg.starts_with('-'))
+            .filter(|arg| !arg.starts_with('-'))
+            .collect();
+        words.join(" ")
     }
 
     /// Whether it has no end of its own.
