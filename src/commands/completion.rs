@@ -72,9 +72,25 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
 
 /// The script for one shell.
 pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
-    let mut tree = tree.clone();
+    let mut tree = super::documented::documented(tree);
     let name = tree.get_name().to_owned();
     let mut script = vec![];
     clap_complete::generate(shell, &mut tree, name, &mut script);
+    if shell == Shell::Bash {
+        script = String::from_utf8_lossy(&script)
+            .replacen(BASH_PREV, &format!("{BASH_PREV}{BASH_EQUALS}"), 1)
+            .into_bytes();
+    }
     script
 }
+
+const BASH_PREV: &str = "    prev=\"$3\"\n";
+
+/// Bash takes `--flag=value` for three words, and clap's script does not know.
+const BASH_EQUALS: &str = "    if [[ \"${prev}\" == \"=\" ]]; then
+        prev=\"${COMP_WORDS[COMP_CWORD-2]}\"
+    elif [[ \"${COMP_WORDS[COMP_CWORD]}\" == \"=\" ]]; then
+        prev=\"${COMP_WORDS[COMP_CWORD-1]}\"
+        cur=\"\"
+    fi
+";

@@ -7,6 +7,7 @@ pub mod compaction;
 pub mod completion;
 pub mod defrag;
 pub mod del;
+pub mod documented;
 pub mod endpoint;
 pub mod get;
 pub mod help;

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// Completion scripts and man pages.
+mod completions;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
 

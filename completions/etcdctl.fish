@@ -1,0 +1,981 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_etcdctl_global_optspecs
+    string join \n endpoints= w/write-out= hex= command-timeout= dial-timeout= keepalive-time= keepalive-timeout= max-request-bytes= max-recv-bytes= user= password= auth-jwt-token= debug= cacert= cert= key= insecure-transport= insecure-skip-tls-verify= d/discovery-srv= discovery-srv-name= insecure-discovery=
+end
+
+function __fish_etcdctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_etcdctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_etcdctl_using_subcommand
+    set -l cmd (__fish_etcdctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "get" -d 'Read a key or a range of keys'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "put" -d 'Write a key'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "del" -d 'Delete a key or a range of keys'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "txn" -d 'Run a transaction read from stdin'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "compaction" -d 'Forget the history before a revision'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "alarm" -d 'List and clear alarms'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "defrag" -d 'Give unused space of members\' databases back'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "endpoint" -d 'Look at the servers behind --endpoints'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "version" -d 'Print the version'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "member" -d 'Look at the members of the cluster'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "snapshot" -d 'Save a member\'s database to a file, and look into such files'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "completion" -d 'Print a completion script for a shell'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "options" -d 'List the flags that every command takes'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "help" -d 'Show the help of a command'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "serve" -d 'Serve an etcd-compatible server of one member'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
+s\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l order -d 'Order of the results: ASCEND or DESCEND' -r -f -a "ASCEND\t''
+DESCEND\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l sort-by -d 'What to sort by: CREATE, KEY, MODIFY, VALUE or VERSION' -r -f -a "CREATE\t''
+KEY\t''
+MODIFY\t''
+VALUE\t''
+VERSION\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l limit -d 'At most so many results; 0 is all [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l rev -d 'As it was at this revision; 0 is the latest [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l min-create-rev -d 'Only keys created at this revision or later' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-create-rev -d 'Only keys created at this revision or earlier' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l min-mod-rev -d 'Only keys last changed at this revision or later' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-mod-rev -d 'Only keys last changed at this revision or earlier' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l prefix -d 'Every key that begins with the given one'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l from-key -d 'Every key from the given one on'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l keys-only -d 'Keys without values'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l count-only -d 'Only how many (with --write-out=fields)'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l print-value-only -d 'Values without keys (with --write-out=simple)'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l stream -d 'Fetch the keys in several answers (servers of 3.7 and later)'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l lease -d 'Attach the key to this lease (hexadecimal) [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l prev-kv -d 'Print what was there before'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l ignore-value -d 'Keep the value that the key has'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l ignore-lease -d 'Keep the lease that the key has'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l prefix -d 'Every key that begins with the given one'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l prev-kv -d 'Print what was deleted'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l from-key -d 'Every key from the given one on'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l range -d 'Delete a range without waiting two seconds for an interrupt'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -s i -l interactive -d 'Say which block comes next'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l physical -d 'Wait until the old revisions are gone from the database'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "disarm" -d 'Clear every alarm'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "list" -d 'List the alarms that are raised'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l cluster -d 'Every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "health" -d 'Check that a read goes through and no alarm is raised'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "status" -d 'Show version, sizes, leader and raft state'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "hashkv" -d 'Show the hash of the key history'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l rev -d 'The last revision to hash; 0 is the latest [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the members of the cluster'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
+s\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "save" -d 'Save a member\'s database to a file'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "status" -d 'Look into a file that was saved'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l data-dir -d 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]' -r -f -a "(__fish_complete_directories)"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l name -d 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-urls -d 'Addresses to listen on for gRPC and HTTP: http://IP:PORT (port 0: any free one) or unix://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l advertise-client-urls -d 'Addresses that `member list` names; where only --listen-client-urls is given, those [default: http://localhost:2379] [env: ETCD_ADVERTISE_CLIENT_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l quota-backend-bytes -d 'Size of the database in bytes past which writes are refused; 0 is 2 GiB, below 0 is no quota [default: 0] [env: ETCD_QUOTA_BACKEND_BYTES]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auto-compaction-mode -d 'What --auto-compaction-retention counts: periodic (time) or revision [default: periodic] [env: ETCD_AUTO_COMPACTION_MODE]' -r -f -a "periodic\t''
+revision\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auto-compaction-retention -d 'History to keep: a duration such as 30m, a number of hours, or a number of revisions; 0 keeps all [default: 0] [env: ETCD_AUTO_COMPACTION_RETENTION]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-txn-ops -d 'Operations that one transaction may hold [default: 128] [env: ETCD_MAX_TXN_OPS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-request-bytes -d 'Size of a request in bytes past which it is refused [default: 1572864] [env: ETCD_MAX_REQUEST_BYTES]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-concurrent-streams -d 'Requests that one connection may have open [default: 4294967295] [env: ETCD_MAX_CONCURRENT_STREAMS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-interval -d 'Time after which a silent connection is pinged; 0 never [default: 2h] [env: ETCD_GRPC_KEEPALIVE_INTERVAL]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-timeout -d 'Time after which a connection that answers no ping is closed [default: 20s] [env: ETCD_GRPC_KEEPALIVE_TIMEOUT]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l enable-grpc-gateway -d 'Answer JSON requests under /v3/ as well [default: true] [env: ETCD_ENABLE_GRPC_GATEWAY]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-level -d 'Least important lines to log: debug, info, warn, error, panic or fatal [default: info] [env: ETCD_LOG_LEVEL]' -r -f -a "debug\t''
+info\t''
+warn\t''
+error\t''
+panic\t''
+fatal\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-format -d 'Shape of a log line: json or console [default: json] [env: ETCD_LOG_FORMAT]' -r -f -a "json\t''
+console\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer addresses, from which the member\'s id is made [default: http://localhost:2380] [env: ETCD_INITIAL_ADVERTISE_PEER_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster -d 'NAME=PEER_URL of this one member, from which the ids are made [default: default=http://localhost:2380] [env: ETCD_INITIAL_CLUSTER]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster-token -d 'Word that sets this cluster\'s ids apart from others\' [default: etcd-cluster] [env: ETCD_INITIAL_CLUSTER_TOKEN]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''
+snapshot:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"

@@ -1,0 +1,163 @@
+//! `completions/` and `man/`: that they are what `cargo run --example docs` makes of the programs as they are, and
+//! that real shells load the scripts and complete with them.
+//!
+//! A shell that is not installed is passed over, with a word; continuous integration installs them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::skip::skip;
+
+#[path = "../../examples/docs/generate.rs"]
+mod generate;
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn files_are_up_to_date() {
+    let made = generate::files();
+    let mut there = BTreeSet::new();
+    for folder in generate::FOLDERS {
+        for entry in fs::read_dir(project().join(folder))
+            .expect("the folder is there")
+            .flatten()
+        {
+            there.insert(format!("{folder}/{}", entry.file_name().to_string_lossy()));
+        }
+    }
+    let stale: Vec<&String> = made
+        .keys()
+        .chain(&there)
+        .filter(|name| made.get(*name) != fs::read(project().join(name)).ok().as_ref())
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "out of date, run `cargo run --example docs`: {stale:?}"
+    );
+}
+
+/// What a shell must offer: a command, a flag, a flag's value, the form of an endpoint, a flag of the server.
+const CASES: [(&str, &str, &str); 6] = [
+    ("etcdctl", "sna", "snapshot"),
+    ("etcdctl snapshot", "sa", "save"),
+    ("etcdctl get", "--pre", "--prefix"),
+    ("etcdctl get -w", "js", "json"),
+    ("etcdctl", "--endpoints=emb", "embedded:"),
+    (
+        "etcdctl serve",
+        "--auto-compaction-m",
+        "--auto-compaction-mode",
+    ),
+];
+
+#[test]
+fn bash_completes() {
+    let Some(bash) = find("bash") else { return };
+    for (words, word, want) in CASES {
+        // Bash hands `--flag=value` over as three words.
+        let split: Vec<String> = format!("{words} {}", word.replace('=', " = "))
+            .split(' ')
+            .map(String::from)
+            .collect();
+        let script = r#"
+            source "$1"; shift
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+            _etcdctl etcdctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            printf '%s\n' "${COMPREPLY[@]}"
+            complete -p etcdctl >/dev/null"#;
+        let script = ["--norc", "--noprofile", "-euc", script, "bash"];
+        let output = run(Command::new(&bash)
+            .args(script)
+            .arg(project().join("completions/etcdctl.bash"))
+            .args(&split));
+        offers(&output, want, word);
+    }
+}
+
+#[test]
+fn zsh_completes() {
+    let Some(zsh) = find("zsh") else { return };
+    for (words, word, want) in CASES {
+        let capture = project().join("tests/cli/completions/capture.zsh");
+        let folder = project().join("completions");
+        let line = format!("{words} {word}");
+        let output = run(Command::new(&zsh)
+            .arg("-f")
+            .arg(capture)
+            .arg(folder)
+            .arg(line)
+            .env("TERM", "dumb"));
+        offers(&output, &format!("HIT<{want}>"), word);
+    }
+}
+
+#[test]
+fn fish_completes() {
+    let Some(fish) = find("fish") else { return };
+    for (words, word, want) in CASES {
+        let script = "source $argv[1]; complete --do-complete $argv[2]";
+        let file = project().join("completions/etcdctl.fish");
+        let line = format!("{words} {word}");
+        let output = run(Command::new(&fish)
+            .args(["--no-config", "-c", script])
+            .arg(file)
+            .arg(line));
+        offers(&output, want, word);
+    }
+}
+
+/// The pages are drawn without a complaint of the typesetter.
+#[test]
+fn man_draws_every_page() {
+    let Some(man) = find("man") else { return };
+    for entry in fs::read_dir(project().join("man"))
+        .expect("the folder is there")
+        .flatten()
+    {
+        let page = entry.path();
+        let output = run(Command::new(&man)
+            .args(["--warnings", "-E", "UTF-8", "-P", "cat", "-l"])
+            .arg(&page));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            text.contains("SYNOPSIS") && output.stderr.is_empty(),
+            "{}: {output:?}",
+            page.display()
+        );
+    }
+}
+
+fn offers(output: &Output, want: &str, word: &str) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{word}: {output:?}");
+    // A description may follow behind a tab; fish repeats the flag in front of a value.
+    let offered = text
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .any(|offer| offer.trim().ends_with(want));
+    assert!(offered, "{word}: {want:?} is not offered:\n{text}");
+}
+
+fn run(command: &mut Command) -> Output {
+    command
+        .env("LANG", "C.UTF-8")
+        .env("MANWIDTH", "80")
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
+/// The program in `PATH`, or `None` after having said that the test is passed over.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        skip(&format!("{program} is not installed"));
+    }
+    found
+}
