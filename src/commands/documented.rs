@@ -9,7 +9,7 @@ use crate::server::flags::{Effect, FLAGS, Flag, Kind};
 
 /// Of each program.
 pub fn documented_trees() -> Vec<Command> {
-    vec![documented(&tree())]
+    vec![documented(&tree()), documented(&super::utl::tree())]
 }
 
 /// `tree` with `serve`'s flags, where it has that command without them, and without the commands that are hidden

@@ -41,7 +41,7 @@ fn files_are_up_to_date() {
 }
 
 /// What a shell must offer: a command, a flag, a flag's value, the form of an endpoint, a flag of the server.
-const CASES: [(&str, &str, &str); 6] = [
+const CASES: &[(&str, &str, &str)] = &[
     ("etcdctl", "sna", "snapshot"),
     ("etcdctl snapshot", "sa", "save"),
     ("etcdctl get", "--pre", "--prefix"),
@@ -57,22 +57,22 @@ const CASES: [(&str, &str, &str); 6] = [
 #[test]
 fn bash_completes() {
     let Some(bash) = find("bash") else { return };
-    for (words, word, want) in CASES {
+    for (words, word, want) in CASES.iter().copied() {
         // Bash hands `--flag=value` over as three words.
         let split: Vec<String> = format!("{words} {}", word.replace('=', " = "))
             .split(' ')
             .map(String::from)
             .collect();
         let script = r#"
-            source "$1"; shift
+            source "$1/$2.bash"; shift
             COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-            _etcdctl etcdctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            "_$1" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
             printf '%s\n' "${COMPREPLY[@]}"
-            complete -p etcdctl >/dev/null"#;
+            complete -p $1 >/dev/null"#;
         let script = ["--norc", "--noprofile", "-euc", script, "bash"];
         let output = run(Command::new(&bash)
             .args(script)
-            .arg(project().join("completions/etcdctl.bash"))
+            .arg(project().join("completions"))
             .args(&split));
         offers(&output, want, word);
     }
@@ -81,7 +81,7 @@ fn bash_completes() {
 #[test]
 fn zsh_completes() {
     let Some(zsh) = find("zsh") else { return };
-    for (words, word, want) in CASES {
+    for (words, word, want) in CASES.iter().copied() {
         let capture = project().join("tests/cli/completions/capture.zsh");
         let folder = project().join("completions");
         let line = format!("{words} {word}");
@@ -98,9 +98,9 @@ fn zsh_completes() {
 #[test]
 fn fish_completes() {
     let Some(fish) = find("fish") else { return };
-    for (words, word, want) in CASES {
-        let script = "source $argv[1]; complete --do-complete $argv[2]";
-        let file = project().join("completions/etcdctl.fish");
+    for (words, word, want) in CASES.iter().copied() {
+        let script = "source $argv[1]/etcdctl.fish; source $argv[1]/etcdutl.fish; complete --do-complete $argv[2]";
+        let file = project().join("completions");
         let line = format!("{words} {word}");
         let output = run(Command::new(&fish)
             .args(["--no-config", "-c", script])

@@ -8,7 +8,7 @@ mod completions;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
 
-/// `etcdutl` on whole and damaged files.
-mod utl;
 /// Every block of the README, typed into a shell.
 mod readme;
+/// `etcdutl` on whole and damaged files.
+mod utl;
