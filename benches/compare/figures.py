@@ -83,8 +83,10 @@ class Figures:
             got = {}
             for kind in KINDS:
                 with Server(self.programs, kind, self.fresh(f"puts-{kind}")) as server:
-                    got[kind] = load(self.programs, server, op="put", clients=clients, seconds=self.seconds)
-            what = f"put of 1 KiB, {clients} client{'s' if clients > 1 else ''}"
+                    got[kind] = load(
+                        self.programs, server, op="put", clients=clients, clients_per_connection=8, seconds=self.seconds
+                    )
+            what = f"put of 1 KiB, {clients} clients on {clients // 8} connections" if clients > 1 else "put of 1 KiB, 1 client"
             ours, theirs = got["ours"], got["etcd"]
             busy = " (load on its core: {:.0%} with ours, {:.0%} with etcd)".format(ours["load_core"], theirs["load_core"])
             rows.append(
@@ -105,7 +107,9 @@ class Figures:
             with Server(self.programs, kind, self.fresh(f"reads-{kind}")) as server:
                 load(self.programs, server, op="fill", clients=4)
                 for op in ("get", "range", "txn"):
-                    got[kind, op] = load(self.programs, server, op=op, clients=16, seconds=self.seconds)
+                    got[kind, op] = load(
+                        self.programs, server, op=op, clients=16, clients_per_connection=8, seconds=self.seconds
+                    )
         for op, what, most in (
             ("get", "get of one key", 0.33),
             ("range", "range of 1,000 keys", 0.5),
