@@ -71,11 +71,18 @@ impl Context {
     /// # Errors
     /// As [`Context::settings`].
     pub fn deadline(&self) -> Result<Deadline, CommandError> {
-        let limit = Limit {
+        Ok(Deadline::after(self.limit()?))
+    }
+
+    /// The command's time.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub fn limit(&self) -> Result<Limit, CommandError> {
+        Ok(Limit {
             length: self.settings()?.command_timeout.to_std(),
             flag: "--command-timeout",
-        };
-        Ok(Deadline::after(limit))
+        })
     }
 
     /// A client of all endpoints, logged in.

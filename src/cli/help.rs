@@ -3,14 +3,24 @@
 
 use super::global::variable;
 
-/// The command below `root` with this path, ready to be drawn, named in full.
+/// The command below `root` with this path, ready to be drawn: named in full, with what its parents share
+/// but for the global flags.
 fn command(root: &clap::Command, path: &[String]) -> clap::Command {
     let mut command = root.clone();
     let mut name = root.get_name().to_owned();
-    for part in path {
+    let mut shared: Vec<clap::Arg> = vec![];
+    for (depth, part) in path.iter().enumerate() {
         let Some(next) = command.find_subcommand(part).cloned() else {
             break;
         };
+        if depth > 0 {
+            shared.extend(
+                command
+                    .get_arguments()
+                    .filter(|a| a.is_global_set())
+                    .cloned(),
+            );
+        }
         name = format!("{name} {part}");
         command = next;
     }
@@ -21,21 +31,24 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
         .long("help")
         .short('h')
         .action(clap::ArgAction::SetTrue)
-        .help_heading("Options")
         .help("Show this help");
-    command
+    let mut command = command
         .bin_name(name.clone())
         .display_name(name)
         .disable_help_flag(true)
         .disable_help_subcommand(true)
-        .arg(help)
-        .mut_args(|arg| {
+        .args(shared)
+        .arg(help);
+    if path.is_empty() {
+        command = command.mut_args(|arg| {
             if arg.is_global_set() {
                 arg.hide(true)
             } else {
                 arg
             }
-        })
+        });
+    }
+    command.mut_args(|arg| arg.help_heading(None::<&str>))
 }
 
 /// The help of a command, as `--help` shows it.

@@ -57,6 +57,35 @@ pub fn of(error: &ClientError) -> Vec<String> {
     }
 }
 
+/// The hints of several endpoints' errors: each said once, and not more of them than a person reads.
+pub fn of_all<'e>(errors: impl IntoIterator<Item = &'e ClientError>) -> Vec<String> {
+    let mut attempts = vec![];
+    let mut others = vec![];
+    let mut last_limit = None;
+    for error in errors {
+        match error {
+            ClientError::Deadline {
+                limit,
+                attempts: more,
+            } => {
+                last_limit = Some(*limit);
+                attempts.extend_from_slice(more);
+            }
+            error => others.extend(of(error)),
+        }
+    }
+    let mut hints = match last_limit {
+        Some(limit) => of(&ClientError::Deadline { limit, attempts }),
+        None => vec![],
+    };
+    for hint in others {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
 fn of_attempts(attempts: &[Attempt]) -> Vec<String> {
     let mut hints: Vec<String> = attempts
         .iter()

@@ -1,9 +1,9 @@
 //! What the commands on single endpoints have in common: which endpoints, a client for each, all asked at
 //! once, answers in the order given.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     cli::{
@@ -43,6 +43,9 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
     }
 }
 
+/// Endpoints that are asked at the same time: each takes a file descriptor or two.
+const AT_ONCE: usize = 256;
+
 /// The outcome at one endpoint.
 pub struct Outcome<T> {
     /// As typed, or as the member names it.
@@ -59,21 +62,25 @@ pub struct Outcome<T> {
 pub async fn ask_all<T, F>(
     ctx: &Context,
     endpoints: Vec<String>,
-    ask: impl Fn(Client, Deadline) -> F,
+    ask: impl Fn(Client, Deadline) -> F + Clone + Send + 'static,
 ) -> Result<Vec<Outcome<T>>, CommandError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
+    let limit = ctx.limit()?;
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut asked = JoinSet::new();
     let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
     for (index, endpoint) in endpoints.into_iter().enumerate() {
         outcomes.push(None);
         let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
         ctx.login(&client).await?;
-        let answer = ask(client, ctx.deadline()?);
+        let (ask, turns) = (ask.clone(), turns.clone());
         asked.spawn(async move {
-            let result = answer.await;
+            // Never closed; and a turn too many would do no harm.
+            let _turn = turns.acquire_owned().await;
+            let result = ask(client, Deadline::after(limit)).await;
             (index, Outcome { endpoint, result })
         });
     }

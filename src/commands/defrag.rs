@@ -49,7 +49,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
     let endpoints = leader_last(ctx, endpoints).await?;
     let mut rows = vec![];
-    let (mut failures, mut all_hints) = (vec![], vec![]);
+    let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {
         let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
         ctx.login(&client).await?;
@@ -62,8 +62,9 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
         drop(spinner);
         let error = result.err().map(|error| {
             failures.push(format!("failed to defragment {endpoint}: {error}"));
-            all_hints.extend(hints::of(&error));
-            error.to_string()
+            let text = error.to_string();
+            errors.push(error);
+            text
         });
         rows.push(EndpointTook {
             endpoint,
@@ -85,7 +86,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
         return Err(CommandError::new(Kind::Failed, failures.join("; ")));
     }
     let mut error = CommandError::said(Kind::Failed);
-    error.hints = all_hints;
+    error.hints = hints::of_all(&errors);
     Err(error)
 }
 
@@ -95,7 +96,7 @@ async fn leader_last(ctx: &Context, endpoints: Vec<String>) -> Result<Vec<String
         return Ok(endpoints);
     }
     let length = ctx.settings()?.command_timeout.to_std().min(ROLE_TIMEOUT);
-    let outcomes = ask_all(ctx, endpoints, |client, _| async move {
+    let outcomes = ask_all(ctx, endpoints, move |client, _| async move {
         client
             .status(
                 pb::StatusRequest {},

@@ -19,7 +19,7 @@ use crate::{
 /// Look at the servers behind --endpoints
 #[derive(Args, Debug)]
 pub struct EndpointArgs {
-    /// Ask every member of the cluster, not only the endpoints given
+    /// Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     cluster: Option<bool>,
     #[command(subcommand)]
@@ -87,15 +87,16 @@ async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
         Ok((start.elapsed(), result))
     })
     .await?;
-    let mut all_hints = vec![];
+    let mut errors = vec![];
     let mut rows = vec![];
     for Outcome { endpoint, result } in outcomes {
         let (took, result) = result?;
         let error = match result {
             Ok(()) => String::new(),
             Err(Unhealthy::Request(error)) => {
-                all_hints.extend(hints::of(&error));
-                error.to_string()
+                let text = error.to_string();
+                errors.push(error);
+                text
             }
             Err(Unhealthy::Other(text)) => text,
         };
@@ -112,7 +113,7 @@ async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
         return Ok(());
     }
     let mut error = CommandError::new(Kind::Failed, "unhealthy cluster");
-    error.hints = all_hints;
+    error.hints = hints::of_all(&errors);
     Err(error)
 }
 
@@ -161,7 +162,7 @@ async fn status(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
 }
 
 async fn hashkv(ctx: &Context, endpoints: Vec<String>, revision: i64) -> Result<(), CommandError> {
-    let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
+    let outcomes = ask_all(ctx, endpoints, move |client, deadline| async move {
         client
             .hash_kv(pb::HashKvRequest { revision }, deadline)
             .await
@@ -202,6 +203,6 @@ fn failed(ctx: &Context, what: &str, failures: &[(String, ClientError)]) -> Opti
         .iter()
         .map(|(endpoint, error)| format!("{what} {endpoint} ({error})"))
         .collect();
-    let hints = failures.iter().flat_map(|(_, e)| hints::of(e)).collect();
+    let hints = hints::of_all(failures.iter().map(|(_, error)| error));
     Some(ctx.some_failed(&lines, hints))
 }
