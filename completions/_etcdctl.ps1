@@ -325,7 +325,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;endpoint' {
-            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
@@ -355,7 +355,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;endpoint;health' {
-            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
@@ -382,7 +382,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;endpoint;status' {
-            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
@@ -410,7 +410,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;endpoint;hashkv' {
             [CompletionResult]::new('--rev', '--rev', [CompletionResultType]::ParameterName, 'The last revision to hash; 0 is the latest [default: 0]')
-            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')

@@ -434,7 +434,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -s d -l discover
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
@@ -475,7 +475,7 @@ false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "health" -d 'Check that a read goes through and no alarm is raised'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "status" -d 'Show version, sizes, leader and raft state'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "hashkv" -d 'Show the hash of the key history'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
@@ -513,7 +513,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
@@ -552,7 +552,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l rev -d 'The last revision to hash; 0 is the latest [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
