@@ -7,7 +7,7 @@ use super::{Error, SealError};
 use crate::bolt::{self, FileReader};
 
 /// Length of the SHA-256 behind a snapshot, bytes.
-pub(super) const DIGEST_LEN: u64 = 32;
+const DIGEST_LEN: u64 = 32;
 /// A member's file is whole pages, and every page is a multiple of this, bytes.
 /// Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 const SECTOR: u64 = 512;

@@ -1,19 +1,27 @@
 //! The SHA-256 behind a snapshot, computed as the file streams by. Knows nothing of pages.
 
 use std::{
+    panic::resume_unwind,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
 };
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Error, SealError,
-    open::{DIGEST_LEN, Seal, SnapshotFile},
+    open::{Seal, SnapshotFile},
 };
+use crate::bolt::{self, FileReader};
 
 /// Bytes that are read at once.
-const CHUNK: usize = 128 << 10;
+const CHUNK: usize = 256 << 10;
+/// Pieces that are read ahead of the hashing.
+const AHEAD: usize = 4;
 
 /// Checks the digest of the snapshot `path`, and that its length is that of its pages.
 /// A member's file, which has no digest, passes.
@@ -45,25 +53,50 @@ pub(super) fn check_seal(
     }
     let reader = file.reader();
     let size = reader.size();
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; CHUNK];
-    let mut at = 0;
-    while at < size {
-        if give_up.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let n = usize::try_from(size - at).map_or(CHUNK, |left| left.min(CHUNK));
-        let part = buffer.get_mut(..n).unwrap_or_default();
-        reader.read_raw(at, part)?;
-        hash.update(&*part);
-        at += n as u64;
-    }
-    let mut stored = [0; DIGEST_LEN as usize];
+    let Some(actual) = digest(reader, size, give_up)? else {
+        return Ok(None);
+    };
+    let mut stored = [0; 32];
     reader.read_raw(size, &mut stored)?;
-    let actual: [u8; DIGEST_LEN as usize] = hash.finalize().into();
     Ok((actual != stored).then_some(SealError::Mismatch {
         size,
         stored,
         actual,
     }))
+}
+
+/// The SHA-256 of the first `size` bytes; `None` once `give_up` is set.
+fn digest(
+    reader: &FileReader,
+    size: u64,
+    give_up: &AtomicBool,
+) -> Result<Option<[u8; 32]>, bolt::Error> {
+    let mut hash = Sha256::new();
+    // Hashing is the longest work on a file, and copying out of the page cache a fifth as long: the
+    // two run side by side.
+    let done = thread::scope(|scope| {
+        let (full, parts) = mpsc::sync_channel::<Vec<u8>>(AHEAD);
+        let (empty, used) = mpsc::channel::<Vec<u8>>();
+        let reading = scope.spawn(move || {
+            let mut at = 0;
+            while at < size && !give_up.load(Ordering::Relaxed) {
+                let n = usize::try_from(size - at).map_or(CHUNK, |left| left.min(CHUNK));
+                let mut part = used.try_recv().unwrap_or_default();
+                part.resize(n, 0);
+                reader.read_raw(at, &mut part)?;
+                at += n as u64;
+                if full.send(part).is_err() {
+                    break;
+                }
+            }
+            Ok(at == size)
+        });
+        for part in parts {
+            hash.update(&part);
+            // Once everything has been read nobody wants it back.
+            let _ = empty.send(part);
+        }
+        reading.join().unwrap_or_else(|e| resume_unwind(e))
+    })?;
+    Ok(done.then(|| hash.finalize().into()))
 }
