@@ -10,3 +10,8 @@ pub mod proto;
 pub mod schema;
 pub mod server;
 pub mod snapshot;
+
+/// The Rust of the README, compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

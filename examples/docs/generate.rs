@@ -130,7 +130,12 @@ fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
         }
     } else {
         roff.control("SH", ["SEE ALSO"]);
-        let what = "(1) for the flags that every command takes, their environment variables, and the exit codes";
+        let what = match root.get_name() {
+            "etcdctl" => {
+                "(1) for the flags that every command takes, their environment variables, and the exit codes"
+            }
+            _ => "(1) for the flags that every command takes, and the exit codes",
+        };
         roff.text([bold(root.get_name()), roman(what)]);
     }
     roff

@@ -47,6 +47,10 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, Co
     };
     match client.compact(request, ctx.deadline()?).await {
         Ok(answer) => Ok(Reply::Compaction(answer, revision)),
-        Err(error) => Err(hints::add_oldest_readable(error.into(), &client, revision).await),
+        // The newest compact revision is refused here, but it can be read.
+        Err(error) => {
+            let below = revision.saturating_sub(1);
+            Err(hints::add_oldest_readable(error.into(), &client, below).await)
+        }
     }
 }
