@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use crate::support::{
     program::{Finished, Program, scratch},
     server::{Launch, free_ports},
+    small_disk::SmallDisk,
 };
 
 /// Every file below a directory with its bytes, to see that nothing was changed.
@@ -166,7 +167,16 @@ fn a_directory_that_may_not_be_written() {
     fs::create_dir(&data).unwrap();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o500)).unwrap();
     if fs::write(data.join("probe"), b"").is_ok() {
-        crate::support::skip::skip("permissions do not bind this user");
+        // No permission binds root, but a read-only file system does.
+        let Some(disk) = SmallDisk::mount(1 << 20) else {
+            return;
+        };
+        disk.make_read_only();
+        let name = disk.path().display().to_string();
+        refuses(
+            &[&format!("--data-dir={name}")],
+            &[&name, "ead-only file system"],
+        );
         return;
     }
     let name = data.display().to_string();

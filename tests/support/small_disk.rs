@@ -53,6 +53,20 @@ impl SmallDisk {
         self.dir.path()
     }
 
+    /// From now on nothing can be written.
+    pub fn make_read_only(&self) {
+        let remounted = Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(self.path())
+            .output()
+            .expect("`mount` could be run before");
+        assert!(
+            remounted.status.success(),
+            "{}",
+            String::from_utf8_lossy(&remounted.stderr)
+        );
+    }
+
     /// Writes a file that leaves about `bytes` of room.
     pub fn leave_free(&self, bytes: u64) -> PathBuf {
         let room = rustix::fs::statvfs(self.path()).expect("a mounted file system has a size");
