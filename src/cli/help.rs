@@ -1,11 +1,12 @@
-//! Help and usage texts, drawn from clap's tree: global flags are left to `options`, and every one of them
-//! names its variable.
+//! Help and usage texts, drawn from clap's tree. Global flags are left to `options`, where every one of them
+//! names its variable; a tool without that command shows them with every other one.
 
 use super::global::variable;
 
 /// The command below `root` with this path, ready to be drawn: named in full, with what its parents share
-/// but for the global flags.
+/// but for the global flags, if those have a command of their own.
 fn command(root: &clap::Command, path: &[String]) -> clap::Command {
+    let listed = root.find_subcommand("options").is_some();
     let mut command = root.clone();
     let mut name = root.get_name().to_owned();
     let mut shared: Vec<clap::Arg> = vec![];
@@ -13,7 +14,7 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
         let Some(next) = command.find_subcommand(part).cloned() else {
             break;
         };
-        if depth > 0 {
+        if depth > 0 || !listed {
             shared.extend(
                 command
                     .get_arguments()
@@ -39,7 +40,7 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
         .disable_help_subcommand(true)
         .args(shared)
         .arg(help);
-    if path.is_empty() {
+    if path.is_empty() && listed {
         command = command.mut_args(|arg| {
             if arg.is_global_set() {
                 arg.hide(true)
@@ -48,7 +49,10 @@ fn command(root: &clap::Command, path: &[String]) -> clap::Command {
             }
         });
     }
-    command.mut_args(|arg| arg.help_heading(None::<&str>))
+    command.mut_args(|arg| {
+        let global = arg.is_global_set() && !listed;
+        arg.help_heading(global.then_some("Global options"))
+    })
 }
 
 /// The help of a command, as `--help` shows it.

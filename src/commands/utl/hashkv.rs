@@ -13,10 +13,7 @@ use crate::{
     output::{Reply, reply::FileHashKv},
 };
 
-/// Print the hash of the history of keys in a file
-///
-/// Members that hold the same data have the same hash at the same revision, whatever else is in
-/// their files. Compare with `etcdctl endpoint hashkv`.
+/// The arguments of `hashkv`.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdutl hashkv [options] <filename>",

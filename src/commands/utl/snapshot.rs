@@ -17,14 +17,14 @@ use crate::{
 pub enum SnapshotCommand {
     #[command(hide = true)]
     Restore(LaterArgs),
-    /// Look into a file that was saved
+    /// Look into a file that was saved, or a stopped member's member/snap/db
+    ///
+    /// Prints the hash, the latest revision, the number of keys, the size and the storage version.
+    /// Everything in the file is checked on the way, its digest too, and the file is only read.
     Status(StatusArgs),
 }
 
-/// Look into a file that was saved, or a stopped member's member/snap/db
-///
-/// Prints the hash, the latest revision, the number of keys, the size and the storage version.
-/// Everything in the file is checked on the way, and the file is only read.
+/// The arguments of `snapshot status`.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdutl snapshot status [options] <filename>",

@@ -50,6 +50,9 @@ pub enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     /// Print the hash of the history of keys in a file
+    ///
+    /// Members that hold the same data have the same hash at the same revision, whatever else is in
+    /// their files. Compare with `etcdctl endpoint hashkv`. The file is only read.
     Hashkv(hashkv::HashKvArgs),
     /// Print the version
     #[command(override_usage = "etcdutl version")]
