@@ -7,7 +7,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use etcd_maintenance::cli::global::variable;
+use etcd_maintenance::cli::help;
 use etcd_maintenance::commands::{completion, documented};
 
 /// The folders that hold nothing but what is made here.
@@ -78,11 +78,7 @@ fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
         .display_name(&name)
         .bin_name(words.join(" "))
         .mut_args(|arg| {
-            let global = arg.is_global_set()
-                || root
-                    .get_arguments()
-                    .any(|a| a.get_id() == arg.get_id() && a.is_global_set());
-            if !global {
+            if !arg.is_global_set() {
                 arg
             } else if is_root {
                 with_variable(root, arg)
@@ -98,6 +94,7 @@ fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
     // A Vec takes everything.
     let _ = (|| {
         man.render_title(&mut out)?;
+        unbroken().to_writer(&mut out)?;
         man.render_name_section(&mut out)?;
         man.render_synopsis_section(&mut out)?;
         man.render_description_section(&mut out)?;
@@ -108,6 +105,14 @@ fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
         closing(root, is_root, examples.as_deref()).to_writer(&mut out)
     })();
     out
+}
+
+/// Names of flags and variables are not cut at the end of a line.
+fn unbroken() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("nh", []);
+    roff.control("ad", ["l"]);
+    roff
 }
 
 /// What stands at the end of a page: examples, exit codes, where to read on.
@@ -143,12 +148,9 @@ fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
 
 /// The variable of a global flag belongs to etcdctl; etcdutl reads none.
 fn with_variable(root: &Command, arg: clap::Arg) -> clap::Arg {
-    match (root.get_name(), arg.get_long()) {
-        ("etcdctl", Some(long)) => {
-            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            let text = format!("{help} (variable {})", variable(long));
-            arg.help(text)
-        }
-        _ => arg,
+    if root.get_name() == "etcdctl" {
+        help::with_variable(arg)
+    } else {
+        arg
     }
 }

@@ -48,13 +48,29 @@ pub fn documented(tree: &Command) -> Command {
         return shown;
     }
     shown.mut_subcommand("serve", |serve| {
-        let flags = FLAGS
-            .iter()
-            .filter(|flag| matches!(flag.effect, Effect::Served | Effect::Ids));
+        let flags = FLAGS.iter().filter(|flag| matches!(flag.effect, Effect::Served | Effect::Ids));
+        let unused = FLAGS.iter().filter(|flag| flag.effect == Effect::None);
+        let unused: Vec<String> = unused.map(|flag| format!("--{}", flag.name)).collect();
+        let about = format!(
+            "Run a single-member etcd-compatible server\n\n\
+             Flags are etcd's; each can be given as a variable too, and a flag beats its variable.\n\n\
+             Taken without effect, since only a cluster needs them: {}.",
+            unused.join(", ")
+        );
         serve
             .args(flags.map(arg))
             .mut_arg(RAW, |raw| raw.hide(true))
+            .override_usage("etcdctl serve [flags]")
+            .long_about(about)
+            .after_long_help(examples(&super::serve::help()))
     })
+}
+
+/// The examples in the middle of a help text, with their heading.
+fn examples(help: &str) -> String {
+    let from = help.find("Examples:").unwrap_or(help.len());
+    let text = help[from..].split("\n\n").next().unwrap_or_default();
+    text.to_owned()
 }
 
 fn arg(flag: &'static Flag) -> Arg {
