@@ -52,6 +52,9 @@ pub fn of(error: &ClientError) -> Vec<String> {
                     .into(),
             ]
         }
+        ClientError::Locked(_) => vec![
+            "one process at a time opens a data directory; to share one, run `etcdctl serve --data-dir DIR` and give its address to --endpoints".into(),
+        ],
         error if error.is(NO_SPACE) => no_space(),
         _ => vec![],
     }

@@ -68,6 +68,8 @@ pub enum Cause {
     Io(String),
     /// This client does not do it; no use to try again.
     Unsupported(String),
+    /// Another process has the data directory of an embedded server open; not waited for.
+    Locked(String),
     /// The data directory of an embedded server could not be opened; no use to try again.
     Embedded(String),
 }
@@ -75,7 +77,10 @@ pub enum Cause {
 impl Cause {
     /// Whether another attempt would end the same way.
     pub fn permanent(&self) -> bool {
-        matches!(self, Cause::Unsupported(_) | Cause::Embedded(_))
+        matches!(
+            self,
+            Cause::Unsupported(_) | Cause::Embedded(_) | Cause::Locked(_)
+        )
     }
 
     /// From a failed connect.
@@ -119,7 +124,7 @@ impl fmt::Display for Cause {
             Cause::Broken(text) => write!(f, "the connection broke: {text}"),
             Cause::NoAnswer(limit) => write!(f, "connected, but no answer within {limit}"),
             Cause::Unavailable(text) => write!(f, "the server answered: {text}"),
-            Cause::Io(text) | Cause::Unsupported(text) | Cause::Embedded(text) => f.write_str(text),
+            Cause::Io(text) | Cause::Unsupported(text) | Cause::Embedded(text) | Cause::Locked(text) => f.write_str(text),
         }
     }
 }

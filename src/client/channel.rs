@@ -425,7 +425,7 @@ impl Client {
                             servers.insert(index, server);
                             Ok(stream)
                         }
-                        Err(error) => Err(Cause::Embedded(error)),
+                        Err(cause) => Err(cause),
                     },
                 };
                 match stream {
@@ -471,10 +471,13 @@ impl Client {
         if !all || !causes.values().all(Cause::permanent) {
             return None;
         }
-        Some(ClientError::Permanent(match first {
-            Cause::Unsupported(_) => format!("{}: {first}", self.inner.endpoints[*index].typed),
-            _ => first.to_string(),
-        }))
+        Some(match first {
+            Cause::Unsupported(_) => {
+                ClientError::Permanent(format!("{}: {first}", self.inner.endpoints[*index].typed))
+            }
+            Cause::Locked(text) => ClientError::Locked(text.clone()),
+            _ => ClientError::Permanent(first.to_string()),
+        })
     }
 
     /// Time ran out while a request was under way.
@@ -487,7 +490,7 @@ impl Client {
     async fn out_of_time(&self, deadline: Deadline) -> ClientError {
         for (index, running) in lock(&self.inner.running).clone() {
             let limit = Limit {
-                length: running.since.elapsed(),
+                length: running.since.elapsed().min(deadline.limit.length),
                 flag: deadline.limit.flag,
             };
             let cause = if running.connected {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tokio::{io::DuplexStream, runtime::Runtime};
 
-use crate::server::{config::Config, embedded::Server};
+use super::cause::Cause;
+use crate::server::{backend::is_locked, config::Config, core::OpenError, embedded::Server};
 
 /// A running server on threads of its own, so that the client's one thread never waits for its disk.
 pub struct Embedded {
@@ -18,25 +19,30 @@ impl Embedded {
     ///
     /// # Errors
     /// One line that names the directory or the flag.
-    pub async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, String> {
+    pub async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
         for (name, value) in flags {
-            config.set(name, value).map_err(|e| e.to_string())?;
+            config
+                .set(name, value)
+                .map_err(|e| Cause::Embedded(e.to_string()))?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("embedded")
             .enable_all()
             .build()
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| Cause::Embedded(e.to_string()))?;
         match runtime.spawn(Server::start(config)).await {
             Ok(Ok(server)) => Ok(Embedded { runtime, server }),
             failed => {
                 runtime.shutdown_background();
                 Err(match failed {
-                    Ok(Err(error)) => error.to_string(),
-                    Err(error) => error.to_string(),
-                    Ok(Ok(_)) => String::new(),
+                    Ok(Err(OpenError::Engine(error))) if is_locked(&error) => {
+                        Cause::Locked(error.to_string())
+                    }
+                    Ok(Err(error)) => Cause::Embedded(error.to_string()),
+                    Err(error) => Cause::Embedded(error.to_string()),
+                    Ok(Ok(_)) => Cause::Closed,
                 })
             }
         }

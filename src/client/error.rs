@@ -57,6 +57,9 @@ pub enum ClientError {
     /// An endpoint means nothing.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Another process has the embedded data directory open.
+    #[error("{0}")]
+    Locked(String),
     /// No endpoint can ever be used.
     #[error("{0}")]
     Permanent(String),

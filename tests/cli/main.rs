@@ -3,12 +3,23 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// How a command line is read.
+mod arguments;
 /// Completion scripts and man pages.
 mod completions;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
-
+/// What is said besides the error.
+mod hints;
+/// What stands behind an endpoint and is no healthy etcd.
+mod peers;
 /// Every block of the README, typed into a shell.
 mod readme;
+/// `snapshot save`, whole or not at all.
+mod save;
+/// Flags, variables and defaults.
+mod settings;
+/// stdin, stdout and stderr as scripts bend them.
+mod streams;
 /// `etcdutl` on whole and damaged files.
 mod utl;

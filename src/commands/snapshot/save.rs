@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::part_file::PartFile;
 use crate::{
@@ -59,9 +60,10 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         }
         return Err(error);
     }
+    let interrupt = Interrupt::listen();
     let saved = tokio::select! {
         saved = fetch(ctx, path) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
-        () = interrupted() => {
+        () = interrupt.come() => {
             return Err(CommandError::new(Kind::Interrupted, "context canceled")
                 .hint(format!("interrupted: nothing was written to {}", path.display())));
         }
@@ -72,20 +74,26 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
 }
 
 /// Ctrl-C, or a polite request to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) {
-        (Ok(mut int), Ok(mut term)) => {
-            tokio::select! {
-                _ = int.recv() => {}
-                _ = term.recv() => {}
+struct Interrupt(Option<(Signal, Signal)>);
+
+impl Interrupt {
+    /// Takes the signals from now on. Without handlers they end the process by themselves.
+    fn listen() -> Interrupt {
+        let int = signal(SignalKind::interrupt());
+        let term = signal(SignalKind::terminate());
+        Interrupt(int.ok().zip(term.ok()))
+    }
+
+    async fn come(self) {
+        match self.0 {
+            Some((mut int, mut term)) => {
+                tokio::select! {
+                    _ = int.recv() => {}
+                    _ = term.recv() => {}
+                }
             }
+            None => std::future::pending().await,
         }
-        // Without handlers the signals end the process by themselves.
-        _ => std::future::pending().await,
     }
 }
 

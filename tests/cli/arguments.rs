@@ -1,0 +1,140 @@
+//! How a command line is read: pflag's rules, cobra's texts, etcdctl's exit codes. What the recorded transcripts
+//! hold is not repeated here.
+
+use crate::support::program::Program;
+
+/// Never asked: the command line is refused before.
+const NOBODY: &str = "--endpoints=127.0.0.1:1";
+
+#[test]
+fn a_flag_that_is_unknown_or_wrong_is_refused_in_pflags_words_with_the_usage_behind_it() {
+    for (args, text) in [
+        (&["put", "k", "v", "--nope"][..], "unknown flag: --nope"),
+        (
+            &["get", "k", "-wx", "-q"],
+            "unknown shorthand flag: 'q' in -q",
+        ),
+        (
+            &["get", "k", "--command-timeout", "5"],
+            "invalid argument \"5\" for \"--command-timeout\" flag: time: missing unit in duration \"5\"",
+        ),
+        (
+            &["get", "k", "--rev", "0x"],
+            "invalid argument \"0x\" for \"--rev\" flag: strconv.ParseInt: parsing \"0x\": invalid syntax",
+        ),
+        (
+            &["get", "k", "--max-recv-bytes=99999999999999999999"],
+            "invalid argument \"99999999999999999999\" for \"--max-recv-bytes\" flag: strconv.ParseInt: parsing \"99999999999999999999\": value out of range",
+        ),
+        (
+            &["get", "k", "--endpoints", "a\"b"],
+            "invalid argument \"a\\\"b\" for \"--endpoints\" flag: parse error on line 1, column 2: bare \" in non-quoted-field",
+        ),
+    ] {
+        let run = Program::etcdctl()
+            .arg(NOBODY)
+            .args(args)
+            .run()
+            .failure(1, "");
+        let expected = format!("Error: {text}\nUsage: etcdctl ");
+        assert!(run.err().starts_with(&expected), "{run}");
+        assert_eq!(run.out(), "");
+        assert!(!run.err().contains("error:"), "clap's own words: {run}");
+    }
+}
+
+#[test]
+fn a_command_that_is_unknown_or_not_unique_is_refused_with_suggestions() {
+    let run = Program::etcdctl()
+        .args(["snapshto", "save"])
+        .run()
+        .failure(1, "");
+    assert_eq!(
+        run.err(),
+        "Error: unknown command \"snapshto\" for \"etcdctl\"\n\nDid you mean this?\n\tsnapshot\n\nRun 'etcdctl --help' for usage.\n"
+    );
+    Program::etcdctl()
+        .arg("co")
+        .run()
+        .failure(1, "\tcompaction\n\tcompletion\n");
+}
+
+#[test]
+fn an_argument_may_be_empty_or_no_text_at_all() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let no_text = OsStr::from_bytes(b"\xff\xfe");
+    Program::etcdctl()
+        .arg(no_text)
+        .run()
+        .failure(1, "Error: unknown command ");
+    Program::etcdctl()
+        .args(["get", "k", "--order"])
+        .arg(no_text)
+        .run()
+        .failure(4, "Error: bad sort order ");
+    Program::etcdctl()
+        .args(["compaction", ""])
+        .run()
+        .failure(1, "Error: strconv.ParseInt: parsing \"\": invalid syntax\n");
+    Program::etcdctl()
+        .args(["--endpoints", "", "get", "k"])
+        .run()
+        .failure(2, "Error: etcdclient: no available endpoints\n");
+    Program::etcdctl()
+        .args(["snapshot", "status", ""])
+        .run()
+        .failure(1, "Error: ");
+}
+
+#[test]
+fn help_is_for_people_and_goes_to_stdout() {
+    let run = Program::etcdctl().args(["get", "--help"]).run().success();
+    let out = run.out();
+    for part in [
+        "\nUsage: etcdctl get [options] <key> [range_end]\n",
+        "      --rev <REVISION> ",
+        "[default: 0]",
+        "\nExamples:\n",
+        "Use \"etcdctl options\" for a list of global command-line options",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in {out}");
+    }
+    assert_eq!(run.err(), "");
+    assert!(
+        !out.contains("--write-out <"),
+        "global flags belong to `options`"
+    );
+    let same = Program::etcdctl().args(["help", "get"]).run().success();
+    assert_eq!(same.out(), out);
+}
+
+#[test]
+fn options_names_every_global_flag_and_its_variable() {
+    let out = Program::etcdctl().arg("options").run().success().out();
+    for (flag, variable) in [
+        ("--endpoints", "ETCDCTL_ENDPOINTS"),
+        ("--write-out", "ETCDCTL_WRITE_OUT"),
+        ("--command-timeout", "ETCDCTL_COMMAND_TIMEOUT"),
+        ("--dial-timeout", "ETCDCTL_DIAL_TIMEOUT"),
+        ("--insecure-transport", "ETCDCTL_INSECURE_TRANSPORT"),
+        ("--discovery-srv-name", "ETCDCTL_DISCOVERY_SRV_NAME"),
+    ] {
+        assert!(
+            out.contains(flag) && out.contains(variable),
+            "{flag} in {out}"
+        );
+    }
+}
+
+#[test]
+fn commands_that_are_still_to_come_say_so() {
+    for name in ["lease", "watch", "user", "check"] {
+        Program::etcdctl()
+            .args([name, "list", "--anything"])
+            .run()
+            .failure(
+                1,
+                &format!("Error: `etcdctl {name}` is not part of this version yet"),
+            );
+    }
+}

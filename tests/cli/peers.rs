@@ -1,0 +1,339 @@
+//! What stands behind an endpoint and is no healthy etcd: refused, silent, garbage, half an answer, another
+//! protocol. No command hangs, and the hint says what was found.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::program::Program;
+use crate::support::server::{Launch, free_ports};
+
+/// An empty SETTINGS frame: the first words of every HTTP/2 server.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// A server that treats each connection so, until the test's process ends.
+fn peer(treat: fn(TcpStream)) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+    let address = listener
+        .local_addr()
+        .expect("a bound listener has an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || treat(stream));
+        }
+    });
+    address.to_string()
+}
+
+fn until_closed(mut stream: TcpStream) {
+    let mut buffer = [0; 4096];
+    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
+}
+
+fn says(mut stream: TcpStream, words: &[u8]) {
+    if stream.write_all(words).is_ok() {
+        until_closed(stream);
+    }
+}
+
+/// Reads the preface and the request: all that comes until nothing more does.
+fn hear(mut stream: &TcpStream) {
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+    let mut buffer = [0; 4096];
+    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
+    let _ = stream.set_read_timeout(None);
+}
+
+/// What `get` and `put` end with, and the hint for both.
+#[track_caller]
+fn deadline(endpoint: &str, hint: &str) {
+    for command in [&["get", "k"][..], &["put", "k", "v"]] {
+        let run = Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .arg("--command-timeout=700ms")
+            .args(command)
+            .run()
+            .failure(1, hint);
+        assert!(
+            run.err()
+                .starts_with("Error: context deadline exceeded\nhint: "),
+            "{run}"
+        );
+        assert_eq!(run.out(), "");
+        let json = Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(["--command-timeout=700ms", "--write-out=json"])
+            .args(command)
+            .run();
+        assert_eq!(
+            json.err(),
+            "{\"error\":\"context deadline exceeded\",\"code\":4,\"exit\":1}\n"
+        );
+    }
+}
+
+#[test]
+fn nobody() {
+    let [port] = free_ports();
+    let endpoint = format!("127.0.0.1:{port}");
+    deadline(
+        &endpoint,
+        &format!(
+            "hint: {endpoint}: connection refused: nothing listens on that port\nhint: given up after 700ms (--command-timeout)\n"
+        ),
+    );
+    deadline(
+        "unix:///nowhere/at/all.sock",
+        "hint: unix:///nowhere/at/all.sock: no such socket file\n",
+    );
+    deadline(
+        "no-such-name.invalid:2379",
+        "hint: no-such-name.invalid:2379: the name \"no-such-name.invalid\" has no address\n",
+    );
+}
+
+#[test]
+fn one_that_is_silent() {
+    deadline(
+        &peer(until_closed),
+        "connected, but the server said nothing within ",
+    );
+}
+
+#[test]
+fn one_that_hangs_up() {
+    deadline(
+        &peer(drop),
+        "the server closed the connection without a word",
+    );
+}
+
+#[test]
+fn one_that_says_something_else() {
+    deadline(
+        &peer(|s| says(s, b"SSH-2.0-OpenSSH_9.2\r\n")),
+        "no etcd behind that port; it answered \"SSH-2.0-OpenSSH_9.2\"",
+    );
+    deadline(
+        &peer(|mut s| {
+            let _ = s.read(&mut [0; 4096]);
+            says(s, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }),
+        "it answered \"HTTP/1.1 400 Bad Request\"",
+    );
+    deadline(&peer(|s| says(s, &[0x93; 64])), "no etcd behind that port");
+    // An alert of TLS: handshake failure.
+    deadline(
+        &peer(|s| says(s, &[0x15, 3, 3, 0, 2, 2, 40, 0, 0, 0])),
+        "the server wants TLS: use https:// and --cacert",
+    );
+}
+
+#[test]
+fn one_that_begins_and_does_not_go_on() {
+    deadline(
+        &peer(|s| says(s, SETTINGS)),
+        "connected, but no answer within 700ms (--command-timeout)",
+    );
+}
+
+#[test]
+fn one_that_breaks_off_in_the_middle() {
+    let endpoint = peer(|mut stream| {
+        let _ = stream.write_all(SETTINGS);
+        hear(&stream);
+    });
+    // A read is sent again until time runs out; a write may have been done.
+    Program::etcdctl()
+        .arg(format!("--endpoints={endpoint}"))
+        .args(["get", "k", "--command-timeout=700ms"])
+        .run()
+        .failure(1, "Error: context deadline exceeded\n");
+    Program::etcdctl()
+        .arg(format!("--endpoints={endpoint}"))
+        .args(["put", "k", "v"])
+        .run()
+        .failure(
+            1,
+            "Error: rpc error: code = Unavailable desc = error reading from server: ",
+        )
+        .failure(
+            1,
+            "hint: the request may have been carried out: look before you repeat it\n",
+        );
+}
+
+#[test]
+fn one_that_gives_half_a_message() {
+    let endpoint = peer(|mut stream| {
+        let _ = stream.write_all(SETTINGS);
+        hear(&stream);
+        // HEADERS of stream 1: status 200, content-type application/grpc; DATA that announces 1000 bytes and
+        // holds 10; the end of the stream.
+        let mut words = vec![0, 0, 20, 1, 4, 0, 0, 0, 1, 0x88, 0x0f, 0x10, 16];
+        words.extend_from_slice(b"application/grpc");
+        words.extend_from_slice(&[0, 0, 15, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0xe8]);
+        words.extend_from_slice(&[b'x'; 10]);
+        words.extend_from_slice(&[0, 0, 0, 0, 1, 0, 0, 0, 1]);
+        says(stream, &words);
+    });
+    Program::etcdctl()
+        .arg(format!("--endpoints={endpoint}"))
+        .args(["get", "k", "--command-timeout=5s"])
+        .run()
+        .failure(1, "Error: ");
+}
+
+#[test]
+fn a_good_one_among_bad_ones_is_found() {
+    let server = Launch::serve().start();
+    let [port] = free_ports();
+    let endpoints = format!(
+        "{},127.0.0.1:{port},{},no-such-name.invalid:1,{}",
+        peer(until_closed),
+        peer(|s| says(s, b"garbage of some length\n")),
+        server.endpoint()
+    );
+    Program::etcdctl()
+        .arg(format!("--endpoints={endpoints}"))
+        .args(["put", "k", "v"])
+        .run()
+        .success();
+}
+
+#[test]
+fn a_server_that_comes_up_late_is_waited_for() {
+    let [port] = free_ports();
+    let address = format!("127.0.0.1:{port}");
+    let waiting = thread::spawn({
+        let endpoint = format!("--endpoints={address}");
+        move || {
+            Program::etcdctl()
+                .arg(endpoint)
+                .args(["put", "k", "v", "--command-timeout=30s"])
+                .run()
+        }
+    });
+    // Refused until now, or not asked yet: both are to end well.
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let mut serve = Program::etcdctl()
+        .arg("serve")
+        .arg(format!("--data-dir={}", dir.path().join("data").display()))
+        .arg(format!("--listen-client-urls=http://{address}"))
+        .command()
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("our own program starts");
+    let run = waiting.join();
+    let _ = serve.kill();
+    let _ = serve.wait();
+    assert_eq!(run.expect("no panic").success().out(), "OK\n");
+}
+
+#[test]
+fn dead_endpoints_cost_their_time_once_and_are_named_in_order() {
+    let server = Launch::serve().start();
+    let ports: [u16; 3] = free_ports();
+    let [a, b, c] = ports.map(|p| format!("127.0.0.1:{p}"));
+    let endpoints = format!("--endpoints={a},{b},{},{c}", server.endpoint());
+    let run = Program::etcdctl()
+        .arg(&endpoints)
+        .args(["endpoint", "status", "--command-timeout=1s"])
+        .run()
+        .failure(1, "");
+    let failed =
+        |e: &str| format!("Failed to get the status of endpoint {e} (context deadline exceeded)\n");
+    assert!(
+        run.err()
+            .starts_with(&(failed(&a) + &failed(&b) + &failed(&c))),
+        "{run}"
+    );
+    assert_eq!(run.out().lines().count(), 1);
+    assert!(
+        run.took < Duration::from_secs(10),
+        "one after the other: {run}"
+    );
+    let rows = Program::etcdctl()
+        .arg(&endpoints)
+        .args([
+            "endpoint",
+            "health",
+            "--command-timeout=1s",
+            "--write-out=json",
+        ])
+        .run()
+        .failure(1, "{\"error\":\"unhealthy cluster\",\"exit\":1}\n")
+        .json();
+    let order: Vec<&str> = rows
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|r| r["endpoint"].as_str())
+        .collect();
+    assert_eq!(order, [&a, &b, server.endpoint(), &c]);
+}
+
+#[test]
+fn ten_thousand_endpoints() {
+    let mut etcdctl = Program::etcdctl();
+    for first in (20_000..30_000).step_by(2_500) {
+        let list: Vec<String> = (first..first + 2_500)
+            .map(|p| format!("127.0.0.1:{p}"))
+            .collect();
+        etcdctl = etcdctl.arg(format!("--endpoints={}", list.join(",")));
+    }
+    // Some of these ports may be taken by other tests' servers: the end is not the point, but that there is one.
+    let run = etcdctl
+        .clone()
+        .args(["get", "k", "--command-timeout=2s"])
+        .run();
+    assert!(run.err().lines().count() < 12, "{run}");
+}
+
+#[test]
+fn an_endpoint_that_means_nothing_is_refused_at_once() {
+    for (endpoint, reason) in [
+        ("localhost", "the port is missing"),
+        ("localhost:http", "\"http\" is no port number"),
+        ("::1:2379", "an IPv6 address stands in brackets: [::1]:2379"),
+        ("ftp://localhost:1", "unknown scheme \"ftp\""),
+        ("embedded:", "the data directory is missing"),
+        (
+            "snapshot:backup.db",
+            "reading a snapshot as an endpoint is not supported yet",
+        ),
+    ] {
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(["get", "k"])
+            .run()
+            .failure(1, &format!("Error: endpoint \"{endpoint}\": {reason}"));
+    }
+    Program::etcdctl()
+        .args(["--endpoints=https://127.0.0.1:1", "get", "k"])
+        .run()
+        .failure(1, "TLS is not supported by this version yet");
+}
+
+#[test]
+fn a_path_behind_the_host_is_no_hindrance_and_a_unix_socket_works() {
+    let server = Launch::serve().start();
+    Program::etcdctl()
+        .arg(format!("--endpoints={}/some/path", server.url()))
+        .args(["endpoint", "health"])
+        .run()
+        .success();
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let socket = format!("unix://{}", dir.path().join("s").display());
+    let server = Launch::serve()
+        .flag(format!("--listen-client-urls={socket}"))
+        .start();
+    let run = Program::etcdctl()
+        .arg(format!("--endpoints={socket}"))
+        .args(["put", "k", "v"])
+        .run()
+        .success();
+    assert_eq!(run.out(), "OK\n");
+    drop(server);
+}

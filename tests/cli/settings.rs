@@ -1,0 +1,90 @@
+//! Flags, `ETCDCTL_*` variables and defaults.
+
+use crate::support::program::Program;
+use crate::support::server::Launch;
+
+#[test]
+fn variables_stand_for_flags_and_flags_beat_them() {
+    let server = Launch::serve().start();
+    let etcdctl = || Program::etcdctl().env("ETCDCTL_ENDPOINTS", server.endpoint());
+    etcdctl().args(["put", "k", "v"]).run().success();
+    let hex = etcdctl()
+        .env("ETCDCTL_HEX", "1")
+        .args(["get", "k"])
+        .run()
+        .success();
+    assert_eq!(hex.out(), "\\x6b\n\\x76\n");
+    let plain = etcdctl()
+        .env("ETCDCTL_HEX", "1")
+        .args(["get", "k", "--hex=false"])
+        .run()
+        .success();
+    assert_eq!(plain.out(), "k\nv\n");
+    assert_eq!(plain.err(), "");
+}
+
+#[test]
+fn what_can_not_be_used_of_the_environment_is_named_once() {
+    let server = Launch::serve().start();
+    let run = Program::etcdctl()
+        .env("ETCDCTL_ENDPOINTS", server.endpoint())
+        .env("ETCDCTL_API", "3")
+        .env("ETCDCTL_COLOUR", "red")
+        .env("ETCDCTL_DIAL_TIMEOUT", "5")
+        .args(["endpoint", "health", "--write-out=json"])
+        .run()
+        .success();
+    assert_eq!(
+        run.err(),
+        "{\"level\":\"warn\",\"msg\":\"ignored: time: missing unit in duration \\\"5\\\"\",\"environment-variable\":\"ETCDCTL_DIAL_TIMEOUT=5\"}\n\
+         {\"level\":\"warn\",\"msg\":\"unrecognized environment variable\",\"environment-variable\":\"ETCDCTL_COLOUR=red\"}\n"
+    );
+}
+
+#[test]
+fn commands_that_ask_no_server_look_at_no_variable() {
+    for command in ["version", "options", "help"] {
+        let run = Program::etcdctl()
+            .env("ETCDCTL_NOPE", "1")
+            .env("ETCDCTL_USER", "somebody")
+            .arg(command)
+            .run()
+            .success();
+        assert_eq!(run.err(), "", "{command}");
+    }
+}
+
+#[test]
+fn endpoints_add_up_over_repeated_flags() {
+    let server = Launch::serve().start();
+    let rows = Program::etcdctl()
+        .arg(format!("--endpoints={0},{0}", server.endpoint()))
+        .args(["endpoint", "health", "-w", "json", "-w", "json"])
+        .arg(format!("--endpoints={}", server.url()))
+        .run()
+        .success()
+        .json();
+    assert_eq!(rows.as_array().map(Vec::len), Some(3), "{rows}");
+}
+
+#[test]
+fn debug_shows_what_is_used() {
+    let server = Launch::serve().start();
+    Program::etcdctl()
+        .arg(format!("--endpoints={}", server.endpoint()))
+        .args(["get", "k", "--debug", "--dial-timeout=1500ms"])
+        .run()
+        .success()
+        .failure(0, "ETCDCTL_DIAL_TIMEOUT=1.5s\n");
+}
+
+#[test]
+fn a_limit_on_answers_is_above_that_on_requests() {
+    Program::etcdctl()
+        .args(["get", "k", "--max-request-bytes=20", "--max-recv-bytes=10"])
+        .run()
+        .failure(
+            2,
+            "Error: gRPC message recv limit (10 bytes) must be greater than send limit (20 bytes)\n",
+        );
+}
