@@ -2,9 +2,11 @@
 //! until a signal, and logs go to stderr as etcd's do.
 
 mod args;
+mod documented;
 mod log;
 mod notify;
 mod run;
 
 pub use args::{ServeArgs, help};
+pub use documented::with_flags;
 pub use run::{ServeError, serve};
