@@ -97,6 +97,7 @@ impl Db {
             file: Arc::new(file),
             page_size: meta.page_size,
             retired: false.into(),
+            warm: Default::default(),
         };
         let view = Arc::new(View {
             store: Arc::new(store),

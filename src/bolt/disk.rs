@@ -296,6 +296,25 @@ impl DiskFile {
             .map_err(self.fail("read"))
     }
 
+    /// Reads one byte if that takes no waiting for the disk.
+    #[cfg(target_os = "linux")]
+    pub fn read_at_once(&self, offset: u64) -> Option<()> {
+        use rustix::io::ReadWriteFlags;
+        let mut byte = [0];
+        let mut into = [io::IoSliceMut::new(&mut byte)];
+        match rustix::io::preadv2(&self.file, &mut into, offset, ReadWriteFlags::NOWAIT) {
+            Ok(1) => Some(()),
+            _ => None,
+        }
+    }
+
+    /// Asks the system to throw out what it has of the file in memory; whether it has done so.
+    #[cfg(all(test, target_os = "linux"))]
+    pub fn throw_out(&self) -> bool {
+        let asked = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        asked.is_ok() && self.read_at_once(8 << 12).is_none()
+    }
+
     /// Fails if a write or sync of this file has failed before.
     pub fn check_latch(&self) -> Result<()> {
         match self.latch.get() {

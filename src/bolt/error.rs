@@ -52,6 +52,14 @@ pub enum Error {
         /// How many bytes it was to grow by.
         wanted: u64,
     },
+    /// The page is not in memory, and the caller did not want to wait for the disk.
+    #[error("{}: page {page} is not in memory", file.display())]
+    Cold {
+        /// The file concerned.
+        file: PathBuf,
+        /// The page.
+        page: u64,
+    },
     /// A write or sync failed before, and the engine takes no more of them.
     #[error("{}: writes are refused since an earlier failure: {cause}", file.display())]
     Latched {

@@ -24,6 +24,7 @@ mod shape;
 mod snapshot;
 mod tree;
 mod view;
+mod warm;
 
 pub use batch::{Batch, Pending};
 pub use bulk::BulkWriter;
@@ -39,3 +40,4 @@ pub use page::{Buf, MAX_KEY_SIZE, MAX_VALUE_SIZE, Page};
 pub use snapshot::SnapshotReader;
 pub use tree::{Bucket, Buckets, Source};
 pub use view::{ReadTx, View};
+pub use warm::WarmView;

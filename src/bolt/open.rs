@@ -48,6 +48,7 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
         file: Arc::new(file),
         page_size,
         retired: false.into(),
+        warm: Default::default(),
     };
     let view = Arc::new(View {
         store: Arc::new(store),

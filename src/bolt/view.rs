@@ -14,6 +14,7 @@ use super::meta::Meta;
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
 use super::snapshot::SnapshotReader;
 use super::tree::{Bucket, Buckets, Source};
+use super::warm::Warm;
 
 /// The file of a database; a defragmentation puts another in its place.
 pub(crate) struct Store {
@@ -21,6 +22,8 @@ pub(crate) struct Store {
     pub page_size: u32,
     /// Set when the file has lost its name.
     pub retired: AtomicBool,
+    /// Pages that were in memory lately.
+    pub warm: Warm,
 }
 
 impl Drop for Store {
@@ -58,7 +61,7 @@ impl<'a> Source for &'a View {
 }
 
 impl View {
-    fn mapped_page(&self, pgid: u64) -> Result<Page<&[u8]>> {
+    pub(crate) fn mapped_page(&self, pgid: u64) -> Result<Page<&[u8]>> {
         let fail = |d: super::error::Damage| d.in_file(self.store.file.path());
         let (ps, high_water) = (u64::from(self.meta.page_size), self.meta.high_water);
         check_pgid(pgid, high_water, "the tree").map_err(fail)?;

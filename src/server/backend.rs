@@ -1,7 +1,7 @@
 //! The bridge between the store and the bolt file: a committed state that values and records are
 //! read from. Knows the buckets that the server reads, and nothing of writing.
 
-use std::ops::Bound;
+use std::{cell::Cell, ops::Bound};
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use super::{
     mvcc::{revision::Revision, view::Values},
 };
 use crate::{
-    bolt::{self, ReadTx},
+    bolt::{self, Bucket, ReadTx, Source},
     proto::mvccpb::KeyValue,
     schema::{RecordError, bucket, hash, key},
 };
@@ -85,54 +85,103 @@ impl Tx {
 
 impl Values for Tx {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
-        if revs.is_empty() {
-            return Ok(Vec::new());
+        match revs {
+            [] => Ok(Vec::new()),
+            _ => values(
+                self.0.warming_bucket(bucket::KEY).map_err(Error::storage)?,
+                revs,
+                Error::storage,
+            ),
         }
-        let keys = self.0.bucket(bucket::KEY).map_err(Error::storage)?;
-        let find = |rev: &Revision| -> Result<&[u8], Error> {
-            let record = match &keys {
-                Some(keys) => keys.get(&rev.encode()).map_err(Error::storage)?,
-                None => None,
-            };
-            record.ok_or_else(|| {
-                let missing = "the index knows of it, but there is no such record";
-                Error::record(&RecordError::new(bucket::KEY, &rev.encode(), missing))
-            })
-        };
-        let decode = |rev: &Revision, record: Bytes| {
-            key::decode_shared(&rev.encode(), &record).map_err(|e| Error::record(&e))
-        };
-        if let [rev] = revs {
-            return Ok(vec![decode(rev, Bytes::copy_from_slice(find(rev)?))?]);
-        }
-
-        // Records are copied out of the mapping at once, into few allocations that their keys and
-        // values then share: nothing mapped leaves for the network.
-        let mut values = Vec::with_capacity(revs.len());
-        let mut arena: Vec<u8> = Vec::with_capacity(ARENA);
-        let mut ends: Vec<usize> = Vec::new();
-        for (i, rev) in revs.iter().enumerate() {
-            arena.extend_from_slice(find(rev)?);
-            ends.push(arena.len());
-            if arena.len() < ARENA && i + 1 < revs.len() {
-                continue;
-            }
-            let shared = Bytes::from(std::mem::take(&mut arena));
-            let mut at = 0;
-            let first = i + 1 - ends.len();
-            for (rev, end) in revs[first..].iter().zip(ends.drain(..)) {
-                values.push(decode(rev, shared.slice(at..end))?);
-                at = end;
-            }
-            if i + 1 < revs.len() {
-                arena.reserve(ARENA);
-            }
-        }
-        Ok(values)
     }
 }
 
-/// What an engine's failure to open means to whoever wants to serve the file.
+/// The same records without waiting for the disk: an error where some are not in memory.
+pub struct WarmTx<'a> {
+    tx: &'a Tx,
+    cold: Cell<bool>,
+}
+
+impl WarmTx<'_> {
+    /// The records of `tx`.
+    pub fn new(tx: &Tx) -> WarmTx<'_> {
+        WarmTx {
+            tx,
+            cold: Cell::new(false),
+        }
+    }
+
+    /// Whether a record was not in memory.
+    pub fn was_cold(&self) -> bool {
+        self.cold.get()
+    }
+}
+
+impl Values for WarmTx<'_> {
+    fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
+        if revs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fail = |error| {
+            self.cold.set(matches!(error, bolt::Error::Cold { .. }));
+            Error::storage(error)
+        };
+        values(
+            self.tx.0.warm_bucket(bucket::KEY).map_err(fail)?,
+            revs,
+            fail,
+        )
+    }
+}
+
+fn values<'a, S: Source<Buf = &'a [u8]>>(
+    keys: Option<Bucket<S>>,
+    revs: &[Revision],
+    fail: impl Fn(bolt::Error) -> Error,
+) -> Result<Vec<KeyValue>, Error> {
+    let find = |rev: &Revision| -> Result<&'a [u8], Error> {
+        let record = match &keys {
+            Some(keys) => keys.get(&rev.encode()).map_err(&fail)?,
+            None => None,
+        };
+        record.ok_or_else(|| {
+            let missing = "the index knows of it, but there is no such record";
+            Error::record(&RecordError::new(bucket::KEY, &rev.encode(), missing))
+        })
+    };
+    let decode = |rev: &Revision, record: Bytes| {
+        key::decode_shared(&rev.encode(), &record).map_err(|e| Error::record(&e))
+    };
+    if let [rev] = revs {
+        return Ok(vec![decode(rev, Bytes::copy_from_slice(find(rev)?))?]);
+    }
+
+    // Records are copied out of the mapping at once, into few allocations that their keys and values
+    // then share: nothing mapped leaves for the network.
+    let mut values = Vec::with_capacity(revs.len());
+    let mut arena: Vec<u8> = Vec::with_capacity(ARENA.min(revs.len() * 128));
+    let mut ends: Vec<usize> = Vec::new();
+    for (i, rev) in revs.iter().enumerate() {
+        arena.extend_from_slice(find(rev)?);
+        ends.push(arena.len());
+        if arena.len() < ARENA && i + 1 < revs.len() {
+            continue;
+        }
+        let shared = Bytes::from(std::mem::take(&mut arena));
+        let mut at = 0;
+        let first = i + 1 - ends.len();
+        for (rev, end) in revs[first..].iter().zip(ends.drain(..)) {
+            values.push(decode(rev, shared.slice(at..end))?);
+            at = end;
+        }
+        if i + 1 < revs.len() {
+            arena.reserve(ARENA);
+        }
+    }
+    Ok(values)
+}
+
+/// Whether a file could not be opened because another process has it.
 pub fn is_locked(error: &bolt::Error) -> bool {
     matches!(error, bolt::Error::Locked { .. })
 }

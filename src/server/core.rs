@@ -7,6 +7,7 @@
 pub mod compaction;
 pub mod hashing;
 pub mod open;
+pub mod reading;
 pub mod shared;
 pub mod snapshot;
 #[cfg(test)]
@@ -21,7 +22,11 @@ use parking_lot::Mutex;
 use tracing::info;
 
 pub use self::{open::OpenError, snapshot::Snapshot};
-use self::{open::Opened, shared::Shared};
+use self::{
+    open::Opened,
+    reading::{Piece, Question},
+    shared::Shared,
+};
 use super::{
     alarms,
     apply::{Compaction, Request, Response},
@@ -142,13 +147,7 @@ impl Core {
     /// # Errors
     /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
     pub async fn range(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
-        let mut answer = match r.range_end.is_empty() {
-            true => read(&self.inner.shared, |view| view.range(&r), r.revision > 0)?,
-            false => {
-                self.blocking(move |shared| read(shared, |view| view.range(&r), r.revision > 0))
-                    .await?
-            }
-        };
+        let mut answer = self.read(r).await?;
         self.fill(&mut answer.header);
         Ok(answer)
     }
@@ -158,12 +157,19 @@ impl Core {
     /// # Errors
     /// As [`Core::range`].
     pub async fn range_piece(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
-        let named = r.revision > 0;
-        let mut answer = self
-            .blocking(move |shared| read(shared, |view| view.range_counted(&r, false), named))
-            .await?;
+        let mut answer = self.read(Piece(r)).await?;
         self.fill(&mut answer.header);
         Ok(answer)
+    }
+
+    async fn read<Q: Question>(&self, question: Q) -> Result<Q::Answer, Error> {
+        match reading::at_once(&self.inner.shared, question) {
+            Ok(result) => result,
+            Err(question) => {
+                self.blocking(move |shared| reading::blocking(shared, &question))
+                    .await
+            }
+        }
     }
 
     /// Runs work that may take long or touch cold pages, off the async workers.
@@ -224,13 +230,7 @@ impl Core {
     /// As [`Core::put`] and [`Core::range`].
     pub async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
         let mut answer = if txn::is_read_only(&r) {
-            // Its own revisions are checked inside; a state that was overtaken by a compaction is
-            // no reason to refuse it.
-            self.blocking(move |shared| {
-                let named = txn::names_revision(&r);
-                read(shared, |view| txn::read(view, &r), named)
-            })
-            .await?
+            self.read(r).await?
         } else {
             match self.write(Request::Txn(r)).await? {
                 Response::Txn(answer) => answer,
@@ -388,22 +388,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Reads from the newest committed state. Where the request names no revision, a compaction that
-/// overtakes that state means only that there is a newer one to read.
-fn read<T>(
-    shared: &Shared,
-    mut answer: impl FnMut(&super::mvcc::view::View<'_, super::backend::Tx>) -> Result<T, Error>,
-    names_revision: bool,
-) -> Result<T, Error> {
-    loop {
-        let published = shared.published()?;
-        match answer(&shared.view(&published)) {
-            Err(Error::Compacted) if !names_revision => {}
-            result => return result,
-        }
     }
 }
 

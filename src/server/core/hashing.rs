@@ -37,7 +37,12 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
             // The newest revision was written and compacted since the state was taken.
             continue;
         }
-        let kept = shared.index.keep(up_to);
+        let mut kept = shared.index.keep(up_to);
+        if kept.is_empty() {
+            // Where nothing is kept, etcd hashes all that is there. That is what the compaction leaves;
+            // unlike etcd, we don't let the hash depend on how far it has come.
+            kept = shared.index.keep(compacted);
+        }
         if shared.compacted() != compacted {
             // The index may have been compacted while it was read.
             continue;
@@ -47,7 +52,7 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
         published
             .tx
             .records(Bound::Unbounded, up_to, |key, value| {
-                hash.write(key, value, |rev| keeps.takes_part(rev))
+                hash.write(key, value, |rev| keeps.contains(rev))
                     .map_err(|e| Error::record(&e))
             })?;
         let hash = KeyHash {

@@ -99,11 +99,11 @@ impl Shared {
         self.compacted.load(Ordering::Acquire)
     }
 
-    /// A reader's view of a published state.
-    pub fn view<'a>(&'a self, published: &'a Published) -> View<'a, Tx> {
+    /// A reader's view of a published state; `values` are its records.
+    pub fn view_of<'a, V>(&'a self, published: &Published, values: &'a V) -> View<'a, V> {
         View {
             index: &self.index,
-            values: &published.tx,
+            values,
             revision: published.revision,
             compacted: &self.compacted,
         }

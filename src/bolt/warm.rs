@@ -1,0 +1,208 @@
+//! Reading only what is in memory: whoever must not wait for the disk (a thread that serves many
+//! clients, say) asks here first, and goes elsewhere with what is not in memory.
+//!
+//! Whether a page is in memory is asked of the system (a read that must not wait), and remembered for
+//! some seconds: what was in memory just now has not been thrown out.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::disk::DiskFile;
+use super::error::{Error, Result};
+use super::meta::Meta;
+use super::page::{HEADER_SIZE, Page, check_pgid};
+use super::tree::{Bucket, Source, in_source};
+use super::view::{ReadTx, View};
+
+/// Pages that can be remembered.
+const SLOTS: usize = 1 << 15;
+/// Seconds in which a page stays remembered, at least; at most twice as many.
+const EPOCH_SECONDS: u64 = 4;
+/// Bytes of memory that the system keeps or throws out as one, at least.
+const SYSTEM_PAGE: u64 = 4096;
+/// Longest run of pages that is read without going elsewhere, bytes: copying takes time, too.
+const MAX_RUN: u64 = 64 << 10;
+
+/// Which pages of a file were in memory lately.
+pub(crate) struct Warm {
+    since: Instant,
+    /// Page number and epoch; a page has one place.
+    slots: Box<[AtomicU64]>,
+}
+
+impl Default for Warm {
+    fn default() -> Warm {
+        Warm {
+            since: Instant::now(),
+            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
+
+impl Warm {
+    /// Counts from 2, so that neither an empty place nor one of the epoch before the first fits.
+    fn epoch(&self) -> u64 {
+        (self.since.elapsed().as_secs() / EPOCH_SECONDS + 2) & 0xffff
+    }
+
+    fn slot(&self, pgid: u64) -> &AtomicU64 {
+        // Fibonacci hashing: neighbours and multiples of a power of two fall apart.
+        let i = pgid.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.trailing_zeros());
+        &self.slots[i as usize % SLOTS]
+    }
+
+    fn contains(&self, pgid: u64, epoch: u64) -> bool {
+        let seen = self.slot(pgid).load(Ordering::Relaxed);
+        seen >> 16 == pgid && (epoch - 1..=epoch).contains(&(seen & 0xffff))
+    }
+
+    fn insert(&self, pgid: u64, epoch: u64) {
+        self.slot(pgid).store(pgid << 16 | epoch, Ordering::Relaxed);
+    }
+}
+
+/// A view that hands out pages in memory only: a [`Source`] of buckets.
+#[derive(Clone, Copy)]
+pub struct WarmView<'a> {
+    view: &'a View,
+    epoch: u64,
+    /// Whether to wait for pages after all, and to remember that they are in memory now.
+    waits: bool,
+}
+
+impl WarmView<'_> {
+    fn ask(&self, pgid: u64) -> Result<()> {
+        let View { store, map, meta } = self.view;
+        if store.warm.contains(pgid, self.epoch) {
+            return Ok(());
+        }
+        let at = pgid * u64::from(meta.page_size);
+        if !self.waits {
+            let cold = || Error::Cold {
+                file: store.file.path().to_path_buf(),
+                page: pgid,
+            };
+            resident(&store.file, at, HEADER_SIZE as u64).ok_or_else(cold)?;
+            let header = map
+                .bytes(at, HEADER_SIZE as u64)
+                .and_then(|b| b.first_chunk());
+            if let Some(header) = header {
+                let run = super::page::Header::parse(header).pages();
+                let bytes = run.saturating_mul(meta.page_size.into());
+                resident(&store.file, at, bytes).ok_or_else(cold)?;
+            }
+        }
+        store.warm.insert(pgid, self.epoch);
+        Ok(())
+    }
+}
+
+/// Whether so many bytes are in memory; `None` also where the system does not tell.
+#[cfg(target_os = "linux")]
+fn resident(file: &DiskFile, at: u64, bytes: u64) -> Option<()> {
+    if bytes > MAX_RUN {
+        return None;
+    }
+    for offset in (at..at + bytes).step_by(SYSTEM_PAGE as usize) {
+        file.read_at_once(offset)?;
+    }
+    Some(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident(_: &DiskFile, _: u64, _: u64) -> Option<()> {
+    None
+}
+
+impl<'a> Source for WarmView<'a> {
+    type Buf = &'a [u8];
+    const STRICT: bool = false;
+
+    fn meta(&self) -> &Meta {
+        &self.view.meta
+    }
+
+    fn file(&self) -> &Path {
+        self.view.store.file.path()
+    }
+
+    fn page(&self, pgid: u64, _: impl FnOnce() -> u64) -> Result<Page<&'a [u8]>> {
+        check_pgid(pgid, self.view.meta.high_water, "the tree").map_err(in_source(*self))?;
+        self.ask(pgid)?;
+        self.view.mapped_page(pgid)
+    }
+}
+
+impl ReadTx {
+    /// The bucket called `name`, read without waiting for the disk: what is not in memory is
+    /// [`Error::Cold`], from here and from whatever is looked up in the bucket.
+    ///
+    /// # Errors
+    /// As [`ReadTx::bucket`], and [`Error::Cold`].
+    pub fn warm_bucket(&self, name: &[u8]) -> Result<Option<Bucket<WarmView<'_>>>> {
+        self.noting_bucket(name, false)
+    }
+
+    /// The bucket called `name`; what is read from it counts as being in memory from then on.
+    ///
+    /// # Errors
+    /// As [`ReadTx::bucket`].
+    pub fn warming_bucket(&self, name: &[u8]) -> Result<Option<Bucket<WarmView<'_>>>> {
+        self.noting_bucket(name, true)
+    }
+
+    fn noting_bucket(&self, name: &[u8], waits: bool) -> Result<Option<Bucket<WarmView<'_>>>> {
+        let view: &View = &self.0;
+        let epoch = view.store.warm.epoch();
+        let source = WarmView { view, epoch, waits };
+        Bucket::open(source, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bolt::{Batch, Db, Options};
+
+    #[test]
+    fn pages_are_remembered_for_a_while() {
+        let warm = Warm::default();
+        let epoch = warm.epoch();
+        assert!(!warm.contains(0, epoch) && !warm.contains(7, epoch));
+        warm.insert(7, epoch);
+        assert!(warm.contains(7, epoch));
+        assert!(warm.contains(7, epoch + 1));
+        assert!(!warm.contains(7, epoch + 2));
+        assert!(!warm.contains(8, epoch));
+    }
+
+    #[test]
+    fn what_is_not_in_memory_is_said_to_be_cold() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let mut batch = Batch::new();
+        for i in 0..2000 {
+            batch
+                .put(b"b", format!("{i:05}"), vec![b'v'; 1000])
+                .unwrap();
+        }
+        let db = Db::open(&path, Options::default()).unwrap();
+        db.commit(&batch).unwrap();
+        drop(db);
+        let db = Db::open(&path, Options::default()).unwrap();
+        let tx = db.read();
+        // The system throws clean pages out that nobody has mapped; where it does not (a file system
+        // in memory), there is nothing to be seen here.
+        let thrown_out = tx.0.store.file.throw_out();
+        let get = |key: &str| {
+            let bucket = tx.warm_bucket(b"b")?.expect("it exists");
+            bucket.get(key.as_bytes()).map(|v| v.map(<[u8]>::len))
+        };
+        let cold = matches!(get("01000"), Err(Error::Cold { .. }));
+        assert!(cold || !thrown_out, "{:?}", get("01000"));
+        let waited = tx.warming_bucket(b"b").unwrap().unwrap().get(b"01000");
+        assert_eq!(waited.unwrap().map(<[u8]>::len), Some(1000));
+        assert_eq!(get("01000").unwrap(), Some(1000));
+    }
+}

@@ -1,0 +1,136 @@
+//! Reads of the committed state: what is short and in memory is answered at once; anything else, and
+//! whatever would wait for the disk, on a thread that may block.
+
+use super::shared::Shared;
+use crate::{
+    proto::etcdserverpb::{
+        RangeRequest, RangeResponse, TxnRequest, TxnResponse, request_op::Request,
+    },
+    server::{
+        backend::WarmTx,
+        error::Error,
+        mvcc::{
+            index::{KeyRange, TreeIndex},
+            txn,
+            view::{Values, View},
+        },
+    },
+};
+
+/// Most keys that a read may meet to be answered at once.
+const SHORT: usize = 32;
+
+/// Something to be read at one revision.
+pub trait Question: Send + 'static {
+    /// What comes of it.
+    type Answer: Send + 'static;
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Those of [`View::range`].
+    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<Self::Answer, Error>;
+
+    /// Whether it names a revision that it wants; otherwise any new one will do.
+    fn names_revision(&self) -> bool;
+
+    /// Whether it meets few keys.
+    fn is_short(&self, index: &TreeIndex) -> bool;
+}
+
+impl Question for RangeRequest {
+    type Answer = RangeResponse;
+
+    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
+        view.range(self)
+    }
+
+    fn names_revision(&self) -> bool {
+        self.revision > 0
+    }
+
+    fn is_short(&self, index: &TreeIndex) -> bool {
+        is_short(index, &self.key, &self.range_end)
+    }
+}
+
+/// A range that counts no further than its limit.
+pub struct Piece(pub RangeRequest);
+
+impl Question for Piece {
+    type Answer = RangeResponse;
+
+    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
+        view.range_counted(&self.0, false)
+    }
+
+    fn names_revision(&self) -> bool {
+        self.0.names_revision()
+    }
+
+    fn is_short(&self, index: &TreeIndex) -> bool {
+        self.0.is_short(index)
+    }
+}
+
+/// Only for transactions that can't write.
+impl Question for TxnRequest {
+    type Answer = TxnResponse;
+
+    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<TxnResponse, Error> {
+        txn::read(view, self)
+    }
+
+    fn names_revision(&self) -> bool {
+        txn::names_revision(self)
+    }
+
+    fn is_short(&self, index: &TreeIndex) -> bool {
+        let ops = self.success.iter().chain(&self.failure);
+        self.compare.len() + ops.clone().count() <= SHORT
+            && (self.compare.iter()).all(|c| is_short(index, &c.key, &c.range_end))
+            && ops.clone().all(|op| match &op.request {
+                Some(Request::RequestRange(r)) => r.is_short(index),
+                _ => false,
+            })
+    }
+}
+
+fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
+    match KeyRange::new(key, end) {
+        KeyRange::One(_) => true,
+        range => index.is_short(range, SHORT),
+    }
+}
+
+/// Answers a short question from what is in memory; gives it back where that won't do.
+pub fn at_once<Q: Question>(shared: &Shared, question: Q) -> Result<Result<Q::Answer, Error>, Q> {
+    if !question.is_short(&shared.index) {
+        return Err(question);
+    }
+    let published = match shared.published() {
+        Ok(published) => published,
+        Err(error) => return Ok(Err(error)),
+    };
+    let values = WarmTx::new(&published.tx);
+    match question.ask(&shared.view_of(&published, &values)) {
+        Err(Error::Compacted) if !question.names_revision() => Err(question),
+        Err(_) if values.was_cold() => Err(question),
+        result => Ok(result),
+    }
+}
+
+/// Answers a question, however long that takes. Where it names no revision, a compaction that
+/// overtakes the newest state means only that there is a newer one to read.
+///
+/// # Errors
+/// Those of the question, or the server has stopped.
+pub fn blocking<Q: Question>(shared: &Shared, question: &Q) -> Result<Q::Answer, Error> {
+    loop {
+        let published = shared.published()?;
+        match question.ask(&shared.view_of(&published, &published.tx)) {
+            Err(Error::Compacted) if !question.names_revision() => {}
+            result => return result,
+        }
+    }
+}
