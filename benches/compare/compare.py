@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ours and etcd's side by side on this machine, in one run: prints a table of figures with ratios and aims.
 
-    compare.py [--build] [--only process,puts,...] [--itself] [--release 3.7] [--dir target/compare]
+    compare.py [--build] [--only process,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
 
 Needs etcd's programs (.ci/etcd brings them), ours in the release profile (--build), `taskset`, and GNU `time`. Takes
 about a quarter of an hour and 6 GiB of disk; needs a machine with two cores that does nothing else meanwhile. Exit
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from figures import Figures
-from harness import ROOT, Programs, sync_milliseconds
+from harness import ROOT, Programs, settle, sync_milliseconds
 
 ALL = ["process", "puts", "reads", "snapshot", "status", "start", "defrag", "compact", "compact_under_load"]
 
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--keys", type=int, default=700_000, help="keys of 1 KiB in the large database")
     parser.add_argument("--seconds", type=float, default=5, help="how long each load is measured")
     parser.add_argument("--itself", action="store_true", help="put etcd in the place of ours, to see the noise")
+    parser.add_argument("--realtime", action="store_true", help="let nothing else on the machine interfere; needs root, and starves what does")
     parser.add_argument("--build", action="store_true", help="build ours first")
     args = parser.parse_args()
     wanted = args.only.split(",")
@@ -53,12 +54,13 @@ def main():
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
 
     programs = Programs(args.release, args.build, args.itself)
+    settle(args.realtime)
     folder = Path(args.dir)
     folder.mkdir(parents=True, exist_ok=True)
     figures = Figures(programs, folder, args.keys, args.seconds)
     print(f"{datetime.date.today()}, {machine()}; etcd {args.release}; a write and its sync here take "
           f"{sync_milliseconds(folder):.2f} ms (median).")
-    print("Servers on core 0, clients and load on core 1.\n")
+    print("Servers on core 0, clients and load on core 1" + (", both with real-time priority" if args.realtime else "") + ".\n")
     print("| figure | ours | etcd | ratio | aim | |")
     print("|---|---:|---:|---:|---|---|", flush=True)
     rows = []

@@ -52,8 +52,15 @@ def free_port():
         return s.getsockname()[1]
 
 
-def pinned(core, command):
-    return ["taskset", "-c", str(core), *map(str, command)]
+def settle(realtime):
+    """Keeps this program, and with it every client and load that it starts, on its core.
+
+    With real-time priority (needs root) what else runs on the machine hardly counts. Nothing stands between this
+    program and what it measures: a wrapper such as `taskset` would be measured too.
+    """
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    if realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 def clean_env():
@@ -83,7 +90,8 @@ class Server:
         with open(self.log, "wb") as log:
             # taskset replaces itself by the server, so the process id is the server's.
             self.process = subprocess.Popen(
-                pinned(SERVER_CORE, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env()
+                ["taskset", "-c", str(SERVER_CORE), *map(str, command)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(),
             )
         try:
             while READY not in self.log.read_text(errors="replace"):
@@ -120,11 +128,12 @@ class Server:
         self.stop()
 
 
-def run(command, core=CLIENT_CORE, stdin=None):
+def run(command):
     """Runs a program that must succeed; gives its standard output and the seconds it took."""
     started = time.perf_counter()
     done = subprocess.run(
-        pinned(core, command), input=stdin, capture_output=True, timeout=TIME_LIMIT, env=clean_env(), check=False
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT, env=clean_env(), check=False,
     )
     took = time.perf_counter() - started
     if done.returncode != 0:
@@ -141,7 +150,7 @@ def peak_memory(command):
     if not shutil.which("/usr/bin/time"):
         sys.exit("GNU time is needed to measure memory (package `time`)")
     done = subprocess.run(
-        pinned(CLIENT_CORE, ["/usr/bin/time", "-f", "%M", *command]),
+        ["/usr/bin/time", "-f", "%M", *map(str, command)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -157,16 +166,17 @@ def peak_memory(command):
 def alternate(commands, times):
     """Median seconds of each command, run in turn so that a busy moment meets all of them."""
     took = {name: [] for name in commands}
+    env = clean_env()
+    nothing = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
     for _ in range(times):
         for name, command in commands.items():
+            arguments = [str(part) for part in command]
             started = time.perf_counter()
-            # Output goes nowhere: what is measured is the program, not this one reading from it.
-            done = subprocess.run(
-                pinned(CLIENT_CORE, command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=clean_env(), check=False
-            )
+            pid = os.posix_spawn(arguments[0], arguments, env, file_actions=nothing)
+            _, status = os.waitpid(pid, 0)
             took[name].append(time.perf_counter() - started)
-            if done.returncode != 0:
-                sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}")
+            if status != 0:
+                sys.exit(f"{' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
     return {name: statistics.median(all_of) for name, all_of in took.items()}
 
 
@@ -183,7 +193,7 @@ def background_load(programs, server, **options):
     command = [programs.load, "--endpoint", server.endpoint, "--pid", server.process.pid]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", value]
-    return subprocess.Popen(pinned(CLIENT_CORE, command), stdout=subprocess.PIPE, env=clean_env())
+    return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, env=clean_env())
 
 
 def sync_milliseconds(folder):
