@@ -2,7 +2,9 @@
 
 pub mod cause;
 pub mod channel;
+mod connect;
 pub mod connection;
+pub mod deadline;
 pub mod dial;
 mod embedded;
 pub mod endpoint;
@@ -11,6 +13,7 @@ pub mod probe;
 pub mod rpc;
 
 pub use cause::Limit;
-pub use channel::{Client, ClientOptions, Deadline};
+pub use channel::{Client, ClientOptions};
+pub use deadline::Deadline;
 pub use endpoint::Endpoint;
 pub use error::ClientError;

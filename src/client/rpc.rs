@@ -1,7 +1,8 @@
 //! etcd's methods by name, over the channel: which may be sent twice, and how a prefix becomes a range.
 
 use super::{
-    channel::{Answers, Client, Deadline, Repeat},
+    channel::{Answers, Client, Repeat},
+    deadline::Deadline,
     error::ClientError,
 };
 use crate::proto::etcdserverpb as pb;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use tonic::Code;
 
 use super::range;
 use crate::{
@@ -100,7 +101,12 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
     let response = match answer {
         Ok(response) => response,
         Err(error) => {
-            return Err(hints::add_oldest_readable(error.into(), &client, revision).await);
+            let old_server = args.stream && error.code() == Some(Code::Unimplemented);
+            let mut error = hints::add_oldest_readable(error.into(), &client, revision).await;
+            if old_server {
+                error = error.hint("servers before 3.7, and sorted results, know no --stream");
+            }
+            return Err(error);
         }
     };
     Ok(Reply::Get(GetReply {

@@ -1,0 +1,56 @@
+//! The end of the time that a command has. Waits for nothing by itself.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::cause::Limit;
+
+/// The end of the time that a command has.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Option<Instant>,
+    /// How long it was from the beginning, and the flag that says so.
+    pub limit: Limit,
+}
+
+impl Deadline {
+    /// From now on.
+    pub fn after(limit: Limit) -> Deadline {
+        Deadline {
+            // Without an end where the clock has none.
+            at: Instant::now().checked_add(limit.length),
+            limit,
+        }
+    }
+
+    /// None.
+    pub fn never() -> Deadline {
+        Deadline {
+            at: None,
+            limit: Limit {
+                length: Duration::MAX,
+                flag: "",
+            },
+        }
+    }
+
+    /// What is left of it; none: it never ends.
+    pub fn left(&self) -> Option<Duration> {
+        self.at
+            .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether nothing is left.
+    pub fn passed(&self) -> bool {
+        self.left() == Some(Duration::ZERO)
+    }
+
+    /// The future's result, or none when time runs out first.
+    pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
+        match self.at {
+            Some(at) => timeout_at(at, future).await.ok(),
+            None => Some(future.await),
+        }
+    }
+}
