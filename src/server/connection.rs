@@ -1,12 +1,19 @@
 //! One connection, from its first byte to its last: HTTP/2 and HTTP/1.1 on the same port, gRPC and
 //! plain HTTP told apart by content type. Knows nothing of sockets.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use http::{Request, Response, header};
 use hyper::body::Incoming;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
 use tokio::{
@@ -15,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    coalesce::coalesce,
     grpc::{Body, Services, dispatch},
     http::answer,
 };
@@ -49,7 +57,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let config = &services.config;
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(Inline);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -57,6 +65,8 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(config.max_concurrent_streams)
         .max_send_buf_size(1 << 20)
+        // Of use to caches only, and paid for in every answer.
+        .auto_date_header(false)
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout);
     builder
@@ -67,18 +77,49 @@ where
         let services = Arc::clone(&services);
         async move { Ok::<_, Infallible>(handle(services, request).await) }
     });
+    let (stream, flush) = coalesce(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut seen = Phase::Running;
+    let mut ended = false;
     loop {
+        let step = poll_fn(|cx| {
+            ended = ended || connection.as_mut().poll(cx).is_ready();
+            match flush.poll_flush(cx) {
+                Poll::Ready(Ok(())) if !ended => Poll::Pending,
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(_) => Poll::Ready(()),
+            }
+        });
         tokio::select! {
-            _ = connection.as_mut() => return,
+            () = step => return,
             next = phase.wait_for(|p| *p > seen) => match next.map(|p| *p) {
                 Ok(Phase::Stopping) => {
                     seen = Phase::Stopping;
-                    connection.as_mut().graceful_shutdown();
+                    if !ended {
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
                 _ => return,
             },
+        }
+    }
+}
+
+/// Runs a request at once as far as it goes without waiting, which for a read of one key is to its end;
+/// only what has to wait becomes a task of its own.
+#[derive(Clone)]
+struct Inline;
+
+impl<F> hyper::rt::Executor<F> for Inline
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, request: F) {
+        let mut request = Box::pin(request);
+        // Whatever would be woken is polled again as a task.
+        let mut cx = Context::from_waker(Waker::noop());
+        if request.as_mut().poll(&mut cx).is_pending() {
+            tokio::spawn(request);
         }
     }
 }

@@ -115,6 +115,8 @@ async fn a_compare_over_a_range_holds_for_all_of_it(t: Arc<Target>) {
     assert!(answer.into_inner().succeeded);
 }
 
+const NESTED: [i64; 7] = [2, 3, 3, 3, 3, 3, 3];
+
 async fn operations_run_in_order_in_one_revision(t: Arc<Target>) {
     let mut kv = t.kv();
     fill(&t, &[("old", "1")]).await;
@@ -135,6 +137,21 @@ async fn operations_run_in_order_in_one_revision(t: Arc<Target>) {
     assert!(answer.succeeded);
     assert_eq!(answer.header.unwrap().revision, 3);
     let ops = &answer.responses;
+    // The answers inside have headers too, and only a revision in them: that which the operation saw.
+    let revisions: Vec<_> = ops
+        .iter()
+        .map(|op| {
+            let header = match op.response.as_ref().unwrap() {
+                Response::ResponseRange(r) => r.header,
+                Response::ResponsePut(r) => r.header,
+                Response::ResponseDeleteRange(r) => r.header,
+                Response::ResponseTxn(r) => r.header,
+            };
+            let header = header.unwrap_or_default();
+            (header.revision, header.member_id)
+        })
+        .collect();
+    assert_eq!(revisions, NESTED.map(|revision| (revision, 0)));
     assert_eq!(keys(range_of(&ops[0])), [""; 0]);
     assert_eq!(keys(range_of(&ops[2])), ["new1"]);
     assert_eq!(keys(range_of(&ops[5])), ["new1", "new2"]);

@@ -29,6 +29,8 @@ enum Kind {
     Plain(Bytes),
     /// One gRPC message, then the status.
     Message(Bytes),
+    /// One gRPC message made while it is sent, then the status.
+    Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
     Trailers(HeaderMap),
     Stream(Box<Stream>),
 }
@@ -56,6 +58,11 @@ impl Body {
     /// One framed gRPC message and status 0.
     pub fn message(framed: Bytes) -> Body {
         Body(Kind::Message(framed))
+    }
+
+    /// One framed gRPC message in pieces, and status 0.
+    pub fn pieces(framed: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+        Body(Kind::Pieces(Box::new(framed)))
     }
 
     /// A stream and the end to feed it by. A sender that gets nothing through for `stall` is told so;
@@ -143,6 +150,10 @@ impl http_body::Body for Body {
             Kind::Empty => (Kind::Empty, None),
             Kind::Plain(bytes) => (Kind::Empty, Some(Frame::data(bytes))),
             Kind::Message(bytes) => (Kind::Trailers(success()), Some(Frame::data(bytes))),
+            Kind::Pieces(mut pieces) => match pieces.next() {
+                Some(piece) => (Kind::Pieces(pieces), Some(Frame::data(piece))),
+                None => (Kind::Empty, Some(Frame::trailers(success()))),
+            },
             Kind::Trailers(trailers) => (Kind::Empty, Some(Frame::trailers(trailers))),
             Kind::Stream(mut stream) => match stream.poll(cx) {
                 Poll::Pending => {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{sync::watch, time::timeout};
 use tonic::{Code, Status};
 
-use super::{body::Body, deadline, message};
+use super::{body::Body, deadline, message, range_answer};
 use crate::server::{config::Config, connection::Phase, core::Core, error::Error, http::Counters};
 
 /// What every request of one server shares.
@@ -143,7 +143,10 @@ where
 {
     let limit = s.receive_limit();
     match method {
-        Method::Range => unary(body, limit, |r| s.range(r)).await,
+        Method::Range => {
+            let request = message::read(body, limit).await?;
+            Ok(range_answer::body(s.range(request).await?))
+        }
         Method::Put => unary(body, limit, |r| s.put(r)).await,
         Method::DeleteRange => unary(body, limit, |r| s.delete_range(r)).await,
         Method::Txn => unary(body, limit, |r| s.txn(r)).await,

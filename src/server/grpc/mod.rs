@@ -10,6 +10,7 @@ mod health;
 mod kv;
 mod maintenance;
 mod message;
+mod range_answer;
 mod ranges;
 mod snapshot;
 

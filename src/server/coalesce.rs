@@ -1,0 +1,181 @@
+//! Writes that are gathered: what a connection has to send while it is polled once goes out in one
+//! system call, or in few large ones. HTTP/2 alone would send each answer in two, data and trailers.
+//! Knows nothing of HTTP.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that are gathered at most: four frames of HTTP/2 as most clients take them.
+const FULL: usize = 72 << 10;
+/// A buffer larger than this is given back as soon as it is empty, for connections that are idle.
+const KEPT: usize = 8 << 10;
+
+/// A stream whose writes are gathered. A flush by its user does nothing yet: [`Flush`] does it.
+pub struct Coalesced<S>(Arc<Mutex<Inner<S>>>);
+
+/// Sends what a [`Coalesced`] has gathered. Whoever polls the user of the stream polls this after it.
+pub struct Flush<S>(Arc<Mutex<Inner<S>>>);
+
+struct Inner<S> {
+    stream: S,
+    gathered: Vec<u8>,
+    /// Bytes of `gathered` that have been sent.
+    sent: usize,
+}
+
+/// Wraps a stream.
+pub fn coalesce<S>(stream: S) -> (Coalesced<S>, Flush<S>) {
+    let inner = Arc::new(Mutex::new(Inner {
+        stream,
+        gathered: Vec::new(),
+        sent: 0,
+    }));
+    (Coalesced(Arc::clone(&inner)), Flush(inner))
+}
+
+impl<S: AsyncWrite + Unpin> Flush<S> {
+    /// Ready when nothing is left to be sent.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().poll_drain(cx)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Inner<S> {
+    fn waiting(&self) -> usize {
+        self.gathered.len() - self.sent
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.gathered.len() {
+            let rest = &self.gathered[self.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.sent += n,
+            }
+        }
+        self.empty();
+        Poll::Ready(Ok(()))
+    }
+
+    fn empty(&mut self) {
+        self.sent = 0;
+        if self.gathered.capacity() > KEPT {
+            self.gathered = Vec::new();
+        } else {
+            self.gathered.clear();
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let total: usize = bufs.iter().map(|b| b.len()).sum();
+        if self.waiting() + total > FULL {
+            ready!(self.poll_drain(cx))?;
+        }
+        if total > FULL {
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        }
+        for buf in bufs {
+            self.gathered.extend_from_slice(buf);
+        }
+        Poll::Ready(Ok(total))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Coalesced<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.lock().poll_write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.lock().poll_write(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.0.lock();
+        ready!(inner.poll_drain(cx))?;
+        Pin::new(&mut inner.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn nothing_goes_out_before_the_flush_and_all_of_it_then() {
+        let (client, mut other) = tokio::io::duplex(1 << 20);
+        let (mut stream, flush) = coalesce(client);
+        stream.write_all(b"one").await.unwrap();
+        stream.write_all(b"two").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut buf = [0; 16];
+        let early = tokio::time::timeout(std::time::Duration::ZERO, other.read(&mut buf)).await;
+        assert!(early.is_err());
+        poll_fn(|cx| flush.poll_flush(cx)).await.unwrap();
+        assert_eq!(other.read(&mut buf).await.unwrap(), 6);
+        assert_eq!(&buf[..6], b"onetwo");
+    }
+
+    #[tokio::test]
+    async fn order_is_kept_whatever_the_sizes_and_however_slow_the_reader() {
+        let (client, mut other) = tokio::io::duplex(1000);
+        let (mut stream, _flush) = coalesce(client);
+        let sizes = [
+            1, 70_000, 5, 200_000, 16_393, 16_393, 16_393, 16_393, 16_393, 3,
+        ];
+        let all: Vec<u8> = (0..sizes.iter().sum::<usize>()).map(|i| i as u8).collect();
+        let sent = all.clone();
+        let writer = tokio::spawn(async move {
+            let mut at = 0;
+            for size in sizes {
+                stream.write_all(&sent[at..at + size]).await.unwrap();
+                at += size;
+            }
+            // What is still gathered goes out with the shutdown.
+            stream.shutdown().await.unwrap();
+        });
+        let mut got = Vec::new();
+        other.read_to_end(&mut got).await.unwrap();
+        writer.await.unwrap();
+        assert!(got == all);
+    }
+}
