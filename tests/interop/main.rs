@@ -15,6 +15,8 @@ mod clients;
 mod full_disk;
 /// `serve` killed under load, again and again: nothing that was acknowledged is lost.
 mod kill;
+/// What older servers do not tell.
+mod releases;
 /// Snapshots of theirs read by ours, of ours read and restored by theirs.
 mod snapshots;
 /// The maintenance session, on every pair of client and server.
