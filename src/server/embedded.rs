@@ -3,6 +3,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
@@ -10,6 +11,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{sleep, timeout},
 };
+use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::{
     address::{Accepted, Listener},
@@ -37,6 +39,26 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// let endpoint = server.listen("127.0.0.1:0").await?; // http://127.0.0.1:40123
 /// // ... point any etcd client at `endpoint` ...
 /// # assert!(endpoint.starts_with("http://127.0.0.1:"));
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Without any socket, through memory:
+///
+/// ```
+/// use etcd_maintenance::{proto::etcdserverpb::kv_client::KvClient, server::embedded::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::in_memory().await?;
+/// let mut kv = KvClient::new(server.channel().await?);
+/// kv.put(etcd_maintenance::proto::etcdserverpb::PutRequest {
+///     key: "k".into(),
+///     value: "v".into(),
+///     ..Default::default()
+/// })
+/// .await?;
 /// server.shutdown().await;
 /// # Ok(())
 /// # }
@@ -103,6 +125,22 @@ impl Server {
         let (client, server) = tokio::io::duplex(DUPLEX);
         self.connector().serve(server);
         client
+    }
+
+    /// A channel for generated clients over [`Server::connect`]. When its connection is lost, so is the
+    /// channel.
+    ///
+    /// # Errors
+    /// The server is stopping.
+    pub async fn channel(&self) -> Result<Channel, tonic::transport::Error> {
+        let mut stream = Some(self.connect());
+        let connect = tower::service_fn(move |_: Uri| {
+            let stream = stream.take().map(TokioIo::new);
+            async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }
+        });
+        Endpoint::from_static("http://in.memory")
+            .connect_with_connector(connect)
+            .await
     }
 
     /// Serves on `host:port`, `http://host:port` or `unix://path` (port 0: any free one); returns the

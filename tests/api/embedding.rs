@@ -11,7 +11,7 @@ use tonic::transport::Endpoint;
 use crate::{
     ask::{get, put},
     support::program::scratch,
-    target::{connect, start},
+    target::start,
 };
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn several_listeners_and_connections_are_one_server() {
         .await
         .unwrap();
     assert_eq!(unix, format!("unix://{}", path.display()));
-    let mut memory = KvClient::new(connect(&server).await);
+    let mut memory = KvClient::new(server.channel().await.unwrap());
     memory.put(put("k", "v")).await.unwrap();
     for url in [tcp.clone(), other] {
         let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
@@ -56,13 +56,13 @@ async fn a_stopped_server_leaves_its_data_for_the_next() {
     let dir = scratch();
     let data = dir.path().join("data");
     let server = start(&data, &[]).await;
-    KvClient::new(connect(&server).await)
+    KvClient::new(server.channel().await.unwrap())
         .put(put("k", "v"))
         .await
         .unwrap();
     server.shutdown().await;
     let server = start(&data, &[]).await;
-    let mut kv = KvClient::new(connect(&server).await);
+    let mut kv = KvClient::new(server.channel().await.unwrap());
     let read = kv.range(get("k")).await.unwrap().into_inner();
     assert_eq!(read.kvs[0].value, "v");
     let header = read.header.unwrap();
@@ -89,7 +89,7 @@ async fn a_second_server_on_the_directory_is_told_so_at_once() {
 async fn requests_under_way_are_finished_at_shutdown() {
     let dir = scratch();
     let server = start(&dir.path().join("data"), &[]).await;
-    let channel = connect(&server).await;
+    let channel = server.channel().await.unwrap();
     // One put first, so that the connection is up.
     KvClient::new(channel.clone())
         .put(put("k", "v"))
@@ -112,7 +112,7 @@ async fn requests_under_way_are_finished_at_shutdown() {
         }
     }
     let server = start(&data, &[]).await;
-    let mut kv = KvClient::new(connect(&server).await);
+    let mut kv = KvClient::new(server.channel().await.unwrap());
     for i in acknowledged {
         let read = kv.range(get(&format!("k{i}"))).await.unwrap();
         assert_eq!(read.into_inner().count, 1, "k{i} was acknowledged");
@@ -124,7 +124,7 @@ async fn requests_under_way_are_finished_at_shutdown() {
 async fn an_open_stream_does_not_hold_up_the_end() {
     let dir = scratch();
     let server = start(&dir.path().join("data"), &[]).await;
-    let channel = connect(&server).await;
+    let channel = server.channel().await.unwrap();
     let mut kv = KvClient::new(channel.clone());
     for i in 0..100 {
         kv.put(put(&format!("k{i}"), &"v".repeat(100_000)))
@@ -152,7 +152,7 @@ async fn a_client_that_reads_no_further_loses_its_snapshot() {
     let mut config = etcd_maintenance::server::config::Config::new(&data);
     config.stream_stall = Duration::from_millis(200);
     let server = Arc::new(Server::start(config).await.unwrap());
-    let channel = connect(&server).await;
+    let channel = server.channel().await.unwrap();
     let mut kv = KvClient::new(channel.clone());
     for i in 0..100 {
         kv.put(put(&format!("k{i}"), &"v".repeat(100_000)))

@@ -9,8 +9,7 @@ use etcd_maintenance::{
     },
     server::{config::Config, embedded::Server},
 };
-use hyper_util::rt::TokioIo;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint};
 
 use super::support::{
     etcd::{self, Release},
@@ -69,18 +68,6 @@ pub async fn start(dir: &std::path::Path, flags: &[&str]) -> Server {
     Server::start(config).await.unwrap()
 }
 
-/// A connection through memory.
-pub async fn connect(server: &Server) -> Channel {
-    let mut io = Some(server.connect());
-    Endpoint::from_static("http://in.memory")
-        .connect_with_connector(tower::service_fn(move |_: Uri| {
-            let io = io.take().ok_or_else(|| std::io::Error::other("used up"));
-            async move { io.map(TokioIo::new) }
-        }))
-        .await
-        .unwrap()
-}
-
 /// Runs a case on one kind of target, or says that it is passed over.
 #[track_caller]
 pub fn run<F>(kind: Kind, flags: &[&str], case: impl FnOnce(Arc<Target>) -> F)
@@ -123,7 +110,7 @@ async fn on_target<F>(
         None => {
             let server = server.insert(start(&dir.path().join("data"), flags).await);
             if kind == Kind::Memory {
-                (connect(server).await, None)
+                (server.channel().await.unwrap(), None)
             } else {
                 let url = server.listen("127.0.0.1:0").await.unwrap();
                 let endpoint = Endpoint::from_shared(url.clone()).unwrap();

@@ -47,6 +47,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     let given = args.read(env::vars_os())?;
     let log = Log::new(given.config.log_level, given.config.log_format);
+    keep_freed_memory();
     // A process that has a subscriber already keeps it.
     let _ = tracing::subscriber::set_global_default(log);
     std::thread::scope(|scope| {
@@ -58,6 +59,16 @@ pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+/// Bytes below which the allocator takes memory from what it has kept, rather than asking the system
+/// for fresh pages and giving them back each time, as it would for every answer of some size.
+const KEPT_BELOW: usize = 4 << 20;
+
+/// glibc's malloc raises its limits to the size of the largest block that was freed (mallopt(3),
+/// "dynamic mmap threshold"); to another allocator this does nothing. The block is never touched.
+fn keep_freed_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_BELOW)));
 }
 
 fn run(given: Given) -> Result<(), ServeError> {
