@@ -33,7 +33,8 @@ async fn every_target_and_result_is_compared(t: Arc<Target>) {
     let mut kv = t.kv();
     // Create 2, mod 3, version 2, value "m".
     fill(&t, &[("k", "a"), ("k", "m")]).await;
-    let targets: [(&str, fn(i64) -> TargetUnion, i64); 4] = [
+    type Of = fn(i64) -> TargetUnion;
+    let targets: [(&str, Of, i64); 4] = [
         ("version", TargetUnion::Version, 2),
         ("create", TargetUnion::CreateRevision, 2),
         ("mod", TargetUnion::ModRevision, 3),
