@@ -1,5 +1,5 @@
 //! What was typed, read by the rules of Go's cobra and pflag, and rewritten so that clap can't refuse it:
-//! the command by its full name first, then `--flag=value` once each, then `--` and the other words.
+//! each command by its full name, then its own flags as `--flag=value` once each, then `--` and the words.
 //! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help`.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
@@ -10,8 +10,14 @@ use crate::output::go_format::quote;
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// Hand these to clap.
-    Run(Vec<OsString>),
+    /// Hand these to clap: program, then each command of the path with its own flags behind it, then `--` and
+    /// the words.
+    Run {
+        /// The command's path below the root.
+        path: Vec<String>,
+        /// What clap is to read.
+        args: Vec<OsString>,
+    },
     /// Show the help of the command with this path below the root.
     Help(Vec<String>),
 }
@@ -29,6 +35,8 @@ pub enum ArgvError {
 pub const RAW: &str = "raw";
 
 struct Flag<'a> {
+    /// Where in the path it belongs.
+    level: usize,
     long: &'a str,
     short: Option<char>,
     kind: Kind,
@@ -44,6 +52,7 @@ impl Flag<'_> {
 }
 
 const HELP: Flag<'static> = Flag {
+    level: 0,
     long: "help",
     short: Some('h'),
     kind: Kind::Bool,
@@ -57,6 +66,7 @@ fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
         for arg in command.get_arguments() {
             if let (Some(long), true) = (arg.get_long(), last || arg.is_global_set()) {
                 flags.push(Flag {
+                    level: i,
                     long,
                     short: arg.get_short(),
                     kind: Kind::of(arg),
@@ -89,35 +99,36 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
         )));
     }
     if command.get_arguments().any(|a| a.get_id() == RAW) {
-        let mut out = start(root, &names);
-        out.push("--".into());
-        out.extend(rest.into_iter().map(OsString::from_vec));
-        return Ok(Typed::Run(out));
+        let mut args = vec![OsString::from(root.get_name())];
+        args.extend(names.iter().map(OsString::from));
+        args.push("--".into());
+        args.extend(rest.into_iter().map(OsString::from_vec));
+        return Ok(Typed::Run { path: names, args });
     }
     let flags = flags_of(&path);
     let read = parse(&flags, rest).map_err(|text| ArgvError::Flag(names.clone(), text))?;
     if read.help || command.has_subcommands() {
         return Ok(Typed::Help(names));
     }
-    let mut out = start(root, &names);
-    for (flag, values) in flags.iter().zip(read.values) {
-        let values = match flag.kind {
-            Kind::List => &values[..],
-            _ => &values[values.len().saturating_sub(1)..],
-        };
-        for value in values {
-            push_flag(&mut out, command, flag, value);
+    let mut args = vec![];
+    for (level, command) in path.iter().enumerate() {
+        args.push(OsString::from(command.get_name()));
+        for (flag, values) in flags.iter().zip(&read.values) {
+            if flag.level != level {
+                continue;
+            }
+            let values = match flag.kind {
+                Kind::List => &values[..],
+                _ => &values[values.len().saturating_sub(1)..],
+            };
+            for value in values {
+                push_flag(&mut args, command, flag, value);
+            }
         }
     }
-    out.push("--".into());
-    out.extend(read.words.into_iter().map(OsString::from_vec));
-    Ok(Typed::Run(out))
-}
-
-fn start(root: &clap::Command, names: &[String]) -> Vec<OsString> {
-    let mut out = vec![OsString::from(root.get_name())];
-    out.extend(names.iter().map(OsString::from));
-    out
+    args.push("--".into());
+    args.extend(read.words.into_iter().map(OsString::from_vec));
+    Ok(Typed::Run { path: names, args })
 }
 
 fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, value: &[u8]) {
@@ -447,7 +458,7 @@ mod tests {
 
     fn run(line: &str) -> String {
         match typed(line) {
-            Ok(Typed::Run(args)) => args
+            Ok(Typed::Run { args, .. }) => args
                 .iter()
                 .map(|a| a.to_string_lossy().into_owned())
                 .collect::<Vec<_>>()
@@ -460,12 +471,12 @@ mod tests {
     fn flags_stand_anywhere() {
         assert_eq!(
             run("--consistency s get k -wjson --prefix=T"),
-            "tool get --write-out=json --prefix --consistency=s -- k"
+            "tool --write-out=json get --prefix --consistency=s -- k"
         );
-        assert_eq!(run("get k --prefix=0 --hex"), "tool get --hex=true -- k");
+        assert_eq!(run("get k --prefix=0 --hex"), "tool --hex=true get -- k");
         assert_eq!(
             run("endpoint --cluster st -w=table"),
-            "tool endpoint status --write-out=table --cluster=true --"
+            "tool --write-out=table endpoint --cluster=true status --"
         );
         assert_eq!(run("get -- k --prefix"), "tool get -- k --prefix");
     }
@@ -474,7 +485,7 @@ mod tests {
     fn the_last_of_a_flag_wins_and_lists_grow() {
         assert_eq!(
             run("get -w json --endpoints a,b k -w simple --endpoints=c --hex --hex=false"),
-            "tool get --write-out=simple --hex=false --endpoints=a,b --endpoints=c -- k"
+            "tool --write-out=simple --hex=false --endpoints=a,b --endpoints=c get -- k"
         );
     }
 

@@ -19,11 +19,11 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
         Ok(line) => line,
         Err(exit) => return exit,
     };
-    let (globals, command) = match commands::parse(root.clone(), line.args) {
+    let (globals, command) = match commands::parse(root, line.args) {
         Ok(parsed) => parsed,
         Err(error) => {
             let error = CommandError::new(Kind::Failed, error);
-            return end(&ui, &root, &line.path, Err(error), Format::Simple);
+            return end(&ui, commands::tree, &line.path, Err(error), Format::Simple);
         }
     };
     let context = Context::new(ui, globals, command.extra());
@@ -31,7 +31,7 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
         Err(error) => Err(CommandError::new(Kind::Failed, error)),
         Ok(runtime) => {
             let result = runtime.block_on(async {
-                let result = command.run(&context, &root).await;
+                let result = command.run(&context).await;
                 context.close().await;
                 result
             });
@@ -42,7 +42,7 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
     };
     end(
         &context.ui,
-        &root,
+        commands::tree,
         &line.path,
         result,
         context.error_format(),
@@ -57,17 +57,23 @@ pub fn etcdutl(args: Vec<OsString>) -> u8 {
         Ok(line) => line,
         Err(exit) => return exit,
     };
-    let (write_out, command) = match commands::utl::parse(root.clone(), line.args) {
+    let (write_out, command) = match commands::utl::parse(root, line.args) {
         Ok(parsed) => parsed,
         Err(error) => {
             let error = CommandError::new(Kind::Failed, error);
-            return end(&ui, &root, &line.path, Err(error), Format::Simple);
+            return end(
+                &ui,
+                commands::utl::tree,
+                &line.path,
+                Err(error),
+                Format::Simple,
+            );
         }
     };
     let context = commands::utl::Context::new(ui, write_out);
-    let result = command.run(&context, &root);
+    let result = command.run(&context);
     let format = context.error_format();
-    end(&context.ui, &root, &line.path, result, format)
+    end(&context.ui, commands::utl::tree, &line.path, result, format)
 }
 
 /// A command line that clap will take.
@@ -84,13 +90,10 @@ pub struct Line {
 /// There is nothing left to do: help was asked for and shown, or the line was refused. The exit code.
 pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, u8> {
     let (path, text) = match argv::read(root, args) {
-        Ok(Typed::Run(args)) => {
-            let path = path_of(&args);
-            return Ok(Line { path, args });
-        }
+        Ok(Typed::Run { path, args }) => return Ok(Line { path, args }),
         Ok(Typed::Help(path)) => {
             let shown = ui.line(help::help(root, &path).trim_end());
-            return Err(end(ui, root, &path, shown, Format::Simple));
+            return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
         }
         Err(ArgvError::Command(text)) => {
             ui.note(&format!("Error: {text}"));
@@ -101,22 +104,14 @@ pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, 
         Err(ArgvError::Flag(path, text)) => (path, text),
     };
     let error = CommandError::new(Kind::Usage, text);
-    Err(end(ui, root, &path, Err(error), Format::Simple))
+    Err(end(ui, || root.clone(), &path, Err(error), Format::Simple))
 }
 
-/// The path of the command below the root: the words before the first flag.
-fn path_of(args: &[OsString]) -> Vec<String> {
-    args.iter()
-        .skip(1)
-        .map(|a| a.to_string_lossy().into_owned())
-        .take_while(|a| !a.starts_with('-'))
-        .collect()
-}
-
-/// Says how a command ended, and gives the exit code.
+/// Says how a command ended, and gives the exit code. The tree is made again where the usage is to be shown:
+/// clap has taken the first one apart, and few command lines need a second.
 pub fn end(
     ui: &Ui,
-    root: &clap::Command,
+    tree: impl FnOnce() -> clap::Command,
     path: &[String],
     result: Result<(), CommandError>,
     format: Format,
@@ -126,8 +121,9 @@ pub fn end(
     };
     let exit = ui.failed(&error, format);
     if error.kind == Kind::Usage {
-        ui.note(&help::usage(root, path));
-        say_again(ui, root, &error.to_string());
+        let root = tree();
+        ui.note(&help::usage(&root, path));
+        say_again(ui, &root, &error.to_string());
     }
     exit
 }

@@ -104,6 +104,8 @@ pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(GlobalArgs, Co
         let line = text.lines().next().unwrap_or_default();
         line.trim_start_matches("error: ").to_owned()
     };
+    // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
+    let tree = tree.mut_args(|arg| arg.global(false));
     let matches = tree.try_get_matches_from(args).map_err(first_line)?;
     let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
     Ok((cli.globals, cli.command))
@@ -131,7 +133,7 @@ impl Command {
     ///
     /// # Errors
     /// As the command says.
-    pub async fn run(self, ctx: &Context, tree: &clap::Command) -> Result<(), CommandError> {
+    pub async fn run(self, ctx: &Context) -> Result<(), CommandError> {
         let reply = match self {
             Command::Get(args) => get::get(ctx, args).await?,
             Command::Put(args) => put::put(ctx, args).await?,
@@ -144,15 +146,15 @@ impl Command {
             Command::Member(command) => member::member(ctx, command).await?,
             Command::Snapshot(command) => return snapshot::snapshot(ctx, command).await,
             Command::Version(args) => return version::version(ctx, args),
-            Command::Completion(args) => return completion::completion(ctx, args, tree),
+            Command::Completion(args) => return completion::completion(ctx, args, &tree()),
             Command::Serve(args) if args.wants_help() => {
                 return ctx.ui.line(serve::help().trim_end());
             }
             Command::Serve(args) => {
                 return serve::serve(&args).map_err(|e| CommandError::new(Kind::Failed, e));
             }
-            Command::Options(args) => return options::options(ctx, args, tree),
-            Command::Help(args) => return help::help(ctx, args, tree),
+            Command::Options(args) => return options::options(ctx, args, &tree()),
+            Command::Help(args) => return help::help(ctx, args, &tree()),
             Command::MoveLeader(args) => return args.refuse("move-leader"),
             Command::Watch(args) => return args.refuse("watch"),
             Command::Lease(args) => return args.refuse("lease"),

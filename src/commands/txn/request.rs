@@ -39,7 +39,7 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
     let tree = Line::command();
     let words = words.into_iter().map(OsString::from_vec).collect();
     let args = match argv::read(&tree, words) {
-        Ok(Typed::Run(args)) => args,
+        Ok(Typed::Run { args, .. }) => args,
         Err(ArgvError::Flag(path, _)) => {
             ctx.ui.note(&help::usage(&tree, &path));
             return Err(invalid("request"));

@@ -92,6 +92,8 @@ pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(String, Comman
         let line = text.lines().next().unwrap_or_default();
         line.trim_start_matches("error: ").to_owned()
     };
+    // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
+    let tree = tree.mut_args(|arg| arg.global(false));
     let matches = tree.try_get_matches_from(args).map_err(first_line)?;
     let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
     // Nothing that is here yet waits for a lock.
@@ -107,7 +109,7 @@ impl Command {
     ///
     /// # Errors
     /// As the command says.
-    pub fn run(self, ctx: &Context, tree: &clap::Command) -> Result<(), CommandError> {
+    pub fn run(self, ctx: &Context) -> Result<(), CommandError> {
         match self {
             Command::Defrag(args) => args.refuse_by("etcdutl", "defrag"),
             Command::Snapshot(command) => snapshot::snapshot(ctx, command),
@@ -119,9 +121,9 @@ impl Command {
                 };
                 ctx.emit(&version::reply("etcdutl"), format)
             }
-            Command::Completion(args) => completion::print(&ctx.ui, &args, tree),
+            Command::Completion(args) => completion::print(&ctx.ui, &args, &tree()),
             Command::Migrate(args) => args.refuse_by("etcdutl", "migrate"),
-            Command::Help(args) => help::print(&ctx.ui, args, tree),
+            Command::Help(args) => help::print(&ctx.ui, args, &tree()),
         }
     }
 }
