@@ -9,7 +9,8 @@ use tonic::Code;
 
 use crate::{
     ask::{
-        bytes, compare, delete, facts, fill, get, keys, op, prefix, put, range_of, refused, txn,
+        bytes, compact, compare, delete, facts, fill, get, keys, op, prefix, put, range_of,
+        refused, txn,
     },
     target::Target,
 };
@@ -17,6 +18,8 @@ use crate::{
 on_every_target! {
     every_target_and_result_is_compared;
     a_missing_key_compares_as_zeros;
+    numbers_unknown_to_compares_mean_what_they_mean_to_etcd;
+    a_negative_revision_is_compacted_in_a_transaction_only;
     a_compare_over_a_range_holds_for_all_of_it;
     operations_run_in_order_in_one_revision;
     reading_alone_makes_no_revision;
@@ -175,6 +178,58 @@ async fn operations_run_in_order_in_one_revision(t: Arc<Target>) {
         ..get("old")
     };
     assert_eq!(kv.range(old).await.unwrap().into_inner().count, 1);
+}
+
+async fn numbers_unknown_to_compares_mean_what_they_mean_to_etcd(t: Arc<Target>) {
+    let mut kv = t.kv();
+    fill(&t, &[("k", "v")]).await;
+    let unknown = 77;
+    for key in ["k", "missing"] {
+        for (result, holds) in [
+            (Equal as i32, true),
+            (NotEqual as i32, false),
+            (Greater as i32, false),
+            (Less as i32, false),
+            (unknown, true),
+        ] {
+            let target_unknown = pb::Compare {
+                target: unknown,
+                result,
+                ..compare(key, Equal, TargetUnion::Value(bytes("other")))
+            };
+            let request = txn(vec![target_unknown], vec![], vec![]);
+            let answer = kv.txn(request).await.unwrap().into_inner();
+            assert_eq!(answer.succeeded, holds, "{key} {result}");
+        }
+        let result_unknown = pb::Compare {
+            result: unknown,
+            ..compare(key, Equal, TargetUnion::Version(9))
+        };
+        let request = txn(vec![result_unknown], vec![], vec![]);
+        assert!(kv.txn(request).await.unwrap().into_inner().succeeded);
+    }
+}
+
+async fn a_negative_revision_is_compacted_in_a_transaction_only(t: Arc<Target>) {
+    let mut kv = t.kv();
+    fill(&t, &[("k", "v")]).await;
+    let before_all = pb::RangeRequest {
+        revision: -5,
+        ..get("k")
+    };
+    let text = "etcdserver: mvcc: required revision has been compacted";
+    kv.compact(compact(2)).await.unwrap();
+    for ops in [
+        vec![op(before_all.clone())],
+        vec![op(put("x", "")), op(before_all.clone())],
+    ] {
+        refused(
+            kv.txn(txn(vec![], ops, vec![])).await,
+            Code::OutOfRange,
+            text,
+        );
+    }
+    assert_eq!(kv.range(before_all).await.unwrap().into_inner().count, 1);
 }
 
 async fn reading_alone_makes_no_revision(t: Arc<Target>) {

@@ -202,7 +202,7 @@ impl<B: Values> Applier<B> {
         };
         let alarms = match r.action() {
             AlarmAction::Get => self.alarms.list(r.alarm),
-            AlarmAction::Activate if alarm.alarm() == AlarmType::None => Vec::new(),
+            AlarmAction::Activate if r.alarm == AlarmType::None as i32 => Vec::new(),
             AlarmAction::Activate => {
                 self.activate(alarm)?;
                 vec![alarm]

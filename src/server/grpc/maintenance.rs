@@ -6,7 +6,7 @@ use super::dispatch::Services;
 use crate::{proto::etcdserverpb as pb, server::error::Error};
 
 /// The version that this server is compatible with.
-const CLUSTER_VERSION: (u64, u64) = (3, 7);
+const CLUSTER_VERSION: (i64, i64) = (3, 7);
 
 impl Services {
     pub(super) async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
@@ -113,19 +113,34 @@ impl Drop for Running<'_> {
 
 /// A downgrade goes one minor version down, and is named `MAJOR.MINOR` or as a whole version.
 fn check_target(version: &str) -> Result<(), Error> {
-    let core = version.split(['-', '+']).next().unwrap_or_default();
-    let numbers: Option<Vec<u64>> = core
-        .split('.')
+    let (major, minor) = CLUSTER_VERSION;
+    match target(version) {
+        Some((a, b)) if (a, b) == (major, minor - 1) => Ok(()),
+        Some(_) => Err(Error::InvalidDowngradeTargetVersion),
+        None => Err(Error::WrongDowngradeVersionFormat),
+    }
+}
+
+/// Major and minor of a version; only a whole one may have a pre-release or build suffix.
+fn target(version: &str) -> Option<(i64, i64)> {
+    let (rest, build) = version.split_once('+').unwrap_or((version, ""));
+    let (core, pre_release) = rest.split_once('-').unwrap_or((rest, ""));
+    let is_word =
+        |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_name = |s: &str| s.is_empty() || s.split('.').all(is_word);
+    if !is_name(build) || !is_name(pre_release) {
+        return None;
+    }
+    let numbers: Vec<i64> = (core.split('.'))
         .map(|n| {
             let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
             digits.then(|| n.parse().ok()).flatten()
         })
-        .collect();
-    let (major, minor) = CLUSTER_VERSION;
-    match numbers.as_deref() {
-        Some([a, b] | [a, b, _]) if (*a, *b) == (major, minor - 1) => Ok(()),
-        Some([_, _] | [_, _, _]) => Err(Error::InvalidDowngradeTargetVersion),
-        _ => Err(Error::WrongDowngradeVersionFormat),
+        .collect::<Option<_>>()?;
+    match *numbers {
+        [major, minor] if core == version => Some((major, minor)),
+        [major, minor, _] => Some((major, minor)),
+        _ => None,
     }
 }
 
@@ -137,11 +152,12 @@ mod tests {
     fn a_downgrade_goes_one_minor_version_down() {
         assert_eq!(check_target("3.6"), Ok(()));
         assert_eq!(check_target("3.6.4"), Ok(()));
+        assert_eq!(check_target("3.6.0-rc.1+x"), Ok(()));
         assert_eq!(
             check_target("3.5"),
             Err(Error::InvalidDowngradeTargetVersion)
         );
-        for bad in ["", "3", "three", "3.6.0.1", "3.+6"] {
+        for bad in ["", "3", "three", "3.6.0.1", "3.+6", "3.6-a", "3.6.0-\u{e9}"] {
             assert_eq!(
                 check_target(bad),
                 Err(Error::WrongDowngradeVersionFormat),

@@ -35,12 +35,12 @@ pub fn is_read_only(r: &TxnRequest) -> bool {
         .all(|op| matches!(op.request, Some(Request::RequestRange(_))))
 }
 
-/// Whether one of its ranges names a revision.
+/// Whether one of its ranges names a revision; a negative one does too, and is refused as compacted.
 pub fn names_revision(r: &TxnRequest) -> bool {
     r.success
         .iter()
         .chain(&r.failure)
-        .any(|op| matches!(&op.request, Some(Request::RequestRange(r)) if r.revision > 0))
+        .any(|op| matches!(&op.request, Some(Request::RequestRange(r)) if r.revision != 0))
 }
 
 /// Which way the compares went, for a transaction and the nested ones of the branch taken.
@@ -80,7 +80,10 @@ fn branch(r: &TxnRequest, succeeded: bool) -> &[crate::proto::etcdserverpb::Requ
 /// Whether a compare holds for every key of its range; a missing key is compared as zeros.
 fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
     let keys = KeyRange::new(&c.key, &c.range_end);
-    let needs_record = matches!(c.target(), CompareTarget::Value | CompareTarget::Lease);
+    let needs_record = matches!(
+        CompareTarget::try_from(c.target),
+        Ok(CompareTarget::Value | CompareTarget::Lease)
+    );
     let mut found: Vec<Found> = Vec::new();
     let (mut seen, mut all) = (false, true);
     view.index.visit(keys, view.revision, |_, f| {
@@ -99,9 +102,8 @@ fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
             created: 0,
             version: 0,
         };
-        return Ok(
-            c.target() != CompareTarget::Value && compare(c, &nothing, Some(&KeyValue::default()))
-        );
+        return Ok(c.target != CompareTarget::Value as i32
+            && compare(c, &nothing, Some(&KeyValue::default())));
     }
     // In pieces, so that a compare on a long range neither holds all its values nor reads on after
     // the first that fails.
@@ -119,36 +121,36 @@ fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
 fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
     let union = c.target_union.as_ref();
     let number = |is: i64, wanted: Option<i64>| is.cmp(&wanted.unwrap_or(0));
-    let result = match c.target() {
-        CompareTarget::Version => number(
+    let result = match CompareTarget::try_from(c.target) {
+        Ok(CompareTarget::Version) => number(
             found.version,
             union.and_then(|u| match u {
                 TargetUnion::Version(v) => Some(*v),
                 _ => None,
             }),
         ),
-        CompareTarget::Create => number(
+        Ok(CompareTarget::Create) => number(
             found.created,
             union.and_then(|u| match u {
                 TargetUnion::CreateRevision(v) => Some(*v),
                 _ => None,
             }),
         ),
-        CompareTarget::Mod => number(
+        Ok(CompareTarget::Mod) => number(
             found.modified.main,
             union.and_then(|u| match u {
                 TargetUnion::ModRevision(v) => Some(*v),
                 _ => None,
             }),
         ),
-        CompareTarget::Lease => number(
+        Ok(CompareTarget::Lease) => number(
             record.map_or(0, |kv| kv.lease),
             union.and_then(|u| match u {
                 TargetUnion::Lease(v) => Some(*v),
                 _ => None,
             }),
         ),
-        CompareTarget::Value => {
+        Ok(CompareTarget::Value) => {
             let wanted: &[u8] = match union {
                 Some(TargetUnion::Value(v)) => v,
                 _ => b"",
@@ -156,6 +158,8 @@ fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
             let is: &[u8] = record.map_or(b"", |kv| &kv.value);
             is.cmp(wanted)
         }
+        // An unknown target equals whatever is asked for, as in etcd.
+        Err(_) => Ordering::Equal,
     };
     // An unknown kind of compare (a number that the wire does not name) holds, as in etcd.
     match CompareResult::try_from(c.result) {
