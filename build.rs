@@ -10,6 +10,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "lease.proto",
     ];
     let descriptors = protox::compile(files, ["proto"])?;
+    // The same without comments, for those who read messages by their names at run time.
+    let names = protox::Compiler::new(["proto"])?
+        .include_imports(true)
+        .open_files(files)?
+        .encode_file_descriptor_set();
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), names)?;
     let mut config = tonic_prost_build::Config::new();
     // Keys and values are shared, not copied, on their way through client and server.
     config.bytes(["."]);

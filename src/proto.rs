@@ -1,6 +1,9 @@
 //! The wire: messages and services generated from `proto/`. Nothing here is written by hand.
 #![allow(clippy::all, missing_docs)]
 
+/// The descriptors of all of it, encoded.
+pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
 /// `KeyValue` and `Event` (`proto/kv.proto`).
 pub mod mvccpb {
     tonic::include_proto!("mvccpb");

@@ -15,6 +15,8 @@ mod cluster;
 mod compaction;
 /// Ours alone: the server as a library, its listeners, its end.
 mod embedding;
+/// JSON under `/v3/`.
+mod gateway;
 /// Put, range and delete, and every option of them.
 mod kv;
 /// Sizes and numbers past which a request is refused.

@@ -43,7 +43,8 @@ macro_rules! methods {
             pub const ALL: &[(&'static str, &'static str, &'static str)] =
                 &[$(($service, $name, $kind),)*];
 
-            fn find(path: &str) -> Option<Method> {
+            /// The method of that path: `/SERVICE/NAME`.
+            pub fn find(path: &str) -> Option<Method> {
                 match path {
                     $(concat!("/", $service, "/", $name) => Some(Method::$method),)*
                     _ => None,
@@ -129,6 +130,20 @@ where
             refuse(&status)
         }
     }
+}
+
+/// Answers a request that did not come over gRPC: `message` is the encoded request.
+pub async fn local(
+    services: &Arc<Services>,
+    method: Method,
+    message: &[u8],
+) -> Result<Body, Status> {
+    services.counters.started(method);
+    let framed = http_body_util::Full::new(message::framed(message));
+    let answer = call(services, method, framed, None).await;
+    let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+    services.counters.handled(method, code);
+    answer
 }
 
 async fn call<B>(
@@ -218,7 +233,7 @@ fn check_metadata(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
 }
 
 /// The refusal of a method that nobody answers, with grpc-go's texts.
-fn unknown(path: &str) -> Status {
+pub fn unknown(path: &str) -> Status {
     let Some((service, method)) = path.strip_prefix('/').and_then(|p| p.rsplit_once('/')) else {
         return Status::unimplemented(format!("malformed method name: {path:?}"));
     };

@@ -98,6 +98,14 @@ pub fn frame<M: Message>(message: &M) -> Bytes {
     framed.freeze()
 }
 
+/// An encoded message as it goes out.
+pub fn framed(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(PREFIX + message.len());
+    put_prefix(&mut framed, message.len());
+    framed.put(message);
+    framed.freeze()
+}
+
 /// Writes flag and length. A message of 4 GiB or more can't be framed; nothing here makes one.
 pub fn put_prefix(framed: &mut BytesMut, length: usize) {
     framed.put_u8(0);

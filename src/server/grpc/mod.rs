@@ -16,4 +16,5 @@ mod snapshot;
 
 pub use body::Body;
 pub use checks::{check_delete, check_put, check_range, check_txn};
-pub(super) use dispatch::{Method, Services, dispatch};
+pub(super) use dispatch::{Method, Services, dispatch, local, unknown};
+pub(super) use message::PREFIX;

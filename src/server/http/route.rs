@@ -6,16 +6,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
-use super::{metrics, probes};
+use super::{gateway, metrics, probes};
 use crate::server::grpc::{Body, Services};
 
 /// Answers one request.
-pub async fn answer<B>(services: Arc<Services>, request: Request<B>) -> Response<Body> {
-    let (parts, _body) = request.into_parts();
+pub async fn answer<B>(services: Arc<Services>, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let probe = path == "/health" || under(path, "/livez") || under(path, "/readyz");
-    let mut response = if !(probe || matches!(path, "/version" | "/metrics")) {
+    let mut response = if services.config.gateway && path.starts_with("/v3/") {
+        gateway::gateway(&services, &parts.method, path, body).await
+    } else if !(probe || matches!(path, "/version" | "/metrics")) {
         text(StatusCode::NOT_FOUND, "404 page not found\n".into())
     } else if parts.method != Method::GET {
         let mut refusal = text(

@@ -1,0 +1,179 @@
+//! The JSON gateway on the client port.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::target::{Kind, Target};
+
+on_every_target! {
+    the_session_of_the_documentation;
+    refusals_are_json_with_etcds_codes;
+    a_snapshot_is_lines;
+}
+
+/// Status and body of a request; `None` where there is no port.
+async fn ask(t: &Target, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let Some(address) = t.address.as_deref() else {
+        assert_eq!(t.kind, Kind::Memory);
+        return None;
+    };
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    Some((status, body.to_string()))
+}
+
+const MEMBER: &str = "10276657743932975437";
+
+fn header(revision: &str) -> Value {
+    json!({
+        "cluster_id": "14841639068965178418",
+        "member_id": MEMBER,
+        "revision": revision,
+        "raft_term": "2",
+    })
+}
+
+async fn the_session_of_the_documentation(t: Arc<Target>) {
+    let foo = json!({
+        "key": "Zm9v", "create_revision": "2", "mod_revision": "2", "version": "1", "value": "YmFy",
+    });
+    for (path, request, want) in [
+        (
+            "/v3/kv/put",
+            json!({"key": "Zm9v", "value": "YmFy"}),
+            json!({"header": header("2")}),
+        ),
+        (
+            "/v3/kv/range",
+            json!({"key": "Zm9v", "bogus": 1, "sort_order": "DESCEND", "limit": "2"}),
+            json!({"header": header("2"), "kvs": [foo], "count": "1"}),
+        ),
+        (
+            "/v3/kv/txn",
+            json!({
+                "compare": [{"target": "VERSION", "key": "Zm9v", "version": "1"}],
+                "success": [{"requestRange": {"key": "Zm9v"}}],
+            }),
+            json!({
+                "header": header("2"),
+                "succeeded": true,
+                "responses": [{"response_range": {
+                    "header": {"revision": "2"}, "kvs": [foo], "count": "1",
+                }}],
+            }),
+        ),
+        (
+            "/v3/kv/deleterange",
+            json!({"key": "Zm9v", "prev_kv": true}),
+            json!({"header": header("3"), "deleted": "1", "prev_kvs": [foo]}),
+        ),
+        (
+            "/v3/kv/compaction",
+            json!({"revision": "2", "physical": true}),
+            json!({"header": header("3")}),
+        ),
+        (
+            "/v3/maintenance/alarm",
+            json!({"action": "ACTIVATE", "memberID": MEMBER, "alarm": "NOSPACE"}),
+            json!({
+                "header": header("3"),
+                "alarms": [{"memberID": MEMBER, "alarm": "NOSPACE"}],
+            }),
+        ),
+        ("/v3/maintenance/defragment", json!({}), json!({})),
+    ] {
+        let Some((status, body)) = ask(&t, "POST", path, &request.to_string()).await else {
+            return;
+        };
+        let answer: Value = serde_json::from_str(&body).expect(&body);
+        assert_eq!((status, answer), (200, want), "{path}");
+    }
+    let (_, body) = ask(&t, "POST", "/v3/maintenance/status", "").await.unwrap();
+    let status: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status["version"], "3.7.1");
+    assert_eq!(status["leader"], MEMBER);
+    assert!(status["dbSizeInUse"].is_string() && status["downgradeInfo"].is_object());
+    let (_, body) = ask(&t, "POST", "/v3/cluster/member/list", "{}")
+        .await
+        .unwrap();
+    let list: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(list["members"][0]["ID"], MEMBER);
+    assert_eq!(
+        list["members"][0]["peerURLs"],
+        json!(["http://localhost:2380"])
+    );
+}
+
+async fn refusals_are_json_with_etcds_codes(t: Arc<Target>) {
+    for (method, path, request, status, code, text) in [
+        (
+            "POST",
+            "/v3/kv/range",
+            "{}",
+            400,
+            3,
+            Some("etcdserver: key is not provided"),
+        ),
+        (
+            "POST",
+            "/v3/kv/range",
+            r#"{"key":"Zm9v","revision":100}"#,
+            400,
+            11,
+            Some("etcdserver: mvcc: required revision is a future revision"),
+        ),
+        ("POST", "/v3/kv/range", "x", 400, 3, None),
+        ("POST", "/v3/kv/range", r#"{"key":5}"#, 400, 3, None),
+        ("POST", "/v3/kv/nope", "{}", 404, 5, Some("Not Found")),
+        (
+            "GET",
+            "/v3/kv/range",
+            "",
+            501,
+            12,
+            Some("Method Not Allowed"),
+        ),
+    ] {
+        let Some((got, body)) = ask(&t, method, path, request).await else {
+            return;
+        };
+        let answer: Value = serde_json::from_str(&body).expect(&body);
+        assert_eq!(
+            (got, &answer["code"]),
+            (status, &json!(code)),
+            "{path} {request}"
+        );
+        if let Some(text) = text {
+            assert_eq!(answer["message"], text);
+        }
+    }
+}
+
+async fn a_snapshot_is_lines(t: Arc<Target>) {
+    let Some((200, body)) = ask(&t, "POST", "/v3/maintenance/snapshot", "{}").await else {
+        assert_eq!(t.kind, Kind::Memory);
+        return;
+    };
+    let lines: Vec<Value> = body
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let (digest, pieces) = lines.split_last().unwrap();
+    assert!(pieces.iter().all(|p| p["result"]["version"] == "3.7.0"));
+    // 32 bytes are 44 characters of base64.
+    assert_eq!(digest["result"]["blob"].as_str().unwrap().len(), 44);
+    assert!(digest["result"].get("remaining_bytes").is_none());
+}
