@@ -16,6 +16,7 @@ use super::free::{Free, Pins};
 use super::map::Map;
 use super::merge::{Plan, merge};
 use super::meta::Meta;
+use super::new_pages::NewPages;
 use super::open::{Opened, open, read_metas};
 use super::options::Options;
 use super::shape::Shape;
@@ -71,6 +72,8 @@ pub(super) struct Writer {
     pub shape: Shape,
     /// Bytes from the beginning of the file that are known to have blocks on the disk.
     pub allocated: u64,
+    /// Memory that the last commit used for its pages.
+    pub spare: Vec<u8>,
 }
 
 impl Db {
@@ -99,6 +102,7 @@ impl Db {
             freelist: scan.freelist,
             shape: scan.shape,
             allocated: 0,
+            spare: Vec::new(),
             view: view.clone(),
         };
         let current = Mutex::new(Current {
@@ -162,24 +166,42 @@ impl Db {
         file.check_latch()?;
         self.release(w);
 
-        let plan = merge(&w.view, &mut w.free, w.shape, batch).inspect_err(|e| file.latch(e))?;
+        let pages = NewPages::new(
+            file.clone(),
+            w.view.meta.page_size,
+            w.allocated,
+            std::mem::take(&mut w.spare),
+        );
+        // What cannot be read, and what cannot be written, leaves the caller with a batch that is neither
+        // there nor refused for a reason that goes away.
+        let plan =
+            merge(&w.view, &mut w.free, w.shape, pages, batch).inspect_err(|e| file.latch(e))?;
         let Some(plan) = plan else {
             return Ok(w.sizes());
         };
-        let written = w
-            .grow(plan.meta.high_water, &self.inner.options)
-            .and_then(|()| {
-                write_pages(&file, &plan)?;
-                file.sync()?;
-                let (slot, meta) = w.next_meta(plan.meta);
-                file.write_at(slot * u64::from(meta.page_size), &meta.encode(slot))?;
-                file.sync()?;
-                Ok((slot, meta))
-            });
+        let Plan {
+            meta,
+            pages,
+            freed,
+            born,
+            shape,
+            taken,
+        } = plan;
+        let written = w.grow(meta.high_water, &self.inner.options).and_then(|()| {
+            w.spare = pages.finish()?;
+            file.sync()?;
+            let (slot, meta) = w.next_meta(meta);
+            file.write_at(slot * u64::from(meta.page_size), &meta.encode(slot))?;
+            file.sync()?;
+            Ok((slot, meta))
+        });
         match written {
-            Ok((slot, meta)) => Ok(self.publish(w, plan, slot, meta)),
+            Ok((slot, meta)) => {
+                w.shape = shape;
+                Ok(self.publish(w, slot, meta, freed, born))
+            }
             Err(e) => {
-                plan.taken.undo(&mut w.free);
+                taken.undo(&mut w.free);
                 if !matches!(e, Error::NoSpace { .. }) {
                     file.latch(&e);
                 }
@@ -189,7 +211,14 @@ impl Db {
     }
 
     /// Makes a durable commit what readers get, and gives free what nobody needs any more.
-    fn publish(&self, w: &mut Writer, plan: Plan, slot: u64, meta: Meta) -> Sizes {
+    fn publish(
+        &self,
+        w: &mut Writer,
+        slot: u64,
+        meta: Meta,
+        mut freed: Vec<(u64, u64)>,
+        born: Vec<u64>,
+    ) -> Sizes {
         let view = Arc::new(View {
             store: w.view.store.clone(),
             map: w.map.clone(),
@@ -197,19 +226,17 @@ impl Db {
         });
         w.alive.push_back((meta.txid, Arc::downgrade(&view)));
         w.slot = slot;
-        w.shape = plan.shape;
         w.view = view.clone();
         self.inner.current.lock().view = view;
 
         let readers = w.readers();
         let older = &readers[..readers.len() - 1];
         w.pins.release(&readers, &mut w.free);
-        let mut freed = plan.freed;
         freed.extend(w.freelist.take());
         w.pins.add(freed, older, &mut w.free);
         w.pins.forget_births(readers[0]);
         if !older.is_empty() {
-            w.pins.note_births(meta.txid, plan.born);
+            w.pins.note_births(meta.txid, born);
         }
         let sizes = w.sizes();
         self.inner.current.lock().sizes = sizes;
@@ -338,11 +365,12 @@ impl Writer {
         let file = &self.view.store.file;
         let need = pages.saturating_mul(page_size);
         if need > self.allocated {
-            let unused = self.view.meta.size().max(self.allocated);
+            let from = self.allocated;
+            let unused = self.view.meta.size().max(from);
             let step = (need / 2).clamp(LEAST_GROWTH, options.grow.max(LEAST_GROWTH));
             let roomy = need.div_ceil(step).saturating_mul(step);
-            let len = match file.allocate(unused, roomy) {
-                Err(Error::NoSpace { .. }) => file.allocate(unused, need).map(|()| need),
+            let len = match file.allocate(from, unused, roomy) {
+                Err(Error::NoSpace { .. }) => file.allocate(from, unused, need).map(|()| need),
                 done => done.map(|()| roomy),
             };
             self.allocated = len?;
@@ -357,15 +385,4 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-/// Writes the pages of a commit, in order of their places.
-fn write_pages(file: &DiskFile, plan: &Plan) -> Result<()> {
-    let page_size = u64::from(plan.meta.page_size);
-    let mut runs: Vec<_> = plan.runs.iter().collect();
-    runs.sort_unstable_by_key(|run| run.first);
-    for run in runs {
-        file.write_at(run.first * page_size, &run.bytes)?;
-    }
-    Ok(())
 }

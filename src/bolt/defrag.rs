@@ -115,6 +115,7 @@ impl Db {
                 freelist: None,
                 shape,
                 allocated: meta.size(),
+                spare: Vec::new(),
                 view: view.clone(),
             },
         );

@@ -363,9 +363,9 @@ impl DiskFile {
         self.latching("sync", done)
     }
 
-    /// Sees to it that the first `len` bytes have blocks on the disk, so that no write below fails for want
-    /// of space. Bytes from `unused` on hold nothing yet. A failure changes nothing that matters.
-    pub fn allocate(&self, unused: u64, len: u64) -> Result<()> {
+    /// Sees to it that the bytes from `from` up to `len` have blocks on the disk, so that no write to them
+    /// fails for want of space. Bytes from `unused` on hold nothing yet. A failure changes nothing that matters.
+    pub fn allocate(&self, from: u64, unused: u64, len: u64) -> Result<()> {
         self.check_latch()?;
         let wanted = len.saturating_sub(unused);
         let fail = |e: io::Error| match is_full(&e) {
@@ -379,7 +379,7 @@ impl DiskFile {
             .tell(Event::Allocate { file: self.id, len })
             .map_err(fail)?;
         loop {
-            match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len) {
+            match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), from, len - from) {
                 Ok(()) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(Errno::NOTSUP | Errno::NOSYS) => return self.fill(unused, len).map_err(fail),

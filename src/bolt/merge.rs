@@ -8,27 +8,20 @@ use super::batch::{Batch, Ops};
 use super::error::{Error, Result};
 use super::free::{Allocation, Free, Taken};
 use super::meta::{Meta, NO_FREELIST};
-use super::page::{BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, Page, encode};
+use super::new_pages::NewPages;
+use super::page::{BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, Page};
 use super::shape::Shape;
 use super::tree::{BUCKET_HEADER, Bucket, MAX_DEPTH, Root, Source, in_source};
 use super::view::View;
 
 /// How full pages are made where there is more to come, in parts of a hundred.
 pub(crate) const FILL_PERCENT: usize = 90;
-/// Most bytes of neighbouring pages that are gathered for one write.
-const RUN_BYTES: usize = 1 << 20;
-
-/// Pages in a row, to be written at once.
-pub(crate) struct Run {
-    pub first: u64,
-    pub bytes: Vec<u8>,
-}
 
 /// What a commit is to write, and what becomes of the pages.
 pub(crate) struct Plan {
     /// Root, high-water mark and freelist of the new meta; its transaction is the caller's affair.
     pub meta: Meta,
-    pub runs: Vec<Run>,
+    pub pages: NewPages,
     pub freed: Vec<(u64, u64)>,
     pub born: Vec<u64>,
     pub shape: Shape,
@@ -64,6 +57,12 @@ struct Node<'n> {
 enum Body<'n> {
     Leaf(Vec<Element<'n>>),
     Branch(Vec<Kid<'n>>),
+    /// A branch that stays as it is but for the page numbers of some children, by index: most of all.
+    Patched {
+        page: Page<&'n [u8]>,
+        first: &'n [u8],
+        patches: Vec<(usize, Node<'n>)>,
+    },
 }
 
 /// A child of a branch: as it was, or changed and not yet written.
@@ -84,6 +83,7 @@ impl<'n> Node<'n> {
         match &self.body {
             Body::Leaf(elements) => elements.is_empty(),
             Body::Branch(kids) => kids.is_empty(),
+            Body::Patched { .. } => false,
         }
     }
 
@@ -91,19 +91,8 @@ impl<'n> Node<'n> {
         match &self.body {
             Body::Leaf(elements) => elements.first().map_or(&[], |e| e.key),
             Body::Branch(kids) => kids.first().map_or(&[], Kid::first_key),
+            Body::Patched { first, .. } => first,
         }
-    }
-
-    /// Bytes it takes as one page; of a branch, before its children are split.
-    fn size(&self) -> usize {
-        HEADER_SIZE
-            + match &self.body {
-                Body::Leaf(elements) => elements.iter().map(Element::size).sum::<usize>(),
-                Body::Branch(kids) => kids
-                    .iter()
-                    .map(|k| ELEMENT_SIZE + k.first_key().len())
-                    .sum(),
-            }
     }
 }
 
@@ -116,52 +105,60 @@ impl<'n> Kid<'n> {
     }
 }
 
-/// Merges a batch into the trees of a view; `None` if it changes nothing.
+/// Merges a batch into the trees of a view; `None` if it changes nothing. New pages go to `pages`, which may
+/// write them at once: nobody reads them before a meta leads there.
 ///
 /// # Errors
-/// [`Error::Corrupt`] if a page that is met is damaged. `free` is then as it was.
+/// [`Error::Corrupt`] if a page that is met is damaged, and failures of writing. `free` is then as it was.
 pub(crate) fn merge(
     view: &View,
     free: &mut Free,
     shape: Shape,
+    pages: NewPages,
     batch: &Batch,
 ) -> Result<Option<Plan>> {
-    let touched =
-        (batch.ops() as u64).saturating_mul(2) + batch.bytes() / u64::from(view.meta.page_size) + 2;
+    let page_size = u64::from(view.meta.page_size);
+    let touched = (batch.ops() as u64).saturating_mul(2) + batch.bytes() / page_size + 2;
     let mut m = Merge {
         view,
         page_size: view.meta.page_size as usize,
-        pages: Allocation::new(free, view.meta.high_water, touched),
-        runs: Vec::new(),
-        expected: touched,
+        space: Allocation::new(free, view.meta.high_water, touched),
+        pages,
         freed: Vec::new(),
         born: Vec::new(),
         shape,
     };
     match m.batch(batch) {
         Ok(Some(root)) => {
-            let (high_water, taken) = m.pages.finish();
+            let (high_water, taken) = m.space.finish();
             let meta = Meta {
                 root,
                 high_water,
                 freelist: NO_FREELIST,
                 ..view.meta
             };
+            let Merge {
+                pages,
+                freed,
+                born,
+                shape,
+                ..
+            } = m;
             Ok(Some(Plan {
                 meta,
-                runs: m.runs,
-                freed: m.freed,
-                born: m.born,
-                shape: m.shape,
+                pages,
+                freed,
+                born,
+                shape,
                 taken,
             }))
         }
         Ok(None) => {
-            m.pages.undo();
+            m.space.undo();
             Ok(None)
         }
         Err(e) => {
-            m.pages.undo();
+            m.space.undo();
             Err(e)
         }
     }
@@ -170,10 +167,8 @@ pub(crate) fn merge(
 struct Merge<'v, 'f> {
     view: &'v View,
     page_size: usize,
-    pages: Allocation<'f>,
-    runs: Vec<Run>,
-    /// About how many pages are still to come.
-    expected: u64,
+    space: Allocation<'f>,
+    pages: NewPages,
     freed: Vec<(u64, u64)>,
     born: Vec<u64>,
     shape: Shape,
@@ -362,37 +357,97 @@ impl<'v> Merge<'v, '_> {
         'v: 'n,
     {
         let fail = in_source(self.view);
-        let mut kids = Vec::with_capacity(page.count() + 2);
+        let count = page.count();
+        // What becomes of the children that are touched: the index of each, and where its results end.
+        let mut touched: Vec<(usize, usize)> = Vec::new();
+        let mut results = Vec::new();
         let mut rest = ops;
-        let mut changed = false;
-        for i in 0..page.count() {
+        while let Some(op) = rest.first() {
+            let i = page.lower(op.key, true).map_err(fail)?.saturating_sub(1);
             let (key, pgid) = page.branch(i).map_err(fail)?;
             let mine;
-            (mine, rest) = match i + 1 < page.count() {
-                false => (rest, &[][..]),
-                true if rest.is_empty() => (rest, rest),
-                true => {
-                    let next = page.key(i + 1).map_err(fail)?;
-                    rest.split_at(rest.partition_point(|op| op.key < next))
-                }
+            (mine, rest) = if i + 1 < count {
+                let next = page.key(i + 1).map_err(fail)?;
+                rest.split_at(rest.partition_point(|op| op.key < next))
+            } else {
+                (rest, &[][..])
             };
             if mine.is_empty() {
-                kids.push(Kid::Clean { key, pgid });
-                continue;
+                return Err(fail(page.damage("its keys are not in order")));
             }
-            let before = kids.len();
-            self.subtree(key, pgid, mine, depth + 1, &mut kids)?;
-            changed |= kids[before..].iter().any(|k| matches!(k, Kid::Dirty(_)));
+            self.subtree(key, pgid, mine, depth + 1, &mut results)?;
+            touched.push((i, results.len()));
         }
-        if !changed {
+        if results.iter().all(|k| matches!(k, Kid::Clean { .. })) {
             return Ok(None);
         }
         self.free(page);
-        let grows = matches!(kids.last(), Some(Kid::Dirty(n)) if n.grows);
+        if count > 1 && self.can_patch(page, &touched, &results)? {
+            let patches = touched
+                .iter()
+                .zip(results)
+                .filter_map(|((i, _), kid)| match kid {
+                    Kid::Clean { .. } => None,
+                    Kid::Dirty(node) => Some((*i, node)),
+                });
+            let body = Body::Patched {
+                page: page.clone(),
+                first: page.branch(0).map_err(fail)?.0,
+                patches: patches.collect(),
+            };
+            return Ok(Some(Node { grows: false, body }));
+        }
+        let grows = matches!(results.last(), Some(Kid::Dirty(n)) if n.grows && touched.last().is_some_and(|t| t.0 + 1 == count));
+        let mut kids = Vec::with_capacity(count + results.len());
+        let mut results = results.into_iter();
+        let mut touched = touched.into_iter().peekable();
+        let mut taken = 0;
+        for i in 0..count {
+            match touched.next_if(|t| t.0 == i) {
+                Some((_, end)) => {
+                    kids.extend(results.by_ref().take(end - taken));
+                    taken = end;
+                }
+                None => {
+                    let (key, pgid) = page.branch(i).map_err(fail)?;
+                    kids.push(Kid::Clean { key, pgid });
+                }
+            }
+        }
         Ok(Some(Node {
             grows,
             body: Body::Branch(self.settle(kids)?),
         }))
+    }
+
+    /// Whether each touched child of a branch stays one page under the key that it has.
+    fn can_patch(
+        &self,
+        page: &Page<&'v [u8]>,
+        touched: &[(usize, usize)],
+        results: &[Kid<'_>],
+    ) -> Result<bool> {
+        if touched.len() != results.len() {
+            return Ok(false);
+        }
+        for ((i, _), kid) in touched.iter().zip(results) {
+            let Kid::Dirty(node) = kid else { continue };
+            let one = match &node.body {
+                Body::Leaf(elements) => {
+                    let size = self.size(node)?;
+                    elements.len() == 1 || (size >= self.page_size / 4 && size <= self.page_size)
+                }
+                Body::Branch(_) => false,
+                Body::Patched { .. } => true,
+            };
+            if !one
+                || node.is_empty()
+                || node.first_key() < page.key(*i).map_err(in_source(self.view))?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Applies operations to the elements of a leaf.
@@ -497,7 +552,7 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Bytes of a page that hold something.
-    fn used(&self, page: &Page<&'v [u8]>) -> Result<usize> {
+    fn used(&self, page: &Page<&[u8]>) -> Result<usize> {
         let fail = in_source(self.view);
         let mut used = HEADER_SIZE;
         for i in 0..page.count() {
@@ -518,11 +573,28 @@ impl<'v> Merge<'v, '_> {
         self.page_size * FILL_PERCENT / 100
     }
 
+    /// Bytes that a node takes as one page; of a branch, before its children are split.
+    fn size(&self, node: &Node<'_>) -> Result<usize> {
+        Ok(HEADER_SIZE
+            + match &node.body {
+                Body::Leaf(elements) => elements.iter().map(Element::size).sum::<usize>(),
+                Body::Branch(kids) => kids
+                    .iter()
+                    .map(|k| ELEMENT_SIZE + k.first_key().len())
+                    .sum(),
+                Body::Patched { page, .. } => return self.used(page),
+            })
+    }
+
     /// Whether a changed node should go together with a neighbour, and whether it must: bbolt takes no
     /// branch of one child.
-    fn is_thin(&self, node: &Node<'_>) -> (bool, bool) {
+    fn is_thin(&self, node: &Node<'_>) -> Result<(bool, bool)> {
         let alone = matches!(&node.body, Body::Branch(kids) if kids.len() < 2);
-        (alone || node.size() < self.page_size / 4, alone)
+        let small = match &node.body {
+            Body::Patched { .. } => false,
+            _ => self.size(node)? < self.page_size / 4,
+        };
+        Ok((alone || small, alone))
     }
 
     /// Joins thin changed children with a neighbour, and drops the empty ones.
@@ -552,10 +624,10 @@ impl<'v> Merge<'v, '_> {
         'v: 'n,
     {
         let thin = |kid: &Kid<'n>| match kid {
-            Kid::Clean { .. } => (false, false),
+            Kid::Clean { .. } => Ok((false, false)),
             Kid::Dirty(node) => self.is_thin(node),
         };
-        let ((thin_left, must_left), (thin_right, must_right)) = (thin(&left), thin(&right));
+        let ((thin_left, must_left), (thin_right, must_right)) = (thin(&left)?, thin(&right)?);
         if !thin_left && !thin_right {
             return Ok((left, Some(right)));
         }
@@ -585,7 +657,7 @@ impl<'v> Merge<'v, '_> {
 
     fn kid_size(&self, kid: &Kid<'_>) -> Result<usize> {
         match kid {
-            Kid::Dirty(node) => Ok(node.size()),
+            Kid::Dirty(node) => self.size(node),
             Kid::Clean { pgid, .. } => self.used(&self.view.page(*pgid, || 1)?),
         }
     }
@@ -595,6 +667,24 @@ impl<'v> Merge<'v, '_> {
         'v: 'n,
     {
         match kid {
+            Kid::Dirty(Node {
+                grows,
+                body: Body::Patched { page, patches, .. },
+            }) => {
+                let mut patches = patches.into_iter().peekable();
+                let mut kids = Vec::with_capacity(page.count());
+                for i in 0..page.count() {
+                    let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
+                    kids.push(match patches.next_if(|p| p.0 == i) {
+                        Some((_, node)) => Kid::Dirty(node),
+                        None => Kid::Clean { key, pgid },
+                    });
+                }
+                Ok(Node {
+                    grows,
+                    body: Body::Branch(kids),
+                })
+            }
             Kid::Dirty(node) => Ok(node),
             Kid::Clean { pgid, .. } => {
                 let page = self.view.page(pgid, || 1)?;
@@ -620,14 +710,14 @@ impl<'v> Merge<'v, '_> {
             kids = std::mem::take(below);
         }
         let mut elements = Vec::new();
-        self.write_kids(&kids, &mut elements);
+        self.write_kids(&kids, &mut elements)?;
         loop {
             match &elements[..] {
-                [] => return Ok(self.page(true, &[])),
+                [] => return self.page(true, &[]),
                 [one] => return Ok(one.pgid),
                 _ => {
                     let mut above = Vec::new();
-                    self.write_pieces(false, true, &elements, &mut above);
+                    self.write_pieces(false, true, &elements, &mut above)?;
                     elements = above;
                 }
             }
@@ -635,7 +725,7 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Appends a branch element for each child, after writing those that have changed.
-    fn write_kids<'n>(&mut self, kids: &[Kid<'n>], out: &mut Vec<Element<'n>>) {
+    fn write_kids<'n>(&mut self, kids: &[Kid<'n>], out: &mut Vec<Element<'n>>) -> Result<()> {
         for kid in kids {
             match kid {
                 Kid::Clean { key, pgid } => out.push(Element {
@@ -644,20 +734,44 @@ impl<'v> Merge<'v, '_> {
                     key,
                     value: &[],
                 }),
-                Kid::Dirty(Node {
-                    grows,
-                    body: Body::Leaf(elements),
-                }) => {
-                    self.write_pieces(true, *grows, elements, out);
+                Kid::Dirty(node) => self.write(node, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a node and what has changed below it; appends a branch element for each page it takes.
+    fn write<'n>(&mut self, node: &Node<'n>, out: &mut Vec<Element<'n>>) -> Result<()> {
+        match &node.body {
+            Body::Leaf(elements) => self.write_pieces(true, node.grows, elements, out),
+            Body::Branch(kids) => {
+                let mut elements = Vec::with_capacity(kids.len() + 2);
+                self.write_kids(kids, &mut elements)?;
+                self.write_pieces(false, node.grows, &elements, out)
+            }
+            Body::Patched {
+                page,
+                first,
+                patches,
+            } => {
+                let mut children = Vec::with_capacity(patches.len());
+                let mut written = Vec::with_capacity(1);
+                for (i, node) in patches {
+                    self.write(node, &mut written)?;
+                    children.extend(written.drain(..).map(|e| (*i, e.pgid)));
                 }
-                Kid::Dirty(Node {
-                    grows,
-                    body: Body::Branch(below),
-                }) => {
-                    let mut elements = Vec::with_capacity(below.len() + 2);
-                    self.write_kids(below, &mut elements);
-                    self.write_pieces(false, *grows, &elements, out);
-                }
+                let pages = page.header().pages();
+                let pgid = self.space.take(pages);
+                self.born.push(pgid);
+                self.shape.add(false, pages);
+                self.pages.add_patched(pgid, page, &children)?;
+                out.push(Element {
+                    flags: 0,
+                    pgid,
+                    key: first,
+                    value: &[],
+                });
+                Ok(())
             }
         }
     }
@@ -669,7 +783,7 @@ impl<'v> Merge<'v, '_> {
         grows: bool,
         elements: &[Element<'n>],
         out: &mut Vec<Element<'n>>,
-    ) {
+    ) -> Result<()> {
         let content = elements.iter().map(Element::size).sum::<usize>();
         let limit = match grows {
             _ if HEADER_SIZE + content <= self.page_size => usize::MAX,
@@ -681,7 +795,7 @@ impl<'v> Merge<'v, '_> {
         while !rest.is_empty() {
             let piece;
             (piece, rest) = rest.split_at(self.piece(rest, leaf, limit));
-            let pgid = self.page(leaf, piece);
+            let pgid = self.page(leaf, piece)?;
             out.push(Element {
                 flags: 0,
                 pgid,
@@ -689,6 +803,7 @@ impl<'v> Merge<'v, '_> {
                 value: &[],
             });
         }
+        Ok(())
     }
 
     /// How many of the elements go into the next page.
@@ -712,31 +827,14 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Makes one page, with its continuation; its number.
-    fn page(&mut self, leaf: bool, elements: &[Element<'_>]) -> u64 {
+    fn page(&mut self, leaf: bool, elements: &[Element<'_>]) -> Result<u64> {
         let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
         let pages = size.div_ceil(self.page_size) as u64;
-        let pgid = self.pages.take(pages);
+        let pgid = self.space.take(pages);
         self.born.push(pgid);
         self.shape.add(leaf, pages);
-        let bytes = pages as usize * self.page_size;
-        let page_size = self.page_size as u64;
-        let fits = |r: &Run| {
-            r.first + r.bytes.len() as u64 / page_size == pgid && r.bytes.len() + bytes <= RUN_BYTES
-        };
-        if !self.runs.last().is_some_and(fits) {
-            let expected = (self.expected as usize)
-                .saturating_mul(self.page_size)
-                .min(RUN_BYTES);
-            self.runs.push(Run {
-                first: pgid,
-                bytes: Vec::with_capacity(bytes.max(expected)),
-            });
-        }
-        self.expected = self.expected.saturating_sub(pages);
-        if let Some(run) = self.runs.last_mut() {
-            encode(&mut run.bytes, self.page_size, pgid, leaf, elements);
-        }
-        pgid
+        self.pages.add(pgid, pages, leaf, elements)?;
+        Ok(pgid)
     }
 }
 

@@ -16,6 +16,7 @@ mod free;
 mod map;
 mod merge;
 mod meta;
+mod new_pages;
 mod open;
 mod options;
 mod page;

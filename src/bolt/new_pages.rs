@@ -1,0 +1,139 @@
+//! The pages of a commit on their way to the file: gathered in one buffer, written in large pieces.
+//! Writes only where the file is known to have blocks; what lies beyond waits until it has grown.
+
+use std::sync::Arc;
+
+use super::disk::DiskFile;
+use super::error::Result;
+use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page, encode};
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 1 << 20;
+
+/// Pages in a row, in a buffer.
+struct Run {
+    first: u64,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    runs: Vec<Run>,
+}
+
+/// New pages, some of them written, the others in memory.
+pub(crate) struct NewPages {
+    file: Arc<DiskFile>,
+    page_size: u64,
+    /// Bytes of the file that have blocks on the disk.
+    allocated: u64,
+    filling: Buffer,
+    waiting: Vec<Buffer>,
+}
+
+impl NewPages {
+    /// `spare` is memory to use, of a commit before.
+    pub fn new(file: Arc<DiskFile>, page_size: u32, allocated: u64, spare: Vec<u8>) -> NewPages {
+        let filling = Buffer {
+            bytes: spare,
+            runs: Vec::new(),
+        };
+        NewPages {
+            file,
+            page_size: u64::from(page_size),
+            allocated,
+            filling,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Adds page `pgid`, which takes `pages` pages.
+    pub fn add(
+        &mut self,
+        pgid: u64,
+        pages: u64,
+        leaf: bool,
+        elements: &[Element<'_>],
+    ) -> Result<()> {
+        let page_size = self.page_size as usize;
+        self.append(pgid, pages, |bytes| {
+            encode(bytes, page_size, pgid, leaf, elements);
+        })
+    }
+
+    /// Adds a branch page again as page `pgid`, some of its children, by index, being other pages now.
+    pub fn add_patched(
+        &mut self,
+        pgid: u64,
+        page: &Page<&[u8]>,
+        children: &[(usize, u64)],
+    ) -> Result<()> {
+        self.append(pgid, page.header().pages(), |bytes| {
+            let start = bytes.len();
+            bytes.extend_from_slice(page.data());
+            bytes[start..start + 8].copy_from_slice(&pgid.to_le_bytes());
+            for (i, child) in children {
+                let at = start + HEADER_SIZE + i * ELEMENT_SIZE + 8;
+                bytes[at..at + 8].copy_from_slice(&child.to_le_bytes());
+            }
+        })
+    }
+
+    fn append(&mut self, pgid: u64, pages: u64, put: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        let len = (pages * self.page_size) as usize;
+        if !self.filling.runs.is_empty() && self.filling.bytes.len() + len > BUFFER {
+            self.flush()?;
+        }
+        let Buffer { bytes, runs } = &mut self.filling;
+        let start = bytes.len();
+        put(bytes);
+        match runs.last_mut() {
+            Some(run) if run.first + (run.end - run.start) as u64 / self.page_size == pgid => {
+                run.end = bytes.len()
+            }
+            _ => runs.push(Run {
+                first: pgid,
+                start,
+                end: bytes.len(),
+            }),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let end = |r: &Run| r.first * self.page_size + (r.end - r.start) as u64;
+        if self.filling.runs.iter().all(|r| end(r) <= self.allocated) {
+            write(&self.file, self.page_size, &mut self.filling)
+        } else {
+            self.waiting.push(std::mem::take(&mut self.filling));
+            Ok(())
+        }
+    }
+
+    /// Writes all that is left; the file has blocks for it now. Returns memory for the next commit.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        for mut buffer in self.waiting {
+            write(&self.file, self.page_size, &mut buffer)?;
+        }
+        write(&self.file, self.page_size, &mut self.filling)?;
+        let spare = self.filling.bytes;
+        Ok(if spare.capacity() <= 2 * BUFFER {
+            spare
+        } else {
+            Vec::new()
+        })
+    }
+}
+
+/// Writes a buffer in order of places, and empties it.
+fn write(file: &DiskFile, page_size: u64, buffer: &mut Buffer) -> Result<()> {
+    buffer.runs.sort_unstable_by_key(|r| r.first);
+    for run in &buffer.runs {
+        file.write_at(run.first * page_size, &buffer.bytes[run.start..run.end])?;
+    }
+    buffer.bytes.clear();
+    buffer.runs.clear();
+    Ok(())
+}
