@@ -5,6 +5,7 @@
 use std::{io::Read as _, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
@@ -60,18 +61,52 @@ fn pieces<E>(
     version: &str,
     send: &mut impl FnMut(Bytes, Bytes) -> Result<(), E>,
 ) -> Result<Sha256, Stop> {
+    let pool = Pool::default();
     let mut digest = Sha256::new();
     let mut left = snapshot.size();
     while left > 0 {
         let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; size];
-        snapshot.read_exact(&mut piece).map_err(Stop::Disk)?;
+        let mut piece = pool.take(size);
+        snapshot.read_exact(&mut piece.bytes).map_err(Stop::Disk)?;
         left -= size as u64;
-        digest.update(&piece);
-        let piece = Bytes::from(piece);
+        digest.update(&piece.bytes);
+        let piece = Bytes::from_owner(piece);
         send(head(left, version, piece.len()), piece).map_err(|_| Stop::Gone)?;
     }
     Ok(digest)
+}
+
+/// Buffers that were sent and can be read into again, so that none is made, or zeroed, for each piece.
+#[derive(Clone, Default)]
+struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+
+/// One of them; it goes back when the last byte of it is sent.
+struct Piece {
+    bytes: Vec<u8>,
+    pool: Pool,
+}
+
+impl Pool {
+    fn take(&self, size: usize) -> Piece {
+        let mut bytes = self.0.lock().pop().unwrap_or_default();
+        bytes.resize(size, 0);
+        Piece {
+            bytes,
+            pool: self.clone(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.pool.0.lock().push(std::mem::take(&mut self.bytes));
+    }
 }
 
 /// Everything of a framed `SnapshotResponse` but the bytes of `blob`, which follow it: so they go from
