@@ -58,9 +58,10 @@ impl Alarms {
 
 /// An alarm as `endpoint status` lists it among its errors.
 pub fn text(alarm: &AlarmMember) -> String {
-    let kind = match alarm.alarm() {
-        AlarmType::None => return format!("memberID:{}", alarm.member_id),
-        kind => kind.as_str_name(),
+    let kind = match AlarmType::try_from(alarm.alarm) {
+        Ok(AlarmType::None) => return format!("memberID:{}", alarm.member_id),
+        Ok(kind) => kind.as_str_name().to_string(),
+        Err(_) => alarm.alarm.to_string(),
     };
     match alarm.member_id {
         0 => format!("alarm:{kind}"),
@@ -98,5 +99,10 @@ mod tests {
     fn the_text_has_one_space() {
         let text = text(&alarm(10276657743932975437, AlarmType::Nospace));
         assert_eq!(text, "memberID:10276657743932975437 alarm:NOSPACE");
+        let unknown = AlarmMember {
+            member_id: 0,
+            alarm: 77,
+        };
+        assert_eq!(super::text(&unknown), "alarm:77");
     }
 }

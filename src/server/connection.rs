@@ -47,6 +47,11 @@ pub async fn stopping(phase: &mut watch::Receiver<Phase>) {
 /// A largest request and its head fit, so that a client never waits for a window in the middle of one.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Longest head of a request; h2's own 16 KiB are less than what some tokens take.
+const HEAD_LIMIT: u32 = 256 << 10;
+/// Requests that a client may cancel before they were looked at, until it loses its connection: a client
+/// that gives up a burst of them at once has done nothing wrong, and h2's own 20 are soon reached.
+const CANCELLED_UNSEEN: usize = 2000;
 /// As etcd: a client that sends no head of an HTTP/1.1 request for so long is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -64,6 +69,8 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(config.max_concurrent_streams)
+        .max_header_list_size(HEAD_LIMIT)
+        .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         .max_send_buf_size(1 << 20)
         // Of use to caches only, and paid for in every answer.
         .auto_date_header(false)

@@ -20,6 +20,8 @@ use crate::{
 on_every_target! {
     the_server_as_a_whole_is_healthy;
     metadata_is_looked_at;
+    a_head_may_be_long;
+    a_burst_of_cancelled_requests_costs_no_connection;
     a_deadline_that_has_passed;
     unknown_methods_and_services;
     probes_and_version_over_http;
@@ -64,6 +66,72 @@ async fn metadata_is_looked_at(t: Arc<Target>) {
     );
     // Auth is off: a token is not looked at.
     kv.range(with("token", b"whatever")).await.unwrap();
+}
+
+async fn a_head_may_be_long(t: Arc<Target>) {
+    let mut request = Request::new(get("k"));
+    let long = "x".repeat(60_000).parse().unwrap();
+    request.metadata_mut().insert("token", long);
+    t.kv().range(request).await.unwrap();
+}
+
+/// One frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
+    let Some(address) = &t.address else {
+        return;
+    };
+    let mut head = Vec::new();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/etcdserverpb.KV/Range"),
+        (":authority", address),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ] {
+        // A literal that is not indexed.
+        head.push(0);
+        for text in [name, value] {
+            head.push(u8::try_from(text.len()).unwrap());
+            head.extend(text.as_bytes());
+        }
+    }
+    let mut burst = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    burst.extend(frame(SETTINGS, 0, 0, b""));
+    let last = 401;
+    for stream in (1..last).step_by(2) {
+        burst.extend(frame(HEADERS, END_HEADERS, stream, &head));
+        burst.extend(frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()));
+    }
+    burst.extend(frame(HEADERS, END_HEADERS | END_STREAM, last, &head));
+    let mut stream = TcpStream::connect(address.as_str()).await.unwrap();
+    stream.write_all(&burst).await.unwrap();
+    // The last request is answered, on this connection (that it holds no message is its own error).
+    loop {
+        let mut prefix = [0; 9];
+        stream.read_exact(&mut prefix).await.unwrap();
+        let [a, b, c, kind, flags, id @ ..] = prefix;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        assert_ne!(kind, GOAWAY, "{:?}", String::from_utf8_lossy(&payload));
+        if u32::from_be_bytes(id) == last && kind == HEADERS && flags & END_STREAM != 0 {
+            break;
+        }
+    }
 }
 
 /// Code and text that the server gives to a request with this timeout, without a timer on this side
