@@ -90,12 +90,11 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
     if path.len() == 1
         && let Some(word) = words_of(&rest, &path).first()
     {
-        let word = String::from_utf8_lossy(word);
         return Err(ArgvError::Command(format!(
             "unknown command {} for {}{}",
-            quote(word.as_bytes()),
+            quote(word),
             quote(root.get_name().as_bytes()),
-            suggestions(root, &word)
+            suggestions(root, &String::from_utf8_lossy(word))
         )));
     }
     if command.get_arguments().any(|a| a.get_id() == RAW) {
@@ -129,6 +128,17 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
     args.push("--".into());
     args.extend(read.words.into_iter().map(OsString::from_vec));
     Ok(Typed::Run { path: names, args })
+}
+
+/// The path of the command that `words` ask help for; none where the first word is no command. What follows
+/// the name of a command is not looked at.
+pub fn topic(root: &clap::Command, words: Vec<OsString>) -> Option<Vec<String>> {
+    let words = words.into_iter().map(OsString::into_vec).collect();
+    let (path, rest) = find(root, words);
+    if path.len() == 1 && !words_of(&rest, &path).is_empty() {
+        return None;
+    }
+    Some(path[1..].iter().map(|c| c.get_name().to_owned()).collect())
 }
 
 fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, value: &[u8]) {

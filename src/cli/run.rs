@@ -89,11 +89,16 @@ pub struct Line {
 /// # Errors
 /// There is nothing left to do: help was asked for and shown, or the line was refused. The exit code.
 pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, u8> {
+    let format = typed_format(root, &args);
     let (path, text) = match argv::read(root, args) {
         Ok(Typed::Run { path, args }) => return Ok(Line { path, args }),
         Ok(Typed::Help(path)) => {
             let shown = ui.line(help::help(root, &path).trim_end());
             return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
+        }
+        Err(ArgvError::Command(text)) if format == Format::Json => {
+            let line = text.lines().next().unwrap_or_default();
+            return Err(ui.failed(&CommandError::new(Kind::Usage, line), format));
         }
         Err(ArgvError::Command(text)) => {
             ui.note(&format!("Error: {text}"));
@@ -104,7 +109,27 @@ pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, 
         Err(ArgvError::Flag(path, text)) => (path, text),
     };
     let error = CommandError::new(Kind::Usage, text);
-    Err(end(ui, || root.clone(), &path, Err(error), Format::Simple))
+    Err(end(ui, || root.clone(), &path, Err(error), format))
+}
+
+/// The format that a line asks for which may not be readable as a whole.
+fn typed_format(root: &clap::Command, args: &[OsString]) -> Format {
+    let mut name = match root.get_name() {
+        "etcdctl" => std::env::var("ETCDCTL_WRITE_OUT").unwrap_or_default(),
+        _ => String::new(),
+    };
+    let mut args = args.iter().map(|a| a.to_string_lossy());
+    while let Some(arg) = args.next().filter(|a| a != "--") {
+        if arg == "-w" || arg == "--write-out" {
+            name = args.next().unwrap_or_default().into_owned();
+        } else if let Some(value) = arg
+            .strip_prefix("--write-out=")
+            .or_else(|| arg.strip_prefix("-w"))
+        {
+            name = value.trim_start_matches('=').to_owned();
+        }
+    }
+    name.parse().unwrap_or_default()
 }
 
 /// Says how a command ended, and gives the exit code. The tree is made again where the usage is to be shown:
@@ -120,7 +145,7 @@ pub fn end(
         return 0;
     };
     let exit = ui.failed(&error, format);
-    if error.kind == Kind::Usage {
+    if error.kind == Kind::Usage && format != Format::Json {
         let root = tree();
         ui.note(&help::usage(&root, path));
         say_again(ui, &root, &error.to_string());

@@ -117,12 +117,26 @@ pub fn boolean(text: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// Package `time` quotes by itself: what is not printable ASCII byte by byte.
+fn quote_for_time(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', byte as char]),
+            b' '..=0x7f => out.push(byte as char),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// `time.ParseDuration`: `1h30m`, `1.5s`, `300ms`; a unit is needed, but for 0.
 ///
 /// # Errors
 /// Go's own texts.
 pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
-    let invalid = || ValueError(format!("time: invalid duration {}", quote(text)));
+    let invalid = || ValueError(format!("time: invalid duration {}", quote_for_time(text)));
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -151,7 +165,7 @@ pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
         if unit.is_empty() {
             return Err(ValueError(format!(
                 "time: missing unit in duration {}",
-                quote(text)
+                quote_for_time(text)
             )));
         }
         let scale: i128 = match unit {
@@ -164,11 +178,12 @@ pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
             _ => {
                 return Err(ValueError(format!(
                     "time: unknown unit {} in duration {}",
-                    quote(unit),
-                    quote(text)
+                    quote_for_time(unit),
+                    quote_for_time(text)
                 )));
             }
         };
+        let whole = whole.trim_start_matches('0');
         if whole.len() > 19 {
             return Err(invalid());
         }
@@ -399,6 +414,7 @@ mod tests {
             ("soon", "time: invalid duration \"soon\""),
             ("3days", "time: unknown unit \"days\" in duration \"3days\""),
             ("1..2s", "time: invalid duration \"1..2s\""),
+            ("٣s\n", "time: invalid duration \"\\xd9\\xa3s\\x0a\""),
         ] {
             assert_eq!(duration(text).unwrap_err().0, error);
         }

@@ -1,5 +1,7 @@
 //! `compaction`: history before a revision is forgotten.
 
+use std::ffi::OsString;
+
 use clap::Args;
 
 use crate::{
@@ -25,7 +27,7 @@ pub struct CompactionArgs {
     #[arg(long)]
     physical: bool,
     #[arg(hide = true, num_args = 0..)]
-    words: Vec<String>,
+    words: Vec<OsString>,
 }
 
 /// Runs `compaction`.
@@ -39,7 +41,8 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, Co
             "compaction command needs 1 argument",
         ));
     };
-    let revision = value::int(word, 10).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    let revision =
+        value::int(&word.to_string_lossy(), 10).map_err(|e| CommandError::new(Kind::Failed, e))?;
     let client = ctx.client().await?;
     let request = pb::CompactionRequest {
         revision,

@@ -4,13 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use crate::cli::{
-    argv::{self, Typed},
-    context::Context,
-    error::CommandError,
-    help as text,
-    ui::Ui,
-};
+use crate::cli::{argv, context::Context, error::CommandError, help as text, ui::Ui};
 
 /// Show the help of a command
 #[derive(Args, Debug)]
@@ -38,11 +32,9 @@ pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), Comman
         .iter()
         .map(|w| format!("`{}`", w.to_string_lossy()))
         .collect();
-    let mut words = args.words;
-    words.push("--help".into());
-    match argv::read(tree, words) {
-        Ok(Typed::Help(path)) => ui.line(text::help(tree, &path).trim_end()),
-        _ => {
+    match argv::topic(tree, args.words) {
+        Some(path) => ui.line(text::help(tree, &path).trim_end()),
+        None => {
             ui.note(&format!("Unknown help topic [{}]", topics.join(" ")));
             ui.note(&text::usage(tree, &[]));
             Ok(())

@@ -66,6 +66,15 @@ fn an_argument_may_be_empty_or_no_text_at_all() {
     Program::etcdctl()
         .arg(no_text)
         .run()
+        .failure(1, "Error: unknown command \"\\xff\\xfe\" for \"etcdctl\"");
+    Program::etcdctl()
+        .args(["compaction", "1"])
+        .arg(no_text)
+        .run()
+        .failure(128, "Error: compaction command needs 1 argument");
+    Program::etcdctl()
+        .arg(no_text)
+        .run()
         .failure(1, "Error: unknown command ");
     Program::etcdctl()
         .args(["get", "k", "--order"])
@@ -106,6 +115,43 @@ fn help_is_for_people_and_goes_to_stdout() {
     );
     let same = Program::etcdctl().args(["help", "get"]).run().success();
     assert_eq!(same.out(), out);
+    // Only the name of the command is looked at.
+    for topic in [&["get", "--", "-a"][..], &["get", "more"]] {
+        let same = Program::etcdctl().arg("help").args(topic).run().success();
+        assert_eq!(same.out(), out);
+    }
+    let whole = Program::etcdctl().arg("help").run().success().out();
+    let same = Program::etcdctl().args(["help", "--", "-a"]).run();
+    assert_eq!(same.success().out(), whole);
+}
+
+#[test]
+fn with_json_a_line_that_can_not_be_read_is_one_object_too() {
+    for (args, object) in [
+        (
+            &["get", "k", "--nope", "-w", "json"][..],
+            r#"{"error":"unknown flag: --nope","exit":1}"#,
+        ),
+        (
+            &["-wjson", "snapshto"],
+            r#"{"error":"unknown command \"snapshto\" for \"etcdctl\"","exit":1}"#,
+        ),
+        (
+            &["completion", "--write-out=json"],
+            r#"{"error":"accepts 1 arg(s), received 0","exit":1}"#,
+        ),
+    ] {
+        let run = Program::etcdctl().args(args).run().failure(1, object);
+        assert_eq!(run.err(), format!("{object}\n"));
+        assert_eq!(run.out(), "");
+    }
+    let object = r#"{"error":"invalid txn request: get k --nope","exit":3}"#;
+    let run = Program::etcdctl()
+        .args([NOBODY, "txn", "-w", "json"])
+        .stdin(b"\nget k --nope\n\n\n")
+        .run()
+        .failure(3, object);
+    assert_eq!(run.err(), format!("{object}\n"));
 }
 
 #[test]

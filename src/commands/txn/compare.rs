@@ -98,10 +98,7 @@ fn scan(text: &[u8]) -> Parts {
     let Some(rest) = rest.strip_prefix(b")").and_then(blanks) else {
         return parts;
     };
-    let end = rest
-        .iter()
-        .position(u8::is_ascii_whitespace)
-        .unwrap_or(rest.len());
+    let end = words::word_end(rest);
     if end == 0 {
         return parts;
     }
@@ -115,13 +112,13 @@ fn scan(text: &[u8]) -> Parts {
 
 /// What follows one blank or more; at the end of the text there need be none.
 fn blanks(text: &[u8]) -> Option<&[u8]> {
-    let trimmed = text.trim_ascii_start();
+    let trimmed = words::trim_start(text);
     (text.is_empty() || trimmed.len() < text.len()).then_some(trimmed)
 }
 
 /// A text in double quotes or backquotes, and what follows.
 fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let text = text.trim_ascii_start();
+    let text = words::trim_start(text);
     match text.first()? {
         b'"' => {
             let end = words::quoted_end(text)?;
@@ -153,6 +150,8 @@ mod tests {
         let compare = parse(b"lease(`k`)   !=   `1f`").unwrap();
         assert_eq!(compare.target_union, Some(TargetUnion::Lease(31)));
         assert_eq!(compare.result, 3);
+        let compare = parse("mod(\"k\")\u{a0}>\u{3000}\"1\"".as_bytes()).unwrap();
+        assert_eq!(compare.target_union, Some(TargetUnion::ModRevision(1)));
         let compare = parse(br#"val("tab\t") < "x""#).unwrap();
         assert_eq!(&compare.key[..], b"tab\t");
     }

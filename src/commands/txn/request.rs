@@ -13,11 +13,16 @@ use crate::{
         help,
     },
     commands::{del::DelArgs, get::GetArgs, put::PutArgs},
+    output::Format,
     proto::etcdserverpb::{self as pb, request_op::Request},
 };
 
 #[derive(Parser)]
-#[command(name = "txn", disable_help_subcommand = true, disable_help_flag = true)]
+#[command(
+    name = "etcdctl",
+    disable_help_subcommand = true,
+    disable_help_flag = true
+)]
 enum Line {
     Put(PutArgs),
     Get(GetArgs),
@@ -41,7 +46,9 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
     let args = match argv::read(&tree, words) {
         Ok(Typed::Run { args, .. }) => args,
         Err(ArgvError::Flag(path, _)) => {
-            ctx.ui.note(&help::usage(&tree, &path));
+            if ctx.error_format() != Format::Json {
+                ctx.ui.note(&help::usage(&tree, &path));
+            }
             return Err(invalid("request"));
         }
         Ok(Typed::Help(_)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),

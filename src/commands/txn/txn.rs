@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{compare, request};
+use super::{compare, request, words};
 use crate::{
     cli::{
         context::Context,
@@ -95,6 +95,6 @@ fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
             "a transaction is three blocks of lines (conditions, then, else), each ended by an empty line",
         ));
     }
-    let line = line.trim_ascii();
+    let line = words::trim(&line);
     Ok((!line.is_empty()).then(|| line.to_vec()))
 }

@@ -35,6 +35,35 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unquotable> {
     Ok(words)
 }
 
+/// Without the white space at the beginning, by Unicode's notion of it, as Go's `fmt` and `strings` have it.
+pub fn trim_start(text: &[u8]) -> &[u8] {
+    let valid = text.utf8_chunks().next().map_or("", |c| c.valid());
+    &text[valid.len() - valid.trim_start().len()..]
+}
+
+/// Without the white space at both ends.
+pub fn trim(text: &[u8]) -> &[u8] {
+    let text = trim_start(text);
+    match text.utf8_chunks().last() {
+        Some(last) if last.invalid().is_empty() => {
+            &text[..text.len() - (last.valid().len() - last.valid().trim_end().len())]
+        }
+        _ => text,
+    }
+}
+
+/// The length of what stands before the first white space.
+pub fn word_end(text: &[u8]) -> usize {
+    let mut end = 0;
+    for chunk in text.utf8_chunks() {
+        if let Some(at) = chunk.valid().find(char::is_whitespace) {
+            return end + at;
+        }
+        end += chunk.valid().len() + chunk.invalid().len();
+    }
+    end
+}
+
 /// RE2's `\s`.
 fn is_blank(b: u8) -> bool {
     matches!(b, b'\t' | b'\n' | 0x0c | b'\r' | b' ')
