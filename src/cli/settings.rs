@@ -243,7 +243,7 @@ impl Settings {
         }
         let (max_request_bytes, max_recv_bytes) = limits(&args)?;
         let settings = Settings {
-            endpoints: endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()]),
+            endpoints: named(endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()])),
             format,
             hex: args.hex.unwrap_or(false),
             command_timeout: args.command_timeout.unwrap_or(GoDuration::seconds(5)),
@@ -283,6 +283,14 @@ impl Settings {
             format!("ETCDCTL_DEBUG={}", self.debug),
         ]
     }
+}
+
+/// Scripts put lists together with a comma too many: an empty endpoint beside others is passed over.
+fn named(mut endpoints: Vec<String>) -> Vec<String> {
+    if endpoints.iter().any(|e| !e.is_empty()) {
+        endpoints.retain(|e| !e.is_empty());
+    }
+    endpoints
 }
 
 fn credentials(args: &GlobalArgs) -> Credentials {

@@ -96,10 +96,10 @@ impl Ui {
 }
 
 impl Ui {
-    /// Asks for a secret on the terminal, without showing what is typed.
+    /// Asks for a secret on the terminal, without showing what is typed. Input that has ended is an empty one.
     ///
     /// # Errors
-    /// There is no terminal to ask on, or it was closed.
+    /// stdin can't be read.
     pub fn ask_password(&self, prompt: &str) -> Result<String, String> {
         use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
         let stdin = io::stdin();
@@ -119,8 +119,7 @@ impl Ui {
             let _ = writeln!(stderr);
         }
         match read {
-            Ok(n) if n > 0 => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
-            Ok(_) => Err("EOF".into()),
+            Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
             Err(error) => Err(super::error::io_text(&error)),
         }
     }

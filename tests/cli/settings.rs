@@ -68,6 +68,35 @@ fn endpoints_add_up_over_repeated_flags() {
 }
 
 #[test]
+fn an_empty_endpoint_beside_others_is_passed_over() {
+    let server = Launch::serve().start();
+    for list in [
+        format!("{},", server.endpoint()),
+        format!(",{}", server.url()),
+    ] {
+        let run = Program::etcdctl()
+            .env("ETCDCTL_ENDPOINTS", list)
+            .args(["endpoint", "status", "-w", "json"])
+            .run()
+            .success();
+        assert_eq!(run.json().as_array().map(Vec::len), Some(1), "{run}");
+    }
+}
+
+#[test]
+fn a_name_without_a_password_does_not_log_in() {
+    let server = Launch::serve().start();
+    for user in ["root", "root:", ":secret"] {
+        let run = Program::etcdctl()
+            .arg(format!("--endpoints={}", server.endpoint()))
+            .args(["put", "k", "v", "--user", user])
+            .run()
+            .success();
+        assert_eq!(run.out(), "OK\n");
+    }
+}
+
+#[test]
 fn debug_shows_what_is_used() {
     let server = Launch::serve().start();
     Program::etcdctl()

@@ -89,7 +89,7 @@ fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
     stdin
         .lock()
         .read_until(b'\n', &mut line)
-        .map_err(|e| invalid(io_text(&e)))?;
+        .map_err(|e| invalid(format!("read /dev/stdin: {}", io_text(&e))))?;
     if line.last() != Some(&b'\n') {
         return Err(invalid("EOF".into()).hint(
             "a transaction is three blocks of lines (conditions, then, else), each ended by an empty line",
