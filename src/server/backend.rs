@@ -15,8 +15,9 @@ use crate::{
     schema::{RecordError, bucket, hash, key},
 };
 
-/// Values of one answer share allocations of this size.
-const ARENA: usize = 256 << 10;
+/// Values of one answer share allocations of this size: small enough to come out of memory that was used
+/// before, where larger ones would be mapped anew and zeroed by the system each time.
+const ARENA: usize = 64 << 10;
 
 /// A committed state of the file.
 #[derive(Clone)]
@@ -159,25 +160,29 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
     // Records are copied out of the mapping at once, into few allocations that their keys and values
     // then share: nothing mapped leaves for the network.
     let mut values = Vec::with_capacity(revs.len());
-    let mut arena: Vec<u8> = Vec::with_capacity(ARENA.min(revs.len() * 128));
-    let mut ends: Vec<usize> = Vec::new();
-    for (i, rev) in revs.iter().enumerate() {
-        arena.extend_from_slice(find(rev)?);
-        ends.push(arena.len());
-        if arena.len() < ARENA && i + 1 < revs.len() {
-            continue;
-        }
-        let shared = Bytes::from(std::mem::take(&mut arena));
+    let mut arena: Vec<u8> = Vec::new();
+    let mut pending: Vec<(&Revision, usize)> = Vec::new();
+    let mut flush = |arena: &mut Vec<u8>, pending: &mut Vec<(&Revision, usize)>| {
+        let shared = Bytes::from(std::mem::take(arena));
         let mut at = 0;
-        let first = i + 1 - ends.len();
-        for (rev, end) in revs[first..].iter().zip(ends.drain(..)) {
+        for (rev, end) in pending.drain(..) {
             values.push(decode(rev, shared.slice(at..end))?);
             at = end;
         }
-        if i + 1 < revs.len() {
-            arena.reserve(ARENA);
+        Ok::<(), Error>(())
+    };
+    for (i, rev) in revs.iter().enumerate() {
+        let record = find(rev)?;
+        if arena.len() + record.len() > arena.capacity() {
+            flush(&mut arena, &mut pending)?;
+            // The others are taken to be as long as this one.
+            let rest = record.len().saturating_mul(revs.len() - i);
+            arena.reserve_exact(rest.min(ARENA).max(record.len()));
         }
+        arena.extend_from_slice(record);
+        pending.push((rev, arena.len()));
     }
+    flush(&mut arena, &mut pending)?;
     Ok(values)
 }
 

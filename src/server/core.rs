@@ -19,6 +19,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tracing::info;
 
 pub use self::{open::OpenError, snapshot::Snapshot};
@@ -85,6 +86,20 @@ impl Core {
                 .map_err(|source| OpenError::Thread { source })
         };
 
+        if let Some((previous, revision)) = unfinished {
+            info!(
+                "scheduled-compact-revision" = revision,
+                "resume scheduled compaction"
+            );
+            let (done, _) = oneshot::channel();
+            // The receiver is at hand.
+            let _ = compactions.send(Compaction {
+                revision,
+                previous,
+                whole: false,
+                done,
+            });
+        }
         let writer = Writer::new(shared.clone(), db, applier, compactions);
         let compacts = shared.clone();
         start("writer", Box::new(move || writer.run()))?;
@@ -103,21 +118,6 @@ impl Core {
         if let Err(error) = started {
             drop(core(threads));
             return Err(error);
-        }
-        if let Some(revision) = unfinished {
-            info!(
-                "scheduled-compact-revision" = revision,
-                "resume scheduled compaction"
-            );
-            // The answer tells that the revision is set; the rest goes on by itself.
-            let request = pb::CompactionRequest {
-                revision,
-                physical: false,
-            };
-            let answer = shared.queue.push(Request::Compact(request), 0);
-            if let Ok(answer) = answer {
-                let _ = answer.blocking_recv();
-            }
         }
         let current = shared.published().map_or(1, |p| p.revision);
         if let Some(schedule) = Schedule::new(config.auto_compaction, current) {

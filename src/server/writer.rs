@@ -11,20 +11,27 @@
 //!
 //! When a commit fails, what is on the disk is not known: the writer never writes again.
 
-use std::sync::{Arc, atomic::Ordering, mpsc::Sender};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering, mpsc::Sender},
+};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::{
-    apply::{Applier, Compaction, Response},
+    apply::{Applier, Compaction, Response, Writes},
     backend::Tx,
     core::shared::{Published, Shared},
     error::Error,
     mvcc::index::KeyRange,
     queue::Job,
 };
-use crate::{bolt::Db, proto::etcdserverpb::DeleteRangeRequest};
+use crate::{
+    bolt::Db,
+    proto::etcdserverpb::{DeleteRangeRequest, PutRequest},
+};
 
 /// An answer that waits for its group to be durable.
 type Answer = (
@@ -103,26 +110,11 @@ impl Writer {
 
     /// Makes sure that the whole group can be written.
     fn claim(&self, group: &[Job]) -> Result<(), Error> {
-        let index = &self.applier.index;
-        let revision = self.applier.head.revision;
-        let (mut bytes, mut records) = (64, 4);
-        // A deletion may meet keys that the group itself makes.
-        let mut puts = (0, 0);
+        let mut sum = Sum::new(&self.applier);
         for job in group {
-            let mut count = |r: &DeleteRangeRequest| {
-                let (mut bytes, mut n) = puts;
-                index.visit(KeyRange::new(&r.key, &r.range_end), revision, |key, _| {
-                    bytes += key.len() as u64 + 32;
-                    n += 1;
-                    true
-                });
-                (bytes, n)
-            };
-            let (b, n) = job.request.bounds(&mut count);
-            bytes += b;
-            records += n;
-            puts = (puts.0 + b, puts.1 + n);
+            job.request.add_to(&mut sum);
         }
+        let (bytes, records) = sum.total();
         self.db
             .claim(bytes, usize::try_from(records).unwrap_or(usize::MAX))
             .map_err(Error::storage)
@@ -183,6 +175,86 @@ impl Writer {
             let result = result.as_ref().map(|_| Response::Done);
             let _ = job.reply.send(result.map_err(Clone::clone));
         }
+    }
+}
+
+/// Bytes that a put's record takes beside key and value: its revision, field tags, lengths, varints.
+const PUT_OVERHEAD: u64 = 18 + 6 + 2 * 5 + 4 * 10;
+/// Bytes that a tombstone's record takes beside the key.
+const TOMBSTONE_OVERHEAD: u64 = 18 + 1 + 5;
+/// The consistent index, and an alarm that the group may raise.
+const BESIDE: (u64, u64) = (128, 4);
+
+/// An upper bound for what a group writes: bytes and records.
+struct Sum<'a> {
+    applier: &'a Applier<Tx>,
+    puts: (u64, u64),
+    others: (u64, u64),
+    deletions: (u64, u64),
+    /// Bytes of the largest value that the group puts.
+    largest: u64,
+    /// Ranges that were counted already: what is deleted once can't be deleted again unless it is
+    /// put again.
+    ranges: HashSet<(Bytes, Bytes)>,
+}
+
+impl<'a> Sum<'a> {
+    fn new(applier: &'a Applier<Tx>) -> Sum<'a> {
+        Sum {
+            applier,
+            puts: (0, 0),
+            others: (0, 0),
+            deletions: (0, 0),
+            largest: 0,
+            ranges: HashSet::new(),
+        }
+    }
+
+    fn total(&self) -> (u64, u64) {
+        // Whatever the group puts, it may also delete.
+        let again = match self.ranges.is_empty() {
+            true => (0, 0),
+            false => self.puts,
+        };
+        [BESIDE, self.puts, self.others, self.deletions, again]
+            .into_iter()
+            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+}
+
+impl Writes for Sum<'_> {
+    fn put(&mut self, r: &PutRequest) {
+        let mut value = r.value.len() as u64;
+        if r.ignore_value {
+            // The value is taken over from a record, or from an earlier request of the group. A record
+            // that can't be read stops the request later.
+            let view = self.applier.head.view(&self.applier.index);
+            let stored = view.get(&r.key).ok().flatten();
+            value = stored
+                .map_or(0, |kv| kv.value.len() as u64)
+                .max(self.largest);
+        }
+        self.largest = self.largest.max(value);
+        self.puts.0 += r.key.len() as u64 + value + PUT_OVERHEAD;
+        self.puts.1 += 1;
+    }
+
+    fn delete(&mut self, r: &DeleteRangeRequest) {
+        if !self.ranges.insert((r.key.clone(), r.range_end.clone())) {
+            return;
+        }
+        let Applier { index, head, .. } = self.applier;
+        let keys = KeyRange::new(&r.key, &r.range_end);
+        index.visit(keys, head.revision, |key, _| {
+            self.deletions.0 += key.len() as u64 + TOMBSTONE_OVERHEAD;
+            self.deletions.1 += 1;
+            true
+        });
+    }
+
+    fn other(&mut self, bytes: u64, records: u64) {
+        self.others.0 += bytes;
+        self.others.1 += records;
     }
 }
 

@@ -5,4 +5,4 @@ mod applier;
 mod request;
 
 pub use applier::{Applier, Compaction, Start};
-pub use request::{Request, Response};
+pub use request::{Request, Response, Writes};

@@ -3,11 +3,9 @@
 use prost::{Message as _, encoding::encoded_len_varint};
 
 use crate::{
-    bolt,
     proto::etcdserverpb::{
         AlarmRequest, AlarmResponse, CompactionRequest, DeleteRangeRequest, DeleteRangeResponse,
-        PutRequest, PutResponse, RequestOp, TxnRequest, TxnResponse,
-        request_op::Request as Operation,
+        PutRequest, PutResponse, TxnRequest, TxnResponse, request_op::Request as Operation,
     },
     server::mvcc::revision::Revision,
 };
@@ -53,9 +51,6 @@ pub enum Response {
     Done,
 }
 
-/// Bytes that a record takes beside key and value: field tags, lengths, five varints, its revision.
-const RECORD_OVERHEAD: u64 = 18 + 6 + 5 * 10 + 2 * 5;
-
 impl Request {
     /// Bytes of the request as etcd's log would carry it: what the request size limit is compared
     /// with. `member_id` matters, because the number of the request begins with two bytes of it.
@@ -74,16 +69,18 @@ impl Request {
         tag + encoded_len_varint(len as u64) + len + 2 + encoded_len_varint(header as u64) + header
     }
 
-    /// Upper bounds for what the request adds to a batch: bytes, and number of records.
-    /// `count` gives the number of keys that a deletion meets.
-    pub fn bounds(&self, count: &mut dyn FnMut(&DeleteRangeRequest) -> (u64, u64)) -> (u64, u64) {
+    /// Tells `sum` everything that the request may write, whichever way its compares go.
+    pub fn add_to(&self, sum: &mut dyn Writes) {
         match self {
-            Request::Put(r) => put_bounds(r),
-            Request::DeleteRange(r) => count(r),
-            Request::Txn(r) => txn_bounds(r, count),
-            Request::Compact(_) | Request::Alarm(_) => (64, 2),
-            Request::Discard { records, .. } => (18 * records.len() as u64, records.len() as u64),
-            Request::Defragment => (0, 0),
+            Request::Put(r) => sum.put(r),
+            Request::DeleteRange(r) => sum.delete(r),
+            Request::Txn(r) => add_txn(r, sum),
+            Request::Compact(_) | Request::Alarm(_) => sum.other(64, 2),
+            Request::Discard { records, .. } => {
+                let n = records.len() as u64 + 1;
+                sum.other(18 * n + 64, n);
+            }
+            Request::Defragment => {}
         }
     }
 
@@ -93,32 +90,27 @@ impl Request {
     }
 }
 
-fn put_bounds(r: &PutRequest) -> (u64, u64) {
-    // A value that is taken over from the previous record is not in the request.
-    let value = match r.ignore_value {
-        true => bolt::MAX_VALUE_SIZE.min(2 << 20) as u64,
-        false => r.value.len() as u64,
-    };
-    (r.key.len() as u64 + value + RECORD_OVERHEAD, 1)
+/// Sums up what requests may write.
+pub trait Writes {
+    /// A key may be put.
+    fn put(&mut self, r: &PutRequest);
+
+    /// A range may be deleted.
+    fn delete(&mut self, r: &DeleteRangeRequest);
+
+    /// So many records with so many bytes of keys and values may be written beside.
+    fn other(&mut self, bytes: u64, records: u64);
 }
 
-fn txn_bounds(
-    r: &TxnRequest,
-    count: &mut dyn FnMut(&DeleteRangeRequest) -> (u64, u64),
-) -> (u64, u64) {
-    let mut branch = |ops: &[RequestOp]| {
-        ops.iter().fold((0, 0), |(bytes, records), op| {
-            let (b, n) = match &op.request {
-                Some(Operation::RequestPut(put)) => put_bounds(put),
-                Some(Operation::RequestDeleteRange(delete)) => count(delete),
-                Some(Operation::RequestTxn(inner)) => txn_bounds(inner, count),
-                Some(Operation::RequestRange(_)) | None => (0, 0),
-            };
-            (bytes + b, records + n)
-        })
-    };
-    let (success, failure) = (branch(&r.success), branch(&r.failure));
-    (success.0.max(failure.0), success.1.max(failure.1))
+fn add_txn(r: &TxnRequest, sum: &mut dyn Writes) {
+    for op in r.success.iter().chain(&r.failure) {
+        match &op.request {
+            Some(Operation::RequestPut(put)) => sum.put(put),
+            Some(Operation::RequestDeleteRange(delete)) => sum.delete(delete),
+            Some(Operation::RequestTxn(inner)) => add_txn(inner, sum),
+            Some(Operation::RequestRange(_)) | None => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -23,10 +23,11 @@ use crate::{
     },
 };
 
-/// How long the writer should be busy with one piece.
-const PIECE_TIME: Duration = Duration::from_millis(4);
-/// Records looked at for one piece, at least and at most.
-const PIECE_RECORDS: std::ops::RangeInclusive<usize> = 200..=20_000;
+/// How long a piece should take, its syncs included.
+const PIECE_TIME: Duration = Duration::from_millis(8);
+/// Records looked at for one piece, at least and at most. On a disk that syncs slowly smaller pieces
+/// would help nobody: the sync is most of what others wait for.
+const PIECE_RECORDS: std::ops::RangeInclusive<usize> = 1000..=20_000;
 /// Records of the first piece.
 const FIRST_PIECE: usize = 1000;
 /// How long to wait for space on the disk before a piece is tried again.
@@ -173,10 +174,10 @@ mod tests {
 
     #[test]
     fn pieces_follow_the_time_they_take() {
-        assert_eq!(next_size(1000, PIECE_TIME), 1000);
-        assert_eq!(next_size(1000, PIECE_TIME / 10), 2000);
-        assert_eq!(next_size(1000, PIECE_TIME * 10), 500);
-        assert_eq!(next_size(200, PIECE_TIME * 10), *PIECE_RECORDS.start());
+        assert_eq!(next_size(3000, PIECE_TIME), 3000);
+        assert_eq!(next_size(3000, PIECE_TIME / 10), 6000);
+        assert_eq!(next_size(3000, PIECE_TIME * 10), 1500);
+        assert_eq!(next_size(1000, PIECE_TIME * 10), *PIECE_RECORDS.start());
         assert_eq!(next_size(20_000, Duration::ZERO), *PIECE_RECORDS.end());
     }
 }

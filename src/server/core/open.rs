@@ -82,8 +82,8 @@ pub struct Opened {
     pub db: Db,
     /// The writer's state.
     pub applier: Applier<Tx>,
-    /// A compaction that was not finished.
-    pub unfinished: Option<i64>,
+    /// A compaction that was not finished: the revision of the last one that was, and its own.
+    pub unfinished: Option<(i64, i64)>,
 }
 
 /// Opens or creates the data directory of `config`, the file with `options`. Blocks on disk.
@@ -122,10 +122,10 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
             source,
         },
     })?;
-    let compacted = stored.meta.finished_compact.unwrap_or(-1);
-    let scheduled = stored.meta.scheduled_compact.unwrap_or(-1);
+    let finished = stored.meta.finished_compact.unwrap_or(-1);
+    let compacted = stored.meta.compact_revision().unwrap_or(-1);
     // Where the newest changes were all compacted away, their records say too little.
-    let revision = last.max(compacted).max(scheduled);
+    let revision = last.max(compacted);
     info!(
         "restored-compact-revision" = compacted,
         "current-rev" = revision,
@@ -161,7 +161,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         shared: Arc::new(Shared::new(index, ids, published, compacted)),
         db,
         applier,
-        unfinished: (scheduled > compacted).then_some(scheduled),
+        unfinished: (compacted > finished).then_some((finished, compacted)),
     })
 }
 

@@ -234,6 +234,9 @@ async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
         f.core.range(get("k", 3)).await.err(),
         Some(Error::FutureRev)
     );
+    let read = request_op::Request::RequestRange(get("k", 0));
+    let seen = f.core.txn(txn(vec![], vec![read])).await.unwrap();
+    assert_eq!(seen.header.unwrap().revision, 2);
     let status = f.core.status().await.unwrap();
     assert_eq!(status.header.unwrap().revision, 2);
     let hash = pb::HashKvRequest { revision: 0 };
@@ -329,6 +332,34 @@ async fn a_full_disk_refuses_the_group_and_the_server_goes_on() {
     assert_eq!(after.header.unwrap().revision, 3, "no revision was lost");
     f.restart().await;
     assert_eq!(value(&f.core, "big").await.unwrap()[0], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_of_deletions_claims_no_more_than_it_can_write() {
+    let f = start(|_| {});
+    f.gate.shut();
+    let mut first = puts(&f.core, vec![put("k", "")]);
+    begin(&mut first).await;
+    f.gate.held().await;
+    let mut many = puts(&f.core, (0..50).map(|_| put("k", vec![0; 100])).collect());
+    begin(&mut many).await;
+    let mut deletions: Vec<Pending<pb::DeleteRangeResponse>> = Vec::new();
+    for i in 0..200 {
+        let core = f.core.clone();
+        let r = pb::DeleteRangeRequest {
+            range_end: format!("l{i}").into(),
+            ..delete("k")
+        };
+        deletions.push(Box::pin(async move { core.delete_range(r).await }));
+    }
+    begin(&mut deletions).await;
+    f.gate.open();
+    assert!(finish(deletions).await.iter().all(Result::is_ok));
+    assert!(finish(many).await.iter().all(Result::is_ok));
+    let len = std::fs::metadata(f.config.data_dir.join("db"))
+        .unwrap()
+        .len();
+    assert!(len < 16 << 20, "{len}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
