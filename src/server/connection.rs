@@ -5,7 +5,10 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -62,7 +65,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let config = &services.config;
-    let mut builder = Builder::new(Inline);
+    let inline = Inline::default();
+    let mut builder = Builder::new(inline.clone());
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -90,6 +94,7 @@ where
     let mut ended = false;
     loop {
         let step = poll_fn(|cx| {
+            inline.refill();
             ended = ended || connection.as_mut().poll(cx).is_ready();
             match flush.poll_flush(cx) {
                 Poll::Ready(Ok(())) if !ended => Poll::Pending,
@@ -114,14 +119,39 @@ where
 
 /// Runs a request at once as far as it goes without waiting, which for a read of one key is to its end;
 /// only what has to wait becomes a task of its own.
-#[derive(Clone)]
-struct Inline;
+///
+/// A connection that brings many requests at once gets only so many of them run in a row: the rest are
+/// tasks, so that it does not keep the worker from others.
+#[derive(Clone, Default)]
+struct Inline {
+    left: Arc<AtomicU32>,
+}
+
+/// Requests that run in a row.
+const IN_A_ROW: u32 = 64;
+
+impl Inline {
+    fn refill(&self) {
+        self.left.store(IN_A_ROW, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        // Only the task of this connection counts here, so that two steps are as good as one.
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+}
 
 impl<F> hyper::rt::Executor<F> for Inline
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, request: F) {
+        if !self.take() {
+            tokio::spawn(request);
+            return;
+        }
         let mut request = Box::pin(request);
         // Whatever would be woken is polled again as a task.
         let mut cx = Context::from_waker(Waker::noop());

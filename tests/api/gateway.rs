@@ -47,7 +47,7 @@ fn header(revision: &str) -> Value {
 }
 
 async fn the_session_of_the_documentation(t: Arc<Target>) {
-    let foo = json!({
+    let pair = json!({
         "key": "Zm9v", "create_revision": "2", "mod_revision": "2", "version": "1", "value": "YmFy",
     });
     for (path, request, want) in [
@@ -59,7 +59,7 @@ async fn the_session_of_the_documentation(t: Arc<Target>) {
         (
             "/v3/kv/range",
             json!({"key": "Zm9v", "bogus": 1, "sort_order": "DESCEND", "limit": "2"}),
-            json!({"header": header("2"), "kvs": [foo], "count": "1"}),
+            json!({"header": header("2"), "kvs": [pair], "count": "1"}),
         ),
         (
             "/v3/kv/txn",
@@ -71,14 +71,14 @@ async fn the_session_of_the_documentation(t: Arc<Target>) {
                 "header": header("2"),
                 "succeeded": true,
                 "responses": [{"response_range": {
-                    "header": {"revision": "2"}, "kvs": [foo], "count": "1",
+                    "header": {"revision": "2"}, "kvs": [pair], "count": "1",
                 }}],
             }),
         ),
         (
             "/v3/kv/deleterange",
             json!({"key": "Zm9v", "prev_kv": true}),
-            json!({"header": header("3"), "deleted": "1", "prev_kvs": [foo]}),
+            json!({"header": header("3"), "deleted": "1", "prev_kvs": [pair]}),
         ),
         (
             "/v3/kv/compaction",
