@@ -55,8 +55,9 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// Pages that a tree or the freelist's own pages take, the two meta pages included.
     pub used: u64,
-    /// Branch pages with one child. They read well, but bbolt never makes one and can panic on one.
-    pub single_child_branches: u64,
+    /// What reads well, but bbolt never makes, and spoils the database over when it writes to it: branches of
+    /// one child, and children whose first key is not the one that the branch has for them.
+    pub hazards: u64,
 }
 
 /// What a check meets on its way, in order of buckets and keys.
@@ -286,6 +287,9 @@ impl<S: Source> Checker<'_, S> {
             self.find(d);
             return Ok(());
         }
+        if let (Some(lower), true) = (lower, page.count() > 0) {
+            self.out.hazards += u64::from(page.key(0).is_ok_and(|k| k != lower));
+        }
         if page.is_leaf() {
             self.leaf(tree, page, depth)
         } else {
@@ -302,7 +306,7 @@ impl<S: Source> Checker<'_, S> {
     ) -> Result<()> {
         let file = self.source.file().to_path_buf();
         let high_water = self.source.meta().high_water;
-        self.out.single_child_branches += u64::from(page.count() == 1);
+        self.out.hazards += u64::from(page.count() == 1);
         // Pages announced with an earlier child need no announcement of their own.
         let mut announced = 0;
         for i in 0..page.count() {

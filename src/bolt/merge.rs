@@ -1,15 +1,17 @@
-//! A batch merged into the trees: one walk down to the leaves it touches and back up, in memory alone.
-//! What comes out are the bytes of new pages and the numbers of old ones; nothing is written here.
+//! A batch merged into the trees: one walk down to the leaves it touches and back up.
+//! No page that a meta leads to is written: new pages go to places that were free.
 //!
-//! A touched page is loaded as a [`Node`], merged with its operations, settled with a neighbour if it has
-//! become thin, and written in one or more pieces; its parent is a touched page in turn.
+//! A touched page is loaded as a [`Node`] and merged with its operations here, goes together with a neighbour
+//! if it has become thin (`rebalance`), and becomes one page or several (`spill`); its parent is a touched
+//! page in turn.
 
 use super::batch::{Batch, Ops};
-use super::error::{Error, Result};
+use super::error::Result;
 use super::free::{Allocation, Free, Taken};
 use super::meta::{Meta, NO_FREELIST};
 use super::new_pages::NewPages;
-use super::page::{BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, Page};
+use super::node::{Body, Kid, Merged, Node, Op};
+use super::page::{BUCKET_ELEMENT, Element, Page};
 use super::shape::Shape;
 use super::tree::{BUCKET_HEADER, Bucket, MAX_DEPTH, Root, Source, in_source};
 use super::view::View;
@@ -28,88 +30,11 @@ pub(crate) struct Plan {
     pub taken: Taken,
 }
 
-/// One operation on a tree.
-#[derive(Clone, Copy)]
-struct Op<'n> {
-    key: &'n [u8],
-    value: Option<&'n [u8]>,
-    flags: u32,
-}
-
-impl<'n> Op<'n> {
-    fn element(&self) -> Option<Element<'n>> {
-        self.value.map(|value| Element {
-            flags: self.flags,
-            pgid: 0,
-            key: self.key,
-            value,
-        })
-    }
-}
-
-/// A page taken apart to be changed.
-struct Node<'n> {
-    /// Whether it grew at its end, so that more is to be expected there.
-    grows: bool,
-    body: Body<'n>,
-}
-
-enum Body<'n> {
-    Leaf(Vec<Element<'n>>),
-    Branch(Vec<Kid<'n>>),
-    /// A branch that stays as it is but for the page numbers of some children, by index: most of all.
-    Patched {
-        page: Page<&'n [u8]>,
-        first: &'n [u8],
-        patches: Vec<(usize, Node<'n>)>,
-    },
-}
-
-/// A child of a branch: as it was, or changed and not yet written.
-enum Kid<'n> {
-    Clean { key: &'n [u8], pgid: u64 },
-    Dirty(Node<'n>),
-}
-
-impl<'n> Node<'n> {
-    fn leaf(grows: bool, elements: Vec<Element<'n>>) -> Node<'n> {
-        Node {
-            grows,
-            body: Body::Leaf(elements),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        match &self.body {
-            Body::Leaf(elements) => elements.is_empty(),
-            Body::Branch(kids) => kids.is_empty(),
-            Body::Patched { .. } => false,
-        }
-    }
-
-    fn first_key(&self) -> &'n [u8] {
-        match &self.body {
-            Body::Leaf(elements) => elements.first().map_or(&[], |e| e.key),
-            Body::Branch(kids) => kids.first().map_or(&[], Kid::first_key),
-            Body::Patched { first, .. } => first,
-        }
-    }
-}
-
-impl<'n> Kid<'n> {
-    fn first_key(&self) -> &'n [u8] {
-        match self {
-            Kid::Clean { key, .. } => key,
-            Kid::Dirty(node) => node.first_key(),
-        }
-    }
-}
-
 /// Merges a batch into the trees of a view; `None` if it changes nothing. New pages go to `pages`, which may
 /// write them at once: nobody reads them before a meta leads there.
 ///
 /// # Errors
-/// [`Error::Corrupt`] if a page that is met is damaged, and failures of writing. `free` is then as it was.
+/// [`Error::Corrupt`](super::Error::Corrupt) if a page that is met is damaged, and failures of writing. `free` is then as it was.
 pub(crate) fn merge(
     view: &View,
     free: &mut Free,
@@ -164,14 +89,14 @@ pub(crate) fn merge(
     }
 }
 
-struct Merge<'v, 'f> {
-    view: &'v View,
-    page_size: usize,
-    space: Allocation<'f>,
-    pages: NewPages,
+pub(super) struct Merge<'v, 'f> {
+    pub view: &'v View,
+    pub page_size: usize,
+    pub space: Allocation<'f>,
+    pub pages: NewPages,
     freed: Vec<(u64, u64)>,
-    born: Vec<u64>,
-    shape: Shape,
+    pub born: Vec<u64>,
+    pub shape: Shape,
 }
 
 /// A bucket's value in the tree of buckets.
@@ -289,7 +214,7 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Notes that the commit takes the place of a page.
-    fn free(&mut self, page: &Page<&'v [u8]>) {
+    pub(super) fn free(&mut self, page: &Page<&'v [u8]>) {
         let pages = page.header().pages();
         self.freed.push((page.pgid(), pages));
         self.shape.remove(page.is_leaf(), pages);
@@ -420,7 +345,8 @@ impl<'v> Merge<'v, '_> {
         }))
     }
 
-    /// Whether each touched child of a branch stays one page under the key that it has.
+    /// Whether each touched child of a branch stays one page under the key that it has. That key must be its
+    /// first: bbolt finds a child's place in its branch by it.
     fn can_patch(
         &self,
         page: &Page<&'v [u8]>,
@@ -442,7 +368,7 @@ impl<'v> Merge<'v, '_> {
             };
             if !one
                 || node.is_empty()
-                || node.first_key() < page.key(*i).map_err(in_source(self.view))?
+                || node.first_key() != page.key(*i).map_err(in_source(self.view))?
             {
                 return Ok(false);
             }
@@ -518,332 +444,4 @@ impl<'v> Merge<'v, '_> {
         }
         Ok(Merged::Changed(Node::leaf(grows, elements)))
     }
-
-    /// The elements of a leaf.
-    fn elements(&self, page: &Page<&'v [u8]>) -> Result<Vec<Element<'v>>> {
-        let fail = in_source(self.view);
-        let mut elements = Vec::with_capacity(page.count() + 1);
-        for i in 0..page.count() {
-            let (flags, key, value) = page.leaf(i).map_err(fail)?;
-            elements.push(Element {
-                flags,
-                pgid: 0,
-                key,
-                value,
-            });
-        }
-        Ok(elements)
-    }
-
-    /// A page as a node.
-    fn node(&self, page: &Page<&'v [u8]>) -> Result<Node<'v>> {
-        if page.is_leaf() {
-            return Ok(Node::leaf(false, self.elements(page)?));
-        }
-        let mut kids = Vec::with_capacity(page.count());
-        for i in 0..page.count() {
-            let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
-            kids.push(Kid::Clean { key, pgid });
-        }
-        Ok(Node {
-            grows: false,
-            body: Body::Branch(kids),
-        })
-    }
-
-    /// Bytes of a page that hold something.
-    fn used(&self, page: &Page<&[u8]>) -> Result<usize> {
-        let fail = in_source(self.view);
-        let mut used = HEADER_SIZE;
-        for i in 0..page.count() {
-            used += ELEMENT_SIZE
-                + match page.is_leaf() {
-                    true => page
-                        .leaf(i)
-                        .map(|(_, k, v)| k.len() + v.len())
-                        .map_err(fail)?,
-                    false => page.key(i).map(<[u8]>::len).map_err(fail)?,
-                };
-        }
-        Ok(used)
-    }
-
-    /// Bytes up to which pages are filled where there is more to come.
-    fn fill(&self) -> usize {
-        self.page_size * FILL_PERCENT / 100
-    }
-
-    /// Bytes that a node takes as one page; of a branch, before its children are split.
-    fn size(&self, node: &Node<'_>) -> Result<usize> {
-        Ok(HEADER_SIZE
-            + match &node.body {
-                Body::Leaf(elements) => elements.iter().map(Element::size).sum::<usize>(),
-                Body::Branch(kids) => kids
-                    .iter()
-                    .map(|k| ELEMENT_SIZE + k.first_key().len())
-                    .sum(),
-                Body::Patched { page, .. } => return self.used(page),
-            })
-    }
-
-    /// Whether a changed node should go together with a neighbour, and whether it must: bbolt takes no
-    /// branch of one child.
-    fn is_thin(&self, node: &Node<'_>) -> Result<(bool, bool)> {
-        let alone = matches!(&node.body, Body::Branch(kids) if kids.len() < 2);
-        let small = match &node.body {
-            Body::Patched { .. } => false,
-            _ => self.size(node)? < self.page_size / 4,
-        };
-        Ok((alone || small, alone))
-    }
-
-    /// Joins thin changed children with a neighbour, and drops the empty ones.
-    fn settle<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Kid<'n>>>
-    where
-        'v: 'n,
-    {
-        let mut done: Vec<Kid<'n>> = Vec::with_capacity(kids.len());
-        for kid in kids {
-            if matches!(&kid, Kid::Dirty(n) if n.is_empty()) {
-                continue;
-            }
-            match done.pop() {
-                None => done.push(kid),
-                Some(last) => match self.join(last, kid)? {
-                    (one, None) => done.push(one),
-                    (one, Some(two)) => done.extend([one, two]),
-                },
-            }
-        }
-        Ok(done)
-    }
-
-    /// Two neighbours, as one if one of them is thin and goes into the other.
-    fn join<'n>(&mut self, left: Kid<'n>, right: Kid<'n>) -> Result<(Kid<'n>, Option<Kid<'n>>)>
-    where
-        'v: 'n,
-    {
-        let thin = |kid: &Kid<'n>| match kid {
-            Kid::Clean { .. } => Ok((false, false)),
-            Kid::Dirty(node) => self.is_thin(node),
-        };
-        let ((thin_left, must_left), (thin_right, must_right)) = (thin(&left)?, thin(&right)?);
-        if !thin_left && !thin_right {
-            return Ok((left, Some(right)));
-        }
-        let fits = self.kid_size(&left)? + self.kid_size(&right)? - HEADER_SIZE <= self.fill();
-        if !fits && !must_left && !must_right {
-            return Ok((left, Some(right)));
-        }
-        let (left, right) = (self.load(left)?, self.load(right)?);
-        let grows = left.grows || right.grows;
-        let body = match (left.body, right.body) {
-            (Body::Leaf(mut a), Body::Leaf(b)) => {
-                a.extend(b);
-                Body::Leaf(a)
-            }
-            // Children that had no neighbour before may have one now.
-            (Body::Branch(mut a), Body::Branch(b)) => {
-                a.extend(b);
-                Body::Branch(self.settle(a)?)
-            }
-            _ => {
-                let what = "a branch has leaves and branches as children";
-                return Err(Error::corrupt(self.view.file(), None, what));
-            }
-        };
-        Ok((Kid::Dirty(Node { grows, body }), None))
-    }
-
-    fn kid_size(&self, kid: &Kid<'_>) -> Result<usize> {
-        match kid {
-            Kid::Dirty(node) => self.size(node),
-            Kid::Clean { pgid, .. } => self.used(&self.view.page(*pgid, || 1)?),
-        }
-    }
-
-    fn load<'n>(&mut self, kid: Kid<'n>) -> Result<Node<'n>>
-    where
-        'v: 'n,
-    {
-        match kid {
-            Kid::Dirty(Node {
-                grows,
-                body: Body::Patched { page, patches, .. },
-            }) => {
-                let mut patches = patches.into_iter().peekable();
-                let mut kids = Vec::with_capacity(page.count());
-                for i in 0..page.count() {
-                    let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
-                    kids.push(match patches.next_if(|p| p.0 == i) {
-                        Some((_, node)) => Kid::Dirty(node),
-                        None => Kid::Clean { key, pgid },
-                    });
-                }
-                Ok(Node {
-                    grows,
-                    body: Body::Branch(kids),
-                })
-            }
-            Kid::Dirty(node) => Ok(node),
-            Kid::Clean { pgid, .. } => {
-                let page = self.view.page(pgid, || 1)?;
-                page.check_tree_page().map_err(in_source(self.view))?;
-                self.free(&page);
-                self.node(&page)
-            }
-        }
-    }
-
-    /// Writes a tree from below up to its root; the page of that.
-    fn top(&mut self, kids: Vec<Kid<'_>>) -> Result<u64> {
-        let mut kids = self.settle(kids)?;
-        // A branch with one child is no root: the child is.
-        while let [
-            Kid::Dirty(Node {
-                body: Body::Branch(below),
-                ..
-            }),
-        ] = &mut kids[..]
-            && below.len() == 1
-        {
-            kids = std::mem::take(below);
-        }
-        let mut elements = Vec::new();
-        self.write_kids(&kids, &mut elements)?;
-        loop {
-            match &elements[..] {
-                [] => return self.page(true, &[]),
-                [one] => return Ok(one.pgid),
-                _ => {
-                    let mut above = Vec::new();
-                    self.write_pieces(false, true, &elements, &mut above)?;
-                    elements = above;
-                }
-            }
-        }
-    }
-
-    /// Appends a branch element for each child, after writing those that have changed.
-    fn write_kids<'n>(&mut self, kids: &[Kid<'n>], out: &mut Vec<Element<'n>>) -> Result<()> {
-        for kid in kids {
-            match kid {
-                Kid::Clean { key, pgid } => out.push(Element {
-                    flags: 0,
-                    pgid: *pgid,
-                    key,
-                    value: &[],
-                }),
-                Kid::Dirty(node) => self.write(node, out)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a node and what has changed below it; appends a branch element for each page it takes.
-    fn write<'n>(&mut self, node: &Node<'n>, out: &mut Vec<Element<'n>>) -> Result<()> {
-        match &node.body {
-            Body::Leaf(elements) => self.write_pieces(true, node.grows, elements, out),
-            Body::Branch(kids) => {
-                let mut elements = Vec::with_capacity(kids.len() + 2);
-                self.write_kids(kids, &mut elements)?;
-                self.write_pieces(false, node.grows, &elements, out)
-            }
-            Body::Patched {
-                page,
-                first,
-                patches,
-            } => {
-                let mut children = Vec::with_capacity(patches.len());
-                let mut written = Vec::with_capacity(1);
-                for (i, node) in patches {
-                    self.write(node, &mut written)?;
-                    children.extend(written.drain(..).map(|e| (*i, e.pgid)));
-                }
-                let pages = page.header().pages();
-                let pgid = self.space.take(pages);
-                self.born.push(pgid);
-                self.shape.add(false, pages);
-                self.pages.add_patched(pgid, page, &children)?;
-                out.push(Element {
-                    flags: 0,
-                    pgid,
-                    key: first,
-                    value: &[],
-                });
-                Ok(())
-            }
-        }
-    }
-
-    /// Writes a node's elements in as many pages as they need; appends one branch element for each.
-    fn write_pieces<'n>(
-        &mut self,
-        leaf: bool,
-        grows: bool,
-        elements: &[Element<'n>],
-        out: &mut Vec<Element<'n>>,
-    ) -> Result<()> {
-        let content = elements.iter().map(Element::size).sum::<usize>();
-        let limit = match grows {
-            _ if HEADER_SIZE + content <= self.page_size => usize::MAX,
-            true => self.fill(),
-            // As many pieces as at 90 %, but all about as full: each will take more.
-            false => HEADER_SIZE + content.div_ceil(content.div_ceil(self.fill() - HEADER_SIZE)),
-        };
-        let mut rest = elements;
-        while !rest.is_empty() {
-            let piece;
-            (piece, rest) = rest.split_at(self.piece(rest, leaf, limit));
-            let pgid = self.page(leaf, piece)?;
-            out.push(Element {
-                flags: 0,
-                pgid,
-                key: piece[0].key,
-                value: &[],
-            });
-        }
-        Ok(())
-    }
-
-    /// How many of the elements go into the next page.
-    fn piece(&self, elements: &[Element<'_>], leaf: bool, limit: usize) -> usize {
-        let least = if leaf { 1 } else { 2 };
-        let mut size = HEADER_SIZE;
-        let mut n = 0;
-        for e in elements {
-            if n >= least && (size + e.size() > limit.min(self.page_size)) || n == MAX_ELEMENTS {
-                break;
-            }
-            size += e.size();
-            n += 1;
-        }
-        // A branch of one element is not left over.
-        match elements.len() - n {
-            1 if !leaf && n > 2 => n - 1,
-            1 if !leaf => n + 1,
-            _ => n,
-        }
-    }
-
-    /// Makes one page, with its continuation; its number.
-    fn page(&mut self, leaf: bool, elements: &[Element<'_>]) -> Result<u64> {
-        let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
-        let pages = size.div_ceil(self.page_size) as u64;
-        let pgid = self.space.take(pages);
-        self.born.push(pgid);
-        self.shape.add(leaf, pages);
-        self.pages.add(pgid, pages, leaf, elements)?;
-        Ok(pgid)
-    }
-}
-
-/// What operations make of a leaf.
-enum Merged<'n> {
-    /// Nothing changes.
-    Same,
-    /// The leaf stays, and a new one with these elements follows it.
-    Grown(Vec<Element<'n>>),
-    /// The leaf is replaced.
-    Changed(Node<'n>),
 }

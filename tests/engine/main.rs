@@ -12,6 +12,8 @@ mod faults;
 mod fixture_data;
 /// Files of real etcd servers, with the answers of etcd's own tools.
 mod fixtures;
+/// Files that others wrote, sound and damaged, opened for writing.
+mod foreign;
 /// The lock, leftovers, replaced files, pages held by readers.
 mod lock;
 /// The engine against a plain map: random batches, readers held, reopening, defragmentation.

@@ -1,12 +1,10 @@
 //! The engine against a `BTreeMap`: random batches, readers held across commits, reopening,
 //! defragmentation, snapshots, and other page sizes.
 
-use std::path::Path;
-
 use etcd_maintenance::bolt::{Db, ReadTx};
 use tempfile::tempdir;
 
-use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, dump_file, small};
+use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, dump_file, keep, small};
 
 const BUCKETS: [&str; 5] = ["alarm", "key", "lease", "meta", "members"];
 
@@ -67,13 +65,6 @@ fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
                 }
             }
         }
-    }
-}
-
-/// Copies a database to where the environment variable `BOLT_KEEP` says, for other tools to look at.
-fn keep(path: &Path, name: &str) {
-    if let Some(dir) = std::env::var_os("BOLT_KEEP") {
-        std::fs::copy(path, Path::new(&dir).join(name)).unwrap();
     }
 }
 
