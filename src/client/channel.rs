@@ -112,14 +112,6 @@ impl Client {
         Ok(())
     }
 
-    /// Connects, where that has not been done.
-    ///
-    /// # Errors
-    /// No endpoint could be used in time.
-    pub async fn connect(&self, deadline: Deadline) -> Result<(), ClientError> {
-        self.connection(deadline).await.map(drop)
-    }
-
     /// Ends the servers that this client has started in its own process.
     pub async fn close(&self) {
         *self.inner.current.lock().await = None;
@@ -162,8 +154,8 @@ impl Client {
         }
     }
 
-    /// One request, a stream of answers; the deadline bounds only the wait for its beginning, and the caller
-    /// bounds the rest with it.
+    /// One request, a stream of answers. `connect` bounds the way to a server, `deadline` what comes after it:
+    /// the beginning of the answers here, and each of them in [`Answers::next`]. Sent once.
     ///
     /// # Errors
     /// As [`ClientError`] says.
@@ -171,6 +163,7 @@ impl Client {
         &self,
         path: &'static str,
         request: Q,
+        connect: Deadline,
         deadline: Deadline,
     ) -> Result<Answers<A>, ClientError>
     where
@@ -178,29 +171,37 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.check_size(&request)?;
-        loop {
-            let (index, connection) = self.connection(deadline).await?;
-            let mut grpc = self.grpc(&connection);
-            let path = http::uri::PathAndQuery::from_static(path);
-            let codec = ProstCodec::<Q, A>::default();
-            let call = grpc.server_streaming(self.request(request.clone(), deadline), path, codec);
-            match deadline.run(call).await {
-                None => return Err(self.late(index, deadline).await),
-                Some(Ok(answer)) => {
-                    return Ok(Answers {
-                        client: self.clone(),
-                        index,
-                        connection,
-                        stream: answer.into_inner(),
-                        deadline,
-                    });
-                }
-                Some(Err(status)) => {
-                    self.after_failure(index, &connection, status, Repeat::Yes, deadline)
-                        .await?;
-                }
-            }
+        let (index, connection) = self.connection(connect).await?;
+        let mut grpc = self.grpc(&connection);
+        let path = http::uri::PathAndQuery::from_static(path);
+        let codec = ProstCodec::<Q, A>::default();
+        let call = grpc.server_streaming(self.request(request, deadline), path, codec);
+        match deadline.run(call).await {
+            None => Err(self.late(index, deadline).await),
+            Some(Ok(answer)) => Ok(Answers {
+                client: self.clone(),
+                index,
+                connection,
+                stream: answer.into_inner(),
+                deadline,
+            }),
+            Some(Err(status)) => Err(self.failed_once(index, &connection, status, deadline).await),
         }
+    }
+
+    /// The error of a request that is not sent again.
+    async fn failed_once(
+        &self,
+        index: usize,
+        connection: &Connection,
+        status: Status,
+        deadline: Deadline,
+    ) -> ClientError {
+        self.after_failure(index, connection, status, Repeat::No, deadline)
+            .await
+            .err()
+            // What is not repeated always has an error.
+            .unwrap_or(ClientError::NoEndpoints)
     }
 
     fn check_size(&self, request: &impl Message) -> Result<(), ClientError> {
@@ -296,17 +297,8 @@ impl<A: Message + Default + 'static> Answers<A> {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self
                 .client
-                .after_failure(
-                    self.index,
-                    &self.connection,
-                    status,
-                    Repeat::No,
-                    self.deadline,
-                )
-                .await
-                .err()
-                // A failure that is not repeated always has an error.
-                .unwrap_or(ClientError::NoEndpoints)),
+                .failed_once(self.index, &self.connection, status, self.deadline)
+                .await),
         }
     }
 }

@@ -123,6 +123,9 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
 
 /// The innermost words of an error of hyper.
 fn text(error: &hyper::Error) -> String {
+    if error.is_timeout() {
+        return "the server does not answer pings (--keepalive-timeout)".into();
+    }
     let mut inner: &dyn std::error::Error = error;
     while let Some(next) = inner.source() {
         inner = next;

@@ -58,7 +58,7 @@ impl Client {
         request: pb::RangeRequest,
         deadline: Deadline,
     ) -> Result<Answers<pb::RangeStreamResponse>, ClientError> {
-        self.stream("/etcdserverpb.KV/RangeStream", request, deadline)
+        self.stream("/etcdserverpb.KV/RangeStream", request, deadline, deadline)
             .await
     }
 
@@ -68,14 +68,12 @@ impl Client {
     /// As [`ClientError`] says.
     pub async fn snapshot(
         &self,
+        connect: Deadline,
         deadline: Deadline,
     ) -> Result<Answers<pb::SnapshotResponse>, ClientError> {
-        self.stream(
-            "/etcdserverpb.Maintenance/Snapshot",
-            pb::SnapshotRequest {},
-            deadline,
-        )
-        .await
+        let path = "/etcdserverpb.Maintenance/Snapshot";
+        self.stream(path, pb::SnapshotRequest {}, connect, deadline)
+            .await
     }
 
     /// Logs in, and keeps the token. A server without authentication is content without one.

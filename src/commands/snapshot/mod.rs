@@ -3,6 +3,7 @@
 mod part_file;
 mod save;
 pub mod status;
+mod writer;
 
 use clap::Subcommand;
 

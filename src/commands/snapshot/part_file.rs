@@ -126,6 +126,22 @@ impl PartFile {
         })
     }
 
+    /// The same file once more, for syncing it.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// The error that a failed sync of [`PartFile::handle`] is.
+    pub fn not_synced(&self, error: io::Error) -> PartError {
+        PartError::Sync {
+            part: self.part.display().to_string(),
+            error,
+        }
+    }
+
     /// Bytes so far.
     pub fn size(&self) -> u64 {
         self.size

@@ -5,12 +5,11 @@ use std::path::Path;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::part_file::PartFile;
+use super::{part_file::PartError, writer::Writer};
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, Kind},
-        hints,
         progress::Bytes,
     },
     client::{ClientError, Deadline, Limit},
@@ -100,46 +99,39 @@ impl Interrupt {
 async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError> {
     let settings = ctx.settings()?;
     let client = ctx.client().await?;
-    let failed = |e: super::part_file::PartError| CommandError::new(Kind::Interrupted, e);
+    let failed = |e: PartError| CommandError::new(Kind::Interrupted, e);
     let deadline = if settings.command_timeout_given {
         ctx.deadline()?
     } else {
         Deadline::never()
     };
-    let mut file = PartFile::create(path).map_err(failed)?;
+    let mut file = Writer::create(path).map_err(failed)?;
     // Without a time limit a dead endpoint would be tried for ever: the first answer has the dial timeout.
     let first = if settings.command_timeout_given {
         deadline
     } else {
         Deadline::after(Limit::dial(settings.dial_timeout.to_std()))
     };
-    client.connect(first).await?;
-    let mut answers = client.snapshot(deadline).await?;
+    let mut size = 0;
+    let mut answers = client
+        .snapshot(first, deadline)
+        .await
+        .map_err(|e| broken(&e, size))?;
     let mut progress = Bytes::start(&ctx.ui);
     let mut version = String::new();
     loop {
-        let answer = answers.next().await.map_err(|error| {
-            let mut out = CommandError::new(
-                Kind::Interrupted,
-                match &error {
-                    ClientError::Deadline { .. } => error.to_string(),
-                    _ => format!("could not write snapshot: {error}"),
-                },
-            );
-            out.code = error.code().map(|c| c as i32);
-            out.hints = hints::of(&error);
-            out
-        })?;
+        let answer = answers.next().await.map_err(|e| broken(&e, size))?;
         let Some(answer) = answer else {
             break;
         };
         if version.is_empty() {
             version = answer.version;
         }
-        file.write(&answer.blob).map_err(failed)?;
-        progress.update(file.size(), answer.remaining_bytes);
+        size += answer.blob.len() as u64;
+        file.write(answer.blob).await.map_err(failed)?;
+        progress.update(size, answer.remaining_bytes);
     }
-    let size = file.finish().map_err(failed)?;
+    let size = file.finish().await.map_err(failed)?;
     drop(progress);
     Ok(SnapshotSaved {
         path: path.display().to_string(),
@@ -147,6 +139,19 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
         size,
         status: None,
     })
+}
+
+/// The stream did not come to its end. As etcdctl says it: before the first bytes only why.
+fn broken(error: &ClientError, size: u64) -> CommandError {
+    let mut out = CommandError::from(error.clone());
+    if size > 0 {
+        out.source = Some(format!("could not write snapshot: {error}").into());
+    }
+    if let ClientError::Broken { .. } = error {
+        // Where it broke. Nothing has been changed by it, so that it may be asked for again.
+        out.hints.truncate(1);
+    }
+    out
 }
 
 /// For a person: what `snapshot status` would say of the new file.

@@ -1,0 +1,155 @@
+//! A thread that writes a [`PartFile`], so that the network does not wait for the disk nor the disk for the
+//! network; a second one sends to the disk early what would have to be waited for at the end.
+
+use std::{fs::File, io, path::Path, sync::mpsc as sync, thread::JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::part_file::{PartError, PartFile};
+
+/// Chunks on their way to the disk. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
+const WAITING: usize = 8;
+/// Bytes after which the disk is asked to begin.
+const FLUSH: u64 = 16 << 20;
+
+enum Step {
+    Chunk(Bytes),
+    Finish,
+}
+
+/// The file being written. Dropped before [`Writer::finish`], nothing is left of it.
+pub struct Writer {
+    steps: Option<mpsc::Sender<Step>>,
+    thread: Option<JoinHandle<Result<Option<u64>, PartError>>>,
+}
+
+impl Writer {
+    /// Makes `PATH.part`.
+    ///
+    /// # Errors
+    /// The file can't be made.
+    pub fn create(path: &Path) -> Result<Writer, PartError> {
+        let file = PartFile::create(path)?;
+        let (steps, received) = mpsc::channel(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("snapshot".into())
+            .spawn(move || write(file, received))
+            .map_err(|error| PartError::Write {
+                part: path.display().to_string(),
+                error,
+            })?;
+        Ok(Writer {
+            steps: Some(steps),
+            thread: Some(thread),
+        })
+    }
+
+    /// Appends; waits while the disk is behind.
+    ///
+    /// # Errors
+    /// What kept the thread from writing.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<(), PartError> {
+        self.send(Step::Chunk(chunk)).await
+    }
+
+    /// Checks what came and gives the file its name. Its size in bytes.
+    ///
+    /// # Errors
+    /// The stream was not whole, or the disk refuses.
+    pub async fn finish(mut self) -> Result<u64, PartError> {
+        self.send(Step::Finish).await?;
+        // The end of the channel tells that the thread is done, or nearly.
+        if let Some(steps) = self.steps.take() {
+            steps.closed().await;
+        }
+        self.join().map(Option::unwrap_or_default)
+    }
+
+    async fn send(&mut self, step: Step) -> Result<(), PartError> {
+        if let Some(steps) = &self.steps
+            && steps.send(step).await.is_ok()
+        {
+            return Ok(());
+        }
+        self.steps = None;
+        self.join().map(drop)
+    }
+
+    fn join(&mut self) -> Result<Option<u64>, PartError> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.steps = None;
+        if let Some(thread) = self.thread.take() {
+            // It removes the file; the process must not end before.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(mut file: PartFile, mut steps: mpsc::Receiver<Step>) -> Result<Option<u64>, PartError> {
+    // Without it, everything is synced at the end.
+    let flusher = file.handle().and_then(Flusher::start).ok();
+    let mut flushed = 0;
+    while let Some(step) = steps.blocking_recv() {
+        match step {
+            Step::Chunk(chunk) => file.write(&chunk)?,
+            Step::Finish => {
+                if let Some(flusher) = flusher {
+                    flusher.end().map_err(|error| file.not_synced(error))?;
+                }
+                return file.finish().map(Some);
+            }
+        }
+        if file.size() - flushed >= FLUSH {
+            flushed = file.size();
+            if let Some(flusher) = &flusher {
+                flusher.flush();
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Brings to the disk what has been written so far, beside the writing. Its failure must be asked for: the
+/// system tells each only once.
+struct Flusher {
+    ask: sync::SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Flusher {
+    fn start(file: File) -> io::Result<Flusher> {
+        let (ask, asked) = sync::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("flush".into())
+            .spawn(move || {
+                while asked.recv().is_ok() {
+                    file.sync_data()?;
+                }
+                Ok(())
+            })?;
+        Ok(Flusher { ask, thread })
+    }
+
+    fn flush(&self) {
+        // One that is still at it will take this too.
+        let _ = self.ask.try_send(());
+    }
+
+    fn end(self) -> io::Result<()> {
+        drop(self.ask);
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
