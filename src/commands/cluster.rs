@@ -23,7 +23,9 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
     if !cluster {
         return Ok(ctx.settings()?.endpoints.clone());
     }
-    let client = ctx.client().await?;
+    ctx.settings()?;
+    // etcdctl has no code of its own here for a client that can't be set up.
+    let client = ctx.client().await.map_err(|e| e.kind(Kind::Failed))?;
     let request = pb::MemberListRequest { linearizable: true };
     match client.member_list(request, ctx.deadline()?).await {
         Ok(answer) => Ok(answer

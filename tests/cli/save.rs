@@ -127,6 +127,25 @@ fn a_place_that_can_not_be_written_is_named_before_anything_is_asked() {
 }
 
 #[test]
+fn a_device_or_socket_is_not_replaced_by_a_file() {
+    let dir = scratch();
+    let socket = dir.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&socket, &link).unwrap();
+    for path in [&socket, &link] {
+        Program::etcdctl()
+            .arg("--endpoints=127.0.0.1:1")
+            .args(["snapshot", "save"])
+            .arg(path)
+            .run()
+            .failure(5, "(neither a file nor free to become one)\n");
+    }
+    assert_eq!(names(dir.path()), ["link", "socket"]);
+    drop(listener);
+}
+
+#[test]
 fn an_interrupt_leaves_nothing_and_the_old_file_as_it_was() {
     let dir = scratch();
     let file = dir.path().join("x.db");

@@ -28,6 +28,9 @@ pub enum PartError {
         /// The system's.
         error: io::Error,
     },
+    /// A device, pipe or socket has that name: the file would take its place for everybody.
+    #[error("could not open {0} (neither a file nor free to become one)")]
+    Special(String),
     /// The file could not be written.
     #[error("could not write snapshot: {}", path_text("write", .part, .error))]
     Write {
@@ -94,8 +97,11 @@ impl PartFile {
     /// Makes `PATH.part`, for its owner only; what stands there is overwritten.
     ///
     /// # Errors
-    /// The system says why.
+    /// The system says why, or PATH is no place for a file (`/dev/null`).
     pub fn create(path: &Path) -> Result<PartFile, PartError> {
+        if fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) {
+            return Err(PartError::Special(path.display().to_string()));
+        }
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
