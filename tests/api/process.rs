@@ -148,7 +148,7 @@ fn directories_that_cannot_be_served_are_named_and_left_alone() {
 
     let before = [contents(&member), contents(&damaged)];
     for (data, says) in [
-        (locked.data_dir(), "locked"),
+        (locked.data_dir(), "another process has it open"),
         (member.as_path(), "snapshot"),
         (damaged.as_path(), "db"),
         (file.as_path(), "file"),
