@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use etcd_maintenance::{
     proto::etcdserverpb::{
-        auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
+        self as pb, auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
         maintenance_client::MaintenanceClient,
     },
     server::{config::Config, embedded::Server},
@@ -124,9 +124,22 @@ async fn on_target<F>(
         channel,
         address,
     };
+    settle(&target).await;
     case(Arc::new(target)).await;
     if let Some(server) = server {
         server.shutdown().await;
+    }
+}
+
+/// A fresh etcd decides on its version a moment after it is ready, with writes of its own.
+async fn settle(target: &Target) {
+    let request = pb::StatusRequest {};
+    let mut maintenance = target.maintenance();
+    while {
+        let status = maintenance.status(request).await.unwrap().into_inner();
+        status.storage_version.is_empty()
+    } {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

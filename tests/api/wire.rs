@@ -85,6 +85,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
+    const DATA: u8 = 0;
     const HEADERS: u8 = 1;
     const RST_STREAM: u8 = 3;
     const SETTINGS: u8 = 4;
@@ -121,10 +122,12 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
         burst.extend(frame(HEADERS, END_HEADERS, stream, &head));
         burst.extend(frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()));
     }
-    burst.extend(frame(HEADERS, END_HEADERS | END_STREAM, last, &head));
+    burst.extend(frame(HEADERS, END_HEADERS, last, &head));
+    // An empty message, which is refused for want of a key.
+    burst.extend(frame(DATA, END_STREAM, last, &[0; 5]));
     let mut stream = TcpStream::connect(address.as_str()).await.unwrap();
     stream.write_all(&burst).await.unwrap();
-    // The last request is answered, on this connection (that it holds no message is its own error).
+    // The last request is answered, on this connection.
     loop {
         let mut prefix = [0; 9];
         stream.read_exact(&mut prefix).await.unwrap();
