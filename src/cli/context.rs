@@ -9,7 +9,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    client::{Client, ClientError, ClientOptions, Deadline, Limit},
+    client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit},
     output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
 };
 
@@ -20,7 +20,7 @@ pub struct Context {
     globals: GlobalArgs,
     extra: Extra,
     settings: OnceCell<Settings>,
-    clients: std::cell::RefCell<Vec<Client>>,
+    embedded: EmbeddedServers,
 }
 
 impl Context {
@@ -31,7 +31,7 @@ impl Context {
             globals,
             extra,
             settings: OnceCell::new(),
-            clients: std::cell::RefCell::default(),
+            embedded: EmbeddedServers::default(),
         }
     }
 
@@ -114,10 +114,9 @@ impl Context {
             max_request_bytes: settings.max_request_bytes,
             max_recv_bytes: settings.max_recv_bytes,
             tls: settings.tls,
+            embedded: self.embedded.clone(),
         };
-        let client = Client::new(endpoints, options)?;
-        self.clients.borrow_mut().push(client.clone());
-        Ok(client)
+        Ok(Client::new(endpoints, options)?)
     }
 
     /// Gives `client` the token that the credentials stand for.
@@ -188,9 +187,6 @@ impl Context {
 
     /// Ends what the command has started in this process.
     pub async fn close(&self) {
-        let clients = std::mem::take(&mut *self.clients.borrow_mut());
-        for client in clients {
-            client.close().await;
-        }
+        self.embedded.close().await;
     }
 }

@@ -13,12 +13,15 @@ use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::AsciiMetad
 use tonic_prost::ProstCodec;
 
 use super::{
-    cause::Cause, connection::Connection, deadline::Deadline, embedded::Embedded,
+    cause::Cause, connection::Connection, deadline::Deadline, embedded::EmbeddedServers,
     endpoint::Endpoint, error::ClientError,
 };
 
 /// Pause before a read is sent again to a server that is not available: etcd's own.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// So much longer than the client a server works on a request whose time has run out.
+const SERVER_GRACE: Duration = Duration::from_millis(50);
+
 /// How a client works.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -34,6 +37,8 @@ pub struct ClientOptions {
     pub max_recv_bytes: Option<usize>,
     /// Whether an endpoint without a scheme is to be reached with TLS.
     pub tls: bool,
+    /// The servers in this process. Whoever made them closes them.
+    pub embedded: EmbeddedServers,
 }
 
 /// Whether a request may be sent again when its fate is unknown.
@@ -56,7 +61,6 @@ pub(super) struct Inner {
     pub(super) options: ClientOptions,
     token: Mutex<Option<AsciiMetadataValue>>,
     pub(super) current: tokio::sync::Mutex<Option<(usize, Connection)>>,
-    pub(super) embedded: tokio::sync::Mutex<BTreeMap<usize, Embedded>>,
     /// What became of the last attempt at each endpoint, and those that run.
     pub(super) causes: Mutex<BTreeMap<usize, Cause>>,
     pub(super) running: Mutex<BTreeMap<usize, Running>>,
@@ -93,7 +97,6 @@ impl Client {
                 options,
                 token: Mutex::default(),
                 current: tokio::sync::Mutex::default(),
-                embedded: tokio::sync::Mutex::default(),
                 causes: Mutex::default(),
                 running: Mutex::default(),
             }),
@@ -110,15 +113,6 @@ impl Client {
             .map_err(|_| ClientError::Permanent("the token can't be sent as a header".into()))?;
         *lock(&self.inner.token) = Some(token);
         Ok(())
-    }
-
-    /// Ends the servers that this client has started in its own process.
-    pub async fn close(&self) {
-        *self.inner.current.lock().await = None;
-        let servers = std::mem::take(&mut *self.inner.embedded.lock().await);
-        for server in servers.into_values() {
-            server.close().await;
-        }
     }
 
     /// One request, one answer.
@@ -221,7 +215,8 @@ impl Client {
     fn request<Q>(&self, message: Q, deadline: Deadline) -> Request<Q> {
         let mut request = Request::new(message);
         if let Some(left) = deadline.left() {
-            request.set_timeout(left);
+            // The server gives up too, but a moment later: the words for it are ours.
+            request.set_timeout(left + SERVER_GRACE);
         }
         if let Some(token) = &*lock(&self.inner.token) {
             request.metadata_mut().insert("token", token.clone());

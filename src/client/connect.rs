@@ -13,7 +13,6 @@ use super::{
     connection::{Connection, KeepAlive},
     deadline::Deadline,
     dial::{DialOptions, dial},
-    embedded::Embedded,
     endpoint::Target,
     error::{Attempt, ClientError},
     probe,
@@ -114,18 +113,7 @@ impl Client {
         running(false);
         let result = match &endpoint.target {
             Target::Embedded { dir, flags } => {
-                let mut servers = self.inner.embedded.lock().await;
-                let stream = match servers.get(&index) {
-                    Some(server) => Ok(server.connect()),
-                    None => match Embedded::start(dir, flags).await {
-                        Ok(server) => {
-                            let stream = server.connect();
-                            servers.insert(index, server);
-                            Ok(stream)
-                        }
-                        Err(cause) => Err(cause),
-                    },
-                };
+                let stream = self.inner.options.embedded.connect(dir, flags).await;
                 match stream {
                     Ok(stream) => {
                         let authority = endpoint.authority();

@@ -1,15 +1,58 @@
 //! A server in this process, for `embedded:DIR` endpoints. With the channel, the only part of the client
 //! that names the server.
 
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use tokio::{io::DuplexStream, runtime::Runtime};
+use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex};
 
 use super::cause::Cause;
 use crate::server::{backend::is_locked, config::Config, core::OpenError, embedded::Server};
 
+/// The servers that run in this process, one for each data directory, shared by all its clients: a directory
+/// can be opened only once.
+#[derive(Clone, Default)]
+pub struct EmbeddedServers(Arc<Mutex<BTreeMap<PathBuf, Embedded>>>);
+
+impl fmt::Debug for EmbeddedServers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmbeddedServers")
+    }
+}
+
+impl EmbeddedServers {
+    /// A fresh connection to the server of `dir`, which is started where it does not run yet.
+    ///
+    /// # Errors
+    /// The directory can't be opened, or a flag is wrong.
+    pub async fn connect(
+        &self,
+        dir: &Path,
+        flags: &[(String, String)],
+    ) -> Result<DuplexStream, Cause> {
+        // What can't be made absolute fails to open just as well.
+        let key = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        match self.0.lock().await.entry(key) {
+            Entry::Occupied(server) => Ok(server.get().connect()),
+            Entry::Vacant(place) => Ok(place.insert(Embedded::start(dir, flags).await?).connect()),
+        }
+    }
+
+    /// Closes every data directory clean.
+    pub async fn close(&self) {
+        let servers = std::mem::take(&mut *self.0.lock().await);
+        for server in servers.into_values() {
+            server.close().await;
+        }
+    }
+}
+
 /// A running server on threads of its own, so that the client's one thread never waits for its disk.
-pub struct Embedded {
+struct Embedded {
     runtime: Runtime,
     server: Server,
 }
@@ -19,7 +62,7 @@ impl Embedded {
     ///
     /// # Errors
     /// One line that names the directory or the flag.
-    pub async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, Cause> {
+    async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
         for (name, value) in flags {
             config
@@ -49,13 +92,13 @@ impl Embedded {
     }
 
     /// A fresh connection to it.
-    pub fn connect(&self) -> DuplexStream {
+    fn connect(&self) -> DuplexStream {
         let _guard = self.runtime.enter();
         self.server.connect()
     }
 
     /// Closes the data directory clean.
-    pub async fn close(self) {
+    async fn close(self) {
         let Embedded { runtime, server } = self;
         // A panic in there has been shown by then.
         let _ = runtime.spawn(server.shutdown()).await;

@@ -15,5 +15,6 @@ pub mod rpc;
 pub use cause::Limit;
 pub use channel::{Client, ClientOptions};
 pub use deadline::Deadline;
+pub use embedded::EmbeddedServers;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
