@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'etcdctl' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -71,7 +71,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--max-create-rev', '--max-create-rev', [CompletionResultType]::ParameterName, 'Only keys created at this revision or earlier')
             [CompletionResult]::new('--min-mod-rev', '--min-mod-rev', [CompletionResultType]::ParameterName, 'Only keys last changed at this revision or later')
             [CompletionResult]::new('--max-mod-rev', '--max-mod-rev', [CompletionResultType]::ParameterName, 'Only keys last changed at this revision or earlier')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -104,7 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;put' {
             [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'Attach the key to this lease (hexadecimal) [default: 0]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -133,7 +133,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;del' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -163,7 +163,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;txn' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -191,7 +191,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;compaction' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -218,7 +218,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;alarm' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -246,7 +246,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;alarm;disarm' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -272,7 +272,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;alarm;list' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -299,7 +299,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;defrag' {
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Every member of the cluster, not only the endpoints given')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -326,7 +326,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;endpoint' {
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -356,7 +356,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;endpoint;health' {
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -383,7 +383,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;endpoint;status' {
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -411,7 +411,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         'etcdctl;endpoint;hashkv' {
             [CompletionResult]::new('--rev', '--rev', [CompletionResultType]::ParameterName, 'The last revision to hash; 0 is the latest [default: 0]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -437,7 +437,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;version' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -463,7 +463,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;member' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -491,7 +491,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;member;list' {
             [CompletionResult]::new('--consistency', '--consistency', [CompletionResultType]::ParameterName, 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -517,7 +517,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;snapshot' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -545,7 +545,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;snapshot;save' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -571,7 +571,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;snapshot;status' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -597,7 +597,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;completion' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -623,7 +623,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;options' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -649,7 +649,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;help' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
@@ -693,7 +693,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--initial-advertise-peer-urls', '--initial-advertise-peer-urls', [CompletionResultType]::ParameterName, 'Peer addresses, from which the member''s id is made [default: http://localhost:2380] [env: ETCD_INITIAL_ADVERTISE_PEER_URLS]')
             [CompletionResult]::new('--initial-cluster', '--initial-cluster', [CompletionResultType]::ParameterName, 'NAME=PEER_URL of this one member, from which the ids are made [default: default=http://localhost:2380] [env: ETCD_INITIAL_CLUSTER]')
             [CompletionResult]::new('--initial-cluster-token', '--initial-cluster-token', [CompletionResultType]::ParameterName, 'Word that sets this cluster''s ids apart from others'' [default: etcd-cluster] [env: ETCD_INITIAL_CLUSTER_TOKEN]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')

@@ -24,7 +24,7 @@ function __fish_etcdctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -90,7 +90,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l min-create-rev -
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-create-rev -d 'Only keys created at this revision or earlier' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l min-mod-rev -d 'Only keys last changed at this revision or later' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l max-mod-rev -d 'Only keys last changed at this revision or earlier' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -133,7 +133,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l count-only -d 'O
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l print-value-only -d 'Values without keys (with --write-out=simple)'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l stream -d 'Fetch the keys in several answers (servers of 3.7 and later)'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l lease -d 'Attach the key to this lease (hexadecimal) [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -172,7 +172,7 @@ false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l prev-kv -d 'Print what was there before'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l ignore-value -d 'Keep the value that the key has'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -l ignore-lease -d 'Keep the lease that the key has'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -212,7 +212,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l prefix -d 'Every
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l prev-kv -d 'Print what was deleted'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l from-key -d 'Every key from the given one on'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -l range -d 'Delete a range without waiting two seconds for an interrupt'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -249,7 +249,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l discovery-srv-na
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -s i -l interactive -d 'Say which block comes next'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -286,7 +286,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l discovery
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l physical -d 'Wait until the old revisions are gone from the database'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -324,7 +324,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_se
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "disarm" -d 'Clear every alarm'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "list" -d 'List the alarms that are raised'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -360,7 +360,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_s
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -398,7 +398,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_s
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l cluster -d 'Every member of the cluster, not only the endpoints given' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -436,7 +436,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-disc
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -477,7 +477,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "hashkv" -d 'Show the hash of the key history'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -515,7 +515,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_see
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -554,7 +554,7 @@ false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l rev -d 'The last revision to hash; 0 is the latest [default: 0]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -590,7 +590,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -626,7 +626,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -s d -l discove
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -665,7 +665,7 @@ false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the members of the cluster'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
 s\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -701,7 +701,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -739,7 +739,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "save" -d 'Save a member\'s database to a file'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "status" -d 'Look into a file that was saved'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -775,7 +775,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -811,7 +811,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -847,7 +847,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -s d -l disc
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -883,7 +883,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -s d -l discove
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
@@ -944,7 +944,7 @@ console\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer addresses, from which the member\'s id is made [default: http://localhost:2380] [env: ETCD_INITIAL_ADVERTISE_PEER_URLS]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster -d 'NAME=PEER_URL of this one member, from which the ids are made [default: default=http://localhost:2380] [env: ETCD_INITIAL_CLUSTER]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster-token -d 'Word that sets this cluster\'s ids apart from others\' [default: etcd-cluster] [env: ETCD_INITIAL_CLUSTER_TOKEN]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''

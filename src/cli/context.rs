@@ -113,7 +113,7 @@ impl Context {
             keepalive_timeout: settings.keepalive_timeout.to_std(),
             max_request_bytes: settings.max_request_bytes,
             max_recv_bytes: settings.max_recv_bytes,
-            tls: settings.tls,
+            tls: settings.tls.clone(),
             embedded: self.embedded.clone(),
         };
         Ok(Client::new(endpoints, options)?)

@@ -26,7 +26,7 @@ pub const ENDPOINT_FORMS: &[&str] = &[
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Servers to talk to, separated by commas: host:port, http://, unix://, embedded:DIR [default: 127.0.0.1:2379]
+    /// Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]
     #[arg(long, global = true, value_name = "LIST", value_parser = Suggest(ENDPOINT_FORMS), action = clap::ArgAction::Append, hide_possible_values = true)]
     pub endpoints: Vec<String>,
     /// Output format: fields, json, protobuf, simple, table [default: simple]

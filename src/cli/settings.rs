@@ -1,13 +1,13 @@
 //! What a command works with: flags over environment over defaults, each checked once. Connects to nothing.
 
-use std::{collections::BTreeSet, ffi::OsString};
+use std::{collections::BTreeSet, ffi::OsString, sync::Arc};
 
 use super::{
     error::{CommandError, Kind},
     global::{ENV_PREFIX, GlobalArgs, variable},
     value::{self, GoDuration, ValueError},
 };
-use crate::output::Format;
+use crate::{client::Tls, output::Format};
 
 /// Where requests go when nothing is said.
 pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
@@ -50,8 +50,8 @@ pub struct Settings {
     pub credentials: Credentials,
     /// `--cluster` of `endpoint` from its variable, where it was set.
     pub cluster: bool,
-    /// Whether TLS is wanted where the endpoint does not say.
-    pub tls: bool,
+    /// For TLS, where any flag asks for it.
+    pub tls: Option<Arc<Tls>>,
     /// `--debug`.
     pub debug: bool,
 }
@@ -216,7 +216,7 @@ impl Settings {
         }
         let warnings = env.finish();
 
-        let tls = tls_wanted(&args)?;
+        not_empty(&args)?;
         if let Some(domain) = args.discovery_srv.as_deref().filter(|d| !d.is_empty()) {
             return Err(CommandError::new(
                 Kind::Failed,
@@ -234,13 +234,7 @@ impl Settings {
                 )));
             }
         };
-        if let Some(file) = [&args.cert, &args.key, &args.cacert]
-            .into_iter()
-            .flatten()
-            .find_map(|path| unreadable(path))
-        {
-            return Err(CommandError::new(Kind::BadArgs, file));
-        }
+        let tls = tls(&args)?;
         let (max_request_bytes, max_recv_bytes) = limits(&args)?;
         let settings = Settings {
             endpoints: named(endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()])),
@@ -308,8 +302,8 @@ fn credentials(args: &GlobalArgs) -> Credentials {
     }
 }
 
-/// The checks that etcdctl makes on certificate flags before it connects.
-fn tls_wanted(args: &GlobalArgs) -> Result<bool, CommandError> {
+/// A file that is asked for must have a name.
+fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
     for (flag, value) in [
         ("cert", &args.cert),
         ("key", &args.key),
@@ -322,25 +316,23 @@ fn tls_wanted(args: &GlobalArgs) -> Result<bool, CommandError> {
             ));
         }
     }
-    if args.cert.is_some() != args.key.is_some() {
-        return Err(CommandError::new(
-            Kind::BadArgs,
-            format!(
-                "KeyFile and CertFile must both be present[key: {}, cert: {}]",
-                args.key.as_deref().unwrap_or_default(),
-                args.cert.as_deref().unwrap_or_default()
-            ),
-        ));
-    }
-    Ok(args.cert.is_some()
-        || args.cacert.is_some()
-        || args.insecure_skip_tls_verify == Some(true)
-        || args.insecure_transport == Some(false))
+    Ok(())
 }
 
-fn unreadable(path: &str) -> Option<String> {
-    let error = std::fs::File::open(path).err()?;
-    Some(format!("open {path}: {}", super::error::io_text(&error)))
+/// Reads what the flags name, before anything is connected to, as etcdctl does.
+fn tls(args: &GlobalArgs) -> Result<Option<Arc<Tls>>, CommandError> {
+    let skip_verify = args.insecure_skip_tls_verify == Some(true);
+    let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
+    let wanted =
+        skip_verify || args.insecure_transport == Some(false) || files.iter().any(Option::is_some);
+    if !wanted {
+        return Ok(None);
+    }
+    let [cacert, cert, key] = files;
+    match Tls::load(cacert, cert, key, skip_verify) {
+        Ok(tls) => Ok(Some(Arc::new(tls))),
+        Err(error) => Err(CommandError::new(Kind::BadArgs, error)),
+    }
 }
 
 fn limits(args: &GlobalArgs) -> Result<(usize, Option<usize>), CommandError> {

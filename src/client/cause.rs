@@ -54,6 +54,12 @@ pub enum Cause {
     Silent(Limit),
     /// The server wants TLS.
     TlsExpected,
+    /// The server knows no TLS, and was asked for it.
+    PlainExpected,
+    /// It was closed before the server said anything of TLS.
+    TlsClosed,
+    /// The server and this client don't take each other: Go's words.
+    Tls(String),
     /// It is etcd's port for its peers.
     PeerPort,
     /// Something else than etcd answered; its first words.
@@ -117,6 +123,22 @@ impl fmt::Display for Cause {
                 "connected, but the server said nothing within {limit}: no etcd behind that port, or one that hangs"
             ),
             Cause::TlsExpected => f.write_str("the server wants TLS: use https:// and --cacert"),
+            Cause::PlainExpected => f.write_str(
+                "the server does not speak TLS: use http://, or leave out the flags that ask for TLS",
+            ),
+            Cause::TlsClosed => f.write_str(
+                "the server closed the connection in place of TLS: one without it (http://), or no etcd behind that port",
+            ),
+            Cause::Tls(text) => {
+                f.write_str(text)?;
+                if text.contains("unknown authority") {
+                    f.write_str("; --cacert names what to trust")
+                } else if text.starts_with("remote error") && text.contains("certificate") {
+                    f.write_str("; --cert and --key say who this client is")
+                } else {
+                    Ok(())
+                }
+            }
             Cause::PeerPort => {
                 f.write_str("that is etcd's port for its peers (2380): use the client port (2379)")
             }

@@ -14,7 +14,7 @@ use tonic_prost::ProstCodec;
 
 use super::{
     cause::Cause, connection::Connection, deadline::Deadline, embedded::EmbeddedServers,
-    endpoint::Endpoint, error::ClientError,
+    endpoint::Endpoint, error::ClientError, tls::Tls,
 };
 
 /// Pause before a read is sent again to a server that is not available: etcd's own.
@@ -35,8 +35,9 @@ pub struct ClientOptions {
     pub max_request_bytes: usize,
     /// Largest answer, bytes; none: no limit.
     pub max_recv_bytes: Option<usize>,
-    /// Whether an endpoint without a scheme is to be reached with TLS.
-    pub tls: bool,
+    /// For TLS; where it is there, also an endpoint without a scheme is reached with it. Without it, `https://`
+    /// trusts the authorities of the system.
+    pub tls: Option<Arc<Tls>>,
     /// The servers in this process. Whoever made them closes them.
     pub embedded: EmbeddedServers,
 }
@@ -59,6 +60,7 @@ pub struct Client {
 pub(super) struct Inner {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) options: ClientOptions,
+    pub(super) tls: Arc<Tls>,
     token: Mutex<Option<AsciiMetadataValue>>,
     pub(super) current: tokio::sync::Mutex<Option<(usize, Connection)>>,
     /// What became of the last attempt at each endpoint, and those that run.
@@ -89,11 +91,12 @@ impl Client {
         }
         let endpoints = endpoints
             .iter()
-            .map(|e| Endpoint::parse(e).map(|e| e.with_default_tls(options.tls)))
+            .map(|e| Endpoint::parse(e).map(|e| e.with_default_tls(options.tls.is_some())))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Client {
             inner: Arc::new(Inner {
                 endpoints,
+                tls: options.tls.clone().unwrap_or_default(),
                 options,
                 token: Mutex::default(),
                 current: tokio::sync::Mutex::default(),

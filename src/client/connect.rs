@@ -114,16 +114,14 @@ impl Client {
         let result = match &endpoint.target {
             Target::Embedded { dir, flags } => {
                 let stream = self.inner.options.embedded.connect(dir, flags).await;
-                match stream {
-                    Ok(stream) => {
-                        let authority = endpoint.authority();
-                        Connection::open(stream, &authority, options.keepalive, options.timeout)
-                            .await
+                match stream.and_then(|stream| Ok((stream, endpoint.origin()?))) {
+                    Ok((stream, origin)) => {
+                        Connection::open(stream, origin, options.keepalive, options.timeout).await
                     }
                     Err(cause) => Err(cause),
                 }
             }
-            _ => dial(endpoint, options, || running(true)).await,
+            _ => dial(endpoint, &self.inner.tls, options, || running(true)).await,
         };
         lock(&self.inner.running).remove(&index);
         match result {
@@ -190,9 +188,9 @@ impl Client {
         let mut attempts = vec![];
         for (index, mut cause) in causes {
             if attempts.len() < PROBED
-                && let Target::Tcp { host, port, .. } = &self.inner.endpoints[index].target
+                && let Target::Tcp { host, port, tls } = &self.inner.endpoints[index].target
             {
-                cause = probe::closer(cause, host, *port, PROBE).await;
+                cause = probe::closer(cause, host, *port, *tls, PROBE).await;
             }
             attempts.push(self.attempt(index, cause));
         }

@@ -39,13 +39,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Speaks HTTP/2 over `io`, and waits until the server has done so too.
+    /// Speaks HTTP/2 over `io`, with this scheme and authority, and waits until the server has done so too.
     ///
     /// # Errors
     /// The server closed, said something else, or nothing within `timeout`.
     pub async fn open<S>(
         io: S,
-        authority: &str,
+        origin: http::Uri,
         keepalive: KeepAlive,
         timeout: Duration,
     ) -> Result<Connection, Cause>
@@ -76,12 +76,6 @@ impl Connection {
             Ok(Err(cause)) => return Err(cause),
             Ok(Ok(())) => {}
         }
-        let origin = http::Uri::builder()
-            .scheme("http")
-            .authority(authority)
-            .path_and_query("/")
-            .build()
-            .map_err(|e| Cause::Unsupported(format!("{authority:?} is no host: {e}")))?;
         Ok(Connection {
             sender,
             seen,
@@ -153,6 +147,7 @@ struct Seen {
 struct SeenState {
     first: Vec<u8>,
     ended: bool,
+    tls: Option<Cause>,
     error: Option<String>,
 }
 
@@ -175,6 +170,14 @@ impl Seen {
         self.changed.notify_one();
     }
 
+    /// Keeps what TLS says of its end: HTTP/2 makes a text of it. A server may look at a client's certificate when
+    /// the handshake is over.
+    fn failed(&self, error: &io::Error) {
+        if let Some(cause) = super::tls::of_io(error) {
+            self.lock().tls.get_or_insert(cause);
+        }
+    }
+
     fn finish(&self, error: Option<String>) {
         let mut state = self.lock();
         state.ended = true;
@@ -185,7 +188,9 @@ impl Seen {
 
     fn end_text(&self) -> Option<String> {
         let state = self.lock();
-        if state.ended {
+        if let Some(cause) = &state.tls {
+            Some(cause.to_string())
+        } else if state.ended {
             Some(state.error.clone().unwrap_or_else(|| "EOF".into()))
         } else {
             None
@@ -194,6 +199,9 @@ impl Seen {
 
     fn cause(&self, fallback: &str) -> Cause {
         let state = self.lock();
+        if let Some(cause) = &state.tls {
+            return cause.clone();
+        }
         match &state.first[..] {
             [] => Cause::Closed,
             words => words_of_another(words).unwrap_or_else(|| Cause::Broken(fallback.to_owned())),
@@ -211,6 +219,9 @@ impl Seen {
                         None => Ok(()),
                         Some(cause) => Err(cause),
                     };
+                }
+                if let Some(cause) = &state.tls {
+                    return Err(cause.clone());
                 }
                 if state.ended {
                     return Err(match &state.first[..] {
@@ -260,7 +271,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf)).inspect_err(|e| self.seen.failed(e))?;
         let new = &buf.filled()[before..];
         if !new.is_empty() {
             self.seen.read(new);
@@ -269,17 +280,43 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// A server that hangs up after its last words makes writing fail before they are read: reads them.
+    fn last_words(&mut self, cx: &mut Context<'_>) {
+        let mut bytes = [0; FIRST_WORDS];
+        let mut buf = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+            Poll::Ready(Ok(())) => self.seen.read(buf.filled()),
+            Poll::Ready(Err(error)) => self.seen.failed(&error),
+            Poll::Pending => {}
+        }
+    }
+
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(_)) = &written {
+            self.last_words(cx);
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.watch(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.watch(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -291,7 +328,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

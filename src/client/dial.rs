@@ -12,6 +12,7 @@ use super::{
     cause::{Cause, Limit},
     connection::{Connection, KeepAlive},
     endpoint::{Endpoint, Target},
+    tls::{Tls, handshake},
 };
 
 /// Bounds of one attempt.
@@ -23,35 +24,43 @@ pub struct DialOptions {
     pub keepalive: KeepAlive,
 }
 
-const NO_TLS: &str =
-    "TLS is not supported by this version yet: use an endpoint without TLS, or etcd's own etcdctl";
-
 /// Opens a connection over the network; `connected` is told when only the server's words are missing.
 ///
 /// # Errors
 /// Why it did not come about.
 pub async fn dial(
     endpoint: &Endpoint,
+    tls: &Tls,
     options: DialOptions,
     connected: impl FnOnce(),
 ) -> Result<Connection, Cause> {
-    let authority = endpoint.authority();
+    let DialOptions { timeout, keepalive } = options;
+    let origin = endpoint.origin()?;
     match &endpoint.target {
-        Target::Tcp { tls: true, .. } | Target::Unix { tls: true, .. } => {
-            Err(Cause::Unsupported(NO_TLS.into()))
-        }
-        Target::Tcp { host, port, .. } => {
-            let stream = connect(host, *port, options.timeout).await?;
+        Target::Tcp {
+            host,
+            port,
+            tls: secret,
+        } => {
+            let stream = connect(host, *port, timeout).await?;
             connected();
-            Connection::open(stream, &authority, options.keepalive, options.timeout).await
+            if *secret {
+                let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
+                return Connection::open(stream, origin, keepalive, timeout).await;
+            }
+            Connection::open(stream, origin, keepalive, timeout).await
         }
-        Target::Unix { path, .. } => {
-            let stream = tokio::time::timeout(options.timeout, UnixStream::connect(path))
+        Target::Unix { path, tls: secret } => {
+            let stream = tokio::time::timeout(timeout, UnixStream::connect(path))
                 .await
-                .map_err(|_| Cause::ConnectTimeout(Limit::dial(options.timeout)))?
+                .map_err(|_| Cause::ConnectTimeout(Limit::dial(timeout)))?
                 .map_err(|e| Cause::of_connect(&e))?;
             connected();
-            Connection::open(stream, &authority, options.keepalive, options.timeout).await
+            if *secret {
+                let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
+                return Connection::open(stream, origin, keepalive, timeout).await;
+            }
+            Connection::open(stream, origin, keepalive, timeout).await
         }
         Target::Embedded { .. } => Err(Cause::Unsupported(
             "an embedded server is not dialled".into(),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::cause::Cause;
+
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -90,15 +92,50 @@ impl Endpoint {
         })
     }
 
-    /// With TLS where it is the default and the endpoint has no scheme.
+    /// With TLS where it is the default and the endpoint leaves it open: without a scheme, and `unix` (etcd v3.7.1,
+    /// client/v3/internal/endpoint/endpoint.go).
     #[must_use]
     pub fn with_default_tls(mut self, default: bool) -> Endpoint {
-        if let Target::Tcp { tls, .. } = &mut self.target
-            && !self.typed.contains("://")
-        {
-            *tls = default;
+        match &mut self.target {
+            Target::Tcp { tls, .. } if !self.typed.contains("://") => *tls = default,
+            Target::Unix { tls, .. } => *tls |= default,
+            _ => {}
         }
         self
+    }
+
+    /// The name that the server's certificate must have: the host; of a socket the file's name, without what
+    /// stands behind a colon.
+    pub fn server_name(&self) -> &str {
+        match &self.target {
+            Target::Tcp { host, .. } => host,
+            Target::Unix { path, .. } => {
+                let file = path
+                    .file_name()
+                    .and_then(|f| f.to_str())
+                    .unwrap_or_default();
+                file.split(':').next().unwrap_or_default()
+            }
+            Target::Embedded { .. } => "localhost",
+        }
+    }
+
+    /// Scheme and authority of requests.
+    ///
+    /// # Errors
+    /// The host can't be one.
+    pub fn origin(&self) -> Result<http::Uri, Cause> {
+        let tls = matches!(
+            self.target,
+            Target::Tcp { tls: true, .. } | Target::Unix { tls: true, .. }
+        );
+        let authority = self.authority();
+        http::Uri::builder()
+            .scheme(if tls { "https" } else { "http" })
+            .authority(authority.as_str())
+            .path_and_query("/")
+            .build()
+            .map_err(|e| Cause::Unsupported(format!("{authority:?} is no host: {e}")))
     }
 
     /// The `:authority` of requests.
@@ -221,6 +258,23 @@ mod tests {
             assert_eq!(Endpoint::parse(typed).unwrap().target, target, "{typed}");
         }
         assert_eq!(Endpoint::parse("[::1]:1").unwrap().authority(), "[::1]:1");
+    }
+
+    #[test]
+    fn where_tls_is_and_for_whom() {
+        for (typed, default, origin, name) in [
+            ("h:1", false, "http://h:1/", "h"),
+            ("h:1", true, "https://h:1/", "h"),
+            ("http://h:1", true, "http://h:1/", "h"),
+            ("https://[::1]:1", false, "https://[::1]:1/", "::1"),
+            ("unix:///run/h:0", false, "http://localhost/", "h"),
+            ("unix:///run/h:0", true, "https://localhost/", "h"),
+            ("unixs://h", false, "https://localhost/", "h"),
+        ] {
+            let endpoint = Endpoint::parse(typed).unwrap().with_default_tls(default);
+            assert_eq!(endpoint.origin().unwrap().to_string(), origin, "{typed}");
+            assert_eq!(endpoint.server_name(), name, "{typed}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod error;
 pub mod probe;
 pub mod rpc;
+pub mod tls;
 
 pub use cause::Limit;
 pub use channel::{Client, ClientOptions};
@@ -18,3 +19,4 @@ pub use deadline::Deadline;
 pub use embedded::EmbeddedServers;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
+pub use tls::Tls;

@@ -13,6 +13,9 @@ use super::{cause::Cause, connection::words_of_another, dial::connect};
 /// Bytes of an answer that are read.
 const ANSWER: usize = 2048;
 
+/// What a client of HTTP/2 says first, with an empty SETTINGS frame.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// A TLS 1.2 hello without extensions: any TLS server answers it with a handshake or an alert.
 const CLIENT_HELLO: [u8; 52] = {
     let mut hello = [0x42; 52];
@@ -34,8 +37,15 @@ const CLIENT_HELLO: [u8; 52] = {
 };
 
 /// `cause`, or a better one where a look at the port gives it.
-pub async fn closer(cause: Cause, host: &str, port: u16, limit: Duration) -> Cause {
+pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Duration) -> Cause {
     match cause {
+        Cause::TlsClosed => timeout(limit, look_without_tls(host, port))
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or(cause),
+        // What was said over TLS was not said by the port.
+        cause if tls => cause,
         Cause::Closed | Cause::NotEtcd(_) | Cause::Broken(_) | Cause::Unavailable(_) => {
             timeout(limit, look(host, port))
                 .await
@@ -65,6 +75,16 @@ async fn look(host: &str, port: u16) -> Option<Cause> {
     }
 }
 
+/// Whether it is a server of HTTP/2, or of something else, without TLS.
+async fn look_without_tls(host: &str, port: u16) -> Option<Cause> {
+    let answer = ask(host, port, PREFACE).await?;
+    match words_of_another(&answer) {
+        None => Some(Cause::PlainExpected),
+        Some(Cause::NotEtcd(words)) if !words.is_empty() => Some(Cause::NotEtcd(words)),
+        Some(_) => None,
+    }
+}
+
 async fn ask(host: &str, port: u16, words: &[u8]) -> Option<Vec<u8>> {
     let mut stream = connect(host, port, Duration::from_secs(1)).await.ok()?;
     stream.write_all(words).await.ok()?;
@@ -75,7 +95,8 @@ async fn ask(host: &str, port: u16, words: &[u8]) -> Option<Vec<u8>> {
             Ok(0) | Err(_) => break,
             Ok(n) => answer.extend_from_slice(&buffer[..n]),
         }
-        if answer.first() == Some(&0x15) || answer.first() == Some(&0x16) {
+        // TLS, or a frame of HTTP/2: neither ends the connection by itself.
+        if matches!(answer.first(), Some(0x15 | 0x16 | 0)) {
             break;
         }
     }

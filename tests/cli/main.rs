@@ -23,5 +23,7 @@ mod save;
 mod settings;
 /// stdin, stdout and stderr as scripts bend them.
 mod streams;
+/// Servers with TLS.
+mod tls;
 /// `etcdutl` on whole and damaged files.
 mod utl;

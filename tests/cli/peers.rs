@@ -310,10 +310,6 @@ fn an_endpoint_that_means_nothing_is_refused_at_once() {
             .run()
             .failure(1, &format!("Error: endpoint \"{endpoint}\": {reason}"));
     }
-    Program::etcdctl()
-        .args(["--endpoints=https://127.0.0.1:1", "get", "k"])
-        .run()
-        .failure(1, "TLS is not supported by this version yet");
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub struct Launch {
     flags: Vec<String>,
     env: Vec<(String, String)>,
     data: Option<PathBuf>,
+    tls: bool,
 }
 
 impl Launch {
@@ -63,6 +64,7 @@ impl Launch {
             flags: Vec::new(),
             env: Vec::new(),
             data: None,
+            tls: false,
         }
     }
 
@@ -84,6 +86,17 @@ impl Launch {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.into(), value.into()));
         self
+    }
+
+    /// With TLS for clients: etcd makes a certificate of its own, in `fixtures/client` of the data directory.
+    pub fn auto_tls(mut self) -> Self {
+        self.tls = true;
+        self.flag("--auto-tls")
+    }
+
+    /// `http` or `https`.
+    fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
     }
 
     /// The data directory; a fresh one, removed at the end, unless given.
@@ -133,7 +146,7 @@ impl Launch {
     fn spawn(&self, dir: &Arc<TempDir>) -> (Server, Program) {
         let data = self.data.clone().unwrap_or_else(|| dir.path().join("data"));
         let [client, peer] = free_ports();
-        let url = format!("http://127.0.0.1:{client}");
+        let url = format!("{}://127.0.0.1:{client}", self.scheme());
         let mut program = Program::new(&self.program);
         if self.kind == Kind::Serve {
             program = program.arg("serve");
@@ -241,7 +254,7 @@ impl Server {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.endpoint)
+        format!("{}://{}", self.launch.scheme(), self.endpoint)
     }
 
     /// A connection for the generated clients.

@@ -150,12 +150,17 @@ impl<'a> Run<'a> {
         ]);
         let server = scenario.server.as_ref().map(|spec| {
             let flags = spec.flags.iter().map(String::as_str);
-            let server = replay
-                .launch
-                .clone()
-                .flags(flags)
-                .data_dir(dir.path().join("data"))
-                .start();
+            let mut launch = replay.launch.clone().flags(flags);
+            if spec.tls {
+                launch = launch.auto_tls();
+            }
+            let data = dir.path().join("data");
+            let server = launch.data_dir(&data).start();
+            if spec.tls {
+                let port = server.endpoint().rsplit(':').next().unwrap_or_default();
+                names.insert("PORT", port.to_owned());
+                names.insert("DATA", data.display().to_string());
+            }
             names.insert("ENDPOINT", server.endpoint().to_owned());
             settle(&server);
             server
@@ -353,8 +358,9 @@ fn dead_port() -> u16 {
 #[track_caller]
 fn settle(server: &Server) {
     let status = Program::etcdctl()
-        .arg(format!("--endpoints={}", server.endpoint()))
-        .args(["endpoint", "status", "-w", "json"]);
+        .arg(format!("--endpoints={}", server.url()))
+        .args(["endpoint", "status", "-w", "json"])
+        .arg("--insecure-skip-tls-verify");
     let deadline = Instant::now() + Duration::from_secs(30);
     while !status.run().out().contains("\"storageVersion\":\"3.7.0\"") {
         assert!(

@@ -40,6 +40,15 @@ pub struct Scenario {
 pub struct ServerSpec {
     #[serde(default)]
     pub flags: Vec<String>,
+    /// `"auto"`: a server with certificates of its own making.
+    #[serde(default, deserialize_with = "is_auto")]
+    pub tls: bool,
+}
+
+fn is_auto<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(from)?;
+    assert_eq!(text, "auto", "what is `tls`?");
+    Ok(true)
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,242 @@
+//! The files of `--cacert`, `--cert` and `--key`, read when etcdctl reads them and refused in its words (etcd
+//! v3.7.1, client/pkg/transport/listener.go and tlsutil; Go's crypto/tls). Connects to nothing.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor},
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
+};
+
+use super::{
+    p521, pem,
+    verify::{Anyone, Roots, provider},
+};
+use crate::client::cause::io_text;
+
+/// Certificates that can't be used: Go's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FilesError(String);
+
+const MALFORMED: &str = "x509: malformed certificate";
+
+/// How servers are trusted, and what they are shown. The default trusts the authorities of the system.
+#[derive(Default)]
+pub struct Tls {
+    /// `--cacert`; none: the system's.
+    roots: Option<Vec<CertificateDer<'static>>>,
+    identity: Option<Arc<CertifiedKey>>,
+    skip_verify: bool,
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+}
+
+impl fmt::Debug for Tls {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("roots", &self.roots.as_ref().map(Vec::len))
+            .field("identity", &self.identity.is_some())
+            .field("skip_verify", &self.skip_verify)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Reads the files; `skip_verify` takes any certificate of a server.
+    ///
+    /// # Errors
+    /// Only one of `cert` and `key` is given, or a file can't be read or holds nothing that can be used. An authority's
+    /// file without any certificate is none: nothing is trusted then, as in etcdctl.
+    pub fn load(
+        cacert: Option<&str>,
+        cert: Option<&str>,
+        key: Option<&str>,
+        skip_verify: bool,
+    ) -> Result<Tls, FilesError> {
+        let identity = match (cert, key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => {
+                let (cert, key) = (read(cert)?, read(key)?);
+                Some(Arc::new(pair(&cert, &key).map_err(FilesError)?))
+            }
+            _ => {
+                return Err(FilesError(format!(
+                    "KeyFile and CertFile must both be present[key: {}, cert: {}]",
+                    key.unwrap_or_default(),
+                    cert.unwrap_or_default()
+                )));
+            }
+        };
+        let roots = match cacert {
+            None => None,
+            Some(path) => Some(authorities(&read(path)?).map_err(FilesError)?),
+        };
+        Ok(Tls {
+            roots,
+            identity,
+            skip_verify,
+            config: OnceLock::new(),
+        })
+    }
+
+    /// `--insecure-skip-tls-verify`.
+    pub fn takes_any_server(&self) -> bool {
+        self.skip_verify
+    }
+
+    /// What rustls works with; made by the first connection.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        self.config.get_or_init(|| self.build()).clone()
+    }
+
+    fn build(&self) -> Result<Arc<ClientConfig>, String> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?
+            .dangerous();
+        let builder = if self.skip_verify {
+            builder.with_custom_certificate_verifier(Arc::new(Anyone))
+        } else {
+            let roots = match &self.roots {
+                Some(roots) => Roots::new(roots.clone()),
+                None => Roots::new(rustls_native_certs::load_native_certs().certs),
+            };
+            builder.with_custom_certificate_verifier(Arc::new(roots))
+        };
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder
+                .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.clone()))),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+fn read(path: &str) -> Result<Vec<u8>, FilesError> {
+    std::fs::read(path).map_err(|e| {
+        // A directory can be opened, and then not be read.
+        let what = if Path::new(path).is_dir() {
+            "read"
+        } else {
+            "open"
+        };
+        FilesError(format!("{what} {path}: {}", io_text(&e)))
+    })
+}
+
+/// Every block counts, whatever its name, and must be a certificate.
+fn authorities(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let roots: Vec<CertificateDer<'static>> = pem::blocks(text)
+        .into_iter()
+        .map(|block| block.bytes.into())
+        .collect();
+    if roots.iter().all(|root| anchor(root).is_some()) {
+        Ok(roots)
+    } else {
+        Err(MALFORMED.into())
+    }
+}
+
+/// The certificate as something to trust, where it can be read.
+pub(super) fn anchor(certificate: &CertificateDer<'_>) -> Option<TrustAnchor<'static>> {
+    let anchor = webpki::anchor_from_trusted_cert(certificate).ok()?;
+    Some(anchor.to_owned())
+}
+
+/// The client's certificates and its key, which must fit the first of them.
+fn pair(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
+    let (certificates, others): (Vec<_>, Vec<_>) = pem::blocks(cert)
+        .into_iter()
+        .partition(|block| block.label == "CERTIFICATE");
+    let labels: Vec<&str> = others.iter().map(|block| block.label.as_str()).collect();
+    if certificates.is_empty() {
+        return Err(match &labels[..] {
+            [] => "tls: failed to find any PEM data in certificate input".into(),
+            [one] if one.ends_with("PRIVATE KEY") => "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched".into(),
+            labels => format!(
+                "tls: failed to find \"CERTIFICATE\" PEM block in certificate input after skipping PEM blocks of the following types: [{}]",
+                labels.join(" ")
+            ),
+        });
+    }
+    let key = signing_key(key)?;
+    let certificates: Vec<CertificateDer<'static>> = certificates
+        .into_iter()
+        .map(|block| block.bytes.into())
+        .collect();
+    match webpki::EndEntityCert::try_from(&certificates[0]) {
+        Ok(parsed) => fits(&*key, &parsed.subject_public_key_info())?,
+        // Too old for its key to be looked at; the server will say what it thinks of it.
+        Err(webpki::Error::UnsupportedCertVersion) => {}
+        Err(_) => return Err(MALFORMED.into()),
+    }
+    Ok(CertifiedKey::new(certificates, key))
+}
+
+fn signing_key(text: &[u8]) -> Result<Arc<dyn SigningKey>, String> {
+    let mut labels = vec![];
+    let mut bytes = None;
+    for block in pem::blocks(text) {
+        if block.label == "PRIVATE KEY" || block.label.ends_with(" PRIVATE KEY") {
+            bytes = Some(block.bytes);
+            break;
+        }
+        labels.push(block.label);
+    }
+    let Some(bytes) = bytes else {
+        return Err(match &labels[..] {
+            [] => "tls: failed to find any PEM data in key input".into(),
+            [one] if one == "CERTIFICATE" => {
+                "tls: found a certificate rather than a key in the PEM for the private key".into()
+            }
+            labels => format!(
+                "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input after skipping PEM blocks of the following types: [{}]",
+                labels.join(" ")
+            ),
+        });
+    };
+    let unknown = |_| "tls: failed to parse private key".to_owned();
+    let key = PrivateKeyDer::try_from(bytes).map_err(unknown)?;
+    if let Some(key) = p521::Key::read(&key) {
+        return Ok(Arc::new(key));
+    }
+    rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| unknown(""))
+}
+
+fn fits(key: &dyn SigningKey, certificate: &[u8]) -> Result<(), String> {
+    let Some(own) = key.public_key() else {
+        return Ok(());
+    };
+    if own.as_ref() == certificate {
+        Ok(())
+    } else if algorithm(own.as_ref()) == algorithm(certificate) {
+        Err("tls: private key does not match public key".into())
+    } else {
+        Err("tls: private key type does not match public key type".into())
+    }
+}
+
+/// The object identifier that a public key's structure begins with: RSA, an elliptic curve, Ed25519.
+fn algorithm(public_key: &[u8]) -> Option<&[u8]> {
+    let inside = |der| -> Option<&[u8]> {
+        let [0x30, length, rest @ ..]: &[u8] = der else {
+            return None;
+        };
+        let more = if *length < 0x80 { 0 } else { length & 0x7f };
+        rest.get(usize::from(more)..)
+    };
+    let [6, length, rest @ ..] = inside(inside(public_key)?)? else {
+        return None;
+    };
+    rest.get(..usize::from(*length))
+}

@@ -1,0 +1,55 @@
+//! From an open connection to one that is secret. One attempt; knows no retry.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{files::Tls, words};
+use crate::client::cause::{Cause, Limit};
+
+/// What TLS runs over: one type, so that what speaks over it is compiled once.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection with TLS.
+pub type Secured = TlsStream<Box<dyn Stream>>;
+
+/// Agrees on keys with the server, whose certificate must be for `name`.
+///
+/// # Errors
+/// The server is not trusted, does not trust this client, speaks no TLS, or says nothing within `timeout`.
+pub async fn handshake(
+    tls: &Tls,
+    stream: impl Stream + 'static,
+    name: &str,
+    timeout: Duration,
+) -> Result<Secured, Cause> {
+    let config = tls.config().map_err(Cause::Unsupported)?;
+    let name = match ServerName::try_from(name) {
+        Ok(name) => name.to_owned(),
+        // Not looked at, and as an address not sent to the server either.
+        Err(_) if tls.takes_any_server() => ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        Err(_) => {
+            return Err(Cause::Tls(format!(
+                "tls: failed to verify certificate: x509: there is no certificate for {name:?}, which is no host name"
+            )));
+        }
+    };
+    let stream: Box<dyn Stream> = Box::new(stream);
+    let handshake = TlsConnector::from(config).connect(name, stream);
+    match tokio::time::timeout(timeout, handshake).await {
+        Err(_) => Err(Cause::Silent(Limit::dial(timeout))),
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(words::of_io(&error).unwrap_or_else(|| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
+                Cause::TlsClosed
+            }
+            _ => Cause::of_connect(&error),
+        })),
+    }
+}

@@ -1,0 +1,302 @@
+//! Whether a server's certificate is good, as Go decides it: also a certificate that is itself one of the trusted
+//! ones, even where it is an authority's, as etcd's `--auto-tls` makes them. Its errors have Go's words.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{
+        CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    },
+    pki_types::{
+        CertificateDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
+    },
+};
+use webpki::ring as algs;
+
+use super::{files::anchor, p521};
+
+/// What `ring` has, and P-521.
+static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: ALL,
+    mapping: &[
+        // TLS 1.2 leaves the curve open.
+        (
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            &[
+                algs::ECDSA_P256_SHA256,
+                algs::ECDSA_P384_SHA256,
+                p521::SHA256,
+            ],
+        ),
+        (
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            &[
+                algs::ECDSA_P384_SHA384,
+                algs::ECDSA_P256_SHA384,
+                p521::SHA384,
+            ],
+        ),
+        (SignatureScheme::ECDSA_NISTP521_SHA512, &[p521::SHA512]),
+        (SignatureScheme::ED25519, &[algs::ED25519]),
+        (
+            SignatureScheme::RSA_PSS_SHA256,
+            &[algs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA384,
+            &[algs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA512,
+            &[algs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA256,
+            &[algs::RSA_PKCS1_2048_8192_SHA256],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA384,
+            &[algs::RSA_PKCS1_2048_8192_SHA384],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA512,
+            &[algs::RSA_PKCS1_2048_8192_SHA512],
+        ),
+    ],
+};
+
+static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
+    algs::ECDSA_P256_SHA256,
+    algs::ECDSA_P256_SHA384,
+    algs::ECDSA_P384_SHA256,
+    algs::ECDSA_P384_SHA384,
+    p521::SHA256,
+    p521::SHA384,
+    p521::SHA512,
+    algs::ED25519,
+    algs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    algs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    algs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+    algs::RSA_PKCS1_2048_8192_SHA256,
+    algs::RSA_PKCS1_2048_8192_SHA384,
+    algs::RSA_PKCS1_2048_8192_SHA512,
+    algs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    algs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    algs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+];
+
+/// The cryptography of connections.
+pub fn provider() -> Arc<CryptoProvider> {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.signature_verification_algorithms = ALGORITHMS;
+    Arc::new(provider)
+}
+
+/// Why a certificate is not good, in Go's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+fn refused(text: String) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(text)))))
+}
+
+/// Trusts what these have signed, and these themselves.
+#[derive(Debug)]
+pub struct Roots {
+    certificates: Vec<CertificateDer<'static>>,
+    anchors: Vec<TrustAnchor<'static>>,
+}
+
+impl Roots {
+    pub fn new(certificates: Vec<CertificateDer<'static>>) -> Roots {
+        Roots {
+            anchors: certificates.iter().filter_map(anchor).collect(),
+            certificates,
+        }
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), String> {
+        let certificate = webpki::EndEntityCert::try_from(end_entity).map_err(|e| words(&e))?;
+        let chain = certificate.verify_for_usage(
+            ALL,
+            &self.anchors,
+            intermediates,
+            now,
+            webpki::KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        // Go's order: dates, name, authority.
+        if let Err(error) = &chain
+            && let webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } = error
+        {
+            return Err(words(error));
+        }
+        certificate
+            .verify_is_valid_for_subject_name(name)
+            .map_err(|e| words(&e))?;
+        match chain {
+            Ok(_) => Ok(()),
+            // Found after the dates were found good. A certificate that is itself trusted needs no signer, and that
+            // it must not be an authority's is no rule of Go's.
+            Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnknownIssuer)
+                if self.certificates.iter().any(|own| own == end_entity) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(words(&error)),
+        }
+    }
+}
+
+/// Go's words for why a certificate is not good.
+fn words(error: &webpki::Error) -> String {
+    use webpki::Error as E;
+    match error {
+        E::UnknownIssuer => "x509: certificate signed by unknown authority".into(),
+        E::CertExpired { .. } | E::CertNotValidYet { .. } => {
+            "x509: certificate has expired or is not yet valid".into()
+        }
+        E::CertNotValidForName(context) => of_name(context),
+        E::RequiredEkuNotFoundContext(_) => {
+            "x509: certificate specifies an incompatible key usage".into()
+        }
+        // Go accepts it where another authority that is trusted has signed it.
+        E::CaUsedAsEndEntity => "x509: certificate signed by unknown authority (it is an authority's own certificate)".into(),
+        E::EndEntityUsedAsCa => {
+            "x509: certificate is not authorized to sign other certificates".into()
+        }
+        E::PathLenConstraintViolated => "x509: too many intermediates for path length constraint".into(),
+        E::NameConstraintViolation => {
+            "x509: a root or intermediate certificate is not authorized to sign for this name".into()
+        }
+        E::InvalidSignatureForPublicKey => "x509: certificate signed by unknown authority (a signature does not fit the key of the authority of that name)".into(),
+        other => format!("x509: {other}"),
+    }
+}
+
+fn of_name(context: &webpki::InvalidNameContext) -> String {
+    // `DnsName("a")` and `IpAddress(1.2.3.4)`.
+    let of = |kind: &str| -> Vec<String> {
+        context
+            .presented
+            .iter()
+            .filter_map(|name| {
+                name.strip_prefix(kind)?
+                    .strip_prefix('(')?
+                    .strip_suffix(')')
+            })
+            .map(|name| name.trim_matches('"'))
+            // With zeros left out as everybody does.
+            .map(|name| match name.parse::<IpAddr>() {
+                Ok(ip) => ip.to_string(),
+                Err(_) => name.to_owned(),
+            })
+            .collect()
+    };
+    let (expected, names) = match &context.expected {
+        ServerName::IpAddress(ip) => {
+            let (ip, names) = (IpAddr::from(*ip), of("IpAddress"));
+            if names.is_empty() {
+                return format!(
+                    "x509: cannot validate certificate for {ip} because it doesn't contain any IP SANs"
+                );
+            }
+            (ip.to_string(), names)
+        }
+        name => (name.to_str().into_owned(), of("DnsName")),
+    };
+    if names.is_empty() {
+        format!("x509: certificate is not valid for any names, but wanted to match {expected}")
+    } else {
+        format!(
+            "x509: certificate is valid for {}, not {expected}",
+            names.join(", ")
+        )
+    }
+}
+
+impl ServerCertVerifier for Roots {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.verify(end_entity, intermediates, server_name, now)
+            .map_err(refused)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &ALGORITHMS)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &ALGORITHMS)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ALGORITHMS.supported_schemes()
+    }
+}
+
+/// `--insecure-skip-tls-verify`: whoever answers. Where nobody vouches for a key, a signature with it proves nothing.
+#[derive(Debug)]
+pub struct Anyone;
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ALGORITHMS.supported_schemes()
+    }
+}
