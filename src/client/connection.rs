@@ -55,6 +55,7 @@ impl Connection {
         let seen = Arc::new(Seen::default());
         let io = Watched {
             io,
+            broken: None,
             seen: seen.clone(),
         };
         let handshake = http2::Builder::new(TokioExecutor::new())
@@ -261,6 +262,8 @@ pub fn words_of_another(words: &[u8]) -> Option<Cause> {
 /// A byte stream whose first words are kept.
 struct Watched<S> {
     io: S,
+    /// How writing has failed.
+    broken: Option<io::Error>,
     seen: Arc<Seen>,
 }
 
@@ -281,27 +284,50 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> Watched<S> {
-    /// A server that hangs up after its last words makes writing fail before they are read: reads them.
-    fn last_words(&mut self, cx: &mut Context<'_>) {
-        let mut bytes = [0; FIRST_WORDS];
-        let mut buf = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
-            Poll::Ready(Ok(())) => self.seen.read(buf.filled()),
-            Poll::Ready(Err(error)) => self.seen.failed(&error),
-            Poll::Pending => {}
+    /// Reads what the server has said before it hung up.
+    fn last_words(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut bytes = [0; FIRST_WORDS];
+            let mut buf = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+                Ok(()) if buf.filled().is_empty() => return Poll::Ready(()),
+                Ok(()) => self.seen.read(buf.filled()),
+                Err(error) => {
+                    self.seen.failed(&error);
+                    return Poll::Ready(());
+                }
+            }
         }
     }
 
+    /// A server that hangs up after its last words makes writing fail before these are read: the failure waits for
+    /// them, which are there or never come.
     fn watch<T>(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(_)) = &written {
-            self.last_words(cx);
+        if self.broken.is_none() {
+            match ready!(write(Pin::new(&mut self.io), cx)) {
+                Err(error) if is_hang_up(&error) => self.broken = Some(error),
+                result => return Poll::Ready(result),
+            }
         }
-        written
+        ready!(self.last_words(cx));
+        Poll::Ready(Err(match &self.broken {
+            Some(error) => error
+                .raw_os_error()
+                .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error),
+            None => io::ErrorKind::BrokenPipe.into(),
+        }))
     }
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
@@ -310,13 +336,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.watch(cx, written)
+        self.watch(cx, |io, cx| io.poll_write(cx, buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.io).poll_flush(cx);
-        self.watch(cx, flushed)
+        self.watch(cx, |io, cx| io.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -328,8 +352,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.watch(cx, written)
+        self.watch(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -35,7 +35,6 @@ pub async fn dial(
     connected: impl FnOnce(),
 ) -> Result<Connection, Cause> {
     let DialOptions { timeout, keepalive } = options;
-    let origin = endpoint.origin()?;
     match &endpoint.target {
         Target::Tcp {
             host,
@@ -44,6 +43,7 @@ pub async fn dial(
         } => {
             let stream = connect(host, *port, timeout).await?;
             connected();
+            let origin = endpoint.origin()?;
             if *secret {
                 let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
                 return Connection::open(stream, origin, keepalive, timeout).await;
@@ -56,6 +56,7 @@ pub async fn dial(
                 .map_err(|_| Cause::ConnectTimeout(Limit::dial(timeout)))?
                 .map_err(|e| Cause::of_connect(&e))?;
             connected();
+            let origin = endpoint.origin()?;
             if *secret {
                 let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
                 return Connection::open(stream, origin, keepalive, timeout).await;
