@@ -11,7 +11,7 @@ use std::{
 use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex};
 
 use super::cause::Cause;
-use crate::server::{backend::is_locked, config::Config, core::OpenError, embedded::Server};
+use crate::server::{config::Config, core::OpenError, embedded::Server};
 
 /// The servers that run in this process, one for each data directory, shared by all its clients: a directory
 /// can be opened only once.
@@ -80,9 +80,7 @@ impl Embedded {
             failed => {
                 runtime.shutdown_background();
                 Err(match failed {
-                    Ok(Err(OpenError::Engine(error))) if is_locked(&error) => {
-                        Cause::Locked(error.to_string())
-                    }
+                    Ok(Err(OpenError::Locked(error))) => Cause::Locked(error.to_string()),
                     Ok(Err(error)) => Cause::Embedded(error.to_string()),
                     Err(error) => Cause::Embedded(error.to_string()),
                     Ok(Ok(_)) => Cause::Closed,

@@ -185,8 +185,3 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
     flush(&mut arena, &mut pending)?;
     Ok(values)
 }
-
-/// Whether a file could not be opened because another process has it.
-pub fn is_locked(error: &bolt::Error) -> bool {
-    matches!(error, bolt::Error::Locked { .. })
-}

@@ -44,9 +44,14 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
-    /// The file is locked, damaged, read-only, or not a database.
+    /// Another process has the file open.
+    #[error(
+        "{0}; a directory is shared by giving the address of its `etcdctl serve` to --endpoints"
+    )]
+    Locked(bolt::Error),
+    /// The file is damaged, read-only, or not a database.
     #[error(transparent)]
-    Engine(#[from] bolt::Error),
+    Engine(bolt::Error),
     /// What comes before the core: a temporary directory, a task.
     #[error("{0}")]
     Other(String),
@@ -72,6 +77,15 @@ pub enum OpenError {
         /// What it is that can't be served.
         what: String,
     },
+}
+
+impl From<bolt::Error> for OpenError {
+    fn from(error: bolt::Error) -> OpenError {
+        match error {
+            bolt::Error::Locked { .. } => OpenError::Locked(error),
+            other => OpenError::Engine(other),
+        }
+    }
 }
 
 /// Everything that a core is made of.
