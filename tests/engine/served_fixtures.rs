@@ -172,3 +172,47 @@ async fn an_interrupted_compaction_is_finished() {
         assert_eq!(meta.finished_compact, Some(revision), "{name}");
     }
 }
+
+/// Whatever is wrong with a file, opening it ends, in one line if it is refused, and then the file is as
+/// it was. What is served can be read to the end, or says what is wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_files_are_refused_or_served_without_a_panic() {
+    let expected = fixture_data::expected();
+    let files = expected["files"].as_object().unwrap();
+    let (mut refused, mut served) = (0, 0);
+    for (name, entry) in files.iter().filter(|(_, v)| v["kind"] == "damaged") {
+        let bytes = fixture_data::damaged(entry);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        std::fs::write(&path, &bytes).unwrap();
+        let config = Config::new(dir.path());
+        let opened = tokio::task::spawn_blocking(move || Core::open(&config));
+        let opened = tokio::time::timeout(std::time::Duration::from_secs(60), opened);
+        let opened = opened.await.unwrap_or_else(|_| panic!("{name}: hangs"));
+        match opened.unwrap_or_else(|e| panic!("{name}: {e}")) {
+            Err(error) => {
+                let text = error.to_string();
+                assert!(
+                    !text.contains('\n') && text.contains("db"),
+                    "{name}: {text}"
+                );
+                assert!(std::fs::read(&path).unwrap() == bytes, "{name}: changed");
+                refused += 1;
+            }
+            Ok(core) => {
+                let _ = everything(&core, 0).await;
+                let _ = core.hash().await;
+                let _ = core.hash_kv(pb::HashKvRequest { revision: 0 }).await;
+                let put = pb::PutRequest {
+                    key: "new".into(),
+                    ..Default::default()
+                };
+                let _ = core.put(put).await;
+                core.shutdown().await;
+                served += 1;
+            }
+        }
+    }
+    assert!(refused + served > 150, "{refused} refused, {served} served");
+    assert!(refused > served, "{refused} refused, {served} served");
+}

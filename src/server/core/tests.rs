@@ -16,6 +16,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
+use super::super::config::AutoCompaction;
 use super::*;
 use crate::{
     bolt::{Batch, Db, Event, Options, Watcher},
@@ -500,6 +501,21 @@ async fn compactions_answer_as_etcds() {
         );
         f.restart().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_is_given_up_without_being_asked() {
+    let period = AutoCompaction::Periodic(Duration::from_millis(100));
+    let f = start(|c| c.auto_compaction = period);
+    for _ in 0..10_000 {
+        f.core.put(put("k", "v")).await.unwrap();
+        if f.core.range(get("k", 2)).await.err() == Some(Error::Compacted) {
+            f.core.shutdown().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("nothing was ever compacted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,53 +93,24 @@ impl<V: Values> View<'_, V> {
     /// As [`View::range`].
     pub fn range_counted(&self, r: &RangeRequest, total: bool) -> Result<RangeResponse, Error> {
         let at = self.resolve(r.revision)?;
-        let keys = KeyRange::new(&r.key, &r.range_end);
+        let order = Order::of(r);
+        let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
+        let Hits { mut hits, count } = self.look_up(r, at, total)?;
         let mut answer = RangeResponse {
             header: Some(ResponseHeader {
                 revision: self.revision,
                 ..Default::default()
             }),
+            count,
+            more: limit.is_some_and(|limit| hits.len() > limit),
             ..Default::default()
         };
-        if r.count_only {
-            answer.count = self.index.count(keys, at) as i64;
-            self.check_compacted(at)?;
-            return Ok(answer);
-        }
-
-        let order = Order::of(r);
-        let filter = Filter::of(r);
-        let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
-        // One more than asked for tells whether there is more. With a sort target but no order,
-        // etcd sorts only what the limit let through: a client that wants all sorted names an order.
-        let gather = match (order == Order::AS_IS || !order.named) && filter.is_none() {
-            true => limit.map_or(usize::MAX, |l| l.saturating_add(1)),
-            false => usize::MAX,
-        };
         let by_value = order.target == SortTarget::Value;
-        let names_only = r.keys_only && !by_value;
-        let mut hits: Vec<(Found, Bytes)> = Vec::new();
-        let mut count = 0;
-        self.index.visit(keys, at, |key, found| {
-            count += 1;
-            if hits.len() < gather && filter.as_ref().is_none_or(|f| f.takes(&found)) {
-                let key = match names_only {
-                    true => Bytes::copy_from_slice(key),
-                    false => Bytes::new(),
-                };
-                hits.push((found, key));
-            }
-            total || hits.len() < gather
-        });
-        self.check_compacted(at)?;
-
-        answer.count = count;
-        answer.more = limit.is_some_and(|limit| hits.len() > limit);
         if !by_value {
             order.sort(&mut hits, |(found, _)| *found);
             hits.truncate(limit.unwrap_or(usize::MAX));
         }
-        if names_only {
+        if names_only(r) {
             // The lease stands in the record only, so etcd leaves it out here.
             answer.kvs = hits
                 .into_iter()
@@ -168,6 +139,38 @@ impl<V: Values> View<'_, V> {
         Ok(answer)
     }
 
+    /// What the index knows of a range at main revision `at`, which was not compacted when it was
+    /// resolved; whether it still is not, is checked here, behind the walk.
+    fn look_up(&self, r: &RangeRequest, at: i64, total: bool) -> Result<Hits, Error> {
+        let keys = KeyRange::new(&r.key, &r.range_end);
+        let order = Order::of(r);
+        let filter = Filter::of(r);
+        let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
+        // One more than asked for tells whether there is more. With a sort target but no order,
+        // etcd sorts only what the limit let through: a client that wants all sorted names an order.
+        let gather = match (order == Order::AS_IS || !order.named) && filter.is_none() {
+            _ if r.count_only => 0,
+            true => limit.map_or(usize::MAX, |l| l.saturating_add(1)),
+            false => usize::MAX,
+        };
+        let names_only = names_only(r);
+        let mut hits: Vec<(Found, Bytes)> = Vec::new();
+        let mut count = 0;
+        self.index.visit(keys, at, |key, found| {
+            count += 1;
+            if hits.len() < gather && filter.as_ref().is_none_or(|f| f.takes(&found)) {
+                let key = match names_only {
+                    true => Bytes::copy_from_slice(key),
+                    false => Bytes::new(),
+                };
+                hits.push((found, key));
+            }
+            total || r.count_only || hits.len() < gather
+        });
+        self.check_compacted(at)?;
+        Ok(Hits { hits, count })
+    }
+
     /// The record of `key`, if it exists.
     ///
     /// # Errors
@@ -178,6 +181,19 @@ impl<V: Values> View<'_, V> {
             None => Ok(None),
         }
     }
+}
+
+/// What a walk through the index has found.
+struct Hits {
+    /// In the order of the keys; a key stands here only where no record will be read.
+    hits: Vec<(Found, Bytes)>,
+    /// Keys that exist, whatever the limit and the filters.
+    count: i64,
+}
+
+/// Whether the answer needs nothing but what the index knows.
+fn names_only(r: &RangeRequest) -> bool {
+    r.count_only || (r.keys_only && r.sort_target() != SortTarget::Value)
 }
 
 /// What to sort by. Sorting is stable: equal ones stay in the order of their keys.
@@ -242,5 +258,79 @@ impl Filter {
                 && (max == 0 || value.cmp(&max) != Ordering::Greater)
         };
         within(found.modified.main, self.modified) && within(found.created, self.created)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records are named by their revisions.
+    struct Named;
+
+    impl Values for Named {
+        fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
+            let named = |rev: &Revision| KeyValue {
+                value: rev.to_string().into(),
+                ..Default::default()
+            };
+            Ok(revs.iter().map(named).collect())
+        }
+    }
+
+    fn get(revision: i64) -> RangeRequest {
+        RangeRequest {
+            key: "k".into(),
+            revision,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_walk_that_a_compaction_overtook_is_not_believed() {
+        let index = TreeIndex::default();
+        for main in 2..6 {
+            index.put(b"k", Revision::new(main, 0));
+        }
+        let compacted = AtomicI64::new(-1);
+        let view = View {
+            index: &index,
+            values: &Named,
+            revision: 5,
+            compacted: &compacted,
+        };
+        let at = view.resolve(3).unwrap();
+        assert_eq!(view.range(&get(3)).unwrap().kvs[0].value, "3_0");
+        // Between resolving the revision and the walk: the revision is published, then the index
+        // lets go of what stood there.
+        compacted.store(4, atomic::Ordering::Release);
+        while index.compact_piece(4, &mut None, &mut Vec::new()) {}
+        assert_eq!(
+            view.look_up(&get(3), at, true).err(),
+            Some(Error::Compacted)
+        );
+        assert_eq!(view.range(&get(4)).unwrap().kvs[0].value, "4_0");
+    }
+
+    #[test]
+    fn a_view_does_not_see_what_the_index_knows_beyond_it() {
+        let index = TreeIndex::default();
+        index.put(b"k", Revision::new(2, 0));
+        index.put(b"k", Revision::new(3, 0));
+        index.put(b"later", Revision::new(3, 1));
+        index.tombstone(b"k", Revision::new(4, 0));
+        let view = View {
+            index: &index,
+            values: &Named,
+            revision: 2,
+            compacted: &AtomicI64::new(-1),
+        };
+        let all = RangeRequest {
+            range_end: "z".into(),
+            ..get(0)
+        };
+        let seen = view.range(&all).unwrap();
+        assert_eq!((seen.count, seen.kvs[0].value.as_ref()), (1, &b"2_0"[..]));
+        assert_eq!(view.range(&get(3)).err(), Some(Error::FutureRev));
     }
 }
