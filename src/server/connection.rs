@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, header};
+use http::{Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -162,10 +162,10 @@ where
 }
 
 async fn handle(services: Arc<Services>, request: Request<Incoming>) -> Response<Body> {
-    let grpc = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    // gRPC needs trailers, which HTTP/1.1 as good as lacks.
+    let grpc = request.version() == Version::HTTP_2
+        && (request.headers().get(header::CONTENT_TYPE))
+            .is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     if grpc {
         dispatch(services, request).await
     } else {

@@ -13,6 +13,7 @@ use crate::target::{Kind, Target};
 on_every_target! {
     the_session_of_the_documentation;
     refusals_are_json_with_etcds_codes;
+    a_browser_may_ask_first;
     a_snapshot_is_lines;
 }
 
@@ -135,6 +136,22 @@ async fn refusals_are_json_with_etcds_codes(t: Arc<Target>) {
             11,
             Some("etcdserver: mvcc: required revision is a future revision"),
         ),
+        (
+            "POST",
+            "/v3beta/kv/range",
+            "{}",
+            400,
+            3,
+            Some("etcdserver: key is not provided"),
+        ),
+        (
+            "POST",
+            "/v3/auth/authenticate",
+            r#"{"name":"root","password":"x"}"#,
+            400,
+            9,
+            Some("etcdserver: authentication is not enabled"),
+        ),
         ("POST", "/v3/kv/range", "x", 400, 3, None),
         ("POST", "/v3/kv/range", r#"{"key":5}"#, 400, 3, None),
         ("POST", "/v3/kv/nope", "{}", 404, 5, Some("Not Found")),
@@ -159,6 +176,15 @@ async fn refusals_are_json_with_etcds_codes(t: Arc<Target>) {
         if let Some(text) = text {
             assert_eq!(answer["message"], text);
         }
+    }
+}
+
+async fn a_browser_may_ask_first(t: Arc<Target>) {
+    for path in ["/v3/kv/range", "/health", "/nowhere"] {
+        let Some(answer) = ask(&t, "OPTIONS", path, "").await else {
+            return;
+        };
+        assert_eq!(answer, (200, String::new()), "{path}");
     }
 }
 

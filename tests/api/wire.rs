@@ -21,7 +21,6 @@ on_every_target! {
     the_server_as_a_whole_is_healthy;
     metadata_is_looked_at;
     a_head_may_be_long;
-    a_burst_of_cancelled_requests_costs_no_connection;
     a_deadline_that_has_passed;
     unknown_methods_and_services;
     probes_and_version_over_http;
@@ -381,4 +380,10 @@ async fn later_services_are_refused_by_name(t: Arc<Target>) {
 #[test]
 fn later_services() {
     crate::target::run(Kind::Memory, &[], later_services_are_refused_by_name);
+}
+
+#[test]
+fn a_burst_of_cancelled_requests() {
+    let case = a_burst_of_cancelled_requests_costs_no_connection;
+    crate::target::run(Kind::Tcp, &[], case);
 }

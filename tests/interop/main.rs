@@ -13,6 +13,8 @@ mod baseline;
 mod clients;
 /// Disks without room: while writing, defragmenting, saving.
 mod full_disk;
+/// Random requests, to `serve` and to a real etcd: the same answers.
+mod histories;
 /// `serve` killed under load, again and again: nothing that was acknowledged is lost.
 mod kill;
 /// What older servers do not tell.

@@ -56,6 +56,7 @@ const PATHS: &[(&str, &str)] = &[
         "/etcdserverpb.Cluster/MemberPromote",
     ),
     ("auth/status", "/etcdserverpb.Auth/AuthStatus"),
+    ("auth/authenticate", "/etcdserverpb.Auth/Authenticate"),
 ];
 
 /// Beginnings of paths whose services come later.
@@ -72,18 +73,18 @@ const LATER: &[(&str, &str)] = &[
 static POOL: LazyLock<Option<DescriptorPool>> =
     LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTORS).ok());
 
-/// Answers one request under `/v3/`.
+/// Answers one request; `below` is its path below `/v3/`, or below `/v3beta/` as some old clients have it.
 pub async fn gateway<B>(
     services: &Arc<Services>,
     http_method: &http::Method,
-    path: &str,
+    below: &str,
     body: B,
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match call(services, http_method, path, body).await {
+    match call(services, http_method, below, body).await {
         Ok(response) => response,
         Err(status) => refusal(&status),
     }
@@ -92,14 +93,13 @@ where
 async fn call<B>(
     services: &Arc<Services>,
     http_method: &http::Method,
-    path: &str,
+    below: &str,
     body: B,
 ) -> Result<Response<Body>, Status>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let below = path.strip_prefix("/v3/").unwrap_or_default();
     let Some((_, grpc)) = PATHS.iter().find(|(p, _)| *p == below) else {
         return Err(match LATER.iter().find(|(p, _)| below.starts_with(p)) {
             Some((_, grpc)) => unknown(grpc),

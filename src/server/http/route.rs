@@ -19,8 +19,12 @@ where
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let probe = path == "/health" || under(path, "/livez") || under(path, "/readyz");
-    let mut response = if services.config.gateway && path.starts_with("/v3/") {
-        gateway::gateway(&services, &parts.method, path, body).await
+    let below_v3 = (path.strip_prefix("/v3/")).or_else(|| path.strip_prefix("/v3beta/"));
+    let mut response = if parts.method == Method::OPTIONS {
+        // A browser asks first, whatever the path; all of the answer is in the headers below.
+        Response::new(Body::default())
+    } else if let Some(below) = below_v3.filter(|_| services.config.gateway) {
+        gateway::gateway(&services, &parts.method, below, body).await
     } else if !(probe || matches!(path, "/version" | "/metrics")) {
         text(StatusCode::NOT_FOUND, "404 page not found\n".into())
     } else if parts.method != Method::GET {
