@@ -284,9 +284,9 @@ impl<'a> Run<'a> {
             got = differences::without_hints(&got);
         }
         if !self_test() && !ours {
-            // Where the command line cannot be read, nobody knows the format yet.
-            if differences::is_json(step) && !want.contains("<USAGE>") {
-                want = differences::one_error(&want);
+            if differences::is_json(step) {
+                // No usage behind an error that is JSON.
+                want = differences::one_error(&want.replace("<USAGE>\n", ""));
                 match differences::json_errors(&got, finished.code()) {
                     Ok(text) => got = text,
                     Err(problem) => return Some(format!("  stderr: {problem}\n")),
