@@ -13,6 +13,8 @@ _etcdctl() {
         prev="${COMP_WORDS[COMP_CWORD-1]}"
         cur=""
     fi
+    local hide=""
+    [[ "${cur}" == -* ]] || hide="-*"
     cmd=""
     opts=""
 
@@ -100,7 +102,7 @@ _etcdctl() {
         etcdctl)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery get put del txn compaction alarm defrag endpoint version member snapshot completion options help serve"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -233,13 +235,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__alarm)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery disarm list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -372,13 +374,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__alarm__subcmd__disarm)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -511,13 +513,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__alarm__subcmd__list)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -650,13 +652,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__compaction)
             opts="-w -d --physical --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -789,13 +791,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__completion)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery bash zsh fish powershell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -928,13 +930,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__defrag)
             opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1071,13 +1073,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__del)
             opts="-w -d --prefix --prev-kv --from-key --range --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1210,13 +1212,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__endpoint)
             opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery health status hashkv"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1353,13 +1355,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__endpoint__subcmd__hashkv)
             opts="-w -d --rev --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1500,13 +1502,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__endpoint__subcmd__health)
             opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1643,13 +1645,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__endpoint__subcmd__status)
             opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1786,13 +1788,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__get)
             opts="-w -d --consistency --order --sort-by --limit --prefix --from-key --rev --keys-only --count-only --print-value-only --min-create-rev --max-create-rev --min-mod-rev --max-mod-rev --stream --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -1961,13 +1963,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__help)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2100,13 +2102,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__member)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2239,13 +2241,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__member__subcmd__list)
             opts="-w -d --consistency --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2382,13 +2384,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__options)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2521,13 +2523,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__put)
             opts="-w -d --lease --prev-kv --ignore-value --ignore-lease --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2664,13 +2666,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__serve)
             opts="-w -d --data-dir --name --listen-client-urls --advertise-client-urls --quota-backend-bytes --auto-compaction-mode --auto-compaction-retention --max-txn-ops --max-request-bytes --max-concurrent-streams --grpc-keepalive-interval --grpc-keepalive-timeout --enable-grpc-gateway --log-level --log-format --initial-advertise-peer-urls --initial-cluster --initial-cluster-token --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -2874,13 +2876,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__snapshot)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery save status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -3013,13 +3015,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__snapshot__subcmd__save)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -3152,13 +3154,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__snapshot__subcmd__status)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -3291,13 +3293,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__txn)
             opts="-i -w -d --interactive --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -3430,13 +3432,13 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdctl__subcmd__version)
             opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -3569,7 +3571,7 @@ _etcdctl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
     esac

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_etcdctl_global_optspecs
-    string join \n endpoints= w/write-out= hex= command-timeout= dial-timeout= keepalive-time= keepalive-timeout= max-request-bytes= max-recv-bytes= user= password= auth-jwt-token= debug= cacert= cert= key= insecure-transport= insecure-skip-tls-verify= d/discovery-srv= discovery-srv-name= insecure-discovery=
+    string join \n endpoints= w/write-out= 'hex=?' command-timeout= dial-timeout= keepalive-time= keepalive-timeout= max-request-bytes= max-recv-bytes= user= password= auth-jwt-token= 'debug=?' cacert= cert= key= 'insecure-transport=?' 'insecure-skip-tls-verify=?' d/discovery-srv= discovery-srv-name= 'insecure-discovery=?'
 end
 
 function __fish_etcdctl_needs_command
@@ -8,6 +8,10 @@ function __fish_etcdctl_needs_command
     set -l cmd (commandline -opc)
     set -e cmd[1]
     argparse -s (__fish_etcdctl_global_optspecs) -- $cmd 2>/dev/null
+    or begin
+        set -e cmd[-1]
+        argparse -s (__fish_etcdctl_global_optspecs) -- $cmd 2>/dev/null
+    end
     or return
     if set -q argv[1]
         # Also print the command, so this can be used to figure out what it is.

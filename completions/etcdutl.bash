@@ -13,6 +13,8 @@ _etcdutl() {
         prev="${COMP_WORDS[COMP_CWORD-1]}"
         cur=""
     fi
+    local hide=""
+    [[ "${cur}" == -* ]] || hide="-*"
     cmd=""
     opts=""
 
@@ -49,7 +51,7 @@ _etcdutl() {
         etcdutl)
             opts="-w --write-out --timeout snapshot hashkv version completion help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -69,13 +71,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__completion)
             opts="-w --write-out --timeout bash zsh fish powershell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -95,13 +97,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__hashkv)
             opts="-w --rev --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -125,13 +127,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__help)
             opts="-w --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -151,13 +153,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__snapshot)
             opts="-w --write-out --timeout status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -177,13 +179,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__snapshot__subcmd__status)
             opts="-w --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -203,13 +205,13 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
         etcdutl__subcmd__version)
             opts="-w --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
@@ -229,7 +231,7 @@ _etcdutl() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
     esac

@@ -1,6 +1,6 @@
 //! `completion`: scripts for shells, made from clap's tree.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use clap_complete::Shell;
 
 use crate::{
@@ -74,14 +74,69 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
 pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
     let mut tree = super::documented::documented(tree);
     let name = tree.get_name().to_owned();
+    if shell == Shell::Zsh {
+        tree = without_guesses(tree);
+    }
     let mut script = vec![];
     clap_complete::generate(shell, &mut tree, name, &mut script);
-    if shell == Shell::Bash {
-        script = String::from_utf8_lossy(&script)
-            .replacen(BASH_PREV, &format!("{BASH_PREV}{BASH_EQUALS}"), 1)
-            .into_bytes();
+    let text = String::from_utf8_lossy(&script);
+    match shell {
+        Shell::Bash => text
+            .replacen(
+                BASH_PREV,
+                &format!("{BASH_PREV}{BASH_EQUALS}{BASH_HIDE}"),
+                1,
+            )
+            .replace(
+                "compgen -W \"${opts}\"",
+                "compgen -X \"${hide}\" -W \"${opts}\"",
+            )
+            .into_bytes(),
+        // A switch has its value in the same word or none; clap lets zsh take the next word.
+        Shell::Zsh => text
+            .split_inclusive('\n')
+            .map(|line| match line.contains("]::BOOL:") {
+                true => line.replacen("=[", "=-[", 1),
+                false => line.to_owned(),
+            })
+            .collect::<String>()
+            .into_bytes(),
+        Shell::Fish => fish(&text, &tree).into_bytes(),
+        _ => script,
     }
-    script
+}
+
+/// What nobody can guess (keys, values, revisions, times): zsh would offer every program of the machine.
+fn without_guesses(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| match arg.get_value_hint() {
+            ValueHint::Unknown if arg.get_action().takes_values() => {
+                arg.value_hint(ValueHint::Other)
+            }
+            _ => arg,
+        })
+        .mut_subcommands(without_guesses)
+}
+
+/// clap's script for fish stumbles over a global flag in front of the command: one whose value is being
+/// typed, and a switch, which it takes to have the next word for a value.
+fn fish(script: &str, tree: &clap::Command) -> String {
+    let name = tree.get_name();
+    let parse = format!("    argparse -s (__fish_{name}_global_optspecs) -- $cmd 2>/dev/null\n");
+    let again = format!("{parse}    or begin\n        set -e cmd[-1]\n    {parse}    end\n");
+    let (head, tail) = script.split_at(script.find("\nend").unwrap_or(0));
+    let mut head = head.to_owned();
+    for switch in tree.get_arguments().filter(|a| !takes_a_word(a)) {
+        if let Some(long) = switch.get_long() {
+            head = head.replace(&format!(" {long}="), &format!(" '{long}=?'"));
+        }
+    }
+    format!("{head}{}", tail.replacen(&parse, &again, 1))
+}
+
+/// Whether the word behind the flag is its value.
+fn takes_a_word(arg: &clap::Arg) -> bool {
+    arg.get_num_args().is_none_or(|n| n.min_values() > 0)
 }
 
 const BASH_PREV: &str = "    prev=\"$3\"\n";
@@ -93,4 +148,9 @@ const BASH_EQUALS: &str = "    if [[ \"${prev}\" == \"=\" ]]; then
         prev=\"${COMP_WORDS[COMP_CWORD-1]}\"
         cur=\"\"
     fi
+";
+
+/// Flags are offered to who begins one; else they would bury the commands.
+const BASH_HIDE: &str = "    local hide=\"\"
+    [[ \"${cur}\" == -* ]] || hide=\"-*\"
 ";

@@ -52,6 +52,9 @@ const CASES: &[(&str, &str, &str)] = &[
         "--auto-compaction-m",
         "--auto-compaction-mode",
     ),
+    ("etcdctl -w", "j", "json"),
+    ("etcdctl --hex get", "--pre", "--prefix"),
+    ("etcdctl endpoint", "", "hashkv"),
 ];
 
 #[test]
@@ -75,6 +78,9 @@ fn bash_completes() {
             .arg(project().join("completions"))
             .args(&split));
         offers(&output, want, word);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let flags = text.lines().filter(|line| line.starts_with('-')).count();
+        assert!(word.starts_with('-') || flags == 0, "{words}: {text}");
     }
 }
 
