@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -66,6 +69,8 @@ pub(super) struct Inner {
     /// What became of the last attempt at each endpoint, and those that run.
     pub(super) causes: Mutex<BTreeMap<usize, Cause>>,
     pub(super) running: Mutex<BTreeMap<usize, Running>>,
+    /// The endpoint that is tried first.
+    pub(super) start: AtomicUsize,
 }
 
 /// An attempt to connect.
@@ -102,6 +107,7 @@ impl Client {
                 current: tokio::sync::Mutex::default(),
                 causes: Mutex::default(),
                 running: Mutex::default(),
+                start: AtomicUsize::new(0),
             }),
         })
     }
@@ -257,6 +263,7 @@ impl Client {
             }
             self.record(index, Cause::Unavailable(status.message().to_owned()));
             if self.inner.endpoints.len() > 1 {
+                self.inner.start.store(index + 1, Ordering::Relaxed);
                 *self.inner.current.lock().await = None;
             }
         }

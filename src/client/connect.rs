@@ -1,7 +1,7 @@
 //! Which connection a client uses: the one that it has, else the first endpoint that answers, tried again until
 //! time runs out; and what is known of those that did not answer.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -73,11 +73,13 @@ impl Client {
         if count == 1 {
             return Some((0, self.dial_one(0).await?));
         }
+        // Not first the one that has just failed.
+        let start = self.inner.start.load(Ordering::Relaxed);
         let mut attempts = JoinSet::new();
         let mut next = 0;
         loop {
             if next < count && attempts.len() < IN_FLIGHT {
-                let (client, index) = (self.clone(), next);
+                let (client, index) = (self.clone(), (start + next) % count);
                 attempts.spawn(async move { (index, client.dial_one(index).await) });
                 next += 1;
             } else if attempts.is_empty() {
@@ -88,6 +90,8 @@ impl Client {
             tokio::select! {
                 done = attempts.join_next() => {
                     if let Some(Ok((index, Some(connection)))) = done {
+                        // The others end here.
+                        lock(&self.inner.running).clear();
                         return Some((index, connection));
                     }
                 }

@@ -185,6 +185,35 @@ fn one_that_gives_half_a_message() {
         .failure(1, "Error: ");
 }
 
+/// Answers the first request with gRPC's Unavailable (14), and no text.
+fn unavailable(mut stream: TcpStream) {
+    let _ = stream.write_all(SETTINGS);
+    hear(&stream);
+    let mut words = vec![0, 0, 36, 1, 5, 0, 0, 0, 1, 0x88, 0x0f, 0x10, 16];
+    words.extend_from_slice(b"application/grpc");
+    words.extend_from_slice(&[0, 11]);
+    words.extend_from_slice(b"grpc-status");
+    words.extend_from_slice(&[2, b'1', b'4']);
+    says(stream, &words);
+}
+
+#[test]
+fn a_read_goes_on_to_the_next_where_one_is_not_available() {
+    let server = Launch::serve().start();
+    let peer = peer(unavailable);
+    let run = Program::etcdctl()
+        .arg(format!("--endpoints={peer},{}", server.endpoint()))
+        .args(["get", "k", "--command-timeout=20s"])
+        .run()
+        .success();
+    assert_eq!((run.out().as_str(), run.err().as_str()), ("", ""));
+    Program::etcdctl()
+        .arg(format!("--endpoints={peer}"))
+        .args(["put", "k", "v", "--command-timeout=20s"])
+        .run()
+        .failure(1, "Error: rpc error: code = Unavailable desc = \n");
+}
+
 #[test]
 fn a_good_one_among_bad_ones_is_found() {
     let server = Launch::serve().start();
