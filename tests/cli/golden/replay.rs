@@ -283,14 +283,12 @@ impl<'a> Run<'a> {
         if !self_test() {
             got = differences::without_hints(&got);
         }
-        if !self_test() && !ours {
-            if differences::is_json(step) {
-                // No usage behind an error that is JSON.
-                want = differences::one_error(&want.replace("<USAGE>\n", ""));
-                match differences::json_errors(&got, finished.code()) {
-                    Ok(text) => got = text,
-                    Err(problem) => return Some(format!("  stderr: {problem}\n")),
-                }
+        if !self_test() && !ours && differences::is_json(step) {
+            // No usage behind an error that is JSON.
+            want = differences::one_error(&want.replace("<USAGE>\n", ""));
+            match differences::json_errors(&got, finished.code()) {
+                Ok(text) => got = text,
+                Err(problem) => return Some(format!("  stderr: {problem}\n")),
             }
         }
         let extra = self.masks(step);
