@@ -1,6 +1,6 @@
 //! What was typed, read by the rules of Go's cobra and pflag, and rewritten so that clap can't refuse it:
 //! each command by its full name, then its own flags as `--flag=value` once each, then `--` and the words.
-//! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help`.
+//! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help` and `OURS`.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
@@ -182,19 +182,19 @@ fn find(root: &clap::Command, mut args: Vec<Vec<u8>>) -> (Vec<&clap::Command>, V
     }
 }
 
+/// Commands that etcdctl v3.7.1 does not have: they don't make its prefixes ambiguous (`s`, `snapshot s`).
+const OURS: [&str; 2] = ["serve", "status"];
+
 /// The command called `word`, or the only one whose name begins with it.
 fn child<'a>(command: &'a clap::Command, word: &[u8]) -> Option<&'a clap::Command> {
-    let mut matches = command
-        .get_subcommands()
-        .filter(|c| c.get_name().as_bytes().starts_with(word));
-    if let Some(exact) = command
-        .get_subcommands()
-        .find(|c| c.get_name().as_bytes() == word)
-    {
+    let begins = |c: &&clap::Command| c.get_name().as_bytes().starts_with(word);
+    let matches: Vec<_> = command.get_subcommands().filter(begins).collect();
+    if let Some(exact) = matches.iter().find(|c| c.get_name().as_bytes() == word) {
         return Some(exact);
     }
-    match (matches.next(), matches.next()) {
-        (Some(only), None) => Some(only),
+    let mut theirs = matches.iter().filter(|c| !OURS.contains(&c.get_name()));
+    match (&matches[..], theirs.next(), theirs.next()) {
+        ([only], ..) | (_, Some(only), None) => Some(only),
         _ => None,
     }
 }

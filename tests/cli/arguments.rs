@@ -53,6 +53,11 @@ fn a_command_that_is_unknown_or_not_unique_is_refused_with_suggestions() {
         run.err(),
         "Error: unknown command \"snapshto\" for \"etcdctl\"\n\nDid you mean this?\n\tsnapshot\n\nRun 'etcdctl --help' for usage.\n"
     );
+    // What etcdctl does not have takes no prefix from what it has.
+    for prefix in [&["s", "save"][..], &["snapshot", "s"]] {
+        let error = "Error: snapshot save expects one argument <filename>\n";
+        Program::etcdctl().args(prefix).run().failure(128, error);
+    }
     Program::etcdctl()
         .arg("co")
         .run()
