@@ -23,6 +23,8 @@ mod save;
 mod settings;
 /// stdin, stdout and stderr as scripts bend them.
 mod streams;
+/// The programs at a terminal.
+mod terminal;
 /// Servers with TLS.
 mod tls;
 /// `etcdutl` on whole and damaged files.
