@@ -12,6 +12,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use etcd_maintenance::bolt::{Batch, Db, Options};
 use heed::types::Bytes as Raw;
 use heed::{Database, EnvOpenOptions};
@@ -27,7 +28,7 @@ const TABLE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("key");
 trait Engine {
     fn name(&self) -> &'static str;
     /// Commits a batch durably.
-    fn commit(&mut self, keys: &[[u8; 17]], value: &[u8]) -> Outcome<()>;
+    fn commit(&mut self, keys: &[[u8; 17]], value: &Bytes) -> Outcome<()>;
     /// Reads everything in order; returns the number of keys and a sum over all bytes of the values' ends.
     fn scan(&self) -> Outcome<(u64, u64)>;
     /// Reads one key.
@@ -50,10 +51,10 @@ impl Engine for Ours {
         "ours"
     }
 
-    fn commit(&mut self, keys: &[[u8; 17]], value: &[u8]) -> Outcome<()> {
+    fn commit(&mut self, keys: &[[u8; 17]], value: &Bytes) -> Outcome<()> {
         let mut batch = Batch::new();
         for key in keys {
-            batch.put(b"key", key.to_vec(), value.to_vec())?;
+            batch.put(b"key", Bytes::copy_from_slice(key), value.clone())?;
         }
         self.0.claim(batch.bytes(), batch.ops())?;
         self.0.commit(&batch)?;
@@ -100,7 +101,7 @@ impl Engine for Lmdb {
         "LMDB"
     }
 
-    fn commit(&mut self, keys: &[[u8; 17]], value: &[u8]) -> Outcome<()> {
+    fn commit(&mut self, keys: &[[u8; 17]], value: &Bytes) -> Outcome<()> {
         let mut tx = self.env.write_txn()?;
         for key in keys {
             self.db.put(&mut tx, key, value)?;
@@ -137,12 +138,12 @@ impl Engine for Redb {
         "redb"
     }
 
-    fn commit(&mut self, keys: &[[u8; 17]], value: &[u8]) -> Outcome<()> {
+    fn commit(&mut self, keys: &[[u8; 17]], value: &Bytes) -> Outcome<()> {
         let tx = self.0.begin_write()?;
         {
             let mut table = tx.open_table(TABLE)?;
             for key in keys {
-                table.insert(&key[..], value)?;
+                table.insert(&key[..], &value[..])?;
             }
         }
         Ok(tx.commit()?)
@@ -198,7 +199,7 @@ fn in_turn(
 ) -> Outcome<Vec<Vec<Duration>>> {
     let mut times = vec![Vec::new(); engines.len()];
     for (n, keys) in batches.enumerate() {
-        let value = value(n as u64);
+        let value = Bytes::from(value(n as u64));
         for i in 0..engines.len() {
             let e = (i + n) % engines.len();
             let start = Instant::now();

@@ -160,27 +160,41 @@ impl<S: Source> Cursor<S> {
 
     /// Moves to the next leaf element: its page and index.
     #[allow(clippy::type_complexity, reason = "a name would say no more")]
+    #[inline(always)]
     fn advance(&mut self) -> Result<Option<(&Page<S::Buf>, usize)>> {
-        loop {
-            let Some(top) = self.stack.last_mut() else {
-                return Ok(None);
-            };
+        let inside = |f: &Frame<S::Buf>| f.page.is_leaf() && f.next < f.page.count();
+        if !self.stack.last().is_some_and(inside) {
+            self.next_leaf()?;
+        }
+        match self.stack.last_mut() {
+            Some(top) if top.next < top.page.count() => {
+                top.next += 1;
+                Ok(Some((&top.page, top.next - 1)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Leaves pages that are done with and goes down to the next leaf, if there is one.
+    #[inline(never)]
+    fn next_leaf(&mut self) -> Result<()> {
+        while let Some(top) = self.stack.last() {
             if top.next >= top.page.count() {
                 if self.stack.len() == 1 {
-                    return Ok(None);
+                    break;
                 }
                 self.stack.pop();
             } else if top.page.is_leaf() {
-                top.next += 1;
                 break;
             } else {
                 self.descend()?;
             }
         }
-        Ok(self.stack.last().map(|f| (&f.page, f.next - 1)))
+        Ok(())
     }
 
     /// The next entry, in the source's own bytes.
+    #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<Entry<S::Buf>>> {
         let source = self.source;
         match self.advance()? {
@@ -193,6 +207,7 @@ impl<S: Source> Cursor<S> {
     }
 
     /// The next entry as flags, key and value, borrowed until the cursor moves: the quickest way to walk.
+    #[inline(always)]
     pub fn next_ref(&mut self) -> Result<Option<EntryRef<'_>>> {
         let source = self.source;
         match self.advance()? {
@@ -269,9 +284,11 @@ impl<S: Source> Range<S> {
         })
     }
 
+    #[inline(always)]
     fn step(&mut self) -> Result<Option<Entry<S::Buf>>> {
         let mut entry = self.cursor.next_entry()?;
-        if let Some(skip) = self.skip.take()
+        if self.skip.is_some()
+            && let Some(skip) = self.skip.take()
             && entry.as_ref().is_some_and(|e| *e.key == *skip)
         {
             entry = self.cursor.next_entry()?;
@@ -287,6 +304,7 @@ impl<S: Source> Range<S> {
 impl<S: Source> Iterator for Range<S> {
     type Item = Result<Entry<S::Buf>>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;

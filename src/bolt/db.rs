@@ -368,7 +368,7 @@ impl Writer {
             let from = self.allocated;
             let unused = self.view.meta.size().max(from);
             let step = (need / 2).clamp(LEAST_GROWTH, options.grow.max(LEAST_GROWTH));
-            let roomy = need.div_ceil(step).saturating_mul(step);
+            let roomy = need.saturating_add(step).next_multiple_of(LEAST_GROWTH);
             let len = match file.allocate(from, unused, roomy) {
                 Err(Error::NoSpace { .. }) => file.allocate(from, unused, need).map(|()| need),
                 done => done.map(|()| roomy),

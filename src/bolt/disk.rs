@@ -169,9 +169,21 @@ impl Disk {
 
     /// Brings the names in a directory to the disk.
     pub fn sync_dir(&self, path: &Path) -> Result<()> {
-        self.tell(Event::SyncDir { path })
-            .and_then(|()| File::open(path)?.sync_all())
-            .map_err(|e| Error::io(path, "sync the directory", e))
+        let fail = |e| Error::io(path, "sync the directory", e);
+        self.tell(Event::SyncDir { path }).map_err(fail)?;
+        let dir = File::open(path).map_err(fail)?;
+        match dir.sync_all() {
+            // Some file systems have nothing to sync there, and say it so.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(())
+            }
+            done => done.map_err(fail),
+        }
     }
 
     /// Sees to it that a directory exists, mode 0700 if it is made now, and that its name and those of the
@@ -201,14 +213,17 @@ impl Disk {
         }
         match self.sync_dir(above) {
             // A directory that may not be read is none that this process, or one like it, has made names in.
-            Err(Error::Io { source, .. })
-                if !mine && source.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                Ok(())
-            }
+            Err(Error::Io { source, .. }) if !mine && cannot_have_made(&source) => Ok(()),
             done => done,
         }
     }
+}
+
+fn cannot_have_made(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 /// The directory that a name stands in.

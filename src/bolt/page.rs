@@ -8,6 +8,7 @@
 //! branch  | pos u32   | ksize u32 | pgid u64            |
 //! ```
 
+use std::cmp::Ordering;
 use std::ops::{Deref, Range};
 
 use super::error::Damage;
@@ -265,6 +266,7 @@ impl<B: Buf> Page<B> {
         self.header.flags == BRANCH
     }
 
+    #[cold]
     pub(crate) fn damage(&self, what: impl Into<String>) -> Damage {
         let what = what.into();
         Damage::at(
@@ -289,6 +291,7 @@ impl<B: Buf> Page<B> {
         }
     }
 
+    #[inline(always)]
     fn element(&self, i: usize) -> Result<&[u8; ELEMENT_SIZE], Damage> {
         let at = HEADER_SIZE + i * ELEMENT_SIZE;
         match self.data.get(at..).and_then(|b| b.first_chunk()) {
@@ -300,10 +303,12 @@ impl<B: Buf> Page<B> {
         }
     }
 
+    #[cold]
     fn outside(&self, i: usize, part: &str) -> Damage {
         self.damage(format!("the {part} of element {i} reaches beyond the page"))
     }
 
+    #[inline(always)]
     fn leaf_span(&self, i: usize) -> Result<LeafSpan, Damage> {
         let e = self.element(i)?;
         let start = (HEADER_SIZE + i * ELEMENT_SIZE).saturating_add(u32_at(e, 4) as usize);
@@ -326,6 +331,7 @@ impl<B: Buf> Page<B> {
         })
     }
 
+    #[inline(always)]
     fn branch_span(&self, i: usize) -> Result<(Range<usize>, u64), Damage> {
         let e = self.element(i)?;
         let start = (HEADER_SIZE + i * ELEMENT_SIZE).saturating_add(u32_at(e, 0) as usize);
@@ -345,12 +351,14 @@ impl<B: Buf> Page<B> {
     }
 
     /// Flags, key and value of leaf element `i`.
+    #[inline(always)]
     pub fn leaf(&self, i: usize) -> Result<(u32, B, B), Damage> {
         let s = self.leaf_span(i)?;
         Ok((s.flags, self.data.cut(s.key), self.data.cut(s.value)))
     }
 
     /// The same, borrowed from the page.
+    #[inline(always)]
     pub fn leaf_ref(&self, i: usize) -> Result<(u32, &[u8], &[u8]), Damage> {
         let s = self.leaf_span(i)?;
         Ok((s.flags, &self.data[s.key], &self.data[s.value]))
@@ -380,13 +388,20 @@ impl<B: Buf> Page<B> {
     /// Number of elements whose keys are below `key` (or equal to it, if `or_equal`).
     pub(crate) fn lower(&self, key: &[u8], or_equal: bool) -> Result<usize, Damage> {
         let (mut lo, mut hi) = (0, self.count());
+        let branch = self.is_branch();
         while lo < hi {
             let mid = lo.midpoint(hi);
-            let k = self.key(mid)?;
-            if k < key || or_equal && k == key {
-                lo = mid + 1;
+            let range = if branch {
+                self.branch_span(mid)?.0
             } else {
-                hi = mid;
+                self.leaf_span(mid)?.key
+            };
+            match self.data[range].cmp(key) {
+                Ordering::Less => lo = mid + 1,
+                Ordering::Equal if or_equal => return Ok(mid + 1),
+                // Keys differ, so this is the one.
+                Ordering::Equal => return Ok(mid),
+                Ordering::Greater => hi = mid,
             }
         }
         Ok(lo)

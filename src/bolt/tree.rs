@@ -60,10 +60,9 @@ impl<S: Source> Bucket<S> {
 
     /// The bucket called `name` in the tree of buckets.
     pub(crate) fn open(source: S, name: &[u8]) -> Result<Option<Bucket<S>>> {
-        let mut cursor = Bucket::top(source).seek(name)?;
-        match cursor.next_entry()? {
-            Some(e) if &*e.key == name => Bucket::from_entry(source, cursor.pgid(), &e).map(Some),
-            _ => Ok(None),
+        match Bucket::top(source).find(name)? {
+            Some((pgid, e)) => Bucket::from_entry(source, pgid, &e).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -141,11 +140,47 @@ impl<S: Source> Bucket<S> {
 
     /// The value of `key`; of a nested bucket, none.
     pub fn get(&self, key: &[u8]) -> Result<Option<S::Buf>> {
-        let mut cursor = self.seek(key)?;
-        match cursor.next_entry()? {
-            Some(e) if &*e.key == key && !e.is_bucket() => Ok(Some(e.value)),
-            _ => Ok(None),
+        Ok(self
+            .find(key)?
+            .filter(|(_, e)| !e.is_bucket())
+            .map(|(_, e)| e.value))
+    }
+
+    /// The entry of `key`, and the page it stands in.
+    fn find(&self, key: &[u8]) -> Result<Option<(u64, Entry<S::Buf>)>> {
+        if S::STRICT {
+            // A cursor checks every page it comes by.
+            let mut cursor = self.seek(key)?;
+            let entry = cursor.next_entry()?.filter(|e| *e.key == *key);
+            return Ok(entry.map(|e| (cursor.pgid(), e)));
         }
+        let fail = in_source(self.source);
+        let mut page = match &self.root {
+            Root::Page(pgid) => self.source.page(*pgid, || 1)?,
+            Root::Inline(page) => page.clone(),
+        };
+        for _ in 0..MAX_DEPTH {
+            page.check_tree_page().map_err(fail)?;
+            if page.is_leaf() {
+                let i = page.lower(key, false).map_err(fail)?;
+                if i == page.count() {
+                    return Ok(None);
+                }
+                let (flags, found, value) = page.leaf(i).map_err(fail)?;
+                let entry = Entry {
+                    flags,
+                    key: found,
+                    value,
+                };
+                return Ok((*entry.key == *key).then(|| (page.pgid(), entry)));
+            }
+            // The child to follow is the last whose key is not above; below all keys it is the first.
+            let i = page.lower(key, true).map_err(fail)?.saturating_sub(1);
+            page = self.source.page(page.child(i).map_err(fail)?, || 1)?;
+        }
+        Err(fail(page.damage(format!(
+            "the tree is more than {MAX_DEPTH} levels deep here"
+        ))))
     }
 
     /// A cursor before the first entry whose key is `key` or above.
