@@ -22,7 +22,7 @@ use super::options::Options;
 use super::shape::Shape;
 use super::view::{ReadTx, View};
 
-/// Smallest step by which a file grows, in bytes.
+/// Smallest step by which a file grows, in bytes, where the options allow that much.
 const LEAST_GROWTH: u64 = 256 << 10;
 
 /// How large a database is.
@@ -367,8 +367,8 @@ impl Writer {
         if need > self.allocated {
             let from = self.allocated;
             let unused = self.view.meta.size().max(from);
-            let step = (need / 2).clamp(LEAST_GROWTH, options.grow.max(LEAST_GROWTH));
-            let roomy = need.saturating_add(step).next_multiple_of(LEAST_GROWTH);
+            let step = (need / 2).max(LEAST_GROWTH).min(options.grow);
+            let roomy = need.saturating_add(step).next_multiple_of(page_size);
             let len = match file.allocate(from, unused, roomy) {
                 Err(Error::NoSpace { .. }) => file.allocate(from, unused, need).map(|()| need),
                 done => done.map(|()| roomy),

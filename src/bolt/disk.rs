@@ -379,7 +379,7 @@ impl DiskFile {
     }
 
     /// Sees to it that the bytes from `from` up to `len` have blocks on the disk, so that no write to them
-    /// fails for want of space. Bytes from `unused` on hold nothing yet. A failure changes nothing that matters.
+    /// fails for want of space. Bytes from `unused` on hold nothing yet. A failure leaves the file as it was.
     pub fn allocate(&self, from: u64, unused: u64, len: u64) -> Result<()> {
         self.check_latch()?;
         let wanted = len.saturating_sub(unused);
@@ -390,17 +390,24 @@ impl DiskFile {
             },
             false => Error::io(&self.path, "allocate space", e),
         };
+        let before = self.metadata()?.len();
         self.disk
             .tell(Event::Allocate { file: self.id, len })
             .map_err(fail)?;
-        loop {
+        let done = loop {
             match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), from, len - from) {
-                Ok(()) => return Ok(()),
+                Ok(()) => break Ok(()),
                 Err(Errno::INTR) => {}
-                Err(Errno::NOTSUP | Errno::NOSYS) => return self.fill(unused, len).map_err(fail),
-                Err(e) => return Err(fail(e.into())),
+                Err(Errno::NOTSUP | Errno::NOSYS) => break self.fill(unused, len),
+                Err(e) => break Err(e.into()),
             }
+        };
+        if done.is_err() {
+            // What a full disk had left before it was full goes back to whoever else needs it. It costs
+            // nothing but space if that fails.
+            let _ = self.file.set_len(before);
         }
+        done.map_err(fail)
     }
 
     /// Writes zeros where the file system cannot allocate.

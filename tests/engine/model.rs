@@ -1,7 +1,10 @@
 //! The engine against a `BTreeMap`: random batches, readers held across commits, reopening,
 //! defragmentation, snapshots, and other page sizes.
 
-use etcd_maintenance::bolt::{Db, ReadTx};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use etcd_maintenance::bolt::{Db, Event, Options, ReadTx, Watcher};
 use tempfile::tempdir;
 
 use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, dump_file, keep, small};
@@ -68,11 +71,31 @@ fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
     }
 }
 
+/// Counts how often a file is made to grow.
+#[derive(Default)]
+struct Growth(AtomicU64);
+
+impl Watcher for Growth {
+    fn event(&self, event: Event<'_>) -> std::io::Result<()> {
+        if matches!(event, Event::Allocate { .. }) {
+            self.0.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+}
+
 fn run(page_size: u32, rounds: u64, seed: u64) {
     let mut rng = Rng::new(&format!("model, pages of {page_size}"), seed);
     let dir = tempdir().unwrap();
     let path = dir.path().join("db");
-    let mut db = Db::open(&path, small(page_size)).unwrap();
+    let growth = Arc::new(Growth::default());
+    // As little as possible more than was asked for, so that a claim that is too small shows.
+    let options = || Options {
+        grow: 0,
+        watcher: Some(growth.clone()),
+        ..small(page_size)
+    };
+    let mut db = Db::open(&path, options()).unwrap();
     let mut model = Model::default();
     let mut held: Vec<(ReadTx, Model)> = Vec::new();
     for round in 0..rounds {
@@ -80,10 +103,17 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
         let mut c = Change::new(&mut model);
         change(&mut rng, &mut c, round);
         let batch = c.batch;
-        if rng.chance(70) {
+        let claimed = rng.chance(70);
+        if claimed {
             db.claim(batch.bytes(), batch.ops()).unwrap();
         }
+        let before = growth.0.load(Relaxed);
         let sizes = db.commit(&batch).unwrap();
+        let grew = growth.0.load(Relaxed) - before;
+        assert!(
+            !claimed || grew == 0,
+            "{when}: the commit asked for more than was claimed"
+        );
         assert_eq!(sizes, db.sizes());
         if rng.chance(20) {
             assert_same(&dump(&db.read()), &model, &when);
@@ -130,7 +160,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
                 held.clear();
                 db.close();
                 std::fs::rename(&snapshot, &path).unwrap();
-                db = Db::open(&path, small(page_size)).unwrap();
+                db = Db::open(&path, options()).unwrap();
             }
         }
         if rng.below(25) == 0 {
@@ -140,7 +170,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
             db.close();
             assert_same(&dump_file(&path), &model, &when);
             keep(&path, &format!("{page_size}-{round}.db"));
-            db = Db::open(&path, small(page_size)).unwrap();
+            db = Db::open(&path, options()).unwrap();
             assert_same(&dump(&db.read()), &model, &when);
         }
     }
