@@ -84,7 +84,7 @@ impl Request {
         }
     }
 
-    /// Adds nothing to a batch whatever the state: used to skip the claim.
+    /// Whether it is a defragmentation, which takes a group of its own.
     pub fn is_defragment(&self) -> bool {
         matches!(self, Request::Defragment)
     }
