@@ -13,6 +13,25 @@ use crate::{
     output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
 };
 
+/// Prints a reply: its data on stdout, its notes on stderr.
+///
+/// # Errors
+/// The format has no shape for it, or stdout does not take it.
+pub fn emit(
+    ui: &Ui,
+    reply: &Reply,
+    format: Format,
+    options: &RenderOptions,
+) -> Result<(), CommandError> {
+    ui.data(|out| match render(reply, format, options, out) {
+        Ok(()) => Ok(()),
+        Err(RenderError::Io(error)) => Err(CommandError::stdout(error)),
+        Err(error) => Err(CommandError::new(Kind::BadFeature, error)),
+    })?;
+    ui.notes(|err| render_notes(reply, format, err));
+    Ok(())
+}
+
 /// The surroundings of one command.
 pub struct Context {
     /// The terminal.
@@ -161,15 +180,7 @@ impl Context {
     /// # Errors
     /// As [`Context::emit`].
     pub fn emit_as(&self, reply: &Reply, format: Format, hex: bool) -> Result<(), CommandError> {
-        let options = RenderOptions { hex };
-        self.ui
-            .data(|out| match render(reply, format, &options, out) {
-                Ok(()) => Ok(()),
-                Err(RenderError::Io(error)) => Err(CommandError::stdout(error)),
-                Err(error) => Err(CommandError::new(Kind::BadFeature, error)),
-            })?;
-        self.ui.notes(|err| render_notes(reply, format, err));
-        Ok(())
+        emit(&self.ui, reply, format, &RenderOptions { hex })
     }
 
     /// Some endpoints failed, each with a line of its own: said as lines, or as the one error of JSON.

@@ -99,6 +99,15 @@ pub fn tree() -> clap::Command {
 /// # Errors
 /// None that can be reached: what is left to refuse has been refused by then.
 pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(GlobalArgs, Command), String> {
+    let cli: Cli = matched(tree, args)?;
+    Ok((cli.globals, cli.command))
+}
+
+/// What clap makes of a line that both tools' [`crate::cli::argv`] has put in order; the first line of its refusal.
+pub(super) fn matched<C: FromArgMatches>(
+    tree: clap::Command,
+    args: Vec<OsString>,
+) -> Result<C, String> {
     let first_line = |e: clap::Error| {
         let text = e.to_string();
         let line = text.lines().next().unwrap_or_default();
@@ -107,8 +116,7 @@ pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(GlobalArgs, Co
     // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
     let tree = tree.mut_args(|arg| arg.global(false));
     let matches = tree.try_get_matches_from(args).map_err(first_line)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
-    Ok((cli.globals, cli.command))
+    C::from_arg_matches(&matches).map_err(first_line)
 }
 
 impl Command {

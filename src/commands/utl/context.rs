@@ -3,10 +3,11 @@
 
 use crate::{
     cli::{
+        context::emit,
         error::{CommandError, Kind},
         ui::Ui,
     },
-    output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
+    output::{Format, RenderOptions, Reply},
 };
 
 /// The surroundings of one command.
@@ -42,15 +43,6 @@ impl Context {
     /// # Errors
     /// The format has no shape for it, or stdout does not take it.
     pub fn emit(&self, reply: &Reply, format: Format) -> Result<(), CommandError> {
-        self.ui.data(|out| {
-            let options = RenderOptions::default();
-            match render(reply, format, &options, out) {
-                Ok(()) => Ok(()),
-                Err(RenderError::Io(error)) => Err(CommandError::stdout(error)),
-                Err(error) => Err(CommandError::new(Kind::BadFeature, error)),
-            }
-        })?;
-        self.ui.notes(|err| render_notes(reply, format, err));
-        Ok(())
+        emit(&self.ui, reply, format, &RenderOptions::default())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{Context, hashkv, snapshot};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         global::FORMATS,
         value::{self, GoDuration, Suggest},
     },
-    commands::{completion, help, later::LaterArgs, version},
+    commands::{completion, help, later::LaterArgs, tree::matched, version},
     output::Format,
 };
 
@@ -87,15 +87,7 @@ pub fn tree() -> clap::Command {
 /// # Errors
 /// None that can be reached: what is left to refuse has been refused by then.
 pub fn parse(tree: clap::Command, args: Vec<OsString>) -> Result<(String, Command), String> {
-    let first_line = |e: clap::Error| {
-        let text = e.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        line.trim_start_matches("error: ").to_owned()
-    };
-    // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
-    let tree = tree.mut_args(|arg| arg.global(false));
-    let matches = tree.try_get_matches_from(args).map_err(first_line)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(first_line)?;
+    let cli: Cli = matched(tree, args)?;
     // Nothing that is here yet waits for a lock.
     let _ = cli.timeout;
     let write_out = cli
