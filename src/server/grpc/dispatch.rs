@@ -1,7 +1,11 @@
 //! The table of methods: from a path to the function that answers it, with the checks that are the
 //! same for all: metadata, deadline, size, and how a refusal goes out.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -96,6 +100,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: std::fmt::Display,
 {
+    let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let Some(method) = Method::find(parts.uri.path()) else {
         return refuse(&unknown(parts.uri.path()));
@@ -111,6 +116,8 @@ where
     let call = call(&services, method, body, deadline);
     let answer = match deadline {
         None => call.await,
+        // The timer counts in milliseconds and polls once before it looks.
+        Some(limit) if arrived.elapsed() >= limit => Err(deadline::exceeded()),
         Some(limit) => timeout(limit, call)
             .await
             .unwrap_or_else(|_| Err(deadline::exceeded())),
