@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::{
     error::Error,
-    mvcc::{revision::Revision, view::Values},
+    mvcc::{encoded::Encoded, revision::Revision, view::Values},
 };
 use crate::{
-    bolt::{self, Bucket, Cursor, Entry, ReadTx, Source},
+    bolt::{self, Bucket, Cursor, Entry, ReadTx, Source, WarmView},
     proto::mvccpb::KeyValue,
     schema::{RecordError, bucket, hash, key},
 };
@@ -95,6 +95,18 @@ impl Values for Tx {
             ),
         }
     }
+
+    fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
+        if revs.is_empty() {
+            return Ok(());
+        }
+        append(
+            self.0.warming_bucket(bucket::KEY).map_err(Error::storage)?,
+            revs,
+            Error::storage,
+            to,
+        )
+    }
 }
 
 /// Whether a record may stand right behind another.
@@ -123,30 +135,50 @@ impl WarmTx<'_> {
     }
 }
 
-impl Values for WarmTx<'_> {
-    fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
-        if revs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let fail = |error| {
-            self.cold.set(matches!(error, bolt::Error::Cold { .. }));
-            Error::storage(error)
-        };
-        values(
-            self.tx.0.warm_bucket(bucket::KEY).map_err(fail)?,
-            revs,
-            fail,
-        )
+impl WarmTx<'_> {
+    fn fail(&self, error: bolt::Error) -> Error {
+        self.cold.set(matches!(error, bolt::Error::Cold { .. }));
+        Error::storage(error)
+    }
+
+    fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
+        self.tx.0.warm_bucket(bucket::KEY).map_err(|e| self.fail(e))
     }
 }
 
-fn values<'a, S: Source<Buf = &'a [u8]>>(
+impl Values for WarmTx<'_> {
+    fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
+        match revs {
+            [] => Ok(Vec::new()),
+            _ => values(self.keys()?, revs, |e| self.fail(e)),
+        }
+    }
+
+    fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
+        match revs {
+            [] => Ok(()),
+            _ => append(self.keys()?, revs, |e| self.fail(e), to),
+        }
+    }
+}
+
+/// Where records are looked up one after the other.
+struct Records<'a, S: Source<Buf = &'a [u8]>, F> {
     keys: Option<Bucket<S>>,
-    revs: &[Revision],
-    fail: impl Fn(bolt::Error) -> Error,
-) -> Result<Vec<KeyValue>, Error> {
-    let mut last: Option<(Revision, Cursor<S>)> = None;
-    let mut find = |rev: &Revision| -> Result<&'a [u8], Error> {
+    fail: F,
+    last: Option<(Revision, Cursor<S>)>,
+}
+
+impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, F> {
+    fn new(keys: Option<Bucket<S>>, fail: F) -> Records<'a, S, F> {
+        Records {
+            keys,
+            fail,
+            last: None,
+        }
+    }
+
+    fn find(&mut self, rev: Revision) -> Result<&'a [u8], Error> {
         let name = rev.encode();
         let missing = || {
             let missing = "the index knows of it, but there is no such record";
@@ -154,26 +186,53 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         };
         let is_it = |entry: &Entry<&[u8]>| entry.key == &name[..] && !entry.is_bucket();
         // Keys that were written one after the other are often read so, too.
-        if let Some((before, cursor)) = &mut last
-            && follows(*before, *rev)
-            && let Some(entry) = cursor.next_entry().map_err(&fail)?
+        if let Some((before, cursor)) = &mut self.last
+            && follows(*before, rev)
+            && let Some(entry) = cursor.next_entry().map_err(&self.fail)?
             && is_it(&entry)
         {
-            *before = *rev;
+            *before = rev;
             return Ok(entry.value);
         }
-        let keys = keys.as_ref().ok_or_else(missing)?;
-        let mut cursor = keys.seek(&name).map_err(&fail)?;
-        let entry = cursor.next_entry().map_err(&fail)?;
+        let keys = self.keys.as_ref().ok_or_else(missing)?;
+        let mut cursor = keys.seek(&name).map_err(&self.fail)?;
+        let entry = cursor.next_entry().map_err(&self.fail)?;
         let entry = entry.filter(is_it).ok_or_else(missing)?;
-        last = Some((*rev, cursor));
+        self.last = Some((rev, cursor));
         Ok(entry.value)
-    };
+    }
+}
+
+/// Appends the records as they stand in the file, each proven to be one.
+fn append<'a, S: Source<Buf = &'a [u8]>>(
+    keys: Option<Bucket<S>>,
+    revs: &[Revision],
+    fail: impl Fn(bolt::Error) -> Error,
+    to: &mut Encoded,
+) -> Result<(), Error> {
+    let mut records = Records::new(keys, fail);
+    for rev in revs {
+        let record = records.find(*rev)?;
+        key::KeyValueRef::of_record(&rev.encode(), record).map_err(|e| Error::record(&e))?;
+        to.record(record);
+    }
+    Ok(())
+}
+
+fn values<'a, S: Source<Buf = &'a [u8]>>(
+    keys: Option<Bucket<S>>,
+    revs: &[Revision],
+    fail: impl Fn(bolt::Error) -> Error,
+) -> Result<Vec<KeyValue>, Error> {
+    let mut records = Records::new(keys, fail);
     let decode = |rev: &Revision, record: Bytes| {
         key::decode_shared(&rev.encode(), &record).map_err(|e| Error::record(&e))
     };
     if let [rev] = revs {
-        return Ok(vec![decode(rev, Bytes::copy_from_slice(find(rev)?))?]);
+        return Ok(vec![decode(
+            rev,
+            Bytes::copy_from_slice(records.find(*rev)?),
+        )?]);
     }
 
     // Records are copied out of the mapping at once, into few allocations that their keys and values
@@ -191,7 +250,7 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         Ok::<(), Error>(())
     };
     for (i, rev) in revs.iter().enumerate() {
-        let record = find(rev)?;
+        let record = records.find(*rev)?;
         if arena.len() + record.len() > arena.capacity() {
             flush(&mut arena, &mut pending)?;
             // The others are taken to be as long as this one.

@@ -43,7 +43,12 @@ pub fn coalesce<S>(stream: S) -> (Coalesced<S>, Flush<S>) {
 impl<S: AsyncWrite + Unpin> Flush<S> {
     /// Ready when nothing is left to be sent.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().poll_drain(cx)
+        let mut inner = self.0.lock();
+        ready!(inner.poll_drain(cx))?;
+        if inner.gathered.capacity() > KEPT {
+            inner.gathered = Vec::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -60,17 +65,9 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
                 n => self.sent += n,
             }
         }
-        self.empty();
-        Poll::Ready(Ok(()))
-    }
-
-    fn empty(&mut self) {
         self.sent = 0;
-        if self.gathered.capacity() > KEPT {
-            self.gathered = Vec::new();
-        } else {
-            self.gathered.clear();
-        }
+        self.gathered.clear();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write(
@@ -84,6 +81,11 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
         }
         if total > FULL {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        }
+        if self.gathered.len() + total > KEPT {
+            // More of the kind is coming; growing step by step would copy it twice.
+            let room = FULL.saturating_sub(self.gathered.len());
+            self.gathered.reserve_exact(room.max(total));
         }
         for buf in bufs {
             self.gathered.extend_from_slice(buf);

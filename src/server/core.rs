@@ -25,7 +25,7 @@ use tracing::info;
 pub use self::{open::OpenError, snapshot::Snapshot};
 use self::{
     open::Opened,
-    reading::{Piece, Question},
+    reading::{Piece, Question, Whole},
     shared::Shared,
 };
 use super::{
@@ -34,7 +34,7 @@ use super::{
     compactor::{self, Schedule},
     config::Config,
     error::Error,
-    mvcc::txn,
+    mvcc::{encoded::Encoded, txn},
     quota,
     writer::Writer,
 };
@@ -150,6 +150,15 @@ impl Core {
         let mut answer = self.read(r).await?;
         self.fill(&mut answer.header);
         Ok(answer)
+    }
+
+    /// As [`Core::range`], encoded, behind so many free bytes.
+    ///
+    /// # Errors
+    /// As [`Core::range`].
+    pub async fn range_encoded(&self, r: pb::RangeRequest, free: usize) -> Result<Encoded, Error> {
+        let header = self.inner.shared.header(0);
+        self.read(Whole { r, header, free }).await
     }
 
     /// One piece of a long range: as [`Core::range`], but `count` counts only up to the limit.

@@ -4,12 +4,13 @@
 use super::shared::Shared;
 use crate::{
     proto::etcdserverpb::{
-        RangeRequest, RangeResponse, TxnRequest, TxnResponse, request_op::Request,
+        RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse, request_op::Request,
     },
     server::{
         backend::WarmTx,
         error::Error,
         mvcc::{
+            encoded::Encoded,
             index::{KeyRange, TreeIndex},
             txn,
             view::{Values, View},
@@ -51,6 +52,31 @@ impl Question for RangeRequest {
 
     fn is_short(&self, index: &TreeIndex) -> bool {
         is_short(index, &self.key, &self.range_end)
+    }
+}
+
+/// A range whose answer is to be sent.
+pub struct Whole {
+    pub r: RangeRequest,
+    /// Of the answer, but for its revision.
+    pub header: ResponseHeader,
+    /// Bytes in front of the answer.
+    pub free: usize,
+}
+
+impl Question for Whole {
+    type Answer = Encoded;
+
+    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<Encoded, Error> {
+        Encoded::range(view, &self.r, self.header, self.free)
+    }
+
+    fn names_revision(&self) -> bool {
+        self.r.names_revision()
+    }
+
+    fn is_short(&self, index: &TreeIndex) -> bool {
+        self.r.is_short(index)
     }
 }
 

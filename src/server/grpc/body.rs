@@ -17,6 +17,9 @@ use tokio::{
 };
 use tonic::Status;
 
+use super::message;
+use crate::server::mvcc::encoded::Encoded;
+
 /// The body of every answer of this server.
 #[derive(Default)]
 pub struct Body(Kind);
@@ -29,7 +32,7 @@ enum Kind {
     Plain(Bytes),
     /// One gRPC message, then the status.
     Message(Bytes),
-    /// One gRPC message made while it is sent, then the status.
+    /// One gRPC message in pieces, then the status.
     Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
     Trailers(HeaderMap),
     Stream(Box<Stream>),
@@ -60,9 +63,15 @@ impl Body {
         Body(Kind::Message(framed))
     }
 
-    /// One framed gRPC message in pieces, and status 0.
-    pub fn pieces(framed: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
-        Body(Kind::Pieces(Box::new(framed)))
+    /// One gRPC message, with [`PREFIX`](message::PREFIX) bytes free in front of it, and status 0.
+    pub fn encoded(mut message: Encoded) -> Body {
+        let length = message.length() - message::PREFIX;
+        message::put_prefix(&mut message.front(), length);
+        let mut pieces = message.into_pieces();
+        match (pieces.next(), pieces.size_hint()) {
+            (Some(only), (_, Some(0))) => Body::message(only),
+            (first, _) => Body(Kind::Pieces(Box::new(first.into_iter().chain(pieces)))),
+        }
     }
 
     /// A stream and the end to feed it by. A sender that gets nothing through for `stall` is told so;

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{sync::watch, time::timeout};
 use tonic::{Code, Status};
 
-use super::{body::Body, deadline, message, range_answer};
+use super::{body::Body, deadline, message};
 use crate::server::{config::Config, connection::Phase, core::Core, error::Error, http::Counters};
 
 /// What every request of one server shares.
@@ -167,7 +167,7 @@ where
     match method {
         Method::Range => {
             let request = message::read(body, limit).await?;
-            Ok(range_answer::body(s.range(request).await?))
+            Ok(Body::encoded(s.range(request).await?))
         }
         Method::Put => unary(body, limit, |r| s.put(r)).await,
         Method::DeleteRange => unary(body, limit, |r| s.delete_range(r)).await,

@@ -10,16 +10,19 @@ use super::{
     dispatch::Services,
     message,
 };
-use crate::{proto::etcdserverpb as pb, server::error::Error};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{error::Error, mvcc::encoded::Encoded},
+};
 
 /// Keys in the first piece of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); the pieces grow
 /// from there.
 const FIRST_PIECE: i64 = 10;
 
 impl Services {
-    pub(super) async fn range(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
+    pub(super) async fn range(&self, r: pb::RangeRequest) -> Result<Encoded, Error> {
         checks::check_range(&r)?;
-        self.core.range(r).await
+        self.core.range_encoded(r, message::PREFIX).await
     }
 
     pub(super) async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {

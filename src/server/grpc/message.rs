@@ -107,7 +107,7 @@ pub fn framed(message: &[u8]) -> Bytes {
 }
 
 /// Writes flag and length. A message of 4 GiB or more can't be framed; nothing here makes one.
-pub fn put_prefix(framed: &mut BytesMut, length: usize) {
+pub fn put_prefix(framed: &mut impl BufMut, length: usize) {
     framed.put_u8(0);
     framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }

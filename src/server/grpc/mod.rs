@@ -10,7 +10,6 @@ mod health;
 mod kv;
 mod maintenance;
 mod message;
-mod range_answer;
 mod ranges;
 mod snapshot;
 

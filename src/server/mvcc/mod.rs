@@ -1,6 +1,7 @@
 //! Multi-version concurrency control: every change of the key space at its revision. Synchronous;
 //! knows no users, quota, network or tokio.
 
+pub mod encoded;
 pub mod hashes;
 pub mod index;
 pub mod key_index;

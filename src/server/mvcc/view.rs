@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    encoded::Encoded,
     index::{KeyRange, TreeIndex},
     key_index::Found,
     revision::Revision,
@@ -42,6 +43,15 @@ pub trait Values {
     fn value(&self, rev: Revision) -> Result<KeyValue, Error> {
         let mut one = self.values(&[rev])?;
         one.pop().ok_or(Error::Corrupt)
+    }
+
+    /// Appends the records of these puts, in this order.
+    ///
+    /// # Errors
+    /// As [`Values::values`].
+    fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
+        self.values(revs)?.iter().for_each(|kv| to.key_value(kv));
+        Ok(())
     }
 }
 
@@ -92,15 +102,48 @@ impl<V: Values> View<'_, V> {
     /// # Errors
     /// As [`View::range`].
     pub fn range_counted(&self, r: &RangeRequest, total: bool) -> Result<RangeResponse, Error> {
+        let Selected { mut answer, what } = self.select(r, total)?;
+        answer.kvs = match what {
+            What::Found(kvs) => kvs,
+            What::Records(revs) => self.values.values(&revs)?,
+        };
+        answer.header = Some(ResponseHeader {
+            revision: self.revision,
+            ..Default::default()
+        });
+        Ok(answer)
+    }
+
+    /// As [`View::range`], with the records appended to `to` and the answer's other fields but the header given back.
+    ///
+    /// # Errors
+    /// As [`View::range`].
+    pub fn range_records(
+        &self,
+        r: &RangeRequest,
+        to: &mut Encoded,
+    ) -> Result<RangeResponse, Error> {
+        let Selected { answer, what } = self.select(r, true)?;
+        match what {
+            What::Found(kvs) => {
+                to.expect(kvs.len());
+                kvs.iter().for_each(|kv| to.key_value(kv));
+            }
+            What::Records(revs) => {
+                to.expect(revs.len());
+                self.values.append(&revs, to)?;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What a range request is answered with, and in which order.
+    fn select(&self, r: &RangeRequest, total: bool) -> Result<Selected, Error> {
         let at = self.resolve(r.revision)?;
         let order = Order::of(r);
         let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
         let Hits { mut hits, count } = self.look_up(r, at, total)?;
-        let mut answer = RangeResponse {
-            header: Some(ResponseHeader {
-                revision: self.revision,
-                ..Default::default()
-            }),
+        let answer = RangeResponse {
             count,
             more: limit.is_some_and(|limit| hits.len() > limit),
             ..Default::default()
@@ -112,31 +155,34 @@ impl<V: Values> View<'_, V> {
         }
         if names_only(r) {
             // The lease stands in the record only, so etcd leaves it out here.
-            answer.kvs = hits
-                .into_iter()
-                .map(|(found, key)| KeyValue {
-                    key,
-                    mod_revision: found.modified.main,
-                    create_revision: found.created,
-                    version: found.version,
-                    ..Default::default()
-                })
-                .collect();
-            return Ok(answer);
+            let named = |(found, key): (Found, Bytes)| KeyValue {
+                key,
+                mod_revision: found.modified.main,
+                create_revision: found.created,
+                version: found.version,
+                ..Default::default()
+            };
+            let what = What::Found(hits.into_iter().map(named).collect());
+            return Ok(Selected { answer, what });
         }
         let revs: Vec<Revision> = hits.into_iter().map(|(found, _)| found.modified).collect();
-        answer.kvs = self.values.values(&revs)?;
+        if !by_value && !r.keys_only {
+            let what = What::Records(revs);
+            return Ok(Selected { answer, what });
+        }
+        let mut kvs = self.values.values(&revs)?;
         if by_value {
             match order.descending {
-                false => answer.kvs.sort_by(|a, b| a.value.cmp(&b.value)),
-                true => answer.kvs.sort_by(|a, b| b.value.cmp(&a.value)),
+                false => kvs.sort_by(|a, b| a.value.cmp(&b.value)),
+                true => kvs.sort_by(|a, b| b.value.cmp(&a.value)),
             }
-            answer.kvs.truncate(limit.unwrap_or(usize::MAX));
+            kvs.truncate(limit.unwrap_or(usize::MAX));
         }
         if r.keys_only {
-            answer.kvs.iter_mut().for_each(|kv| kv.value = Bytes::new());
+            kvs.iter_mut().for_each(|kv| kv.value = Bytes::new());
         }
-        Ok(answer)
+        let what = What::Found(kvs);
+        Ok(Selected { answer, what })
     }
 
     /// What the index knows of a range at main revision `at`, which was not compacted when it was
@@ -181,6 +227,21 @@ impl<V: Values> View<'_, V> {
             None => Ok(None),
         }
     }
+}
+
+/// The answer to a range before the records are read.
+struct Selected {
+    /// Without header and `kvs`.
+    answer: RangeResponse,
+    what: What,
+}
+
+/// What stands in `kvs`.
+enum What {
+    /// This.
+    Found(Vec<KeyValue>),
+    /// The records of these puts.
+    Records(Vec<Revision>),
 }
 
 /// What a walk through the index has found.

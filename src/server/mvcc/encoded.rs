@@ -1,0 +1,183 @@
+//! The answer to a range in its encoding. A stored record is the message `KeyValue` as it stands in the answer: it is
+//! copied once, from the file's mapping to where it is sent from. Knows nothing of frames.
+
+use bytes::Bytes;
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint},
+};
+
+use super::view::{Values, View};
+use crate::{
+    proto::{
+        etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader},
+        mvccpb::KeyValue,
+    },
+    server::error::Error,
+};
+
+/// Bytes of each piece but the last: four frames of HTTP/2 as most clients take them, and small enough to come out of
+/// memory that was used before, where larger ones would be mapped anew and zeroed by the system each time.
+const PIECE: usize = 64 << 10;
+/// Number of the field `kvs` of `RangeResponse`.
+const KVS: u32 = 2;
+/// Most bytes of the field `header`.
+const HEADER: usize = 2 + 4 * FIELD;
+/// Most bytes in front of a record: the field's number and its length.
+const FIELD: usize = 11;
+
+/// An encoded message in pieces.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    full: Vec<Vec<u8>>,
+    last: Vec<u8>,
+    /// Records that are still to come, as far as is known.
+    expected: usize,
+}
+
+impl Encoded {
+    /// Answers `request` at `view`; `header` is the answer's but for its revision. In front of the message so many bytes
+    /// are left free.
+    ///
+    /// # Errors
+    /// As [`View::range`].
+    pub fn range<V: Values>(
+        view: &View<'_, V>,
+        request: &RangeRequest,
+        header: ResponseHeader,
+        free: usize,
+    ) -> Result<Encoded, Error> {
+        let mut last = Vec::with_capacity(free + HEADER);
+        last.resize(free, 0);
+        let mut encoded = Encoded {
+            last,
+            ..Encoded::default()
+        };
+        encoded.message(&RangeResponse {
+            header: Some(ResponseHeader {
+                revision: view.revision,
+                ..header
+            }),
+            ..RangeResponse::default()
+        });
+        let rest = view.range_records(request, &mut encoded)?;
+        encoded.message(&rest);
+        Ok(encoded)
+    }
+
+    /// Appends fields of the message.
+    fn message(&mut self, part: &RangeResponse) {
+        if self.last.len() + part.encoded_len() > PIECE {
+            return self.bytes(&part.encode_to_vec());
+        }
+        part.encode_raw(&mut self.last);
+    }
+
+    /// Says how many records are to come.
+    pub fn expect(&mut self, records: usize) {
+        self.expected = records;
+    }
+
+    /// Appends an encoded `KeyValue`.
+    pub fn record(&mut self, record: &[u8]) {
+        if self.last.capacity() < PIECE.min(self.last.len() + FIELD + record.len()) {
+            // The others are taken to be as long as this one.
+            let all = (FIELD + record.len()).saturating_mul(self.expected.max(1));
+            self.last.reserve_exact(all.min(PIECE - self.last.len()));
+        }
+        self.expected = self.expected.saturating_sub(1);
+        let mut field = [0; FIELD];
+        let mut rest = &mut field[..];
+        encode_key(KVS, WireType::LengthDelimited, &mut rest);
+        encode_varint(record.len() as u64, &mut rest);
+        let unused = rest.len();
+        self.bytes(&field[..FIELD - unused]);
+        self.bytes(record);
+    }
+
+    fn bytes(&mut self, mut bytes: &[u8]) {
+        loop {
+            let room = PIECE.saturating_sub(self.last.len()).min(bytes.len());
+            self.last.extend_from_slice(&bytes[..room]);
+            bytes = &bytes[room..];
+            if bytes.is_empty() {
+                return;
+            }
+            let next = Vec::with_capacity(PIECE);
+            self.full.push(std::mem::replace(&mut self.last, next));
+        }
+    }
+
+    /// Appends a `KeyValue`.
+    pub fn key_value(&mut self, kv: &KeyValue) {
+        self.record(&kv.encode_to_vec());
+    }
+
+    /// Bytes so far, with those that were left free.
+    pub fn length(&self) -> usize {
+        self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
+    }
+
+    /// The first bytes, with those that were left free.
+    pub fn front(&mut self) -> &mut [u8] {
+        self.full.first_mut().unwrap_or(&mut self.last)
+    }
+
+    /// All of it, none of the pieces empty.
+    pub fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
+        let all = self.full.into_iter().chain([self.last]);
+        all.filter(|piece| !piece.is_empty()).map(Bytes::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message that the pieces make, behind its free bytes.
+    fn decoded(encoded: Encoded, free: usize) -> RangeResponse {
+        let length = encoded.length();
+        let pieces: Vec<Bytes> = encoded.into_pieces().collect();
+        let (last, full) = pieces.split_last().unwrap();
+        assert!(!last.is_empty() && full.iter().all(|piece| piece.len() == PIECE));
+        let whole = pieces.concat();
+        assert_eq!(whole.len(), length);
+        RangeResponse::decode(&whole[free..]).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_the_message_at_every_size() {
+        let mut sizes: Vec<Vec<usize>> = vec![
+            vec![],
+            vec![10, 20],
+            vec![PIECE],
+            vec![PIECE * 3, 1, PIECE * 2],
+            (0..1000).map(|i| i * 7 % 2000).collect(),
+        ];
+        // The first piece ends in each byte of a record and of what stands in front of it.
+        sizes.extend((0..40).map(|i| vec![PIECE - 40 + i, 3, 200]));
+        for sizes in sizes {
+            let kvs: Vec<KeyValue> = (sizes.iter().enumerate())
+                .map(|(i, &size)| KeyValue {
+                    key: format!("key-{i}").into(),
+                    value: vec![i as u8; size].into(),
+                    version: 1,
+                    ..Default::default()
+                })
+                .collect();
+            let mut encoded = Encoded {
+                last: vec![0; 5],
+                ..Encoded::default()
+            };
+            let rest = RangeResponse {
+                more: true,
+                count: 1 << 40,
+                ..Default::default()
+            };
+            encoded.expect(kvs.len());
+            kvs.iter().for_each(|kv| encoded.key_value(kv));
+            encoded.message(&rest);
+            assert_eq!(decoded(encoded, 5), RangeResponse { kvs, ..rest });
+        }
+    }
+}
