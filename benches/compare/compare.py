@@ -60,7 +60,8 @@ def main():
     figures = Figures(programs, folder, args.keys, args.seconds)
     print(f"{datetime.date.today()}, {machine()}; etcd {args.release}; a write and its sync here take "
           f"{sync_milliseconds(folder):.2f} ms (median).")
-    print("Servers on core 0, clients and load on core 1" + (", both with real-time priority" if args.realtime else "") + ".\n")
+    priority = ", all with real-time priority" if args.realtime else ""
+    print(f"Servers on core 0, clients and load on core 1, programs without a server on both{priority}.\n")
     print("| figure | ours | etcd | ratio | aim | |")
     print("|---|---:|---:|---:|---|---|", flush=True)
     rows = []

@@ -1,6 +1,7 @@
 """Starting servers, running programs and measuring them: what every figure of this folder needs.
 
-Servers run on one core, clients and the load on another, so that neither takes time from the other. Everything
+Servers run on one core, clients and the load on another, so that neither takes time from the other; a program that
+needs no server has both. Everything
 listens on 127.0.0.1, is bounded in time, and is ended by its process id. Must not know what is compared with what.
 """
 
@@ -61,6 +62,16 @@ def settle(realtime):
     os.sched_setaffinity(0, {CLIENT_CORE})
     if realtime:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+@contextlib.contextmanager
+def both_cores():
+    """For programs that work without a server: there is nobody whom they could take time from."""
+    os.sched_setaffinity(0, {SERVER_CORE, CLIENT_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, {CLIENT_CORE})
 
 
 def clean_env():

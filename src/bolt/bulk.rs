@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile, Watcher};
 use super::error::{Error, Result};
+use super::flusher::Flusher;
 use super::merge::FILL_PERCENT;
 use super::meta::{MAX_PAGE_SIZE, MIN_PAGE_SIZE, Meta, NO_FREELIST};
 use super::page::{
@@ -27,6 +28,7 @@ pub struct BulkWriter {
     /// Pages finished so far; the number of the next.
     next: u64,
     buffer: Vec<u8>,
+    flusher: Flusher,
     bucket: Option<(Vec<u8>, u64)>,
     last_key: Vec<u8>,
     tree: Vec<Level>,
@@ -119,6 +121,7 @@ impl BulkWriter {
             txid: txid.max(1),
             next: 2,
             buffer: vec![0; 2 * page_size],
+            flusher: Flusher::default(),
             bucket: None,
             last_key: Vec::new(),
             tree: Vec::new(),
@@ -246,6 +249,8 @@ impl BulkWriter {
     fn write(&mut self) -> Result<()> {
         let at = self.next * self.page_size as u64 - self.buffer.len() as u64;
         self.file.write_at(at, &self.buffer)?;
+        self.flusher
+            .wrote(self.file.file(), self.buffer.len() as u64);
         self.buffer.clear();
         Ok(())
     }
@@ -316,6 +321,7 @@ impl BulkWriter {
             0 => [meta.encode(0), older.encode(1)],
             _ => [older.encode(0), meta.encode(1)],
         };
+        self.file.flushed(self.flusher.end())?;
         self.file.write_at(0, &pages.concat())?;
         self.file.sync()?;
         Ok((self.file, meta, self.shape))

@@ -378,6 +378,11 @@ impl DiskFile {
         self.latching("sync", done)
     }
 
+    /// Takes the end of a [`Flusher`](super::flusher::Flusher) of this file: its failure is that of a sync.
+    pub fn flushed(&self, done: io::Result<()>) -> Result<()> {
+        self.latching("sync", done)
+    }
+
     /// Sees to it that the bytes from `from` up to `len` have blocks on the disk, so that no write to them
     /// fails for want of space. Bytes from `unused` on hold nothing yet. A failure leaves the file as it was.
     pub fn allocate(&self, from: u64, unused: u64, len: u64) -> Result<()> {

@@ -156,6 +156,8 @@ impl Writer {
             "defragmenting"
         );
         let started = std::time::Instant::now();
+        // Kept until everybody is answered: giving back the blocks of the old file takes its time.
+        let old = self.db.read();
         let result = self.db.defragment().map_err(Error::storage);
         match &result {
             Ok(_) => {
@@ -175,6 +177,7 @@ impl Writer {
             let result = result.as_ref().map(|_| Response::Done);
             let _ = job.reply.send(result.map_err(Clone::clone));
         }
+        drop(old);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The user keys that a history has seen, each with a small number, in little memory: a table of
+//! The user keys that a history has seen, and whether each is live, in little memory: a table of
 //! places into one run of bytes. A million keys of 20 bytes take some 40 MiB.
 
 use std::hash::BuildHasher as _;
@@ -10,18 +10,36 @@ const ALIGN: usize = 4;
 /// Before each key: its length u32 and its mark u32, native order.
 const HEADER: usize = 8;
 
-/// Keys with a mark each. Never forgets a key.
+/// Keys that are looked up together. Each lookup waits for memory: many of them wait at the same time.
+const TOGETHER: usize = 64;
+/// Bytes of keys after which they are not waited for.
+const ENOUGH: usize = 64 << 10;
+
+const LIVE: u32 = 1;
+const DEAD: u32 = 0;
+
+/// Keys, each live or dead. Never forgets a key.
 #[derive(Default)]
 pub(super) struct KeySet {
     bytes: Vec<u8>,
     slots: HashTable<Slot>,
     hasher: DefaultHashBuilder,
+    live: i64,
+    waiting: Vec<Waiting>,
+    waiting_bytes: Vec<u8>,
 }
 
 /// Where a key lies, and half of its hash: growing the table then touches no key.
 struct Slot {
     place: u32,
     hash: u32,
+}
+
+/// A key that is still to be looked up: it ends there in the bytes that wait.
+struct Waiting {
+    end: usize,
+    hash: u32,
+    mark: u32,
 }
 
 /// Spreads half a hash over the 64 bits that the table looks at.
@@ -34,11 +52,59 @@ fn spread(hash: u32) -> u64 {
 pub(super) struct Full;
 
 impl KeySet {
-    /// Sets the mark of `key`, and gives back the one before; a new key had 0.
-    pub fn set(&mut self, key: &[u8], mark: u32) -> Result<u32, Full> {
+    /// Says whether `key` is live from here on.
+    pub fn mark(&mut self, key: &[u8], live: bool) -> Result<(), Full> {
+        let most = self.bytes.len()
+            + self.waiting_bytes.len()
+            + key.len()
+            + (self.waiting.len() + 1) * (HEADER + ALIGN);
+        if most / ALIGN > u32::MAX as usize || key.len() > u32::MAX as usize {
+            return Err(Full);
+        }
+        self.waiting_bytes.extend_from_slice(key);
+        self.waiting.push(Waiting {
+            end: self.waiting_bytes.len(),
+            // The upper half is as good as the lower.
+            hash: (self.hasher.hash_one(key) >> 32) as u32,
+            mark: if live { LIVE } else { DEAD },
+        });
+        if self.waiting.len() == TOGETHER || self.waiting_bytes.len() > ENOUGH {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Number of live keys.
+    pub fn live(&mut self) -> i64 {
+        self.settle();
+        self.live
+    }
+
+    fn settle(&mut self) {
+        let (waiting, keys) = (
+            std::mem::take(&mut self.waiting),
+            std::mem::take(&mut self.waiting_bytes),
+        );
+        // Brings the places in the table near, all at the same time.
+        for w in &waiting {
+            let near = self.slots.find(spread(w.hash), |slot| slot.hash == w.hash);
+            std::hint::black_box(near);
+        }
+        let mut start = 0;
+        for w in &waiting {
+            let old = self.set(&keys[start..w.end], w.hash, w.mark);
+            self.live += i64::from(w.mark) - i64::from(old);
+            start = w.end;
+        }
+        (self.waiting, self.waiting_bytes) = (waiting, keys);
+        self.waiting.clear();
+        self.waiting_bytes.clear();
+    }
+
+    /// Sets the mark of `key`, and gives back the one before; a new key was dead. There is room: see
+    /// [`KeySet::mark`].
+    fn set(&mut self, key: &[u8], hash: u32, mark: u32) -> u32 {
         let bytes = &self.bytes;
-        // The upper half is as good as the lower.
-        let hash = (self.hasher.hash_one(key) >> 32) as u32;
         let entry = self.slots.entry(
             spread(hash),
             |slot| slot.hash == hash && key_at(bytes, slot.place) == key,
@@ -51,18 +117,18 @@ impl KeySet {
                 if let Some(stored) = self.bytes.get_mut(at + 4..at + HEADER) {
                     stored.copy_from_slice(&mark.to_ne_bytes());
                 }
-                Ok(old)
+                old
             }
             Entry::Vacant(e) => {
-                let place = u32::try_from(self.bytes.len() / ALIGN).map_err(|_| Full)?;
-                let len = u32::try_from(key.len()).map_err(|_| Full)?;
+                let place = (self.bytes.len() / ALIGN) as u32;
                 e.insert(Slot { place, hash });
-                self.bytes.extend_from_slice(&len.to_ne_bytes());
+                self.bytes
+                    .extend_from_slice(&(key.len() as u32).to_ne_bytes());
                 self.bytes.extend_from_slice(&mark.to_ne_bytes());
                 self.bytes.extend_from_slice(key);
                 let end = self.bytes.len().next_multiple_of(ALIGN);
                 self.bytes.resize(end, 0);
-                Ok(0)
+                DEAD
             }
         }
     }
@@ -88,16 +154,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remembers_marks() {
+    fn counts_what_is_live() {
         let mut set = KeySet::default();
         for i in 0..5000u32 {
-            let key = format!("key-{i}").repeat(i as usize % 3);
-            let old = set.set(key.as_bytes(), i + 1).unwrap();
             // Every third key is the empty one.
-            assert_eq!(old, if i % 3 == 0 && i > 0 { i - 2 } else { 0 }, "{i}");
+            let key = format!("key-{i}").repeat(i as usize % 3);
+            assert_eq!(set.mark(key.as_bytes(), true), Ok(()));
         }
-        assert_eq!(set.set(b"key-1", 9), Ok(2));
-        assert_eq!(set.set(b"key-1", 9), Ok(9));
-        assert_eq!(set.set(b"", 0), Ok(4999));
+        assert_eq!(set.live(), 3334);
+        for live in [false, false, true, true, false] {
+            assert_eq!(set.mark(b"key-1", live), Ok(()));
+        }
+        assert_eq!(set.mark(b"never seen", false), Ok(()));
+        assert_eq!(set.live(), 3333);
+        assert_eq!(set.mark(b"", false), Ok(()));
+        assert_eq!(set.live(), 3332);
+        // Long ones do not wait for others.
+        for end in 0..9 {
+            assert_eq!(set.mark(&vec![end; 50_000], true), Ok(()));
+        }
+        assert_eq!(set.mark(&[3; 50_000], false), Ok(()));
+        assert_eq!(set.live(), 3332 + 8);
     }
 }

@@ -66,13 +66,9 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
 /// Files up to this size are not worth a second thread, bytes.
 const BESIDE: u64 = 1 << 20;
 
-const LIVE: u32 = 1;
-const DEAD: u32 = 0;
-
 fn walk(file: &SnapshotFile) -> Result<Status, Error> {
     let mut crc = Crc32c::default();
     let mut keys = KeySet::default();
-    let mut live = 0i64;
     let mut visit = |item: Item<'_>| -> Result<(), RecordError> {
         let (key, value) = match item {
             Item::Bucket(name) => {
@@ -81,11 +77,9 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
             }
             Item::Record { key, value } => (key, value),
             Item::History { key, value, at, kv } => {
-                let mark = if at.tombstone { DEAD } else { LIVE };
-                let before = keys.set(kv.key, mark).map_err(|Full| {
+                keys.mark(kv.key, !at.tombstone).map_err(|Full| {
                     RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                 })?;
-                live += i64::from(mark) - i64::from(before);
                 (key, value)
             }
         };
@@ -97,7 +91,7 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
     Ok(Status {
         hash: crc.sum(),
         revision: records.last_revision,
-        total_key: live,
+        total_key: keys.live(),
         total_size: file.reader().size().cast_signed(),
         version: records
             .meta

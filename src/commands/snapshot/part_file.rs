@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::client::cause::io_text;
+use crate::{bolt::Flusher, client::cause::io_text};
 
 /// Bytes of the digest at the end of the stream.
 const DIGEST: usize = 32;
@@ -90,6 +90,7 @@ pub struct PartFile {
     /// The last bytes seen: what may turn out to be the digest.
     tail: Vec<u8>,
     size: u64,
+    flusher: Flusher,
     finished: bool,
 }
 
@@ -128,29 +129,9 @@ impl PartFile {
             digest: Sha256::new(),
             tail: vec![],
             size: 0,
+            flusher: Flusher::default(),
             finished: false,
         })
-    }
-
-    /// The same file once more, for syncing it.
-    ///
-    /// # Errors
-    /// No file descriptor is left.
-    pub fn handle(&self) -> io::Result<File> {
-        self.file.try_clone()
-    }
-
-    /// The error that a failed sync of [`PartFile::handle`] is.
-    pub fn not_synced(&self, error: io::Error) -> PartError {
-        PartError::Sync {
-            part: self.part.display().to_string(),
-            error,
-        }
-    }
-
-    /// Bytes so far.
-    pub fn size(&self) -> u64 {
-        self.size
     }
 
     /// Appends.
@@ -165,6 +146,7 @@ impl PartFile {
                 error,
             })?;
         self.size += bytes.len() as u64;
+        self.flusher.wrote(&self.file, bytes.len() as u64);
         if bytes.len() >= DIGEST {
             let (body, tail) = bytes.split_at(bytes.len() - DIGEST);
             self.digest.update(&self.tail);
@@ -200,7 +182,10 @@ impl PartFile {
             part: path.display().to_string(),
             error,
         };
-        self.file.sync_all().map_err(|e| sync(&self.part, e))?;
+        self.flusher
+            .end()
+            .and_then(|()| self.file.sync_all())
+            .map_err(|e| sync(&self.part, e))?;
         let rename = if self.path.is_dir() {
             // What Go's rename says of a directory in the way.
             Err(io::Error::from_raw_os_error(

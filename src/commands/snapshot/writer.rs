@@ -1,7 +1,7 @@
 //! A thread that writes a [`PartFile`], so that the network does not wait for the disk nor the disk for the
-//! network; a second one sends to the disk early what would have to be waited for at the end.
+//! network. Knows nothing of what is written.
 
-use std::{fs::File, io, path::Path, sync::mpsc as sync, thread::JoinHandle};
+use std::{path::Path, thread::JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -10,8 +10,6 @@ use super::part_file::{PartError, PartFile};
 
 /// Chunks on their way to the disk. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
 const WAITING: usize = 8;
-/// Bytes after which the disk is asked to begin.
-const FLUSH: u64 = 16 << 20;
 
 enum Step {
     Chunk(Bytes),
@@ -96,60 +94,11 @@ impl Drop for Writer {
 }
 
 fn write(mut file: PartFile, mut steps: mpsc::Receiver<Step>) -> Result<Option<u64>, PartError> {
-    // Without it, everything is synced at the end.
-    let flusher = file.handle().and_then(Flusher::start).ok();
-    let mut flushed = 0;
     while let Some(step) = steps.blocking_recv() {
         match step {
             Step::Chunk(chunk) => file.write(&chunk)?,
-            Step::Finish => {
-                if let Some(flusher) = flusher {
-                    flusher.end().map_err(|error| file.not_synced(error))?;
-                }
-                return file.finish().map(Some);
-            }
-        }
-        if file.size() - flushed >= FLUSH {
-            flushed = file.size();
-            if let Some(flusher) = &flusher {
-                flusher.flush();
-            }
+            Step::Finish => return file.finish().map(Some),
         }
     }
     Ok(None)
-}
-
-/// Brings to the disk what has been written so far, beside the writing. Its failure must be asked for: the
-/// system tells each only once.
-struct Flusher {
-    ask: sync::SyncSender<()>,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl Flusher {
-    fn start(file: File) -> io::Result<Flusher> {
-        let (ask, asked) = sync::sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("flush".into())
-            .spawn(move || {
-                while asked.recv().is_ok() {
-                    file.sync_data()?;
-                }
-                Ok(())
-            })?;
-        Ok(Flusher { ask, thread })
-    }
-
-    fn flush(&self) {
-        // One that is still at it will take this too.
-        let _ = self.ask.try_send(());
-    }
-
-    fn end(self) -> io::Result<()> {
-        drop(self.ask);
-        match self.thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
 }

@@ -86,12 +86,16 @@ impl Shared {
     /// Lets everybody see a committed state. The compact revision comes with it, and before the
     /// index is compacted, so that whoever looked into a compacted index finds that out.
     pub fn publish(&self, state: Published, compacted: i64) {
+        let state = Arc::new(state);
         let mut published = self.published.write();
         self.compacted.store(compacted, Ordering::Release);
         // After `close` nothing is published any more.
-        if let Some(published) = published.as_mut() {
-            *published = Arc::new(state);
-        }
+        let before = published
+            .as_mut()
+            .map(|published| std::mem::replace(published, state));
+        drop(published);
+        // Not under the lock: it may be the last that holds a file of gigabytes, whose blocks go with it.
+        drop(before);
     }
 
     /// The published compact revision; -1 before the first compaction.

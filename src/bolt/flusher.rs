@@ -1,0 +1,88 @@
+//! Brings a long file to the disk while it is still being written, so that the sync at its end has little
+//! to wait for. Promises nothing by itself: that sync must still be made, and made afterwards.
+
+use std::fs::File;
+use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+/// Bytes after which the disk is asked to begin.
+const STEP: u64 = 16 << 20;
+
+/// Syncs a file beside the writing of it, on a thread that begins with the first 16 MiB.
+#[derive(Default)]
+pub struct Flusher {
+    written: u64,
+    thread: Option<(SyncSender<()>, JoinHandle<io::Result<()>>)>,
+}
+
+impl Flusher {
+    /// Counts bytes that were written to `file`, and asks the disk to take them when they are many.
+    pub fn wrote(&mut self, file: &File, bytes: u64) {
+        self.written += bytes;
+        if self.written < STEP {
+            return;
+        }
+        self.written = 0;
+        if self.thread.is_none() {
+            // Without it, everything is synced at the end.
+            self.thread = file.try_clone().and_then(start).ok();
+        }
+        if let Some((ask, _)) = &self.thread {
+            // One that is still at it will take this too.
+            let _ = ask.try_send(());
+        }
+    }
+
+    /// Waits for the thread.
+    ///
+    /// # Errors
+    /// A sync of it has failed. The system tells each failure only once: the sync at the end may know nothing
+    /// of it.
+    pub fn end(&mut self) -> io::Result<()> {
+        let Some((ask, thread)) = self.thread.take() else {
+            return Ok(());
+        };
+        drop(ask);
+        match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        // Whoever did not ask has given the file up.
+        let _ = self.end();
+    }
+}
+
+fn start(file: File) -> io::Result<(SyncSender<()>, JoinHandle<io::Result<()>>)> {
+    let (ask, asked) = sync_channel(1);
+    let thread = Builder::new().name("flush".into()).spawn(move || {
+        while asked.recv().is_ok() {
+            file.sync_data()?;
+        }
+        Ok(())
+    })?;
+    Ok((ask, thread))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_sync_is_told_once() {
+        // A socket takes no sync.
+        let (a, _b) = std::os::unix::net::UnixStream::pair().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(a));
+        let mut flusher = Flusher::default();
+        flusher.wrote(&file, STEP - 1);
+        assert!(flusher.end().is_ok());
+        flusher.wrote(&file, 1);
+        assert!(flusher.end().is_err());
+        assert!(flusher.end().is_ok());
+    }
+}
