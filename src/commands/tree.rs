@@ -114,8 +114,10 @@ pub(super) fn matched<C: FromArgMatches>(
         line.trim_start_matches("error: ").to_owned()
     };
     // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
-    let tree = tree.mut_args(|arg| arg.global(false));
-    let matches = tree.try_get_matches_from(args).map_err(first_line)?;
+    let mut tree = tree.mut_args(|arg| arg.global(false));
+    let matches = tree.try_get_matches_from_mut(args).map_err(first_line)?;
+    // The process ends soon; until then its thousand small allocations do no harm, and to free them takes time.
+    std::mem::forget(tree);
     C::from_arg_matches(&matches).map_err(first_line)
 }
 

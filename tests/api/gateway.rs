@@ -189,9 +189,16 @@ async fn a_browser_may_ask_first(t: Arc<Target>) {
 }
 
 async fn a_snapshot_is_lines(t: Arc<Target>) {
-    let Some((status, body)) = ask(&t, "POST", "/v3/maintenance/snapshot", "{}").await else {
+    let Some((mut status, mut body)) = ask(&t, "POST", "/v3/maintenance/snapshot", "{}").await
+    else {
         return;
     };
+    // The gateway of a real etcd is a client of its own server, and may lose its first connection.
+    if t.kind == Kind::Etcd && status >= 500 {
+        (status, body) = ask(&t, "POST", "/v3/maintenance/snapshot", "{}")
+            .await
+            .unwrap();
+    }
     assert_eq!(status, 200, "{body}");
     let lines: Vec<Value> = body
         .lines()
