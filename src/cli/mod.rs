@@ -9,5 +9,6 @@ pub mod hints;
 pub mod progress;
 pub mod run;
 pub mod settings;
+pub mod terminal_line;
 pub mod ui;
 pub mod value;

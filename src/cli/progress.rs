@@ -1,15 +1,20 @@
-//! Progress for a person at a terminal: on stderr, after a moment, and gone when done.
+//! Progress for a person at a terminal: one line on stderr, after a moment, and gone when done.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::ui::Ui;
+use super::{
+    terminal_line::{self, TerminalLine},
+    ui::Ui,
+};
 
 /// Work that is done sooner shows nothing.
 const DELAY: Duration = Duration::from_millis(400);
 /// Between two frames of a spinner.
 const TICK: Duration = Duration::from_millis(120);
+/// Frames a second.
+const FRAMES: u8 = 20;
 
 fn style(template: &str) -> ProgressStyle {
     // A template of ours that does not parse is as good as none.
@@ -17,6 +22,10 @@ fn style(template: &str) -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("|/-\\ ")
         .progress_chars("=> ")
+}
+
+fn line() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like_with_hz(Box::<TerminalLine>::default(), FRAMES)
 }
 
 /// Says what is being waited for, and for how long already.
@@ -29,18 +38,26 @@ impl Spinner {
     /// Shows `message` from [`DELAY`] on until it is dropped.
     pub fn start(ui: &Ui, message: &str) -> Spinner {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
-            .with_style(style("{spinner} {msg} {elapsed}"))
-            .with_message(message.to_owned());
-        let task = ui.stderr_is_terminal().then(|| {
+            .with_style(style("{spinner} {elapsed} {msg}"))
+            .with_message(cut(message, terminal_line::width()));
+        let task = ui.shows_progress().then(|| {
             let bar = bar.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(DELAY).await;
-                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.set_draw_target(line());
                 bar.enable_steady_tick(TICK);
             })
         });
         Spinner { task, bar }
     }
+}
+
+/// What of `message` stands beside the spinner and the time on a line of `width` columns.
+fn cut(message: &str, width: u16) -> String {
+    message
+        .chars()
+        .take(usize::from(width).saturating_sub("| 12m ".len()))
+        .collect()
 }
 
 impl Drop for Spinner {
@@ -55,7 +72,7 @@ impl Drop for Spinner {
 /// Bytes that have come, and how many are still to come where that is known.
 pub struct Bytes {
     bar: ProgressBar,
-    terminal: bool,
+    shows: bool,
     start: Instant,
     shown: bool,
 }
@@ -65,7 +82,7 @@ impl Bytes {
     pub fn start(ui: &Ui) -> Bytes {
         Bytes {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            terminal: ui.stderr_is_terminal(),
+            shows: ui.shows_progress(),
             start: Instant::now(),
             shown: false,
         }
@@ -73,18 +90,14 @@ impl Bytes {
 
     /// `done` bytes have come; `left` are to come, 0 where an old server does not say.
     pub fn update(&mut self, done: u64, left: u64) {
-        if !self.terminal {
+        if !self.shows {
             return;
         }
         if !self.shown && self.start.elapsed() >= DELAY {
             self.shown = true;
-            let template = if left > 0 {
-                "[{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left"
-            } else {
-                "{spinner} {bytes} {binary_bytes_per_sec} {elapsed}"
-            };
-            self.bar.set_style(style(template));
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar
+                .set_style(style(template(terminal_line::width(), left > 0)));
+            self.bar.set_draw_target(line());
         }
         if left > 0 {
             self.bar.set_length(done + left);
@@ -93,8 +106,57 @@ impl Bytes {
     }
 }
 
+/// What fits on a line of `width` columns, also when its numbers are at their widest.
+fn template(width: u16, length_known: bool) -> &'static str {
+    match (length_known, width) {
+        (true, 70..) => "[{bar:20}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
+        (true, 48..) => "{bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
+        (true, _) => "{percent}% {eta}",
+        (false, 37..) => "{spinner} {bytes} {binary_bytes_per_sec} {elapsed}",
+        (false, _) => "{spinner} {bytes}",
+    }
+}
+
 impl Drop for Bytes {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The columns of a template with the widest value for each key.
+    fn columns(template: &str) -> usize {
+        [
+            ("{bar:20}", 20),
+            ("{spinner}", 1),
+            ("{total_bytes}", "1023.99 GiB".len()),
+            ("{binary_bytes_per_sec}", "1023.99 MiB/s".len()),
+            ("{bytes}", "1023.99 GiB".len()),
+            ("{elapsed}", "59m".len()),
+            ("{eta}", "59m".len()),
+            ("{percent}", 3),
+        ]
+        .iter()
+        .fold(template.to_owned(), |text, (key, columns)| {
+            text.replace(key, &"x".repeat(*columns))
+        })
+        .len()
+    }
+
+    #[test]
+    fn what_is_shown_stays_on_one_line() {
+        for known in [true, false] {
+            for width in 17..200 {
+                let template = template(width, known);
+                assert!(
+                    columns(template) <= usize::from(width),
+                    "{width}: {template}"
+                );
+            }
+        }
+        assert_eq!(cut("defragmenting 127.0.0.1:2379", 17), "defragmenti");
     }
 }

@@ -63,7 +63,13 @@ impl Ui {
         let _ = write(&mut io::stderr().lock());
     }
 
-    /// Whether a person sees stderr, so that progress may be drawn there.
+    /// Whether progress may be drawn on stderr: a person sees it, on a terminal that can erase a line again.
+    pub fn shows_progress(&self) -> bool {
+        let terminal = std::env::var_os("TERM").unwrap_or_default();
+        self.stderr_is_terminal() && !terminal.is_empty() && terminal != "dumb"
+    }
+
+    /// Whether a person sees stderr.
     pub fn stderr_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }

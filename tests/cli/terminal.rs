@@ -1,58 +1,113 @@
-//! The programs at a terminal: one of 0 x 0 cells, without `TERM`, as scripts make them.
+//! The programs at a terminal: one of 0 x 0 cells, without `TERM`, as scripts make them; and one with a person at it.
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::program::{Program, scratch, wait_until};
 
-/// Runs `program` with a terminal for all three streams, on which `typed` has been typed before it started.
-/// The exit code, and what the terminal shows.
+/// A program that runs at a terminal.
+struct Session {
+    child: Child,
+    keyboard: File,
+    screen: std::sync::mpsc::Receiver<Vec<u8>>,
+    shown: String,
+}
+
+impl Session {
+    /// Starts `program` with a terminal of `columns` for all three streams, on which `typed` has been typed before.
+    #[track_caller]
+    fn start(program: &Program, columns: u16, typed: &str) -> Session {
+        let controller =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be made");
+        grantpt(&controller).expect("it is ours");
+        unlockpt(&controller).expect("it is ours");
+        if columns > 0 {
+            let mut size = rustix::termios::tcgetwinsize(&controller).expect("it has a size");
+            (size.ws_col, size.ws_row) = (columns, 24);
+            rustix::termios::tcsetwinsize(&controller, size).expect("it takes a size");
+        }
+        let name = ptsname(&controller, vec![]).expect("it has a name");
+        let side = || -> OwnedFd {
+            File::options()
+                .read(true)
+                .write(true)
+                .open(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())))
+                .expect("its other side can be opened")
+                .into()
+        };
+        let mut keyboard = File::from(controller);
+        let held = side();
+        keyboard
+            .write_all(typed.as_bytes())
+            .expect("it can be typed on");
+        let child = program
+            .command()
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .expect("our own program starts");
+        drop(held);
+        let mut reader = keyboard.try_clone().expect("a descriptor more");
+        let (send, screen) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut some = [0; 4096];
+            // The end of a terminal is an error.
+            while let Ok(n @ 1..) = reader.read(&mut some) {
+                let _ = send.send(some[..n].to_vec());
+            }
+        });
+        Session {
+            child,
+            keyboard,
+            screen,
+            shown: String::new(),
+        }
+    }
+
+    /// Waits until the terminal shows `text`.
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.shown.contains(text) {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(some) => self.shown += &String::from_utf8_lossy(&some),
+                Err(_) => panic!("not shown: {text}; but {:?}", self.shown),
+            }
+        }
+    }
+
+    /// The exit code, and all that the terminal has shown.
+    #[track_caller]
+    fn end(mut self) -> (Option<i32>, String) {
+        let Some(status) = wait_until(&mut self.child, Instant::now() + Duration::from_secs(60))
+        else {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            panic!("it does not end");
+        };
+        for some in self.screen.iter() {
+            self.shown += &String::from_utf8_lossy(&some);
+        }
+        (status.code(), self.shown.replace("\r\n", "\n"))
+    }
+}
+
+/// Runs `program` at a terminal of 0 x 0 cells, on which `typed` has been typed before it started. The exit code,
+/// and what the terminal shows.
 #[track_caller]
 fn at_a_terminal(program: &Program, typed: &str) -> (Option<i32>, String) {
-    let controller =
-        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be made");
-    grantpt(&controller).expect("it is ours");
-    unlockpt(&controller).expect("it is ours");
-    let name = ptsname(&controller, vec![]).expect("it has a name");
-    let side = || -> OwnedFd {
-        File::options()
-            .read(true)
-            .write(true)
-            .open(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())))
-            .expect("its other side can be opened")
-            .into()
-    };
-    let mut controller = File::from(controller);
-    let held = side();
-    controller
-        .write_all(typed.as_bytes())
-        .expect("it can be typed on");
-    let mut child = program
-        .command()
-        .stdin(side())
-        .stdout(side())
-        .stderr(side())
-        .spawn()
-        .expect("our own program starts");
-    drop(held);
-    let shown = std::thread::spawn(move || {
-        let mut all = vec![];
-        // The end of a terminal is an error.
-        let _ = controller.read_to_end(&mut all);
-        String::from_utf8_lossy(&all).replace("\r\n", "\n")
-    });
-    let Some(status) = wait_until(&mut child, Instant::now() + Duration::from_secs(60)) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        panic!("it does not end");
-    };
-    (status.code(), shown.join().expect("no panic"))
+    Session::start(program, 0, typed).end()
 }
 
 fn embedded(dir: &Path) -> Program {
@@ -121,5 +176,78 @@ fn nothing_is_coloured_and_nothing_is_left_of_progress() {
         let program = embedded(dir.path()).env("TERM", "xterm").args(args);
         let (_, shown) = at_a_terminal(&program, "");
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    }
+}
+
+/// A way to `server` on which its answers take their time: 16 KiB at once.
+fn slow_way(server: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+    let address = listener.local_addr().expect("it has an address");
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(&server).expect("the server is there");
+            let (mut up, mut down) = (
+                (
+                    client.try_clone().expect("a clone"),
+                    server.try_clone().expect("a clone"),
+                ),
+                (server, client),
+            );
+            std::thread::spawn(move || std::io::copy(&mut up.0, &mut up.1));
+            std::thread::spawn(move || {
+                let mut some = [0; 16 << 10];
+                while let Ok(n @ 1..) = down.0.read(&mut some)
+                    && down.1.write_all(&some[..n]).is_ok()
+                {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn progress_keeps_to_one_line_and_an_interrupt_leaves_nothing_of_it() {
+    let server = crate::support::server::Launch::serve().start();
+    for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        Program::etcdctl()
+            .arg(format!("--endpoints={}", server.endpoint()))
+            .args(["put", key])
+            .stdin(vec![b'v'; 1_000_000])
+            .run()
+            .success();
+    }
+    let way = slow_way(server.endpoint().to_owned());
+    let dir = scratch();
+    for (columns, text) in [(20, "% "), (80, "] ")] {
+        let program = Program::etcdctl()
+            .env("TERM", "xterm")
+            .arg(format!("--endpoints={way}"))
+            .args(["snapshot", "save"])
+            .arg(dir.path().join("backup.db"));
+        let mut session = Session::start(&program, columns, "");
+        session.wait_for(text);
+        // A shell's terminal shows the key and sends the signal.
+        session.keyboard.write_all(b"\x03").expect("it is typed");
+        session.wait_for("^C");
+        let pid = Pid::from_raw(session.child.id().cast_signed()).expect("a child has an id");
+        kill_process(pid, Signal::INT).expect("a child can be signalled");
+        let (code, shown) = session.end();
+        assert_eq!(code, Some(5));
+        let (before, after) = shown.rsplit_once("\r\x1b[2K").expect("it is erased");
+        assert!(
+            after.starts_with("Error: context canceled\nhint: interrupted"),
+            "{after:?}"
+        );
+        // Nothing of it has come to another line, where it would not be erased.
+        for line in before.split("\r\x1b[2K") {
+            let line = line.replace('\x1b', "?");
+            assert!(line.len() < usize::from(columns), "{line:?}");
+        }
+        assert_eq!(
+            std::fs::read_dir(dir.path()).expect("it is there").count(),
+            0
+        );
     }
 }
