@@ -11,6 +11,9 @@ use crate::{
 pub const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
+/// Of a request that changes something and whose answer was not seen.
+const MAYBE_DONE: &str = "the request may have been carried out: look before you repeat it";
+
 /// Endpoints that are named one by one.
 const NAMED: usize = 5;
 
@@ -30,11 +33,16 @@ impl From<ClientError> for CommandError {
 /// The hints that an error gives by itself.
 pub fn of(error: &ClientError) -> Vec<String> {
     match error {
-        ClientError::Deadline { limit, attempts } => {
+        ClientError::Deadline {
+            limit,
+            attempts,
+            maybe_done,
+        } => {
             let mut hints = of_attempts(attempts);
             if !limit.flag.is_empty() && !hints.iter().any(|h| h.contains(limit.flag)) {
                 hints.push(format!("given up after {limit}"));
             }
+            hints.extend(maybe_done.then(|| MAYBE_DONE.into()));
             hints
         }
         ClientError::Status { message, .. }
@@ -42,10 +50,14 @@ pub fn of(error: &ClientError) -> Vec<String> {
         {
             vec!["an HTTP server answered there, but not etcd".into()]
         }
-        ClientError::Broken { attempt } => vec![
-            format!("{}: {}", attempt.endpoint, attempt.cause),
-            "the request may have been carried out: look before you repeat it".into(),
-        ],
+        ClientError::Broken {
+            attempt,
+            maybe_done,
+        } => {
+            let mut hints = vec![format!("{}: {}", attempt.endpoint, attempt.cause)];
+            hints.extend(maybe_done.then(|| MAYBE_DONE.into()));
+            hints
+        }
         ClientError::SendLimit { .. } => {
             vec![
                 "--max-request-bytes sets the limit of this client; that of the server stays"
@@ -65,20 +77,27 @@ pub fn of_all<'e>(errors: impl IntoIterator<Item = &'e ClientError>) -> Vec<Stri
     let mut attempts = vec![];
     let mut others = vec![];
     let mut last_limit = None;
+    let mut any_done = false;
     for error in errors {
         match error {
             ClientError::Deadline {
                 limit,
                 attempts: more,
+                maybe_done,
             } => {
                 last_limit = Some(*limit);
+                any_done |= maybe_done;
                 attempts.extend_from_slice(more);
             }
             error => others.extend(of(error)),
         }
     }
     let mut hints = match last_limit {
-        Some(limit) => of(&ClientError::Deadline { limit, attempts }),
+        Some(limit) => of(&ClientError::Deadline {
+            limit,
+            attempts,
+            maybe_done: any_done,
+        }),
         None => vec![],
     };
     for hint in others {

@@ -50,6 +50,8 @@ pub struct ClientOptions {
 pub enum Repeat {
     /// It only reads.
     Yes,
+    /// It only reads, but Go's client does not send it again either.
+    Read,
     /// It may have been done.
     No,
 }
@@ -147,7 +149,7 @@ impl Client {
             let codec = ProstCodec::<Q, A>::default();
             let call = grpc.unary(self.request(request.clone(), deadline), path, codec);
             match deadline.run(call).await {
-                None => return Err(self.late(index, deadline).await),
+                None => return Err(self.late(index, repeat, deadline).await),
                 Some(Ok(answer)) => return Ok(answer.into_inner()),
                 Some(Err(status)) => {
                     self.after_failure(index, &connection, status, repeat, deadline)
@@ -157,7 +159,7 @@ impl Client {
         }
     }
 
-    /// One request, a stream of answers. `connect` bounds the way to a server, `deadline` what comes after it:
+    /// One request that only reads, a stream of answers. `connect` bounds the way to a server, `deadline` what comes after it:
     /// the beginning of the answers here, and each of them in [`Answers::next`]. Sent once.
     ///
     /// # Errors
@@ -180,7 +182,7 @@ impl Client {
         let codec = ProstCodec::<Q, A>::default();
         let call = grpc.server_streaming(self.request(request, deadline), path, codec);
         match deadline.run(call).await {
-            None => Err(self.late(index, deadline).await),
+            None => Err(self.late(index, Repeat::Read, deadline).await),
             Some(Ok(answer)) => Ok(Answers {
                 client: self.clone(),
                 index,
@@ -200,7 +202,7 @@ impl Client {
         status: Status,
         deadline: Deadline,
     ) -> ClientError {
-        self.after_failure(index, connection, status, Repeat::No, deadline)
+        self.after_failure(index, connection, status, Repeat::Read, deadline)
             .await
             .err()
             // What is not repeated always has an error.
@@ -246,19 +248,20 @@ impl Client {
         if deadline.passed()
             && (transport || matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled))
         {
-            return Err(self.late(index, deadline).await);
+            return Err(self.late(index, repeat, deadline).await);
         }
         if transport && !is_decode_limit(&status) {
             let cause = connection.broken(status.message());
             self.record(index, cause.clone());
             *self.inner.current.lock().await = None;
-            if repeat == Repeat::No {
+            if repeat != Repeat::Yes {
                 return Err(ClientError::Broken {
                     attempt: self.attempt(index, cause),
+                    maybe_done: repeat == Repeat::No,
                 });
             }
         } else {
-            if repeat == Repeat::No || status.code() != Code::Unavailable {
+            if repeat != Repeat::Yes || status.code() != Code::Unavailable {
                 return Err(ClientError::from_status(&status));
             }
             self.record(index, Cause::Unavailable(status.message().to_owned()));
@@ -298,7 +301,10 @@ impl<A: Message + Default + 'static> Answers<A> {
     /// As [`ClientError`] says; nothing is sent again.
     pub async fn next(&mut self) -> Result<Option<A>, ClientError> {
         match self.deadline.run(self.stream.message()).await {
-            None => Err(self.client.late(self.index, self.deadline).await),
+            None => Err(self
+                .client
+                .late(self.index, Repeat::Read, self.deadline)
+                .await),
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self
                 .client

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     cause::{Cause, Limit},
-    channel::{Client, Running, lock},
+    channel::{Client, Repeat, Running, lock},
     connection::{Connection, KeepAlive},
     deadline::Deadline,
     dial::{DialOptions, dial},
@@ -169,9 +169,18 @@ impl Client {
     }
 
     /// Time ran out while a request was under way.
-    pub(super) async fn late(&self, index: usize, deadline: Deadline) -> ClientError {
+    pub(super) async fn late(
+        &self,
+        index: usize,
+        repeat: Repeat,
+        deadline: Deadline,
+    ) -> ClientError {
         self.record(index, Cause::NoAnswer(deadline.limit));
-        self.out_of_time(deadline).await
+        let mut error = self.out_of_time(deadline).await;
+        if let ClientError::Deadline { maybe_done, .. } = &mut error {
+            *maybe_done = repeat == Repeat::No;
+        }
+        error
     }
 
     /// Time ran out: gathers what is known, and looks once more at what is not clear.
@@ -201,6 +210,7 @@ impl Client {
         ClientError::Deadline {
             limit: deadline.limit,
             attempts,
+            maybe_done: false,
         }
     }
 }

@@ -34,12 +34,16 @@ pub enum ClientError {
         limit: Limit,
         /// One per endpoint that was tried, in the order of the endpoints.
         attempts: Vec<Attempt>,
+        /// The request was sent and may have changed something.
+        maybe_done: bool,
     },
     /// The connection broke in the middle of a request that must not be sent twice.
     #[error("rpc error: code = Unavailable desc = error reading from server: {}", .attempt.cause_text())]
     Broken {
         /// Where.
         attempt: Attempt,
+        /// The request may have changed something.
+        maybe_done: bool,
     },
     /// The request is larger than `--max-request-bytes`.
     #[error(

@@ -30,8 +30,6 @@ methods! {
     put "/etcdserverpb.KV/Put" PutRequest PutResponse No;
     /// Deletes keys.
     delete_range "/etcdserverpb.KV/DeleteRange" DeleteRangeRequest DeleteRangeResponse No;
-    /// Compares, then one of two lists of requests.
-    txn "/etcdserverpb.KV/Txn" TxnRequest TxnResponse No;
     /// Forgets old revisions.
     compact "/etcdserverpb.KV/Compact" CompactionRequest CompactionResponse No;
     /// Lists, raises or clears alarms.
@@ -49,6 +47,24 @@ methods! {
 }
 
 impl Client {
+    /// Compares, then one of two lists of requests.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn txn(
+        &self,
+        request: pb::TxnRequest,
+        deadline: Deadline,
+    ) -> Result<pb::TxnResponse, ClientError> {
+        let repeat = if writes(&request) {
+            Repeat::No
+        } else {
+            Repeat::Read
+        };
+        self.unary("/etcdserverpb.KV/Txn", request, repeat, deadline)
+            .await
+    }
+
     /// Reads keys in several answers.
     ///
     /// # Errors
@@ -101,6 +117,19 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a transaction can change something.
+fn writes(txn: &pb::TxnRequest) -> bool {
+    use pb::request_op::Request;
+    txn.success
+        .iter()
+        .chain(&txn.failure)
+        .any(|op| match &op.request {
+            Some(Request::RequestTxn(inner)) => writes(inner),
+            Some(Request::RequestRange(_)) | None => false,
+            Some(Request::RequestPut(_) | Request::RequestDeleteRange(_)) => true,
+        })
 }
 
 /// The first key behind all that begin with `prefix`; a zero byte (every key to the end) where there is none.

@@ -158,10 +158,58 @@ fn one_that_breaks_off_in_the_middle() {
             1,
             "Error: rpc error: code = Unavailable desc = error reading from server: ",
         )
-        .failure(
-            1,
-            "hint: the request may have been carried out: look before you repeat it\n",
+        .failure(1, MAYBE_DONE);
+    for (args, stdin) in [
+        (&["get", "k", "--stream"][..], ""),
+        (&["txn"], "\nget k\n\nget k\n\n"),
+    ] {
+        let run = Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(args)
+            .stdin(stdin)
+            .run()
+            .failure(
+                1,
+                "Error: rpc error: code = Unavailable desc = error reading from server: ",
+            );
+        assert!(!run.err().contains(MAYBE_DONE), "{run}");
+    }
+}
+
+/// What is said of a request that may have changed something.
+const MAYBE_DONE: &str = "hint: the request may have been carried out: look before you repeat it\n";
+
+#[test]
+fn a_write_without_an_answer_may_have_been_done_and_a_read_changes_nothing() {
+    let endpoint = peer(|stream| says(stream, SETTINGS));
+    for (args, stdin, maybe_done) in [
+        (&["get", "k"][..], "", false),
+        (&["get", "k", "--stream"], "", false),
+        (&["txn"], "\nget k\n\nget k\n\n", false),
+        (&["txn"], "\nput k v\n\nget k\n\n", true),
+        (&["put", "k", "v"], "", true),
+        (&["del", "k"], "", true),
+        (&["compact", "3"], "", true),
+        (&["defrag"], "", true),
+        (&["endpoint", "status"], "", false),
+        (&["alarm", "list"], "", false),
+    ] {
+        let run = Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .arg("--command-timeout=300ms")
+            .args(args)
+            .stdin(stdin)
+            .run()
+            .failure(
+                1,
+                "connected, but no answer within 300ms (--command-timeout)\n",
+            );
+        assert_eq!(
+            run.err().contains(MAYBE_DONE),
+            maybe_done,
+            "{args:?}: {run}"
         );
+    }
 }
 
 #[test]

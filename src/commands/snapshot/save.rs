@@ -147,10 +147,6 @@ fn broken(error: &ClientError, size: u64) -> CommandError {
     if size > 0 {
         out.source = Some(format!("could not write snapshot: {error}").into());
     }
-    if let ClientError::Broken { .. } = error {
-        // Where it broke. Nothing has been changed by it, so that it may be asked for again.
-        out.hints.truncate(1);
-    }
     out
 }
 
