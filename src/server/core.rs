@@ -35,7 +35,7 @@ use super::{
     config::Config,
     error::Error,
     mvcc::{encoded::Encoded, txn},
-    quota,
+    quota::{self, Quota},
     writer::Writer,
 };
 use crate::{bolt, proto::etcdserverpb as pb, schema::fresh};
@@ -54,6 +54,7 @@ struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     max_request_bytes: usize,
+    quota: Quota,
     quota_bytes: i64,
 }
 
@@ -75,6 +76,7 @@ impl Core {
             shared,
             db,
             applier,
+            quota,
             unfinished,
         } = open::open(config, options)?;
         let (compactions, waiting) = mpsc::channel::<Compaction>();
@@ -112,6 +114,7 @@ impl Core {
                 shared: shared.clone(),
                 threads: Mutex::new(threads),
                 max_request_bytes: config.max_request_bytes,
+                quota,
                 quota_bytes: config.quota_backend_bytes,
             }),
         };
@@ -196,10 +199,35 @@ impl Core {
     async fn write(&self, request: Request) -> Result<Response, Error> {
         let size = request.encoded_len(self.inner.shared.ids.member);
         if size > self.inner.max_request_bytes {
-            return Err(Error::RequestTooLarge);
+            return Err(self.refusal(request.cost(), Error::RequestTooLarge).await);
         }
         let answer = self.inner.shared.queue.push(request, size)?;
         answer.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// What etcd says of a request that is refused with `error` before it gets to the writer: the quota comes
+    /// first. One that does not fit raises the alarm, whatever else is wrong with it.
+    pub async fn refusal(&self, cost: i64, error: Error) -> Error {
+        let shared = &self.inner.shared;
+        let Ok(published) = shared.published() else {
+            return error;
+        };
+        let used = i64::try_from(published.db.sizes().total).unwrap_or(i64::MAX);
+        if self.inner.quota.admits(used, cost) {
+            return error;
+        }
+        if !published.alarms.raised(pb::AlarmType::Nospace) {
+            let raise = pb::AlarmRequest {
+                action: pb::alarm_request::AlarmAction::Activate.into(),
+                member_id: shared.ids.member,
+                alarm: pb::AlarmType::Nospace.into(),
+            };
+            // The refusal is the same if that fails.
+            if let Ok(raised) = shared.queue.push(Request::Alarm(raise), 0) {
+                let _ = raised.await;
+            }
+        }
+        Error::NoSpace
     }
 
     /// Writes one key; the answer means that it is durable.

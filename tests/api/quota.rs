@@ -12,6 +12,7 @@ use crate::{
 
 on_every_target! {
     full_and_out_again ["--quota-backend-bytes=16777216"];
+    full_from_the_beginning ["--quota-backend-bytes=1024"];
     no_quota_at_all ["--quota-backend-bytes=-1"];
 }
 
@@ -38,6 +39,16 @@ async fn full_and_out_again(t: Arc<Target>) {
     let raised = raised.unwrap().into_inner().alarms;
     assert_eq!(raised.len(), 1);
     assert_eq!(raised[0].alarm, i32::from(pb::AlarmType::Nospace));
+    // What is wrong with a request beside that is not looked at.
+    let too_large = put("s", &"v".repeat(1_600_000));
+    let twice = vec![op(put("s", &value)), op(put("s", ""))];
+    for status in [
+        kv.put(put("", &value)).await.err(),
+        kv.put(too_large).await.err(),
+        kv.txn(txn(vec![], twice, vec![])).await.err(),
+    ] {
+        assert_eq!(status.as_ref().map(tonic::Status::message), Some(FULL));
+    }
     // Whatever grows the database is refused, however small; the rest is taken.
     refused(kv.put(put("s", "")).await, Code::ResourceExhausted, FULL);
     let write = txn(vec![], vec![op(put("s", ""))], vec![]);
@@ -58,6 +69,9 @@ async fn full_and_out_again(t: Arc<Target>) {
         .await
         .unwrap();
     refused(kv.put(put("s", "")).await, Code::ResourceExhausted, FULL);
+    // With room again, the alarm is what comes last.
+    let empty = "etcdserver: key is not provided";
+    refused(kv.put(put("", "")).await, Code::InvalidArgument, empty);
     let disarm = pb::AlarmRequest {
         action: pb::alarm_request::AlarmAction::Deactivate.into(),
         member_id: raised[0].member_id,
@@ -66,6 +80,14 @@ async fn full_and_out_again(t: Arc<Target>) {
     let disarmed = t.maintenance().alarm(disarm).await.unwrap().into_inner();
     assert_eq!(disarmed.alarms, raised);
     kv.put(put("newkey", "123")).await.unwrap();
+}
+
+/// A request that can't be carried out raises the alarm too.
+async fn full_from_the_beginning(t: Arc<Target>) {
+    let refusal = t.kv().put(put("", "")).await;
+    refused(refusal, Code::ResourceExhausted, FULL);
+    let raised = t.maintenance().alarm(pb::AlarmRequest::default()).await;
+    assert_eq!(raised.unwrap().into_inner().alarms.len(), 1);
 }
 
 async fn no_quota_at_all(t: Arc<Target>) {

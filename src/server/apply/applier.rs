@@ -1,6 +1,5 @@
-//! The applier: every request through the same layers, as etcd stacks them: CORRUPT refuses all
-//! writes, NOSPACE those that need space, the quota those that no longer fit, and what is left
-//! changes the store. Records go into one batch; nothing here commits, publishes or answers.
+//! The applier: every request through the same layers, as etcd stacks them: the quota refuses what no
+//! longer fits, CORRUPT all writes, NOSPACE those that need space, and what is left changes the store. Records go into one batch; nothing here commits, publishes or answers.
 //! Source: etcd v3.7.1, server/etcdserver/apply.
 
 use std::sync::{Arc, atomic::Ordering};
@@ -22,7 +21,7 @@ use crate::{
             view::Values,
             write::{Head, Staged},
         },
-        quota::{Quota, human, put_cost, txn_cost},
+        quota::{Quota, human},
     },
 };
 
@@ -140,16 +139,14 @@ impl<B: Values> Applier<B> {
             Request::Defragment => return Ok(Response::Done),
             Request::Put(_) | Request::DeleteRange(_) | Request::Txn(_) | Request::Compact(_) => {}
         }
+        // etcd looks at the quota before it hands a request on, and at alarms when it applies it.
+        let cost = request.cost();
+        self.admit(cost)?;
         if self.alarms.raised(AlarmType::Corrupt) {
             return Err(Error::Corrupt);
         }
-        let cost = match request {
-            Request::Put(r) => put_cost(r),
-            Request::Txn(r) => txn_cost(r),
-            _ => 0,
-        };
-        if cost > 0 {
-            self.admit(cost)?;
+        if cost > 0 && self.alarms.raised(AlarmType::Nospace) {
+            return Err(Error::NoSpace);
         }
         let response = match request {
             Request::Put(r) => Response::Put(self.head.put(&self.index, r)?),
@@ -164,10 +161,10 @@ impl<B: Values> Applier<B> {
         Ok(response)
     }
 
-    /// The NOSPACE alarm, then the quota, which raises it.
+    /// The quota, which raises the NOSPACE alarm.
     fn admit(&mut self, cost: i64) -> Result<(), Error> {
         let used = self.size.saturating_add(self.admitted);
-        if self.quota.admits(used, cost) && !self.alarms.raised(AlarmType::Nospace) {
+        if self.quota.admits(used, cost) {
             return Ok(());
         }
         let full = AlarmMember {

@@ -7,7 +7,10 @@ use crate::{
         AlarmRequest, AlarmResponse, CompactionRequest, DeleteRangeRequest, DeleteRangeResponse,
         PutRequest, PutResponse, TxnRequest, TxnResponse, request_op::Request as Operation,
     },
-    server::mvcc::revision::Revision,
+    server::{
+        mvcc::revision::Revision,
+        quota::{put_cost, txn_cost},
+    },
 };
 
 /// A request for the writer.
@@ -81,6 +84,15 @@ impl Request {
                 sum.other(18 * n + 64, n);
             }
             Request::Defragment => {}
+        }
+    }
+
+    /// What it costs of the space quota.
+    pub fn cost(&self) -> i64 {
+        match self {
+            Request::Put(r) => put_cost(r),
+            Request::Txn(r) => txn_cost(r),
+            _ => 0,
         }
     }
 

@@ -96,6 +96,8 @@ pub struct Opened {
     pub db: Db,
     /// The writer's state.
     pub applier: Applier<Tx>,
+    /// The space quota.
+    pub quota: Quota,
     /// A compaction that was not finished: the revision of the last one that was, and its own.
     pub unfinished: Option<(i64, i64)>,
 }
@@ -149,6 +151,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
 
     let (index, alarms) = (Arc::new(index), Alarms::restore(stored.alarms));
     let tx = Tx::new(tx);
+    let quota = Quota::from_flag(config.quota_backend_bytes);
     let applier = Applier::new(Start {
         index: index.clone(),
         head: Head::new(tx.clone(), revision, compacted),
@@ -156,7 +159,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         applied,
         finished_compact: stored.meta.finished_compact,
         scheduled_compact: stored.meta.scheduled_compact,
-        quota: Quota::from_flag(config.quota_backend_bytes),
+        quota,
         member_id: me.id,
     });
     let ids = Ids {
@@ -175,6 +178,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         shared: Arc::new(Shared::new(index, ids, published, compacted)),
         db,
         applier,
+        quota,
         unfinished: (compacted > finished).then_some((finished, compacted)),
     })
 }

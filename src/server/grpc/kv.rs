@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     proto::etcdserverpb as pb,
-    server::{error::Error, mvcc::encoded::Encoded},
+    server::{
+        error::Error,
+        mvcc::encoded::Encoded,
+        quota::{put_cost, txn_cost},
+    },
 };
 
 /// Keys in the first piece of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); the pieces grow
@@ -26,7 +30,9 @@ impl Services {
     }
 
     pub(super) async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
-        checks::check_put(&r)?;
+        if let Err(error) = checks::check_put(&r) {
+            return Err(self.core.refusal(put_cost(&r), error).await);
+        }
         self.core.put(r).await
     }
 
@@ -39,7 +45,9 @@ impl Services {
     }
 
     pub(super) async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
-        checks::check_txn(&r, self.config.max_txn_ops)?;
+        if let Err(error) = checks::check_txn(&r, self.config.max_txn_ops) {
+            return Err(self.core.refusal(txn_cost(&r), error).await);
+        }
         self.core.txn(r).await
     }
 
