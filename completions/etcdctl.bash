@@ -107,7 +107,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -246,7 +246,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -385,7 +385,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -524,7 +524,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -663,7 +663,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -802,7 +802,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -945,7 +945,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1084,7 +1084,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1227,7 +1227,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1374,7 +1374,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1517,7 +1517,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1660,7 +1660,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1835,7 +1835,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -1974,7 +1974,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2113,7 +2113,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2256,7 +2256,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2395,7 +2395,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2538,7 +2538,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2752,7 +2752,7 @@ _etcdctl() {
                     return 0
                     ;;
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -2887,7 +2887,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -3026,7 +3026,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -3165,7 +3165,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -3304,7 +3304,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)
@@ -3443,7 +3443,7 @@ _etcdctl() {
             fi
             case "${prev}" in
                 --endpoints)
-                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded: snapshot:" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "127.0.0.1:2379 http:// https:// unix:// unixs:// embedded:" -- "${cur}"))
                     return 0
                     ;;
                 --write-out)

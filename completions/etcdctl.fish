@@ -33,8 +33,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -99,8 +98,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -142,8 +140,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand put" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -181,8 +178,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand del" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -221,8 +217,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand txn" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -258,8 +253,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -295,8 +289,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -333,8 +326,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -369,8 +361,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -407,8 +398,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -445,8 +435,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -486,8 +475,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -524,8 +512,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -563,8 +550,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -599,8 +585,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -635,8 +620,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -674,8 +658,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -710,8 +693,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -748,8 +730,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -784,8 +765,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -820,8 +800,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -856,8 +835,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -892,8 +870,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -953,8 +930,7 @@ http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
-embedded:\t''
-snapshot:\t''"
+embedded:\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''

@@ -83,7 +83,7 @@ fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
 /// As cobra and pflag word them.
 pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvError> {
     let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
-    let (path, rest) = find(root, args);
+    let (path, mut rest, at) = find(root, args);
     let names: Vec<String> = path[1..].iter().map(|c| c.get_name().to_owned()).collect();
     // A path is never empty: it begins with the root.
     let command = path[path.len() - 1];
@@ -97,18 +97,17 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
             suggestions(root, &String::from_utf8_lossy(word))
         )));
     }
-    if command.get_arguments().any(|a| a.get_id() == RAW) {
-        let mut args = vec![OsString::from(root.get_name())];
-        args.extend(names.iter().map(OsString::from));
-        args.push("--".into());
-        args.extend(rest.into_iter().map(OsString::from_vec));
-        return Ok(Typed::Run { path: names, args });
-    }
+    // Of a command that takes its words as they are, only what stands before its name is read here.
+    let raw = command.get_arguments().any(|a| a.get_id() == RAW);
+    let words = if raw { rest.split_off(at) } else { vec![] };
     let flags = flags_of(&path);
-    let read = parse(&flags, rest).map_err(|text| ArgvError::Flag(names.clone(), text))?;
-    if read.help || command.has_subcommands() {
+    let mut read = parse(&flags, rest).map_err(|text| ArgvError::Flag(names.clone(), text))?;
+    if raw && read.help {
+        read.words.push(b"--help".to_vec());
+    } else if read.help || command.has_subcommands() {
         return Ok(Typed::Help(names));
     }
+    read.words.extend(words);
     let mut args = vec![];
     for (level, command) in path.iter().enumerate() {
         args.push(OsString::from(command.get_name()));
@@ -134,7 +133,7 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
 /// the name of a command is not looked at.
 pub fn topic(root: &clap::Command, words: Vec<OsString>) -> Option<Vec<String>> {
     let words = words.into_iter().map(OsString::into_vec).collect();
-    let (path, rest) = find(root, words);
+    let (path, rest, _) = find(root, words);
     if path.len() == 1 && !words_of(&rest, &path).is_empty() {
         return None;
     }
@@ -166,18 +165,28 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
     out.push(OsString::from_vec(arg));
 }
 
-/// Cobra's search for the command: the first word that is neither a flag nor the value of one.
-fn find(root: &clap::Command, mut args: Vec<Vec<u8>>) -> (Vec<&clap::Command>, Vec<Vec<u8>>) {
+/// Cobra's search for the command: the first word that is neither a flag nor the value of one. The path, what is
+/// left of `args`, and how much of that stood before the name of the command.
+fn find(
+    root: &clap::Command,
+    mut args: Vec<Vec<u8>>,
+) -> (Vec<&clap::Command>, Vec<Vec<u8>>, usize) {
     let mut path = vec![root];
+    let mut before = 0;
     loop {
         let command = path[path.len() - 1];
         let Some(at) = word_positions(&args, &path).first().copied() else {
-            return (path, args);
+            return (path, args, before);
         };
         let Some(next) = child(command, &args[at]) else {
-            return (path, args);
+            return (path, args, before);
         };
         args.remove(at);
+        before = at;
+        if next.get_arguments().any(|a| a.get_id() == RAW) {
+            path.push(next);
+            return (path, args, before);
+        }
         path.push(next);
     }
 }

@@ -75,6 +75,23 @@ impl Context {
         Ok(self.settings.get_or_init(|| settings))
     }
 
+    /// For a command that is no client.
+    ///
+    /// # Errors
+    /// A global flag that says how to find a server was given.
+    pub fn refuse_client_flags(&self, command: &str) -> Result<(), CommandError> {
+        match self.globals.of_clients() {
+            None => Ok(()),
+            Some(flag) => Err(CommandError::new(
+                Kind::Failed,
+                format!("{flag} before `{command}` is for commands that ask a server"),
+            )
+            .hint(format!(
+                "the flags of `{command}` stand behind it: see `etcdctl {command} --help`"
+            ))),
+        }
+    }
+
     /// The format in which an error is to be shown; known also where the settings could not be resolved.
     pub fn error_format(&self) -> Format {
         if let Some(settings) = self.settings.get() {

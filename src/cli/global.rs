@@ -19,7 +19,6 @@ pub const ENDPOINT_FORMS: &[&str] = &[
     "unix://",
     "unixs://",
     "embedded:",
-    "snapshot:",
 ];
 
 /// Global flags as typed.
@@ -89,6 +88,60 @@ pub struct GlobalArgs {
     /// Take SRV records of endpoints without TLS [default: true]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     pub insecure_discovery: Option<bool>,
+}
+
+impl GlobalArgs {
+    /// The first flag that was given and means something only to a client of a server.
+    pub fn of_clients(&self) -> Option<&'static str> {
+        let GlobalArgs {
+            write_out: _,
+            hex: _,
+            debug: _,
+            endpoints,
+            command_timeout,
+            dial_timeout,
+            keepalive_time,
+            keepalive_timeout,
+            max_request_bytes,
+            max_recv_bytes,
+            user,
+            password,
+            auth_jwt_token,
+            cacert,
+            cert,
+            key,
+            insecure_transport,
+            insecure_skip_tls_verify,
+            discovery_srv,
+            discovery_srv_name,
+            insecure_discovery,
+        } = self;
+        [
+            (!endpoints.is_empty(), "--endpoints"),
+            (command_timeout.is_some(), "--command-timeout"),
+            (dial_timeout.is_some(), "--dial-timeout"),
+            (keepalive_time.is_some(), "--keepalive-time"),
+            (keepalive_timeout.is_some(), "--keepalive-timeout"),
+            (max_request_bytes.is_some(), "--max-request-bytes"),
+            (max_recv_bytes.is_some(), "--max-recv-bytes"),
+            (user.is_some(), "--user"),
+            (password.is_some(), "--password"),
+            (auth_jwt_token.is_some(), "--auth-jwt-token"),
+            (cacert.is_some(), "--cacert"),
+            (cert.is_some(), "--cert"),
+            (key.is_some(), "--key"),
+            (insecure_transport.is_some(), "--insecure-transport"),
+            (
+                insecure_skip_tls_verify.is_some(),
+                "--insecure-skip-tls-verify",
+            ),
+            (discovery_srv.is_some(), "--discovery-srv"),
+            (discovery_srv_name.is_some(), "--discovery-srv-name"),
+            (insecure_discovery.is_some(), "--insecure-discovery"),
+        ]
+        .into_iter()
+        .find_map(|(given, flag)| given.then_some(flag))
+    }
 }
 
 /// The variable that stands for a flag: `ETCDCTL_DIAL_TIMEOUT` for `dial-timeout`.

@@ -33,6 +33,7 @@ pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), Comman
         .map(|w| format!("`{}`", w.to_string_lossy()))
         .collect();
     match argv::topic(tree, args.words) {
+        Some(path) if path == ["serve"] => ui.line(super::serve::help().trim_end()),
         Some(path) => ui.line(text::help(tree, &path).trim_end()),
         None => {
             ui.note(&format!("Unknown help topic [{}]", topics.join(" ")));

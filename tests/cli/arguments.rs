@@ -1,7 +1,7 @@
 //! How a command line is read: pflag's rules, cobra's texts, etcdctl's exit codes. What the recorded transcripts
 //! hold is not repeated here.
 
-use crate::support::program::Program;
+use crate::support::program::{Program, scratch};
 
 /// Never asked: the command line is refused before.
 const NOBODY: &str = "--endpoints=127.0.0.1:1";
@@ -187,5 +187,39 @@ fn commands_that_are_still_to_come_say_so() {
                 1,
                 &format!("Error: `etcdctl {name}` is not part of this version yet"),
             );
+    }
+}
+
+#[test]
+fn global_flags_before_serve_work_or_are_refused_by_name() {
+    let dir = scratch();
+    let data = format!("--data-dir={}", dir.path().join("file/d").display());
+    std::fs::write(dir.path().join("file"), "").expect("a file can be written");
+    let run = |args: &[&str]| Program::etcdctl().args(args).run().failure(1, "");
+    let format = run(&["-w", "json", "--hex", "serve", &data, "--log-level=error"]);
+    assert!(format.err().starts_with("{\"error\":\""), "{format}");
+    let client = run(&["--endpoints=127.0.0.1:1", "serve", &data]);
+    let refused = "Error: --endpoints before `serve` is for commands that ask a server\nhint: ";
+    assert!(client.err().starts_with(refused), "{client}");
+    for (args, text) in [
+        (["serve", "-w", "json"], "Error: unknown flag: -w\n"),
+        (["serve", "--zz", "x"], "Error: unknown flag: --zz\n"),
+        (
+            ["--zz", "x", "serve"],
+            "Error: unknown flag: --zz\nUsage: etcdctl ",
+        ),
+    ] {
+        let refused = run(&args);
+        assert!(refused.err().starts_with(text), "{refused}");
+    }
+    let help = Program::etcdctl().args(["serve", "--help"]).run().success();
+    assert!(help.out().contains("--quota-backend-bytes"), "{help}");
+    for args in [
+        &["--help", "serve"][..],
+        &["help", "serve"],
+        &["-wjson", "-h", "serve"],
+    ] {
+        let other = Program::etcdctl().args(args).run().success();
+        assert_eq!(other.out(), help.out(), "{args:?}");
     }
 }

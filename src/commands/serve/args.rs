@@ -14,6 +14,7 @@ use crate::server::{
 
 /// The words after `serve`, flags and all.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(override_usage = "etcdctl serve [flags]")]
 pub struct ServeArgs {
     /// Flags of etcd's server
     #[arg(id = "raw", value_name = "FLAGS", allow_hyphen_values = true)]
@@ -118,14 +119,19 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
             Some((name, value)) => (name, Some(value.to_string())),
             None => (flag, None),
         };
-        let known =
-            flags::find(name).ok_or_else(|| ConfigError(format!("unknown flag: --{name}")))?;
+        let dashes = &word[..word.len() - flag.len()];
+        let known = flags::find(name)
+            .ok_or_else(|| ConfigError(format!("unknown flag: {dashes}{name}")))?;
         let value = match value {
             Some(value) => value,
             None if known.kind == Kind::Bool => "true".into(),
             None => match words.next() {
                 Some(next) => text(next)?,
-                None => return Err(ConfigError(format!("flag needs an argument: --{name}"))),
+                None => {
+                    return Err(ConfigError(format!(
+                        "flag needs an argument: {dashes}{name}"
+                    )));
+                }
             },
         };
         typed.push((name.to_string(), value));
@@ -236,6 +242,7 @@ mod tests {
         for (words, variables, says) in [
             (&["serve"][..], &[][..], "\"serve\" is not a valid flag"),
             (&["--no-such"], &[], "unknown flag: --no-such"),
+            (&["-w", "json"], &[], "unknown flag: -w"),
             (&["--data-dir"], &[], "flag needs an argument: --data-dir"),
             (&["--", "x"], &[], "\"x\" is not a valid flag"),
             (&["--max-txn-ops=many"], &[], "--max-txn-ops"),
