@@ -5,7 +5,7 @@
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use super::value::Kind;
-use crate::output::go_format::quote;
+use crate::output::{go_format::quote, go_string};
 
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -160,7 +160,8 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
                 b"false"
             });
         }
-        _ => arg.extend_from_slice(value),
+        // Clap is to find text; what it stands for is known to who takes it.
+        _ => arg.extend_from_slice(go_string::text(value).as_bytes()),
     }
     out.push(OsString::from_vec(arg));
 }
@@ -275,17 +276,14 @@ fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>) -> Result<Read, String> {
         }
         if let Some(name) = arg.strip_prefix(b"--") {
             if matches!(name.first(), Some(b'-' | b'=')) {
-                return Err(format!(
-                    "bad flag syntax: {}",
-                    String::from_utf8_lossy(&arg)
-                ));
+                return Err(format!("bad flag syntax: {}", go_string::text(&arg)));
             }
             let (name, value) = match name.iter().position(|&b| b == b'=') {
                 Some(at) => (&name[..at], Some(name[at + 1..].to_vec())),
                 None => (name, None),
             };
             let Some((at, flag)) = lookup(flags, |f| f.long.as_bytes() == name) else {
-                return Err(format!("unknown flag: --{}", String::from_utf8_lossy(name)));
+                return Err(format!("unknown flag: --{}", go_string::text(name)));
             };
             let value = match value {
                 Some(value) => value,
@@ -314,7 +312,7 @@ fn shorthands(
     let mut rest = word;
     while let [short, tail @ ..] = rest {
         let c = *short as char;
-        let all = String::from_utf8_lossy(rest).into_owned();
+        let all = go_string::text(rest).into_owned();
         let Some((at, flag)) = lookup(flags, |f| f.short == Some(c)) else {
             return Err(format!("unknown shorthand flag: {} in -{all}", rune(c)));
         };
@@ -343,8 +341,9 @@ fn shorthands(
     Ok(())
 }
 
-/// Go's `%q` of one character.
+/// Go's `%q` of one character. pflag takes the first byte of the character that has the number of the byte.
 fn rune(c: char) -> String {
+    let c = char::from(c.to_string().as_bytes()[0]);
     let quoted = quote(c.to_string().as_bytes());
     match c {
         '"' => "'\"'".into(),
@@ -366,7 +365,7 @@ fn lookup<'f>(
 }
 
 fn set(read: &mut Read, at: usize, flag: &Flag<'_>, value: Vec<u8>) -> Result<(), String> {
-    let text = String::from_utf8_lossy(&value);
+    let text = go_string::text(&value);
     if let Err(error) = flag.kind.check(&text) {
         return Err(format!(
             "invalid argument {} for {} flag: {error}",

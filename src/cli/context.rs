@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit},
-    output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
+    output::{Format, RenderError, RenderOptions, Reply, go_string, render, render_notes},
 };
 
 /// Prints a reply: its data on stdout, its notes on stderr.
@@ -176,6 +176,11 @@ impl Context {
                 // As etcdctl: without name or password nobody logs in, and a server with authentication says so.
                 if name.is_empty() || password.is_empty() {
                     return Ok(());
+                }
+                if !(go_string::is_utf8(name) && go_string::is_utf8(&password)) {
+                    // As Go's protobuf refuses them.
+                    let text = "rpc error: code = Internal desc = grpc: error while marshaling: string field contains invalid UTF-8";
+                    return Err(CommandError::new(Kind::BadConnection, text));
                 }
                 let deadline = Deadline::after(Limit::dial(settings.dial_timeout.to_std()));
                 client.login(name, &password, deadline).await.map_err(bad)

@@ -1,13 +1,16 @@
 //! What a command works with: flags over environment over defaults, each checked once. Connects to nothing.
 
-use std::{collections::BTreeSet, ffi::OsString, sync::Arc};
+use std::{collections::BTreeSet, ffi::OsString, os::unix::ffi::OsStrExt, sync::Arc};
 
 use super::{
     error::{CommandError, Kind},
     global::{ENV_PREFIX, GlobalArgs, variable},
     value::{self, GoDuration, ValueError},
 };
-use crate::{client::Tls, output::Format};
+use crate::{
+    client::Tls,
+    output::{Format, go_string},
+};
 
 /// Where requests go when nothing is said.
 pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
@@ -72,7 +75,7 @@ impl EnvWarning {
     /// One structured line, in the shape of the log lines of etcd's client.
     pub fn line(&self) -> String {
         // Two strings always serialise.
-        let text = |s: &str| serde_json::to_string(s).unwrap_or_default();
+        let text = |s: &str| serde_json::to_string(&go_string::lossy(s)).unwrap_or_default();
         format!(
             "{{\"level\":\"warn\",\"msg\":{},\"environment-variable\":{}}}",
             text(&self.message),
@@ -90,7 +93,7 @@ struct Env {
 
 impl Env {
     fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Env {
-        let text = |s: OsString| s.to_string_lossy().into_owned();
+        let text = |s: OsString| go_string::text(s.as_bytes()).into_owned();
         Env {
             variables: variables
                 .map(|(k, v)| (text(k), text(v)))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::error::{CommandError, Kind};
-use crate::output::{ErrorReply, Format};
+use crate::output::{ErrorReply, Format, go_string};
 
 /// Where a command's words go.
 pub struct Ui {
@@ -55,7 +55,9 @@ impl Ui {
 
     /// A line for people, on stderr. That stderr does not take it is nobody's concern.
     pub fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let mut line = go_string::bytes(text).into_owned();
+        line.push(b'\n');
+        let _ = io::stderr().lock().write_all(&line);
     }
 
     /// Whatever `write` has for stderr.
@@ -83,7 +85,7 @@ impl Ui {
         if format == Format::Json {
             if error.source.is_some() {
                 let reply = ErrorReply {
-                    error: error.to_string(),
+                    error: go_string::lossy(&error.to_string()).into_owned(),
                     code: error.code,
                     exit,
                 };

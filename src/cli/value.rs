@@ -1,7 +1,9 @@
 //! Values of flags as Go reads them: integers in any base, booleans, durations, comma lists, each with
 //! the error text of Go's own parser. Knows no flag by name.
 
-use std::any::TypeId;
+use std::{any::TypeId, os::unix::ffi::OsStrExt};
+
+use crate::output::go_string;
 
 /// A duration as Go has it: nanoseconds, possibly negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,7 @@ fn out_of_range(function: &str, text: &str) -> ValueError {
 }
 
 fn quote(text: &str) -> String {
-    crate::output::go_format::quote(text.as_bytes())
+    crate::output::go_format::quote_text(text)
 }
 
 /// The digits of a whole number without sign. Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`)
@@ -120,7 +122,7 @@ pub fn boolean(text: &str) -> Result<bool, ValueError> {
 /// Package `time` quotes by itself: what is not printable ASCII byte by byte.
 fn quote_for_time(text: &str) -> String {
     let mut out = String::from("\"");
-    for byte in text.bytes() {
+    for &byte in go_string::bytes(text).iter() {
         match byte {
             b'"' | b'\\' => out.extend(['\\', byte as char]),
             b' '..=0x7f => out.push(byte as char),
@@ -353,7 +355,11 @@ impl clap::builder::TypedValueParser for Suggest {
         _arg: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<String, clap::Error> {
-        Ok(value.to_string_lossy().into_owned())
+        // A flag's value is text already, a word is as it was typed.
+        Ok(match value.to_str() {
+            Some(text) => text.to_owned(),
+            None => go_string::text(value.as_bytes()).into_owned(),
+        })
     }
 
     fn possible_values(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cause::Cause;
+use crate::output::go_string;
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +160,7 @@ fn unix(path: &str, tls: bool) -> Result<Target, String> {
         return Err("the path of the socket is missing".into());
     }
     Ok(Target::Unix {
-        path: path.into(),
+        path: go_string::path(path),
         tls,
     })
 }
@@ -175,7 +176,7 @@ fn embedded(rest: &str) -> Result<Target, String> {
         flags.push((name.trim_start_matches('-').to_owned(), value.to_owned()));
     }
     Ok(Target::Embedded {
-        dir: dir.into(),
+        dir: go_string::path(dir),
         flags,
     })
 }

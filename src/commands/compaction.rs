@@ -1,6 +1,6 @@
 //! `compaction`: history before a revision is forgotten.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use crate::{
         error::{CommandError, Kind},
         hints, value,
     },
-    output::Reply,
+    output::{Reply, go_string},
     proto::etcdserverpb as pb,
 };
 
@@ -41,8 +41,8 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, Co
             "compaction command needs 1 argument",
         ));
     };
-    let revision =
-        value::int(&word.to_string_lossy(), 10).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    let revision = value::int(&go_string::text(word.as_bytes()), 10)
+        .map_err(|e| CommandError::new(Kind::Failed, e))?;
     let client = ctx.client().await?;
     let request = pb::CompactionRequest {
         revision,

@@ -10,7 +10,7 @@ use crate::{
         ui::Ui,
         value::Suggest,
     },
-    output::go_format::quote,
+    output::go_format::{quote, quote_text},
 };
 
 /// Print a completion script for a shell
@@ -61,7 +61,7 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
         _ => {
             return Err(usage(format!(
                 "invalid argument {} for {}",
-                quote(name.as_bytes()),
+                quote_text(name),
                 quote(format!("{} completion", tree.get_name()).as_bytes())
             )));
         }

@@ -84,12 +84,6 @@ pub struct GetArgs {
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
     let request = args.request()?;
     let format = ctx.settings()?.format;
-    if args.count_only && format != Format::Fields {
-        return Err(bad("--count-only is only for `--write-out=fields`"));
-    }
-    if args.print_value_only && format != Format::Simple {
-        return Err(bad("print-value-only is only for `--write-out=simple`"));
-    }
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
     let revision = request.revision;
@@ -109,6 +103,13 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
             return Err(error);
         }
     };
+    // As in etcdctl, the server's refusal comes first.
+    if args.count_only && format != Format::Fields {
+        return Err(bad("--count-only is only for `--write-out=fields`"));
+    }
+    if args.print_value_only && format != Format::Simple {
+        return Err(bad("print-value-only is only for `--write-out=simple`"));
+    }
     Ok(Reply::Get(GetReply {
         response,
         print_value_only: args.print_value_only,

@@ -1,10 +1,13 @@
 //! `help`: the help of another command.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
 use clap::Args;
 
-use crate::cli::{argv, context::Context, error::CommandError, help as text, ui::Ui};
+use crate::{
+    cli::{argv, context::Context, error::CommandError, help as text, ui::Ui},
+    output::go_format::quote,
+};
 
 /// Show the help of a command
 #[derive(Args, Debug)]
@@ -30,7 +33,12 @@ pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), Comman
     let topics: Vec<String> = args
         .words
         .iter()
-        .map(|w| format!("`{}`", w.to_string_lossy()))
+        .map(|w| match w.to_str() {
+            Some(word) if !word.contains(|c: char| c == '`' || c.is_control()) => {
+                format!("`{word}`")
+            }
+            _ => quote(w.as_bytes()),
+        })
         .collect();
     match argv::topic(tree, args.words) {
         Some(path) if path == ["serve"] => ui.line(super::serve::help().trim_end()),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     cli::error::{CommandError, Kind},
     client::rpc::prefix_end,
-    output::go_format::quote,
+    output::go_format::quote_text,
 };
 
 /// A word as bytes.
@@ -70,7 +70,7 @@ pub fn serializable(consistency: Option<&str>) -> Result<bool, CommandError> {
         Some("s") => Ok(true),
         Some(other) => Err(CommandError::new(
             Kind::BadFeature,
-            format!("unknown consistency flag {}", quote(other.as_bytes())),
+            format!("unknown consistency flag {}", quote_text(other)),
         )),
     }
 }

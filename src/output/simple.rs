@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::reply::{EndpointHealth, EndpointTook, GetReply};
 use super::rows::{self, Rows};
-use super::{RenderError, RenderOptions, Reply, go_format};
+use super::{RenderError, RenderOptions, Reply, go_format, go_string};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb;
@@ -69,7 +69,9 @@ pub fn plain(reply: &Reply, out: &mut dyn Write) -> io::Result<()> {
             }
         }
         Reply::SnapshotSaved(saved) => {
-            writeln!(out, "Snapshot saved at {}", saved.path)?;
+            out.write_all(b"Snapshot saved at ")?;
+            out.write_all(&go_string::bytes(&saved.path))?;
+            out.write_all(b"\n")?;
             if !saved.version.is_empty() {
                 writeln!(out, "Server version {}", saved.version)?;
             }

@@ -223,3 +223,73 @@ fn global_flags_before_serve_work_or_are_refused_by_name() {
         assert_eq!(other.out(), help.out(), "{args:?}");
     }
 }
+
+#[test]
+fn bytes_that_are_no_text_are_shown_as_they_are_and_name_files() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let dir = scratch();
+    let endpoint = format!("--endpoints=embedded:{}", dir.path().join("d").display());
+    for (exit, args, error) in [
+        (4, &[&b"get"[..], b"k", b"--order=a\xffb"][..], &b"bad sort order a\xffb\n"[..]),
+        (4, &[b"get", b"k", b"--consistency=\xff"], b"unknown consistency flag \"\\xff\"\n"),
+        (1, &[b"get", b"k", b"--rev=\xe4"], b"invalid argument \"\\xe4\" for \"--rev\" flag: strconv.ParseInt: parsing \"\\xe4\": invalid syntax\n"),
+        (1, &[b"get", b"k", b"--dial-timeout=\xe4"], b"invalid argument \"\\xe4\" for \"--dial-timeout\" flag: time: invalid duration \"\\xe4\"\n"),
+        (128, &[b"put", b"k", b"v", b"--lease=\xff"], b"bad lease ID (strconv.ParseInt: parsing \"\\xff\": invalid syntax), expecting ID in Hex\n"),
+        (128, &[b"get", b"k", b"--cacert=/no/\xff"], b"open /no/\xff: no such file or directory\n"),
+        (2, &[b"get", b"k", b"--user=\xff", b"--password=x"], b"rpc error: code = Internal desc = grpc: error while marshaling: string field contains invalid UTF-8\n"),
+        (1, &[b"get", b"k", b"--n\xff=1"], b"unknown flag: --n\xff\n"),
+        (1, &[b"get", b"k", b"-\xff"], b"unknown shorthand flag: '\xc3\x83' in -\xff\n"),
+        (1, &[b"compaction", b"\xff"], b"strconv.ParseInt: parsing \"\\xff\": invalid syntax\n"),
+        (5, &[b"snapshot", b"save", b"/no/\xff"], b"could not open /no/\xff.part (open /no/\xff.part: no such file or directory)\n"),
+        (1, &[b"completion", b"\xff"], b"invalid argument \"\\xff\" for \"etcdctl completion\"\n"),
+    ] {
+        let run = Program::etcdctl()
+            .arg(&endpoint)
+            .args(args.iter().map(|a| OsStr::from_bytes(a)))
+            .run()
+            .failure(exit, "");
+        let expected = [b"Error: ", error].concat();
+        assert!(run.stderr.starts_with(&expected), "{run}");
+    }
+    // A file name of another locale works wherever a file is named.
+    let file = dir.path().join(OsStr::from_bytes(b"b\xe4ckup.db"));
+    let saved = Program::etcdctl()
+        .arg(&endpoint)
+        .args(["snapshot", "save"])
+        .arg(&file)
+        .run()
+        .success();
+    let path = file.as_os_str().as_bytes();
+    assert!(
+        saved
+            .stdout
+            .starts_with(&[b"Snapshot saved at ", path, b"\n"].concat()),
+        "{saved}"
+    );
+    let other = dir.path().join(OsStr::from_bytes(b"\xe4"));
+    let endpoint = [b"--endpoints=embedded:", other.as_os_str().as_bytes()].concat();
+    Program::etcdctl()
+        .arg(OsStr::from_bytes(&endpoint))
+        .args(["put", "k", "v"])
+        .run()
+        .success();
+    assert!(other.join("db").is_file());
+}
+
+#[test]
+fn what_a_transaction_can_not_read_is_shown_as_it_was_typed() {
+    for (exit, line, error) in [
+        (3, &b"f\xff(\"a\") = \"x\"\n\n\n\n"[..], &b"malformed comparison: f\xff(\"a\") = \"x\" (unknown target f\xff)\n"[..]),
+        (3, b"ver(\"a\") = \"\xff\"\n\n\n\n", b"invalid txn compare request: ver(\"a\") = \"\xff\"\n"),
+        (3, b"\n\xff x\n\n\n", b"invalid txn request: \xff x\n"),
+        (4, b"\nget a --order=\xff\n\n\n", b"bad sort order \xff\n"),
+        (128, b"\nput k v --lease=\xff\n\n\n", b"bad lease ID (strconv.ParseInt: parsing \"\\xff\": invalid syntax), expecting ID in Hex\n"),
+    ] {
+        let run = Program::etcdctl()
+            .args([NOBODY, "txn"])
+            .stdin(line)
+            .run()
+            .failure(exit, "");
+        assert!(run.stderr.starts_with(&[b"Error: ", error].concat()), "{run}");
+    }
+}

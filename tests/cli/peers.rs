@@ -410,3 +410,23 @@ fn a_path_behind_the_host_is_no_hindrance_and_a_unix_socket_works() {
     assert_eq!(run.out(), "OK\n");
     drop(server);
 }
+
+#[test]
+fn the_refusal_of_a_format_comes_after_that_of_the_server() {
+    let [port] = free_ports();
+    for args in [
+        &["--count-only"][..],
+        &["--print-value-only", "-w", "fields"],
+    ] {
+        let get = |endpoint: &str| {
+            Program::etcdctl()
+                .arg(format!("--endpoints={endpoint}"))
+                .args(["get", "k", "--command-timeout=300ms"])
+                .args(args)
+                .run()
+        };
+        get(&format!("127.0.0.1:{port}")).failure(1, "Error: context deadline exceeded\n");
+        let server = Launch::serve().start();
+        get(server.endpoint()).failure(128, "is only for `--write-out=");
+    }
+}

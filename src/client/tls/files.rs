@@ -3,7 +3,6 @@
 
 use std::{
     fmt,
-    path::Path,
     sync::{Arc, OnceLock},
 };
 
@@ -17,7 +16,7 @@ use super::{
     p521, pem,
     verify::{Anyone, Roots, provider},
 };
-use crate::client::cause::io_text;
+use crate::{client::cause::io_text, output::go_string};
 
 /// Certificates that can't be used: Go's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,13 +122,10 @@ impl Tls {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, FilesError> {
-    std::fs::read(path).map_err(|e| {
+    let file = go_string::path(path);
+    std::fs::read(&file).map_err(|e| {
         // A directory can be opened, and then not be read.
-        let what = if Path::new(path).is_dir() {
-            "read"
-        } else {
-            "open"
-        };
+        let what = if file.is_dir() { "read" } else { "open" };
         FilesError(format!("{what} {path}: {}", io_text(&e)))
     })
 }

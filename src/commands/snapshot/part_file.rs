@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{bolt::Flusher, client::cause::io_text};
+use crate::{bolt::Flusher, client::cause::io_text, output::go_string};
 
 /// Bytes of the digest at the end of the stream.
 const DIGEST: usize = 32;
@@ -101,7 +101,7 @@ impl PartFile {
     /// The system says why, or PATH is no place for a file (`/dev/null`).
     pub fn create(path: &Path) -> Result<PartFile, PartError> {
         if fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) {
-            return Err(PartError::Special(path.display().to_string()));
+            return Err(PartError::Special(go_string::of_path(path)));
         }
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
@@ -119,7 +119,7 @@ impl PartFile {
                 .open(&part)
         };
         let file = open().map_err(|error| PartError::Open {
-            part: part.display().to_string(),
+            part: go_string::of_path(&part),
             error,
         })?;
         Ok(PartFile {
@@ -142,7 +142,7 @@ impl PartFile {
         self.file
             .write_all(bytes)
             .map_err(|error| PartError::Write {
-                part: self.part.display().to_string(),
+                part: go_string::of_path(&self.part),
                 error,
             })?;
         self.size += bytes.len() as u64;
@@ -179,7 +179,7 @@ impl PartFile {
             });
         }
         let sync = |path: &Path, error| PartError::Sync {
-            part: path.display().to_string(),
+            part: go_string::of_path(path),
             error,
         };
         self.flusher
@@ -195,8 +195,8 @@ impl PartFile {
             fs::rename(&self.part, &self.path)
         };
         rename.map_err(|error| PartError::Rename {
-            part: self.part.display().to_string(),
-            path: self.path.display().to_string(),
+            part: go_string::of_path(&self.part),
+            path: go_string::of_path(&self.path),
             error,
         })?;
         self.finished = true;

@@ -13,7 +13,7 @@ use crate::{
         progress::Bytes,
     },
     client::{ClientError, Deadline, Limit},
-    output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
+    output::{Format, RenderOptions, Reply, go_string, reply::SnapshotSaved},
 };
 
 /// Save a member's database to a file
@@ -64,7 +64,7 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         saved = fetch(ctx, path) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
         () = interrupt.come() => {
             return Err(CommandError::new(Kind::Interrupted, "context canceled")
-                .hint(format!("interrupted: nothing was written to {}", path.display())));
+                .hint(format!("interrupted: nothing was written to {}", go_string::of_path(path))));
         }
     };
     ctx.emit(&Reply::SnapshotSaved(saved))?;
@@ -134,7 +134,7 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
     let size = file.finish().await.map_err(failed)?;
     drop(progress);
     Ok(SnapshotSaved {
-        path: path.display().to_string(),
+        path: go_string::of_path(path),
         version,
         size,
         status: None,

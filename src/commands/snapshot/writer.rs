@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::part_file::{PartError, PartFile};
+use crate::output::go_string;
 
 /// Chunks on their way to the disk. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
 const WAITING: usize = 8;
@@ -34,7 +35,7 @@ impl Writer {
             .name("snapshot".into())
             .spawn(move || write(file, received))
             .map_err(|error| PartError::Write {
-                part: path.display().to_string(),
+                part: go_string::of_path(path),
                 error,
             })?;
         Ok(Writer {

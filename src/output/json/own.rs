@@ -1,11 +1,13 @@
 //! JSON for `compaction`, `defrag`, `snapshot save` and `version`, for which etcdctl prints text only. The
 //! shapes are ours, in the style of the others; `snapshot status` beside them is etcdutl's.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::header::{HeaderJson, header};
-use crate::output::go_format;
 use crate::output::reply::{EndpointTook, FileHashKv, SnapshotSaved, SnapshotStatus, VersionReply};
+use crate::output::{go_format, go_string};
 use crate::proto::etcdserverpb as pb;
 
 /// `compaction`.
@@ -90,7 +92,7 @@ impl From<&FileHashKv> for FileHashKvJson {
 /// `snapshot save`.
 #[derive(Serialize)]
 pub struct SavedJson<'a> {
-    path: &'a str,
+    path: Cow<'a, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     version: &'a str,
     size: u64,
@@ -101,7 +103,7 @@ pub struct SavedJson<'a> {
 impl<'a> From<&'a SnapshotSaved> for SavedJson<'a> {
     fn from(s: &'a SnapshotSaved) -> Self {
         Self {
-            path: &s.path,
+            path: go_string::lossy(&s.path),
             version: &s.version,
             size: s.size,
             status: s.status.as_ref().map(Into::into),
