@@ -75,21 +75,24 @@ impl Context {
         Ok(self.settings.get_or_init(|| settings))
     }
 
-    /// For a command that is no client.
+    /// `serve` is no client, and takes no flag that says how to find a server.
     ///
     /// # Errors
-    /// A global flag that says how to find a server was given.
-    pub fn refuse_client_flags(&self, command: &str) -> Result<(), CommandError> {
-        match self.globals.of_clients() {
-            None => Ok(()),
-            Some(flag) => Err(CommandError::new(
-                Kind::Failed,
-                format!("{flag} before `{command}` is for commands that ask a server"),
-            )
-            .hint(format!(
-                "the flags of `{command}` stand behind it: see `etcdctl {command} --help`"
-            ))),
+    /// There is one, and `path` is that of `serve`.
+    pub fn check_globals(&self, path: &[String]) -> Result<(), CommandError> {
+        let ([command], Some(flag)) = (path, self.globals.of_clients()) else {
+            return Ok(());
+        };
+        if command != "serve" {
+            return Ok(());
         }
+        Err(CommandError::new(
+            Kind::Failed,
+            format!("{flag} before `{command}` is for commands that ask a server"),
+        )
+        .hint(format!(
+            "the flags of `{command}` stand behind it: see `etcdctl {command} --help`"
+        )))
     }
 
     /// The format in which an error is to be shown; known also where the settings could not be resolved.

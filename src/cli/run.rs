@@ -31,7 +31,10 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
         Err(error) => Err(CommandError::new(Kind::Failed, error)),
         Ok(runtime) => {
             let result = runtime.block_on(async {
-                let result = command.run(&context).await;
+                let result = match context.check_globals(&line.path) {
+                    Ok(()) => command.run(&context).await,
+                    Err(error) => Err(error),
+                };
                 context.close().await;
                 result
             });

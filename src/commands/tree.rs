@@ -161,7 +161,6 @@ impl Command {
                 return ctx.ui.line(serve::help().trim_end());
             }
             Command::Serve(args) => {
-                ctx.refuse_client_flags("serve")?;
                 return serve::serve(&args).map_err(|e| CommandError::new(Kind::Failed, e));
             }
             Command::Options(args) => return options::options(ctx, args, &tree()),
