@@ -74,6 +74,8 @@ pub enum Cause {
     Io(String),
     /// This client does not do it; no use to try again.
     Unsupported(String),
+    /// The endpoint means nothing; why.
+    Meaningless(String),
     /// Another process has the data directory of an embedded server open; not waited for.
     Locked(String),
     /// The data directory of an embedded server could not be opened; no use to try again.
@@ -85,7 +87,7 @@ impl Cause {
     pub fn permanent(&self) -> bool {
         matches!(
             self,
-            Cause::Unsupported(_) | Cause::Embedded(_) | Cause::Locked(_)
+            Cause::Unsupported(_) | Cause::Meaningless(_) | Cause::Embedded(_) | Cause::Locked(_)
         )
     }
 
@@ -146,7 +148,7 @@ impl fmt::Display for Cause {
             Cause::Broken(text) => write!(f, "the connection broke: {text}"),
             Cause::NoAnswer(limit) => write!(f, "connected, but no answer within {limit}"),
             Cause::Unavailable(text) => write!(f, "the server answered: {text}"),
-            Cause::Io(text) | Cause::Unsupported(text) | Cause::Embedded(text) | Cause::Locked(text) => f.write_str(text),
+            Cause::Io(text) | Cause::Unsupported(text) | Cause::Meaningless(text) | Cause::Embedded(text) | Cause::Locked(text) => f.write_str(text),
         }
     }
 }

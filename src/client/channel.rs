@@ -91,15 +91,22 @@ impl Client {
     /// A client of `endpoints`; connects to nothing yet.
     ///
     /// # Errors
-    /// There are none, or one means nothing.
+    /// There are none, or none of them means anything.
     pub fn new(endpoints: &[String], options: ClientOptions) -> Result<Client, ClientError> {
         if endpoints.is_empty() {
             return Err(ClientError::NoEndpoints);
         }
-        let endpoints = endpoints
-            .iter()
-            .map(|e| Endpoint::parse(e).map(|e| e.with_default_tls(options.tls.is_some())))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut parsed: Vec<_> = endpoints.iter().map(|e| Endpoint::parse(e)).collect();
+        if parsed.iter().all(Result::is_err)
+            && let Err(first) = parsed.swap_remove(0)
+        {
+            return Err(first.into());
+        }
+        let endpoints = parsed
+            .into_iter()
+            .map(|e| e.unwrap_or_else(Endpoint::from))
+            .map(|e| e.with_default_tls(options.tls.is_some()))
+            .collect();
         Ok(Client {
             inner: Arc::new(Inner {
                 endpoints,

@@ -160,7 +160,7 @@ impl Client {
             return None;
         }
         Some(match first {
-            Cause::Unsupported(_) => {
+            Cause::Unsupported(_) | Cause::Meaningless(_) => {
                 ClientError::Permanent(format!("{}: {first}", self.inner.endpoints[*index].typed))
             }
             Cause::Locked(text) => ClientError::Locked(text.clone()),

@@ -63,6 +63,7 @@ pub async fn dial(
             }
             Connection::open(stream, origin, keepalive, timeout).await
         }
+        Target::Nothing(reason) => Err(Cause::Meaningless(reason.clone())),
         Target::Embedded { .. } => Err(Cause::Unsupported(
             "an embedded server is not dialled".into(),
         )),

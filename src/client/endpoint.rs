@@ -31,6 +31,8 @@ pub enum Target {
         /// `name=value` pairs as typed.
         flags: Vec<(String, String)>,
     },
+    /// Nothing; why.
+    Nothing(String),
 }
 
 /// An endpoint as typed and as understood.
@@ -50,6 +52,16 @@ pub struct EndpointError {
     pub typed: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl From<EndpointError> for Endpoint {
+    /// One that can't be reached, for where others can be.
+    fn from(error: EndpointError) -> Endpoint {
+        Endpoint {
+            typed: error.typed,
+            target: Target::Nothing(error.reason),
+        }
+    }
 }
 
 impl Endpoint {
@@ -117,7 +129,7 @@ impl Endpoint {
                     .unwrap_or_default();
                 file.split(':').next().unwrap_or_default()
             }
-            Target::Embedded { .. } => "localhost",
+            Target::Embedded { .. } | Target::Nothing(_) => "localhost",
         }
     }
 
@@ -145,7 +157,9 @@ impl Endpoint {
             Target::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
             Target::Tcp { host, port, .. } => format!("{host}:{port}"),
             // A path is no authority: Go's servers take anything here, ours and others want a host.
-            Target::Unix { .. } | Target::Embedded { .. } => "localhost".into(),
+            Target::Unix { .. } | Target::Embedded { .. } | Target::Nothing(_) => {
+                "localhost".into()
+            }
         }
     }
 }

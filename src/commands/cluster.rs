@@ -1,7 +1,7 @@
 //! What the commands on single endpoints have in common: which endpoints, a client for each, all asked at
 //! once, answers in the order given.
 
-use std::{future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -11,7 +11,10 @@ use crate::{
         error::{CommandError, Kind},
         hints,
     },
-    client::{Client, ClientError, Deadline},
+    client::{
+        Client, ClientError, Deadline,
+        endpoint::{Endpoint, EndpointError},
+    },
     proto::etcdserverpb as pb,
 };
 
@@ -45,6 +48,24 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
     }
 }
 
+/// Those of `endpoints` that mean nothing, by their places, where there are others.
+///
+/// # Errors
+/// There are no others.
+pub fn meaningless(endpoints: &[String]) -> Result<BTreeMap<usize, EndpointError>, CommandError> {
+    let errors: BTreeMap<_, _> = endpoints
+        .iter()
+        .enumerate()
+        .filter_map(|(index, endpoint)| Some((index, Endpoint::parse(endpoint).err()?)))
+        .collect();
+    match errors.get(&0) {
+        Some(first) if errors.len() == endpoints.len() => {
+            Err(ClientError::from(first.clone()).into())
+        }
+        _ => Ok(errors),
+    }
+}
+
 /// Endpoints that are asked at the same time: each takes a file descriptor or two.
 const AT_ONCE: usize = 256;
 
@@ -60,7 +81,7 @@ pub struct Outcome<T> {
 /// of the endpoints, so that a dead one costs its time once.
 ///
 /// # Errors
-/// An endpoint means nothing, or a login fails.
+/// None of the endpoints means anything, or a login fails.
 pub async fn ask_all<T, F>(
     ctx: &Context,
     endpoints: Vec<String>,
@@ -71,10 +92,16 @@ where
     F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
     let limit = ctx.limit()?;
+    let mut meaningless = meaningless(&endpoints)?;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut asked = JoinSet::new();
     let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
     for (index, endpoint) in endpoints.into_iter().enumerate() {
+        if let Some(error) = meaningless.remove(&index) {
+            let result = Err(error.into());
+            outcomes.push(Some(Outcome { endpoint, result }));
+            continue;
+        }
         outcomes.push(None);
         let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
         ctx.login(&client).await?;

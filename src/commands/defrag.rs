@@ -12,7 +12,7 @@ use crate::{
         hints,
         progress::Spinner,
     },
-    client::{Deadline, Limit},
+    client::{ClientError, Deadline, Endpoint, Limit},
     output::{Format, Reply, reply::EndpointTook},
     proto::etcdserverpb as pb,
 };
@@ -48,16 +48,26 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let format = ctx.settings()?.format;
     let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
     let endpoints = leader_last(ctx, endpoints).await?;
+    let several = endpoints.len() > 1;
     let mut rows = vec![];
     let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {
-        let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
-        ctx.login(&client).await?;
+        let client = match Endpoint::parse(&endpoint) {
+            // The others have their turn all the same.
+            Err(error) if several => Err(ClientError::from(error)),
+            _ => {
+                let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
+                ctx.login(&client).await?;
+                Ok(client)
+            }
+        };
         let spinner = Spinner::start(&ctx.ui, &format!("defragmenting {endpoint}"));
         let start = Instant::now();
-        let result = client
-            .defragment(pb::DefragmentRequest {}, ctx.deadline()?)
-            .await;
+        let request = pb::DefragmentRequest {};
+        let result = match client {
+            Ok(client) => client.defragment(request, ctx.deadline()?).await,
+            Err(error) => Err(error),
+        };
         let took = start.elapsed();
         drop(spinner);
         let error = result.err().map(|error| {

@@ -1,6 +1,9 @@
 //! `endpoint health`, `status` and `hashkv`: each server by itself.
 
-use std::{ffi::OsString, time::Instant};
+use std::{
+    ffi::OsString,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, Subcommand};
 
@@ -90,7 +93,8 @@ async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
     let mut errors = vec![];
     let mut rows = vec![];
     for Outcome { endpoint, result } in outcomes {
-        let (took, result) = result?;
+        let (took, result) =
+            result.unwrap_or_else(|error| (Duration::ZERO, Err(Unhealthy::Request(error))));
         let error = match result {
             Ok(()) => String::new(),
             Err(Unhealthy::Request(error)) => {

@@ -430,3 +430,37 @@ fn the_refusal_of_a_format_comes_after_that_of_the_server() {
         get(server.endpoint()).failure(128, "is only for `--write-out=");
     }
 }
+
+#[test]
+fn an_endpoint_that_means_nothing_costs_the_others_nothing() {
+    let server = Launch::serve().start();
+    let good = server.endpoint();
+    let run = |args: &[&str]| {
+        Program::etcdctl()
+            .arg(format!("--endpoints=localhost,{good},ftp://x:1"))
+            .args(args)
+            .run()
+    };
+    assert_eq!(run(&["put", "k", "v"]).success().out(), "OK\n");
+    assert_eq!(run(&["get", "k"]).success().out(), "k\nv\n");
+    for (args, line) in [
+        (
+            ["endpoint", "status"],
+            format!("{good}, 8e9e05c52164694d, "),
+        ),
+        (["endpoint", "hashkv"], format!("{good}, ")),
+        (["endpoint", "health"], format!("{good} is healthy: ")),
+        (
+            ["defrag", "--"],
+            format!("Finished defragmenting etcd member[{good}]. took "),
+        ),
+    ] {
+        let run = run(&args).failure(1, "endpoint \"localhost\": the port is missing");
+        assert!(run.out().contains(&line), "{run}");
+        assert!(run.to_string().contains("unknown scheme \"ftp\""), "{run}");
+    }
+    Program::etcdctl()
+        .args(["--endpoints=localhost,ftp://x:1", "endpoint", "health"])
+        .run()
+        .failure(1, "Error: endpoint \"localhost\": the port is missing\n");
+}
