@@ -5,6 +5,7 @@ pub mod bolt;
 pub mod cli;
 pub mod client;
 pub mod commands;
+mod go_value;
 pub mod output;
 pub mod proto;
 pub mod schema;

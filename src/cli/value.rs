@@ -3,7 +3,10 @@
 
 use std::{any::TypeId, os::unix::ffi::OsStrExt};
 
-use crate::output::go_string;
+use crate::{
+    go_value::{self, DurationError, NumberError},
+    output::go_string,
+};
 
 /// A duration as Go has it: nanoseconds, possibly negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,57 +29,19 @@ impl GoDuration {
 #[error("{0}")]
 pub struct ValueError(pub String);
 
-fn syntax(function: &str, text: &str) -> ValueError {
-    ValueError(format!(
-        "strconv.{function}: parsing {}: invalid syntax",
-        quote(text)
-    ))
-}
-
-fn out_of_range(function: &str, text: &str) -> ValueError {
-    ValueError(format!(
-        "strconv.{function}: parsing {}: value out of range",
-        quote(text)
-    ))
-}
-
 fn quote(text: &str) -> String {
     crate::output::go_format::quote_text(text)
 }
 
-/// The digits of a whole number without sign. Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`)
-/// and lets underscores stand between digits, as Go does.
-fn digits(text: &str, base: u32) -> Result<Option<u64>, ()> {
-    let (base, body, underscores) = if base != 0 {
-        (base, text.to_owned(), false)
-    } else {
-        let lower = text.to_ascii_lowercase();
-        let (base, rest, prefixed) = match lower.as_bytes() {
-            [b'0', b'x', ..] => (16, &lower[2..], true),
-            [b'0', b'o', ..] => (8, &lower[2..], true),
-            [b'0', b'b', ..] => (2, &lower[2..], true),
-            [b'0', _, ..] => (8, &lower[1..], true),
-            _ => (10, &lower[..], false),
-        };
-        let body = if prefixed && rest.starts_with('_') {
-            rest[1..].to_owned()
-        } else {
-            rest.to_owned()
-        };
-        (base, body, true)
+fn number(function: &str, text: &str, error: NumberError) -> ValueError {
+    let what = match error {
+        NumberError::Syntax => "invalid syntax",
+        NumberError::Range => "value out of range",
     };
-    let mut value: Option<u64> = Some(0);
-    let mut after_digit = false;
-    for c in body.chars() {
-        if c == '_' && underscores && after_digit {
-            after_digit = false;
-            continue;
-        }
-        let digit = c.to_digit(base).ok_or(())?;
-        after_digit = true;
-        value = value.and_then(|v| v.checked_mul(base.into())?.checked_add(digit.into()));
-    }
-    if after_digit { Ok(value) } else { Err(()) }
+    ValueError(format!(
+        "strconv.{function}: parsing {}: {what}",
+        quote(text)
+    ))
 }
 
 /// `strconv.ParseInt(text, base, 64)`.
@@ -84,17 +49,7 @@ fn digits(text: &str, base: u32) -> Result<Option<u64>, ()> {
 /// # Errors
 /// The syntax is wrong, or the number needs more than 64 bits.
 pub fn int(text: &str, base: u32) -> Result<i64, ValueError> {
-    let (negative, body) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let value = digits(body, base).map_err(|()| syntax("ParseInt", text))?;
-    let value = value.and_then(|v| {
-        let v = i128::from(v);
-        i64::try_from(if negative { -v } else { v }).ok()
-    });
-    value.ok_or_else(|| out_of_range("ParseInt", text))
+    go_value::int(text, base).map_err(|e| number("ParseInt", text, e))
 }
 
 /// `strconv.ParseUint(text, base, 64)`.
@@ -102,9 +57,7 @@ pub fn int(text: &str, base: u32) -> Result<i64, ValueError> {
 /// # Errors
 /// The syntax is wrong, or the number needs more than 64 bits.
 pub fn uint(text: &str, base: u32) -> Result<u64, ValueError> {
-    digits(text, base)
-        .map_err(|()| syntax("ParseUint", text))?
-        .ok_or_else(|| out_of_range("ParseUint", text))
+    go_value::uint(text, base).map_err(|e| number("ParseUint", text, e))
 }
 
 /// `strconv.ParseBool`.
@@ -112,11 +65,7 @@ pub fn uint(text: &str, base: u32) -> Result<u64, ValueError> {
 /// # Errors
 /// The text is none of Go's twelve spellings.
 pub fn boolean(text: &str) -> Result<bool, ValueError> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(syntax("ParseBool", text)),
-    }
+    go_value::boolean(text).ok_or_else(|| number("ParseBool", text, NumberError::Syntax))
 }
 
 /// Package `time` quotes by itself: what is not printable ASCII byte by byte.
@@ -138,68 +87,18 @@ fn quote_for_time(text: &str) -> String {
 /// # Errors
 /// Go's own texts.
 pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
-    let invalid = || ValueError(format!("time: invalid duration {}", quote_for_time(text)));
-    let (negative, mut rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
+    let whole = quote_for_time(text);
+    let say = |error| match error {
+        DurationError::Invalid => format!("time: invalid duration {whole}"),
+        DurationError::MissingUnit => format!("time: missing unit in duration {whole}"),
+        DurationError::UnknownUnit(unit) => {
+            let unit = quote_for_time(unit);
+            format!("time: unknown unit {unit} in duration {whole}")
+        }
     };
-    if rest == "0" {
-        return Ok(GoDuration(0));
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let mut total: i128 = 0;
-    while !rest.is_empty() {
-        let number_end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let (number, tail) = rest.split_at(number_end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
-            return Err(invalid());
-        }
-        let unit_end = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
-        let (unit, next) = tail.split_at(unit_end);
-        if unit.is_empty() {
-            return Err(ValueError(format!(
-                "time: missing unit in duration {}",
-                quote_for_time(text)
-            )));
-        }
-        let scale: i128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => {
-                return Err(ValueError(format!(
-                    "time: unknown unit {} in duration {}",
-                    quote_for_time(unit),
-                    quote_for_time(text)
-                )));
-            }
-        };
-        let whole = whole.trim_start_matches('0');
-        if whole.len() > 19 {
-            return Err(invalid());
-        }
-        total += whole.parse::<i128>().unwrap_or(0) * scale;
-        // More than 18 digits behind the point are below a nanosecond, whatever the unit.
-        let fraction = &fraction[..fraction.len().min(18)];
-        if !fraction.is_empty() {
-            let digits = fraction.parse::<i128>().unwrap_or(0);
-            total += digits * scale / 10_i128.pow(fraction.len() as u32);
-        }
-        rest = next;
-    }
-    let total = if negative { -total } else { total };
-    i64::try_from(total).map(GoDuration).map_err(|_| invalid())
+    go_value::duration(text)
+        .map(GoDuration)
+        .map_err(|e| ValueError(say(e)))
 }
 
 /// One line of comma-separated values, with double quotes around a value that holds a comma (pflag's

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+};
 
 use super::{
     cause::{Cause, Limit},
@@ -34,7 +37,7 @@ pub async fn dial(
     options: DialOptions,
     connected: impl FnOnce(),
 ) -> Result<Connection, Cause> {
-    let DialOptions { timeout, keepalive } = options;
+    let timeout = options.timeout;
     match &endpoint.target {
         Target::Tcp {
             host,
@@ -43,12 +46,7 @@ pub async fn dial(
         } => {
             let stream = connect(host, *port, timeout).await?;
             connected();
-            let origin = endpoint.origin()?;
-            if *secret {
-                let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
-                return Connection::open(stream, origin, keepalive, timeout).await;
-            }
-            Connection::open(stream, origin, keepalive, timeout).await
+            speak(stream, endpoint, secret.then_some(tls), options).await
         }
         Target::Unix { path, tls: secret } => {
             let stream = tokio::time::timeout(timeout, UnixStream::connect(path))
@@ -56,17 +54,33 @@ pub async fn dial(
                 .map_err(|_| Cause::ConnectTimeout(Limit::dial(timeout)))?
                 .map_err(|e| Cause::of_connect(&e))?;
             connected();
-            let origin = endpoint.origin()?;
-            if *secret {
-                let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
-                return Connection::open(stream, origin, keepalive, timeout).await;
-            }
-            Connection::open(stream, origin, keepalive, timeout).await
+            speak(stream, endpoint, secret.then_some(tls), options).await
         }
         Target::Nothing(reason) => Err(Cause::Meaningless(reason.clone())),
         Target::Embedded { .. } => Err(Cause::Unsupported(
             "an embedded server is not dialled".into(),
         )),
+    }
+}
+
+/// Speaks HTTP/2 over a stream that is connected, in TLS if `secret` is given.
+async fn speak<S>(
+    stream: S,
+    endpoint: &Endpoint,
+    secret: Option<&Tls>,
+    options: DialOptions,
+) -> Result<Connection, Cause>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let DialOptions { timeout, keepalive } = options;
+    let origin = endpoint.origin()?;
+    match secret {
+        None => Connection::open(stream, origin, keepalive, timeout).await,
+        Some(tls) => {
+            let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
+            Connection::open(stream, origin, keepalive, timeout).await
+        }
     }
 }
 

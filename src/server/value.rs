@@ -3,127 +3,38 @@
 
 use std::time::Duration;
 
+use crate::go_value::{self, DurationError, NumberError};
+
 /// An integer in Go's base-0 notation: `10`, `0x10`, `0o17`, `017`, `0b1`, `1_000`, with a sign.
 pub fn int(text: &str) -> Result<i64, String> {
-    let (negative, digits) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let magnitude = magnitude(digits).ok_or_else(|| "not a whole number".to_string())?;
-    let signed = if negative {
-        -i128::from(magnitude)
-    } else {
-        i128::from(magnitude)
-    };
-    i64::try_from(signed).map_err(|_| "number out of range".to_string())
+    go_value::int(text, 0).map_err(|e| match e {
+        NumberError::Syntax => "not a whole number".into(),
+        NumberError::Range => "number out of range".into(),
+    })
 }
 
 /// As [`int`], but a negative number is refused.
 pub fn uint(text: &str) -> Result<u64, String> {
-    if text.starts_with(['-', '+']) {
-        return Err("not a whole number of 0 or more".into());
-    }
-    magnitude(text).ok_or_else(|| "not a whole number of 0 or more".to_string())
-}
-
-fn magnitude(digits: &str) -> Option<u64> {
-    let lower = digits.to_ascii_lowercase();
-    let (radix, rest) = if let Some(hex) = lower.strip_prefix("0x") {
-        (16, hex)
-    } else if let Some(octal) = lower.strip_prefix("0o") {
-        (8, octal)
-    } else if let Some(binary) = lower.strip_prefix("0b") {
-        (2, binary)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        (8, &lower[1..])
-    } else {
-        (10, lower.as_str())
-    };
-    // Go takes underscores between digits only.
-    if rest.ends_with('_') || rest.contains("__") || (radix == 10 && rest.starts_with('_')) {
-        return None;
-    }
-    let rest: String = rest.chars().filter(|c| *c != '_').collect();
-    if rest.starts_with(['+', '-']) {
-        return None;
-    }
-    u64::from_str_radix(&rest, radix).ok()
+    go_value::uint(text, 0).map_err(|_| "not a whole number of 0 or more".into())
 }
 
 /// A boolean in Go's notation.
 pub fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("neither true nor false".into()),
-    }
+    go_value::boolean(text).ok_or_else(|| "neither true nor false".into())
 }
 
 /// A duration in Go's notation (`1h30m`, `300ms`, `1.5s`), never negative here: no flag of a server
 /// means anything below zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(format!(
-            "a duration needs a unit, such as {text}s or {text}m"
-        ));
-    }
-    let malformed = || "not a duration such as 300ms, 5s or 1h30m".to_string();
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest.is_empty() {
-        return Err(malformed());
-    }
-    let mut nanos = 0u128;
-    while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or_else(malformed)?;
-        let (number, after) = rest.split_at(end);
-        let unit_end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
-        let (unit, next) = after.split_at(unit_end);
-        let scale: u128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return Err(malformed()),
-        };
-        nanos = decimal(number, scale)
-            .and_then(|n| nanos.checked_add(n))
-            .ok_or_else(malformed)?;
-        rest = next;
-    }
-    match i64::try_from(nanos) {
+    let malformed = "not a duration such as 300ms, 5s or 1h30m";
+    match go_value::duration(text) {
+        Ok(nanos) if nanos < 0 => Err("a duration must not be negative".into()),
         Ok(nanos) => Ok(Duration::from_nanos(nanos.unsigned_abs())),
-        Err(_) => Err("duration out of range".into()),
+        Err(DurationError::MissingUnit) if text.bytes().all(|b| b.is_ascii_digit()) => Err(
+            format!("a duration needs a unit, such as {text}s or {text}m"),
+        ),
+        Err(_) => Err(malformed.into()),
     }
-}
-
-/// `number` (digits with at most one point) times `scale`, cut to whole units.
-fn decimal(number: &str, scale: u128) -> Option<u128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
-        return None;
-    }
-    let whole: u128 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let mut total = whole.checked_mul(scale)?;
-    let mut unit = scale;
-    for digit in fraction.bytes() {
-        unit /= 10;
-        total = total.checked_add(u128::from(digit - b'0') * unit)?;
-    }
-    Some(total)
 }
 
 /// A comma-separated list of URLs, each checked as etcd v3.7.1 does (client/pkg/types/urls.go): scheme
