@@ -57,8 +57,8 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save a member''s database to a file, and look into such files')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('options', 'options', [CompletionResultType]::ParameterValue, 'List the flags that every command takes')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show the help of a command')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve an etcd-compatible server of one member')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show the help of a command')
             break
         }
         'etcdctl;get' {
@@ -648,32 +648,6 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
             break
         }
-        'etcdctl;help' {
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
-            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
-            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
-            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Time for a command, without that for connecting [default: 5s]')
-            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
-            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
-            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
-            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]')
-            [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
-            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
-            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
-            [CompletionResult]::new('--auth-jwt-token', '--auth-jwt-token', [CompletionResultType]::ParameterName, 'JSON web token to use in place of --user and --password')
-            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Say on stderr which settings are used')
-            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, for TLS')
-            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of this client, for TLS')
-            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert')
-            [CompletionResult]::new('--insecure-transport', '--insecure-transport', [CompletionResultType]::ParameterName, 'Talk without TLS where the endpoint does not say https [default: true]')
-            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server (for tests only)')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
-            [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
-            [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
-            [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
-            break
-        }
         'etcdctl;serve' {
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]')
@@ -701,6 +675,32 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
             [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
             [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
+            [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--auth-jwt-token', '--auth-jwt-token', [CompletionResultType]::ParameterName, 'JSON web token to use in place of --user and --password')
+            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Say on stderr which settings are used')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, for TLS')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of this client, for TLS')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert')
+            [CompletionResult]::new('--insecure-transport', '--insecure-transport', [CompletionResultType]::ParameterName, 'Talk without TLS where the endpoint does not say https [default: true]')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server (for tests only)')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
+            [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
+            break
+        }
+        'etcdctl;help' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Time for a command, without that for connecting [default: 5s]')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
+            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]')
             [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
             [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')

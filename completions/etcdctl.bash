@@ -13,6 +13,17 @@ _etcdctl() {
         prev="${COMP_WORDS[COMP_CWORD-1]}"
         cur=""
     fi
+    [[ "${COMP_WORDS[COMP_CWORD]}" == ":" ]] && cur="" && prev=":"
+    if [[ "${prev}" == ":" ]]; then
+        local scheme="${COMP_WORDS[COMP_CWORD-2]}"
+        [[ "${COMP_WORDS[COMP_CWORD]}" == ":" ]] && scheme="${COMP_WORDS[COMP_CWORD-1]}"
+        case "${scheme}" in
+            embedded) COMPREPLY=( $(compgen -d -- "${cur}") ) ;;
+            unix|unixs) COMPREPLY=( $(compgen -P // -f -- "${cur#//}") ) ;;
+        esac
+        compopt -o filenames 2>/dev/null || :
+        return 0
+    fi
     local hide=""
     [[ "${cur}" == -* ]] || hide="-*"
     cmd=""
@@ -100,7 +111,7 @@ _etcdctl() {
 
     case "${cmd}" in
         etcdctl)
-            opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery get put del txn compaction alarm defrag endpoint version member snapshot completion options help serve"
+            opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery get put del txn compaction alarm defrag endpoint version member snapshot completion options serve help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -1967,7 +1978,7 @@ _etcdctl() {
             return 0
             ;;
         etcdctl__subcmd__help)
-            opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
+            opts="-w -d --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery get put del txn compaction alarm defrag endpoint version member snapshot completion options help serve"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0

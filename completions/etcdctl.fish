@@ -76,8 +76,8 @@ complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "member" -d 'Look at
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "snapshot" -d 'Save a member\'s database to a file, and look into such files'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "completion" -d 'Print a completion script for a shell'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "options" -d 'List the flags that every command takes'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "help" -d 'Show the help of a command'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "serve" -d 'Serve an etcd-compatible server of one member'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "help" -d 'Show the help of a command'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
 s\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l order -d 'Order of the results: ASCEND or DESCEND' -r -f -a "ASCEND\t''
@@ -865,41 +865,6 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -s d -l discove
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
-http://\t''
-https://\t''
-unix://\t''
-unixs://\t''
-embedded:\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
-json\t''
-protobuf\t''
-simple\t''
-table\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l user -d 'User name, or name:password; without a password it is asked for' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l password -d 'Password of --user' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cacert -d 'Authorities to trust, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cert -d 'Certificate of this client, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l key -d 'Private key of --cert' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
-false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l data-dir -d 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]' -r -f -a "(__fish_complete_directories)"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l name -d 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-urls -d 'Addresses to listen on for gRPC and HTTP: http://IP:PORT (port 0: any free one) or unix://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]' -r
@@ -959,3 +924,40 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -s d -l discovery
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand completion" -f -a "bash zsh fish powershell"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand help" -f -a "get put del txn compaction alarm defrag endpoint version member snapshot completion options help serve"

@@ -13,6 +13,17 @@ _etcdutl() {
         prev="${COMP_WORDS[COMP_CWORD-1]}"
         cur=""
     fi
+    [[ "${COMP_WORDS[COMP_CWORD]}" == ":" ]] && cur="" && prev=":"
+    if [[ "${prev}" == ":" ]]; then
+        local scheme="${COMP_WORDS[COMP_CWORD-2]}"
+        [[ "${COMP_WORDS[COMP_CWORD]}" == ":" ]] && scheme="${COMP_WORDS[COMP_CWORD-1]}"
+        case "${scheme}" in
+            embedded) COMPREPLY=( $(compgen -d -- "${cur}") ) ;;
+            unix|unixs) COMPREPLY=( $(compgen -P // -f -- "${cur#//}") ) ;;
+        esac
+        compopt -o filenames 2>/dev/null || :
+        return 0
+    fi
     local hide=""
     [[ "${cur}" == -* ]] || hide="-*"
     cmd=""
@@ -131,7 +142,7 @@ _etcdutl() {
             return 0
             ;;
         etcdutl__subcmd__help)
-            opts="-w --write-out --timeout"
+            opts="-w --write-out --timeout snapshot hashkv version completion help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0

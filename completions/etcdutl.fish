@@ -77,3 +77,5 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand completion" -f -a "bash zsh fish powershell"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -f -a "snapshot hashkv version completion help"

@@ -95,9 +95,11 @@ pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
         // A switch has its value in the same word or none; clap lets zsh take the next word.
         Shell::Zsh => text
             .split_inclusive('\n')
-            .map(|line| match line.contains("]::BOOL:") {
-                true => line.replacen("=[", "=-[", 1),
-                false => line.to_owned(),
+            .map(|line| match line {
+                line if line.contains("]::BOOL:") => line.replacen("=[", "=-[", 1),
+                // Behind the words there may be flags, too.
+                line if line.starts_with("'*::words:") => line.replacen("*::", "*:", 1),
+                line => line.to_owned(),
             })
             .collect::<String>()
             .into_bytes(),
@@ -131,7 +133,25 @@ fn fish(script: &str, tree: &clap::Command) -> String {
             head = head.replace(&format!(" {long}="), &format!(" '{long}=?'"));
         }
     }
-    format!("{head}{}", tail.replacen(&parse, &again, 1))
+    let mut script = format!("{head}{}", tail.replacen(&parse, &again, 1));
+    // Nor does it know which words a command takes.
+    for command in tree.get_subcommands() {
+        for word in command.get_positionals() {
+            let values: Vec<String> = word
+                .get_possible_values()
+                .iter()
+                .map(|value| value.get_name().to_owned())
+                .collect();
+            if !values.is_empty() {
+                script.push_str(&format!(
+                    "complete -c {name} -n \"__fish_{name}_using_subcommand {}\" -f -a \"{}\"\n",
+                    command.get_name(),
+                    values.join(" ")
+                ));
+            }
+        }
+    }
+    script
 }
 
 /// Whether the word behind the flag is its value.
@@ -141,12 +161,24 @@ fn takes_a_word(arg: &clap::Arg) -> bool {
 
 const BASH_PREV: &str = "    prev=\"$3\"\n";
 
-/// Bash takes `--flag=value` for three words, and clap's script does not know.
+/// Bash takes `--flag=value` and `scheme:path` for three words, and clap's script does not know. Behind the scheme of
+/// an endpoint there are directories or files.
 const BASH_EQUALS: &str = "    if [[ \"${prev}\" == \"=\" ]]; then
         prev=\"${COMP_WORDS[COMP_CWORD-2]}\"
     elif [[ \"${COMP_WORDS[COMP_CWORD]}\" == \"=\" ]]; then
         prev=\"${COMP_WORDS[COMP_CWORD-1]}\"
         cur=\"\"
+    fi
+    [[ \"${COMP_WORDS[COMP_CWORD]}\" == \":\" ]] && cur=\"\" && prev=\":\"
+    if [[ \"${prev}\" == \":\" ]]; then
+        local scheme=\"${COMP_WORDS[COMP_CWORD-2]}\"
+        [[ \"${COMP_WORDS[COMP_CWORD]}\" == \":\" ]] && scheme=\"${COMP_WORDS[COMP_CWORD-1]}\"
+        case \"${scheme}\" in
+            embedded) COMPREPLY=( $(compgen -d -- \"${cur}\") ) ;;
+            unix|unixs) COMPREPLY=( $(compgen -P // -f -- \"${cur#//}\") ) ;;
+        esac
+        compopt -o filenames 2>/dev/null || :
+        return 0
     fi
 ";
 

@@ -1,7 +1,7 @@
 //! The trees of commands as completions and man pages show them: with `serve`'s flags, which clap is not asked
 //! to read. Reads no command line.
 
-use clap::Command;
+use clap::{Command, builder::PossibleValuesParser};
 
 use super::tree::tree;
 
@@ -10,7 +10,7 @@ pub fn documented_trees() -> Vec<Command> {
     vec![documented(&tree()), documented(&super::utl::tree())]
 }
 
-/// `tree` with `serve`'s flags, where it has that command without them, and without the commands that are hidden
+/// `tree` with `serve`'s flags, where it has that command without them, with the commands for words of `help`, and without the commands that are hidden
 /// because they are still to come.
 pub fn documented(tree: &Command) -> Command {
     let mut shown = Command::new(tree.get_name().to_owned())
@@ -36,6 +36,17 @@ pub fn documented(tree: &Command) -> Command {
     }
     if let Some(about) = tree.get_long_about() {
         shown = shown.long_about(about.clone());
+    }
+    let names: Vec<String> = shown
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    if shown.find_subcommand("help").is_some() {
+        shown = shown.mut_subcommand("help", |help| {
+            help.mut_arg("words", |arg| {
+                arg.value_parser(PossibleValuesParser::new(names))
+            })
+        });
     }
     let has_flags = |serve: &Command| {
         serve

@@ -55,7 +55,49 @@ const CASES: &[(&str, &str, &str)] = &[
     ("etcdctl -w", "j", "json"),
     ("etcdctl --hex get", "--pre", "--prefix"),
     ("etcdctl endpoint", "", "hashkv"),
+    ("etcdctl put k v", "--prev", "--prev-kv"),
+    ("etcdctl help", "sna", "snapshot"),
+    ("etcdctl completion", "fi", "fish"),
+    ("etcdutl help", "hash", "hashkv"),
 ];
+
+#[test]
+fn bash_completes_the_path_behind_a_scheme() {
+    let Some(bash) = find("bash") else { return };
+    let project = project();
+    for (word, want) in [
+        (": s", "src"),
+        (": tests/in", "tests/interop"),
+        (": //src/li", "//src/lib.rs"),
+        (":", "tests"),
+    ] {
+        let scheme = if want.ends_with(".rs") {
+            "unix"
+        } else {
+            "embedded"
+        };
+        let words: Vec<String> = format!("etcdctl --endpoints = {scheme} {word}")
+            .split(' ')
+            .map(String::from)
+            .collect();
+        let output = run(Command::new(&bash)
+            .args(["--norc", "--noprofile", "-euc", BASH, "bash"])
+            .arg(project.join("completions"))
+            .args(words)
+            .current_dir(&project));
+        offers(&output, want, word);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(!text.lines().any(|line| line == "snapshot"), "{text}");
+    }
+}
+
+/// Takes the folder of the scripts and the words; prints what is offered for the last of these.
+const BASH: &str = r#"
+    source "$1/$2.bash"; shift
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+    "_$1" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    printf '%s\n' "${COMPREPLY[@]}"
+    complete -p $1 >/dev/null"#;
 
 #[test]
 fn bash_completes() {
@@ -66,13 +108,7 @@ fn bash_completes() {
             .split(' ')
             .map(String::from)
             .collect();
-        let script = r#"
-            source "$1/$2.bash"; shift
-            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-            "_$1" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-            printf '%s\n' "${COMPREPLY[@]}"
-            complete -p $1 >/dev/null"#;
-        let script = ["--norc", "--noprofile", "-euc", script, "bash"];
+        let script = ["--norc", "--noprofile", "-euc", BASH, "bash"];
         let output = run(Command::new(&bash)
             .args(script)
             .arg(project().join("completions"))
