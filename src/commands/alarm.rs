@@ -18,10 +18,19 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum AlarmCommand {
     /// Clear every alarm
-    #[command(override_usage = "etcdctl alarm disarm")]
+    #[command(
+        override_usage = "etcdctl alarm disarm",
+        after_help = "Examples:
+  etcdctl alarm disarm    # after compaction and defrag have made room"
+    )]
     Disarm(NoWords),
     /// List the alarms that are raised
-    #[command(override_usage = "etcdctl alarm list")]
+    #[command(
+        override_usage = "etcdctl alarm list",
+        after_help = "Examples:
+  etcdctl alarm list
+  etcdctl alarm list --write-out=json"
+    )]
     List(NoWords),
 }
 

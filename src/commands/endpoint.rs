@@ -21,6 +21,12 @@ use crate::{
 
 /// Look at the servers behind --endpoints
 #[derive(Args, Debug)]
+#[command(
+    override_usage = "etcdctl endpoint [options] <command>",
+    after_help = "Examples:
+  etcdctl endpoint status --write-out=table
+  etcdctl endpoint health --cluster"
+)]
 pub struct EndpointArgs {
     /// Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
@@ -33,10 +39,20 @@ pub struct EndpointArgs {
 #[derive(Debug, Subcommand)]
 pub enum EndpointCommand {
     /// Check that a read goes through and no alarm is raised
-    #[command(override_usage = "etcdctl endpoint health [options]")]
+    #[command(
+        override_usage = "etcdctl endpoint health [options]",
+        after_help = "Examples:
+  etcdctl endpoint health
+  etcdctl endpoint health --cluster --write-out=json"
+    )]
     Health(Words),
     /// Show version, sizes, leader and raft state
-    #[command(override_usage = "etcdctl endpoint status [options]")]
+    #[command(
+        override_usage = "etcdctl endpoint status [options]",
+        after_help = "Examples:
+  etcdctl endpoint status --write-out=table
+  etcdctl --endpoints=10.0.0.1:2379,10.0.0.2:2379 endpoint status --write-out=json"
+    )]
     Status(Words),
     Hashkv(HashKvArgs),
 }
@@ -50,7 +66,12 @@ pub struct Words {
 
 /// Show the hash of the key history
 #[derive(Args, Debug)]
-#[command(override_usage = "etcdctl endpoint hashkv [options]")]
+#[command(
+    override_usage = "etcdctl endpoint hashkv [options]",
+    after_help = "Examples:
+  etcdctl endpoint hashkv --cluster
+  etcdctl endpoint hashkv --rev=1200 --write-out=json"
+)]
 pub struct HashKvArgs {
     /// The last revision to hash; 0 is the latest [default: 0]
     #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]

@@ -27,7 +27,12 @@ pub enum MemberCommand {
 
 /// List the members of the cluster
 #[derive(Args, Debug)]
-#[command(override_usage = "etcdctl member list [options]")]
+#[command(
+    override_usage = "etcdctl member list [options]",
+    after_help = "Examples:
+  etcdctl member list --write-out=table
+  etcdctl member list --consistency=s"
+)]
 pub struct ListArgs {
     /// Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]
     #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]

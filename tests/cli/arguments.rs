@@ -293,3 +293,37 @@ fn what_a_transaction_can_not_read_is_shown_as_it_was_typed() {
         assert!(run.stderr.starts_with(&[b"Error: ", error].concat()), "{run}");
     }
 }
+
+#[test]
+fn the_help_of_each_command_has_a_line_for_it_and_examples() {
+    for command in [
+        "get",
+        "put",
+        "del",
+        "txn",
+        "compaction",
+        "alarm list",
+        "alarm disarm",
+        "defrag",
+        "endpoint",
+        "endpoint health",
+        "endpoint status",
+        "endpoint hashkv",
+        "member list",
+        "snapshot save",
+        "snapshot status",
+        "completion",
+        "serve",
+    ] {
+        let help = Program::etcdctl()
+            .args(command.split(' '))
+            .arg("--help")
+            .run()
+            .success()
+            .out();
+        let line = help.lines().next().unwrap_or_default();
+        assert!(line.len() < 70 && !line.ends_with('.'), "{command}: {line}");
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_default();
+        assert!(examples.contains(command), "{help}");
+    }
+}

@@ -84,7 +84,7 @@ fn bash_completes_the_path_behind_a_scheme() {
             .args(["--norc", "--noprofile", "-euc", BASH, "bash"])
             .arg(project.join("completions"))
             .args(words)
-            .current_dir(&project));
+            .current_dir(project));
         offers(&output, want, word);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(!text.lines().any(|line| line == "snapshot"), "{text}");
