@@ -93,6 +93,14 @@ fn several_endpoints_are_refused_with_a_way_to_choose() {
 }
 
 #[test]
+fn a_client_that_can_not_be_set_up_is_a_failure_to_save() {
+    let limits = ["--max-recv-bytes=1", "--max-request-bytes=50"];
+    let run = |args: &[&str]| Program::etcdctl().args(limits).args(args).run();
+    run(&["snapshot", "save", "x.db"]).failure(5, "Error: gRPC message recv limit (1 bytes)");
+    run(&["get", "k"]).failure(2, "Error: gRPC message recv limit (1 bytes)");
+}
+
+#[test]
 fn a_dead_endpoint_is_given_up_after_the_dial_timeout_and_nothing_is_left() {
     let dir = scratch();
     let [port] = free_ports();

@@ -19,7 +19,9 @@ use crate::{
 /// Save a member's database to a file
 ///
 /// The file is for its owner only (mode 0600), and appears under its name only when all of it has come and
-/// its SHA-256 fits. There is no time limit unless --command-timeout is given.
+/// its SHA-256 fits; until then it is called <filename>.part. One endpoint is asked: any member's database
+/// holds all the data. An endpoint that does not answer is given up after --dial-timeout; after that there is no
+/// time limit unless --command-timeout is given. Exit status 5 tells that nothing was saved.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl snapshot save [options] <filename>",
@@ -45,7 +47,11 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         ));
     };
     let path = Path::new(path);
-    let settings = ctx.settings()?;
+    let settings = ctx.settings().map_err(|error| match error.kind {
+        // etcdctl sets up its client as part of saving.
+        Kind::BadConnection => error.kind(Kind::Interrupted),
+        _ => error,
+    })?;
     if settings.endpoints.len() != 1 {
         let text = format!(
             "snapshot must be requested to one selected node, not multiple [{}]",
