@@ -268,7 +268,12 @@ impl Client {
                 });
             }
         } else {
-            if repeat != Repeat::Yes || status.code() != Code::Unavailable {
+            // A server that has no leader gives up by itself.
+            let passing = matches!(
+                status.code(),
+                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
+            );
+            if repeat != Repeat::Yes || !passing {
                 return Err(ClientError::from_status(&status));
             }
             self.record(index, Cause::Unavailable(status.message().to_owned()));

@@ -112,7 +112,9 @@ impl ClientError {
 
 /// etcd's own texts stand alone; anything else is shown as Go shows a gRPC status.
 fn status_text(code: Code, message: &str) -> String {
-    if message.starts_with("etcdserver: ") {
+    // Go's client sends what a server gave up on once more, until its own time is over, and then says the same.
+    let given_up = code == Code::DeadlineExceeded && message == "context deadline exceeded";
+    if given_up || message.starts_with("etcdserver: ") {
         message.to_owned()
     } else {
         format!("rpc error: code = {} desc = {message}", code_name(code))
@@ -158,6 +160,10 @@ mod tests {
         assert_eq!(
             text(Code::Unimplemented, "no such thing"),
             "rpc error: code = Unimplemented desc = no such thing"
+        );
+        assert_eq!(
+            text(Code::DeadlineExceeded, "context deadline exceeded"),
+            "context deadline exceeded"
         );
         assert_eq!(
             text(Code::Cancelled, "gone"),
