@@ -4,6 +4,7 @@
 pub mod bolt;
 pub mod cli;
 pub mod client;
+mod coalesce;
 pub mod commands;
 mod go_value;
 pub mod output;

@@ -1,19 +1,24 @@
 //! One HTTP/2 connection to one endpoint, as tonic's clients want it. Knows no retry and no deadline.
 
 use std::{
+    future::poll_fn,
     io,
-    pin::Pin,
-    sync::{Arc, Mutex},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 use super::cause::{Cause, Limit};
+use crate::coalesce::{Flush, coalesce};
 
 /// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
 /// round trips, narrow enough to bound what waits for a slow disk.
@@ -58,7 +63,8 @@ impl Connection {
             broken: None,
             seen: seen.clone(),
         };
-        let handshake = http2::Builder::new(TokioExecutor::new())
+        let (io, flush) = coalesce(io);
+        let handshake = http2::Builder::new(Tasks::new(flush))
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -92,6 +98,66 @@ impl Connection {
     /// Why it broke.
     pub fn broken(&self, fallback: &str) -> Cause {
         Cause::Broken(self.seen.end_text().unwrap_or_else(|| fallback.to_owned()))
+    }
+}
+
+/// Runs the tasks of a connection. The first is the connection itself: what it has to send goes out when the others have
+/// had their turn, because a request would be sent in pieces otherwise, each of which wakes the server.
+struct Tasks<S> {
+    flush: Flush<S>,
+    connection: Arc<AtomicBool>,
+}
+
+impl<S> Tasks<S> {
+    fn new(flush: Flush<S>) -> Tasks<S> {
+        Tasks {
+            flush,
+            connection: Arc::new(AtomicBool::new(true)),
+        }
+    }
+}
+
+impl<S> Clone for Tasks<S> {
+    fn clone(&self) -> Tasks<S> {
+        Tasks {
+            flush: self.flush.clone(),
+            connection: Arc::clone(&self.connection),
+        }
+    }
+}
+
+impl<S, F> hyper::rt::Executor<F> for Tasks<S>
+where
+    S: AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        if !self.connection.swap(false, Ordering::Relaxed) {
+            tokio::spawn(task);
+            return;
+        }
+        let flush = self.flush.clone();
+        tokio::spawn(async move {
+            let mut task = pin!(task);
+            let mut waited = false;
+            let step = |cx: &mut Context<'_>| {
+                let ended = task.as_mut().poll(cx);
+                waited = !waited && ended.is_pending() && !flush.is_empty();
+                if waited {
+                    // Behind the others that are ready to run.
+                    cx.waker().wake_by_ref();
+                    return ended;
+                }
+                if let Poll::Ready(Err(error)) = flush.poll_flush(cx)
+                    && ended.is_pending()
+                {
+                    flush.fail(error);
+                    cx.waker().wake_by_ref();
+                }
+                ended
+            };
+            poll_fn(step).await;
+        });
     }
 }
 

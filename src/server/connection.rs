@@ -25,10 +25,10 @@ use tokio::{
 };
 
 use super::{
-    coalesce::coalesce,
     grpc::{Body, Services, dispatch},
     http::answer,
 };
+use crate::coalesce::coalesce;
 
 /// Where a server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

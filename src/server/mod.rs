@@ -5,7 +5,6 @@ mod address;
 pub mod alarms;
 pub mod apply;
 pub mod backend;
-mod coalesce;
 pub mod compactor;
 pub mod config;
 mod connection;

@@ -1,6 +1,6 @@
 //! Writes that are gathered: what a connection has to send while it is polled once goes out in one
-//! system call, or in few large ones. HTTP/2 alone would send each answer in two, data and trailers.
-//! Knows nothing of HTTP.
+//! system call, or in few large ones. HTTP/2 alone would send each request and each answer in several:
+//! headers, data, trailers. Knows nothing of HTTP.
 
 use std::{
     io::{self, IoSlice},
@@ -28,6 +28,14 @@ struct Inner<S> {
     gathered: Vec<u8>,
     /// Bytes of `gathered` that have been sent.
     sent: usize,
+    /// How sending failed, for the next who reads.
+    failed: Option<io::Error>,
+}
+
+impl<S> Clone for Flush<S> {
+    fn clone(&self) -> Flush<S> {
+        Flush(Arc::clone(&self.0))
+    }
 }
 
 /// Wraps a stream.
@@ -36,6 +44,7 @@ pub fn coalesce<S>(stream: S) -> (Coalesced<S>, Flush<S>) {
         stream,
         gathered: Vec::new(),
         sent: 0,
+        failed: None,
     }));
     (Coalesced(Arc::clone(&inner)), Flush(inner))
 }
@@ -48,15 +57,30 @@ impl<S: AsyncWrite + Unpin> Flush<S> {
         if inner.gathered.capacity() > KEPT {
             inner.gathered = Vec::new();
         }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut inner.stream).poll_flush(cx)
+    }
+
+    /// Whether nothing is gathered.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().waiting() == 0
+    }
+
+    /// Makes the next read fail so: for users of the stream that would not hear of it otherwise.
+    pub fn fail(&self, error: io::Error) {
+        let mut inner = self.0.lock();
+        inner.gathered.clear();
+        inner.sent = 0;
+        inner.failed = Some(error);
+    }
+}
+
+impl<S> Inner<S> {
+    fn waiting(&self) -> usize {
+        self.gathered.len() - self.sent
     }
 }
 
 impl<S: AsyncWrite + Unpin> Inner<S> {
-    fn waiting(&self) -> usize {
-        self.gathered.len() - self.sent
-    }
-
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.gathered.len() {
             let rest = &self.gathered[self.sent..];
@@ -100,7 +124,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Coalesced<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.lock().stream).poll_read(cx, buf)
+        let mut inner = self.0.lock();
+        match inner.failed.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Pin::new(&mut inner.stream).poll_read(cx, buf),
+        }
     }
 }
 
