@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused something.
-    #[error("{}: {doing}: {source}", file.display())]
+    #[error("{}: {doing}: {}", file.display(), plain(source))]
     Io {
         /// The file concerned.
         file: PathBuf,
@@ -139,5 +139,16 @@ impl Damage {
     /// Adds the name of the file.
     pub fn in_file(self, file: &Path) -> Error {
         Error::corrupt(file, self.page, self.what)
+    }
+}
+
+/// The operating system's text as Go prints it: no capital, no number.
+pub fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
     }
 }

@@ -37,7 +37,7 @@ pub use check::{Checked, Finding, MAX_FINDINGS, Visit, check, check_with};
 pub use cursor::{Cursor, Entry, EntryRef, Range};
 pub use db::{Db, Sizes};
 pub use disk::{Event, Watcher};
-pub use error::{Damage, Error, Result};
+pub use error::{Damage, Error, Result, plain};
 pub use file::FileReader;
 pub use flusher::Flusher;
 pub use meta::{Meta, MetaFault, Metas, NO_FREELIST};

@@ -54,7 +54,7 @@ impl Listener {
             let why = match e.kind() {
                 io::ErrorKind::AddrInUse => "address already in use".into(),
                 io::ErrorKind::PermissionDenied => "permission denied".into(),
-                _ => e.to_string(),
+                _ => crate::bolt::plain(&e),
             };
             io::Error::new(e.kind(), format!("cannot listen on {address}: {why}"))
         };

@@ -14,7 +14,7 @@ use crate::{bolt, schema::RecordError};
 pub enum Error {
     /// The operating system refuses: there is no such file, it can't be opened or read. Worded as
     /// Go's programs do.
-    #[error("{doing} {}: {}", file.display(), plain(source))]
+    #[error("{doing} {}: {}", file.display(), crate::bolt::plain(source))]
     Os {
         /// Such as `stat` or `open`.
         doing: &'static str,
@@ -149,15 +149,4 @@ fn more(others: usize) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// The operating system's text as Go prints it: no capital, no number.
-fn plain(e: &io::Error) -> String {
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }

@@ -67,6 +67,7 @@ fn both_signals_end_it_clean() {
         server.signal(signal);
         let status = server.wait();
         assert_eq!(status.code(), Some(0), "{}", server.log());
+        assert!(server.log().contains("closed the data directory"));
         let server = server.restart();
         let get = Program::etcdctl()
             .arg(format!("--endpoints={}", server.endpoint()))
@@ -151,7 +152,7 @@ fn directories_that_cannot_be_served_are_named_and_left_alone() {
         (locked.data_dir(), "another process has it open"),
         (member.as_path(), "snapshot"),
         (damaged.as_path(), "db"),
-        (file.as_path(), "file"),
+        (file.as_path(), ": open: not a directory\n"),
     ] {
         let name = data.display().to_string();
         refuses(&[&format!("--data-dir={name}")], &[&name, says]);

@@ -36,6 +36,9 @@ pub enum ServeError {
     Unfinished,
 }
 
+/// Signals that come within so long count as one.
+const TOGETHER: Duration = Duration::from_secs(1);
+
 /// Longest time from a signal to the end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -123,7 +126,7 @@ async fn life(given: Given) -> Result<(), ServeError> {
         stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
             stopped.map_err(|_| ServeError::Unfinished)?;
         }
-        name = signals.next() => {
+        name = signals.next_of_an_impatient_one() => {
             tracing::warn!(signal = name, "received a second signal; ending at once");
             return Err(ServeError::Unfinished);
         }
@@ -153,10 +156,40 @@ impl Signals {
         })
     }
 
+    /// The next signal but for those that come together with the one before: `timeout` and terminals signal a process
+    /// and its group.
+    async fn next_of_an_impatient_one(&mut self) -> &'static str {
+        let since = tokio::time::Instant::now();
+        loop {
+            let name = self.next().await;
+            if since.elapsed() >= TOGETHER {
+                return name;
+            }
+        }
+    }
+
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "terminated",
             _ = self.interrupt.recv() => "interrupt",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn signals_that_come_together_count_as_one() {
+        let me = rustix::process::getpid();
+        let kill = || rustix::process::kill_process(me, rustix::process::Signal::TERM).unwrap();
+        let mut signals = Signals::new().unwrap();
+        kill();
+        assert_eq!(signals.next().await, "terminated");
+        kill();
+        let again = signals.next_of_an_impatient_one();
+        let soon = tokio::time::timeout(TOGETHER / 4, again).await;
+        assert!(soon.is_err(), "{soon:?}");
     }
 }
