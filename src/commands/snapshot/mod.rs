@@ -1,5 +1,7 @@
 //! The commands under `snapshot`.
 
+mod digest;
+mod direct;
 mod part_file;
 mod save;
 pub mod status;

@@ -1,21 +1,15 @@
-//! A file that appears under its name only when it is whole: written as `NAME.part`, checked against the
-//! SHA-256 that ends the stream, synced, renamed, and its directory synced. Anything less leaves nothing.
+//! A file that appears under its name only when it is whole: written as `NAME.part`, synced, renamed, and its
+//! directory synced. Anything less leaves nothing. Whether it is whole is not known here.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::{bolt::Flusher, client::cause::io_text, output::go_string};
-
-/// Bytes of the digest at the end of the stream.
-const DIGEST: usize = 32;
-/// The database is whole pages; the digest makes it this many bytes more (etcd v3.7.1, client/v3/snapshot).
-const SECTOR: u64 = 512;
+use super::direct::DirectFile;
+use crate::{client::cause::io_text, output::go_string};
 
 /// Why the file was not written, in etcdctl's words where it has some.
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +77,9 @@ fn rename_text(part: &str, path: &str, error: &io::Error) -> String {
 
 /// The file being written. Dropped before [`PartFile::finish`], it is removed.
 pub struct PartFile {
-    file: File,
+    file: DirectFile,
     path: PathBuf,
     part: PathBuf,
-    digest: Sha256,
-    /// The last bytes seen: what may turn out to be the digest.
-    tail: Vec<u8>,
-    size: u64,
-    flusher: Flusher,
     finished: bool,
 }
 
@@ -123,13 +112,9 @@ impl PartFile {
             error,
         })?;
         Ok(PartFile {
-            file,
+            file: DirectFile::new(file),
             path: path.to_owned(),
             part,
-            digest: Sha256::new(),
-            tail: vec![],
-            size: 0,
-            flusher: Flusher::default(),
             finished: false,
         })
     }
@@ -139,53 +124,29 @@ impl PartFile {
     /// # Errors
     /// The disk is full or broken.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), PartError> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| PartError::Write {
-                part: go_string::of_path(&self.part),
-                error,
-            })?;
-        self.size += bytes.len() as u64;
-        self.flusher.wrote(&self.file, bytes.len() as u64);
-        if bytes.len() >= DIGEST {
-            let (body, tail) = bytes.split_at(bytes.len() - DIGEST);
-            self.digest.update(&self.tail);
-            self.digest.update(body);
-            self.tail.clear();
-            self.tail.extend_from_slice(tail);
-        } else {
-            self.tail.extend_from_slice(bytes);
-            let over = self.tail.len().saturating_sub(DIGEST);
-            self.digest.update(&self.tail[..over]);
-            self.tail.drain(..over);
-        }
-        Ok(())
+        let done = self.file.write(bytes);
+        self.written(done)
     }
 
-    /// Checks the digest, and gives the file its name for good. The size in bytes.
+    fn written(&self, done: io::Result<()>) -> Result<(), PartError> {
+        done.map_err(|error| PartError::Write {
+            part: go_string::of_path(&self.part),
+            error,
+        })
+    }
+
+    /// Gives the file, which is whole, its name for good.
     ///
     /// # Errors
-    /// The stream was not whole, or the disk refuses.
-    pub fn finish(mut self) -> Result<u64, PartError> {
-        let digest = std::mem::take(&mut self.digest).finalize();
-        if self.size % SECTOR != DIGEST as u64 {
-            return Err(PartError::NoDigest(self.size));
-        }
-        if digest[..] != self.tail[..] {
-            return Err(PartError::WrongDigest {
-                expected: hex(&self.tail),
-                actual: hex(&digest),
-                size: self.size,
-            });
-        }
+    /// The disk refuses.
+    pub fn finish(mut self) -> Result<(), PartError> {
+        let flushed = self.file.flush();
+        self.written(flushed)?;
         let sync = |path: &Path, error| PartError::Sync {
             part: go_string::of_path(path),
             error,
         };
-        self.flusher
-            .end()
-            .and_then(|()| self.file.sync_all())
-            .map_err(|e| sync(&self.part, e))?;
+        self.file.sync().map_err(|e| sync(&self.part, e))?;
         let rename = if self.path.is_dir() {
             // What Go's rename says of a directory in the way.
             Err(io::Error::from_raw_os_error(
@@ -206,8 +167,7 @@ impl PartFile {
         };
         File::open(dir)
             .and_then(|d| d.sync_all())
-            .map_err(|e| sync(dir, e))?;
-        Ok(self.size)
+            .map_err(|e| sync(dir, e))
     }
 }
 
@@ -220,60 +180,24 @@ impl Drop for PartFile {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        // A String takes everything.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stream() -> Vec<u8> {
-        let mut bytes = vec![7; 1024];
-        let digest = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&digest);
-        bytes
-    }
-
-    fn save(path: &Path, stream: &[u8], chunk: usize) -> Result<u64, PartError> {
-        let mut file = PartFile::create(path)?;
-        for part in stream.chunks(chunk) {
-            file.write(part)?;
-        }
-        file.finish()
-    }
-
     #[test]
-    fn the_digest_is_found_however_the_stream_is_cut() {
-        let dir = tempfile::tempdir().unwrap();
-        for chunk in [1, 5, 31, 32, 33, 512, 2000] {
-            let path = dir.path().join(chunk.to_string());
-            assert_eq!(save(&path, &stream(), chunk).unwrap(), 1056, "{chunk}");
-            assert_eq!(fs::read(&path).unwrap(), stream());
-        }
-    }
-
-    #[test]
-    fn nothing_is_left_of_what_is_not_whole() {
+    fn it_is_there_when_it_is_finished_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let mut flipped = stream();
-        flipped[100] ^= 1;
-        assert!(matches!(
-            save(&path, &flipped, 100),
-            Err(PartError::WrongDigest { .. })
-        ));
-        assert!(matches!(
-            save(&path, &stream()[..1000], 100),
-            Err(PartError::NoDigest(1000))
-        ));
-        assert!(matches!(save(&path, &[], 100), Err(PartError::NoDigest(0))));
-        drop(PartFile::create(&path).unwrap());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let mut file = PartFile::create(&path).unwrap();
+        file.write(b"all").unwrap();
+        file.write(b" of it").unwrap();
+        assert!(!path.exists());
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"all of it");
+        let mut other = PartFile::create(&path).unwrap();
+        other.write(b"half").unwrap();
+        drop(other);
+        assert_eq!(fs::read(&path).unwrap(), b"all of it");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

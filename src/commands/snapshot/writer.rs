@@ -1,15 +1,18 @@
-//! A thread that writes a [`PartFile`], so that the network does not wait for the disk nor the disk for the
-//! network. Knows nothing of what is written.
+//! A thread that checks and writes a [`PartFile`], so that the network does not wait for processor and disk,
+//! nor they for the network. The file gets its name only if the digest fits.
 
-use std::{path::Path, thread::JoinHandle};
+use std::{panic::resume_unwind, path::Path, thread::JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::part_file::{PartError, PartFile};
+use super::{
+    digest::Digest,
+    part_file::{PartError, PartFile},
+};
 use crate::output::go_string;
 
-/// Chunks on their way to the disk. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
+/// Chunks on their way to the thread. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
 const WAITING: usize = 8;
 
 enum Step {
@@ -78,7 +81,7 @@ impl Writer {
     fn join(&mut self) -> Result<Option<u64>, PartError> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            Some(Err(panic)) => resume_unwind(panic),
             None => Ok(None),
         }
     }
@@ -95,10 +98,18 @@ impl Drop for Writer {
 }
 
 fn write(mut file: PartFile, mut steps: mpsc::Receiver<Step>) -> Result<Option<u64>, PartError> {
+    let mut digest = Digest::default();
     while let Some(step) = steps.blocking_recv() {
         match step {
-            Step::Chunk(chunk) => file.write(&chunk)?,
-            Step::Finish => return file.finish().map(Some),
+            Step::Chunk(chunk) => {
+                digest.update(&chunk);
+                file.write(&chunk)?;
+            }
+            Step::Finish => {
+                let size = digest.check()?;
+                file.finish()?;
+                return Ok(Some(size));
+            }
         }
     }
     Ok(None)

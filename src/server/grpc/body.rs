@@ -40,15 +40,13 @@ enum Kind {
 
 struct Stream {
     parts: mpsc::Receiver<Part>,
-    /// The half of a message that is still to be sent.
-    rest: Option<Bytes>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 /// One step of a stream.
 enum Part {
-    /// A whole message in one piece, or its head and its tail, so that the tail is never copied.
-    Message(Bytes, Option<Bytes>),
+    /// A whole message.
+    Message(Bytes),
     End(Result<(), Status>),
 }
 
@@ -80,7 +78,6 @@ impl Body {
         let (sender, parts) = mpsc::channel(2);
         let stream = Stream {
             parts,
-            rest: None,
             deadline: deadline.map(|d| Box::pin(sleep(d))),
         };
         (
@@ -109,12 +106,12 @@ pub enum Gone {
 }
 
 impl Sender {
-    /// Sends one framed message; `tail` follows `head` without a copy.
+    /// Sends one framed message.
     ///
     /// # Errors
     /// The client is gone or takes nothing.
-    pub async fn send(&self, head: Bytes, tail: Option<Bytes>) -> Result<(), Gone> {
-        match timeout(self.stall, self.parts.send(Part::Message(head, tail))).await {
+    pub async fn send(&self, framed: Bytes) -> Result<(), Gone> {
+        match timeout(self.stall, self.parts.send(Part::Message(framed))).await {
             Ok(sent) => sent.map_err(|_| Gone::Closed),
             Err(_) => Err(Gone::Stalled),
         }
@@ -193,19 +190,13 @@ impl http_body::Body for Body {
 impl Stream {
     /// The next piece, or the trailers that end the stream.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, HeaderMap>> {
-        if let Some(rest) = self.rest.take() {
-            return Poll::Ready(Ok(rest));
-        }
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(failure(&super::deadline::exceeded())));
         }
         self.parts.poll_recv(cx).map(|part| match part {
-            Some(Part::Message(head, tail)) => {
-                self.rest = tail;
-                Ok(head)
-            }
+            Some(Part::Message(framed)) => Ok(framed),
             Some(Part::End(Ok(()))) => Err(success()),
             Some(Part::End(Err(status))) => Err(failure(&status)),
             None => Err(failure(&Status::internal("stream ended early"))),
@@ -231,25 +222,22 @@ mod tests {
     #[tokio::test]
     async fn a_stream_whose_sender_is_lost_is_not_a_success() {
         let (sender, body) = Body::stream(Duration::from_secs(9), None);
-        sender
-            .send("head".into(), Some("tail".into()))
-            .await
-            .unwrap();
+        sender.send("message".into()).await.unwrap();
         drop(sender);
         let whole = body.collect().await.unwrap();
         assert_eq!(whole.trailers().unwrap()["grpc-status"], "13");
-        assert_eq!(whole.to_bytes(), "headtail");
+        assert_eq!(whole.to_bytes(), "message");
     }
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (sender, body) = Body::stream(Duration::from_millis(20), None);
         for _ in 0..2 {
-            assert_eq!(sender.send("m".into(), None).await, Ok(()));
+            assert_eq!(sender.send("m".into()).await, Ok(()));
         }
-        assert_eq!(sender.send("m".into(), None).await, Err(Gone::Stalled));
+        assert_eq!(sender.send("m".into()).await, Err(Gone::Stalled));
         drop(body);
-        assert_eq!(sender.send("m".into(), None).await, Err(Gone::Closed));
+        assert_eq!(sender.send("m".into()).await, Err(Gone::Closed));
     }
 
     #[tokio::test]
@@ -257,6 +245,6 @@ mod tests {
         let (sender, body) = Body::stream(Duration::from_secs(60), Some(Duration::from_millis(20)));
         let whole = body.collect().await.unwrap();
         assert_eq!(whole.trailers().unwrap()["grpc-status"], "4");
-        assert_eq!(sender.send("m".into(), None).await, Err(Gone::Closed));
+        assert_eq!(sender.send("m".into()).await, Err(Gone::Closed));
     }
 }

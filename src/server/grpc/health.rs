@@ -60,7 +60,7 @@ impl Services {
             }
         };
         tokio::spawn(async move {
-            if sender.send(message::frame(&first), None).await.is_err() {
+            if sender.send(message::frame(&first)).await.is_err() {
                 return;
             }
             tokio::select! {

@@ -162,7 +162,7 @@ async fn send(to: &Sender, piece: pb::RangeResponse) -> Result<(), Stop> {
     let piece = pb::RangeStreamResponse {
         range_response: Some(piece),
     };
-    to.send(message::frame(&piece), None)
+    to.send(message::frame(&piece))
         .await
         .map_err(|_| Stop::Gone)
 }

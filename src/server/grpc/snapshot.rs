@@ -12,9 +12,10 @@ use tonic::Status;
 use super::{body::Body, dispatch::Services, message};
 use crate::server::{core::Snapshot, error::Error};
 
-/// Bytes of the file in one message; etcd sends 32 KiB. Clients with grpc's default limit of 4 MiB
-/// must be able to take one.
-const PIECE: usize = 256 << 10;
+/// Bytes of one message with all that frames it; etcd sends 32 KiB of the file. Clients with grpc's default
+/// limit of 4 MiB must be able to take one. A power of two fits windows without a remainder, which would go
+/// out by itself.
+const MESSAGE: usize = 256 << 10;
 
 impl Services {
     pub(super) async fn snapshot(
@@ -26,9 +27,7 @@ impl Services {
         let runtime = tokio::runtime::Handle::current();
         // Reading blocks on disk and hashing on the processor: neither belongs on an async worker.
         tokio::task::spawn_blocking(move || {
-            let end = match stream(snapshot, |head, tail| {
-                runtime.block_on(sender.send(head, Some(tail)))
-            }) {
+            let end = match stream(snapshot, |message| runtime.block_on(sender.send(message))) {
                 Ok(()) => Ok(()),
                 Err(Stop::Gone) => Err(Status::cancelled("the client takes nothing")),
                 Err(Stop::Disk(e)) => Err(Status::data_loss(format!("etcdserver: snapshot: {e}"))),
@@ -45,35 +44,44 @@ enum Stop {
 }
 
 /// Reads, hashes and hands on every piece, then the digest.
-fn stream<E>(
-    snapshot: Snapshot,
-    mut send: impl FnMut(Bytes, Bytes) -> Result<(), E>,
-) -> Result<(), Stop> {
+fn stream<E>(snapshot: Snapshot, mut send: impl FnMut(Bytes) -> Result<(), E>) -> Result<(), Stop> {
     let version = snapshot.version().to_string();
-    let digest = pieces(snapshot, &version, &mut send)?;
-    let digest = Bytes::copy_from_slice(&digest.finalize());
-    send(head(0, &version, digest.len()), digest).map_err(|_| Stop::Gone)
+    let digest = pieces(snapshot, &version, &mut send)?.finalize();
+    let mut last = head(0, &version, digest.len());
+    last.extend_from_slice(&digest);
+    send(last.freeze()).map_err(|_| Stop::Gone)
 }
 
 /// The file's part of the stream. The snapshot ends with it, before the client has taken the rest.
 fn pieces<E>(
     mut snapshot: Snapshot,
     version: &str,
-    send: &mut impl FnMut(Bytes, Bytes) -> Result<(), E>,
+    send: &mut impl FnMut(Bytes) -> Result<(), E>,
 ) -> Result<Sha256, Stop> {
     let pool = Pool::default();
     let mut digest = Sha256::new();
     let mut left = snapshot.size();
     while left > 0 {
-        let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = pool.take(size);
-        snapshot.read_exact(&mut piece.bytes).map_err(Stop::Disk)?;
+        let (head, size) = next(left, version);
+        let mut piece = pool.take(head.len() + size);
+        let (before, blob) = piece.bytes.split_at_mut(head.len());
+        before.copy_from_slice(&head);
+        snapshot.read_exact(blob).map_err(Stop::Disk)?;
         left -= size as u64;
-        digest.update(&piece.bytes);
-        let piece = Bytes::from_owner(piece);
-        send(head(left, version, piece.len()), piece).map_err(|_| Stop::Gone)?;
+        digest.update(blob);
+        send(Bytes::from_owner(piece)).map_err(|_| Stop::Gone)?;
     }
     Ok(digest)
+}
+
+/// How the next message begins, and how many of the `left` bytes follow: as many as fill it.
+fn next(left: u64, version: &str) -> (BytesMut, usize) {
+    let fill =
+        |head: usize| usize::try_from(left).map_or(MESSAGE - head, |left| left.min(MESSAGE - head));
+    let mut size = fill(head(left, version, MESSAGE).len());
+    // The fewer are left, the shorter is their number.
+    size = fill(head(left - size as u64, version, size).len());
+    (head(left - size as u64, version, size), size)
 }
 
 /// Buffers that were sent and can be read into again, so that none is made, or zeroed, for each piece.
@@ -111,7 +119,7 @@ impl Drop for Piece {
 
 /// Everything of a framed `SnapshotResponse` but the bytes of `blob`, which follow it: so they go from
 /// the file to the socket without another copy. Fields of protobuf may come in any order.
-fn head(remaining: u64, version: &str, blob: usize) -> Bytes {
+fn head(remaining: u64, version: &str, blob: usize) -> BytesMut {
     let mut fields = BytesMut::with_capacity(64);
     if remaining > 0 {
         prost::encoding::uint64::encode(2, &remaining, &mut fields);
@@ -124,7 +132,7 @@ fn head(remaining: u64, version: &str, blob: usize) -> Bytes {
     let mut head = BytesMut::with_capacity(message::PREFIX + fields.len());
     message::put_prefix(&mut head, fields.len() + blob);
     head.put(fields);
-    head.freeze()
+    head
 }
 
 #[cfg(test)]
@@ -132,6 +140,18 @@ mod tests {
     use super::*;
     use crate::proto::etcdserverpb::SnapshotResponse;
     use prost::Message as _;
+
+    #[test]
+    fn messages_are_full() {
+        for left in [0, 1, 300_000, 1 << 21, (1 << 28) + 100_000, 1 << 40] {
+            let (head, size) = next(left, "3.7.0");
+            assert_eq!(head, super::head(left - size as u64, "3.7.0", size));
+            assert!(
+                head.len() + size == MESSAGE || size as u64 == left,
+                "{left}"
+            );
+        }
+    }
 
     #[test]
     fn head_and_blob_are_a_message() {

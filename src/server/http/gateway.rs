@@ -186,13 +186,13 @@ fn stream(services: &Services, mut body: Body, answer: MessageDescriptor) -> Res
                     Ok(json) => [b"{\"result\":", &json[..], b"}\n"].concat(),
                     Err(status) => error_line(&status),
                 };
-                if sender.send(line.into(), None).await.is_err() {
+                if sender.send(line.into()).await.is_err() {
                     return;
                 }
             }
         }
         if let Some(status) = failed
-            && sender.send(error_line(&status).into(), None).await.is_err()
+            && sender.send(error_line(&status).into()).await.is_err()
         {
             return;
         }
