@@ -187,6 +187,9 @@ fn embedded(rest: &str) -> Result<Target, String> {
     let mut flags = vec![];
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
+        if name.trim_start_matches('-') == "data-dir" {
+            return Err("the data directory stands before the question mark".into());
+        }
         flags.push((name.trim_start_matches('-').to_owned(), value.to_owned()));
     }
     Ok(Target::Embedded {

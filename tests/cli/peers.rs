@@ -387,6 +387,10 @@ fn an_endpoint_that_means_nothing_is_refused_at_once() {
         ("ftp://localhost:1", "unknown scheme \"ftp\""),
         ("embedded:", "the data directory is missing"),
         (
+            "embedded:d?data-dir=other",
+            "the data directory stands before the question mark",
+        ),
+        (
             "snapshot:backup.db",
             "reading a snapshot as an endpoint is not supported yet",
         ),

@@ -37,7 +37,7 @@ pub enum OpenError {
     /// The directory belongs to a real etcd member.
     #[error(
         "{dir} is the data directory of an etcd member, which is never opened for writing: \
-         use snapshot:{dir}/member/snap/db to read it, or snapshot restore to make a copy",
+         `etcdctl snapshot status {dir}/member/snap/db` looks into it",
         dir = path.display()
     )]
     EtcdMember {

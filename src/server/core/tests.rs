@@ -632,7 +632,7 @@ async fn what_cannot_be_served_is_refused_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("member/snap")).unwrap();
     let error = refused(&Config::new(dir.path()));
-    assert!(error.contains("snapshot:"), "{error}");
+    assert!(error.contains("etcdctl snapshot status"), "{error}");
     assert!(!dir.path().join("db").exists());
 
     std::fs::write(dir.path().join("file"), "").unwrap();
