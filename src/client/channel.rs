@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -68,6 +68,8 @@ pub(super) struct Inner {
     pub(super) tls: Arc<Tls>,
     token: Mutex<Option<AsciiMetadataValue>>,
     pub(super) current: tokio::sync::Mutex<Option<(usize, Connection)>>,
+    /// Whether a connection was tried before.
+    pub(super) tried: AtomicBool,
     /// What became of the last attempt at each endpoint, and those that run.
     pub(super) causes: Mutex<BTreeMap<usize, Cause>>,
     pub(super) running: Mutex<BTreeMap<usize, Running>>,
@@ -114,6 +116,7 @@ impl Client {
                 options,
                 token: Mutex::default(),
                 current: tokio::sync::Mutex::default(),
+                tried: AtomicBool::new(false),
                 causes: Mutex::default(),
                 running: Mutex::default(),
                 start: AtomicUsize::new(0),
@@ -150,13 +153,16 @@ impl Client {
     {
         self.check_size(&request)?;
         loop {
-            let (index, connection) = self.connection(deadline).await?;
+            let (index, connection) = match repeat {
+                Repeat::Yes => self.connection_for_read(deadline).await?,
+                Repeat::Read | Repeat::No => self.connection(deadline).await?,
+            };
             let mut grpc = self.grpc(&connection);
             let path = http::uri::PathAndQuery::from_static(path);
             let codec = ProstCodec::<Q, A>::default();
             let call = grpc.unary(self.request(request.clone(), deadline), path, codec);
             match deadline.run(call).await {
-                None => return Err(self.late(index, repeat, deadline).await),
+                None => return Err(self.late(index, &connection, repeat, deadline).await),
                 Some(Ok(answer)) => return Ok(answer.into_inner()),
                 Some(Err(status)) => {
                     self.after_failure(index, &connection, status, repeat, deadline)
@@ -189,7 +195,7 @@ impl Client {
         let codec = ProstCodec::<Q, A>::default();
         let call = grpc.server_streaming(self.request(request, deadline), path, codec);
         match deadline.run(call).await {
-            None => Err(self.late(index, Repeat::Read, deadline).await),
+            None => Err(self.late(index, &connection, Repeat::Read, deadline).await),
             Some(Ok(answer)) => Ok(Answers {
                 client: self.clone(),
                 index,
@@ -255,7 +261,7 @@ impl Client {
         if deadline.passed()
             && (transport || matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled))
         {
-            return Err(self.late(index, repeat, deadline).await);
+            return Err(self.late(index, connection, repeat, deadline).await);
         }
         if transport && !is_decode_limit(&status) {
             let cause = connection.broken(status.message());
@@ -315,7 +321,7 @@ impl<A: Message + Default + 'static> Answers<A> {
         match self.deadline.run(self.stream.message()).await {
             None => Err(self
                 .client
-                .late(self.index, Repeat::Read, self.deadline)
+                .late(self.index, &self.connection, Repeat::Read, self.deadline)
                 .await),
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self

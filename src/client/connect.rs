@@ -33,6 +33,25 @@ const PROBE: Duration = Duration::from_millis(300);
 const PROBED: usize = 3;
 
 impl Client {
+    /// For a request that may be sent twice: as [`Client::connection`], but the very first time, where there is one
+    /// endpoint, the request may go out before the server has said anything. That saves waiting for it once, and
+    /// whatever goes wrong is tried again in the usual way.
+    pub(super) async fn connection_for_read(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(usize, Connection), ClientError> {
+        let mut current = self.inner.current.lock().await;
+        if self.inner.endpoints.len() == 1
+            && !self.inner.tried.swap(true, Ordering::Relaxed)
+            && let Some(Some(connection)) = deadline.run(self.dial_one(0, true)).await
+        {
+            *current = Some((0, connection.clone()));
+            return Ok((0, connection));
+        }
+        drop(current);
+        self.connection(deadline).await
+    }
+
     /// The connection in use, or the first that comes about.
     pub(super) async fn connection(
         &self,
@@ -47,6 +66,7 @@ impl Client {
         {
             return Ok((*index, connection.clone()));
         }
+        self.inner.tried.store(true, Ordering::Relaxed);
         let mut pause = FIRST_PAUSE;
         loop {
             match deadline.run(self.dial_any()).await {
@@ -71,7 +91,7 @@ impl Client {
     async fn dial_any(&self) -> Option<(usize, Connection)> {
         let count = self.inner.endpoints.len();
         if count == 1 {
-            return Some((0, self.dial_one(0).await?));
+            return Some((0, self.dial_one(0, false).await?));
         }
         // Not first the one that has just failed.
         let start = self.inner.start.load(Ordering::Relaxed);
@@ -80,7 +100,7 @@ impl Client {
         loop {
             if next < count && attempts.len() < IN_FLIGHT {
                 let (client, index) = (self.clone(), (start + next) % count);
-                attempts.spawn(async move { (index, client.dial_one(index).await) });
+                attempts.spawn(async move { (index, client.dial_one(index, false).await) });
                 next += 1;
             } else if attempts.is_empty() {
                 return None;
@@ -100,7 +120,7 @@ impl Client {
         }
     }
 
-    async fn dial_one(&self, index: usize) -> Option<Connection> {
+    async fn dial_one(&self, index: usize, at_once: bool) -> Option<Connection> {
         let endpoint = &self.inner.endpoints[index];
         let options = self.inner.options.clone();
         let options = DialOptions {
@@ -109,6 +129,7 @@ impl Client {
                 time: options.keepalive_time.max(SHORTEST_KEEPALIVE),
                 timeout: options.keepalive_timeout,
             },
+            at_once,
         };
         let running = |connected| {
             let since = Instant::now();
@@ -119,9 +140,7 @@ impl Client {
             Target::Embedded { dir, flags } => {
                 let stream = self.inner.options.embedded.connect(dir, flags).await;
                 match stream.and_then(|stream| Ok((stream, endpoint.origin()?))) {
-                    Ok((stream, origin)) => {
-                        Connection::open(stream, origin, options.keepalive, options.timeout).await
-                    }
+                    Ok((stream, origin)) => Connection::open(stream, origin, options).await,
                     Err(cause) => Err(cause),
                 }
             }
@@ -172,10 +191,15 @@ impl Client {
     pub(super) async fn late(
         &self,
         index: usize,
+        connection: &Connection,
         repeat: Repeat,
         deadline: Deadline,
     ) -> ClientError {
-        self.record(index, Cause::NoAnswer(deadline.limit));
+        let cause = match connection.heard() {
+            true => Cause::NoAnswer(deadline.limit),
+            false => Cause::Silent(deadline.limit),
+        };
+        self.record(index, cause);
         let mut error = self.out_of_time(deadline).await;
         if let ClientError::Deadline { maybe_done, .. } = &mut error {
             *maybe_done = repeat == Repeat::No;

@@ -17,7 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::cause::{Cause, Limit};
+use super::{
+    cause::{Cause, Limit},
+    dial::DialOptions,
+};
 use crate::coalesce::{Flush, coalesce};
 
 /// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
@@ -39,20 +42,22 @@ pub struct KeepAlive {
 pub struct Connection {
     sender: http2::SendRequest<tonic::body::Body>,
     seen: Arc<Seen>,
+    /// Time for the server's first words, where they were not waited for.
+    unheard: Option<Duration>,
     /// Scheme and authority of every request.
     pub origin: http::Uri,
 }
 
 impl Connection {
-    /// Speaks HTTP/2 over `io`, with this scheme and authority, and waits until the server has done so too.
+    /// Speaks HTTP/2 over `io`, with this scheme and authority, and waits until the server has done so too, or leaves
+    /// that to the first request.
     ///
     /// # Errors
-    /// The server closed, said something else, or nothing within `timeout`.
+    /// The server closed, said something else, or nothing within the time for it.
     pub async fn open<S>(
         io: S,
         origin: http::Uri,
-        keepalive: KeepAlive,
-        timeout: Duration,
+        options: DialOptions,
     ) -> Result<Connection, Cause>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -68,8 +73,8 @@ impl Connection {
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .keep_alive_interval(keepalive.time)
-            .keep_alive_timeout(keepalive.timeout)
+            .keep_alive_interval(options.keepalive.time)
+            .keep_alive_timeout(options.keepalive.timeout)
             .handshake(TokioIo::new(io))
             .await;
         let (sender, driver) = handshake.map_err(|e| seen.cause(&text(&e)))?;
@@ -78,16 +83,21 @@ impl Connection {
             let result = driver.await;
             end.finish(result.err().map(|e| text(&e)));
         });
-        match tokio::time::timeout(timeout, seen.greeting()).await {
-            Err(_) => return Err(Cause::Silent(Limit::dial(timeout))),
-            Ok(Err(cause)) => return Err(cause),
-            Ok(Ok(())) => {}
-        }
-        Ok(Connection {
+        let connection = Connection {
             sender,
             seen,
+            unheard: options.at_once.then_some(options.timeout),
             origin,
-        })
+        };
+        if connection.unheard.is_none() {
+            connection.seen.greeted_within(options.timeout).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Whether the server has said something.
+    pub fn heard(&self) -> bool {
+        !self.seen.lock().first.is_empty()
     }
 
     /// Whether a request may still be sent.
@@ -100,6 +110,9 @@ impl Connection {
         Cause::Broken(self.seen.end_text().unwrap_or_else(|| fallback.to_owned()))
     }
 }
+
+/// Turns of the other tasks until what is gathered goes out: a request needs some for its head and its body.
+const TURNS: u32 = 3;
 
 /// Runs the tasks of a connection. The first is the connection itself: what it has to send goes out when the others have
 /// had their turn, because a request would be sent in pieces otherwise, each of which wakes the server.
@@ -139,15 +152,15 @@ where
         let flush = self.flush.clone();
         tokio::spawn(async move {
             let mut task = pin!(task);
-            let mut waited = false;
+            let mut turns = 0;
             let step = |cx: &mut Context<'_>| {
                 let ended = task.as_mut().poll(cx);
-                waited = !waited && ended.is_pending() && !flush.is_empty();
-                if waited {
-                    // Behind the others that are ready to run.
+                if turns < TURNS && ended.is_pending() && !flush.is_empty() {
+                    turns += 1;
                     cx.waker().wake_by_ref();
                     return ended;
                 }
+                turns = 0;
                 if let Poll::Ready(Err(error)) = flush.poll_flush(cx)
                     && ended.is_pending()
                 {
@@ -178,7 +191,21 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
 
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
         let answer = self.sender.send_request(request);
-        Box::pin(async move { answer.await.map_err(|e| Transport(text(&e))) })
+        let Some(timeout) = self.unheard else {
+            return Box::pin(async move { answer.await.map_err(|e| Transport(text(&e))) });
+        };
+        let seen = Arc::clone(&self.seen);
+        Box::pin(async move {
+            let mut answer = pin!(answer);
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answer.map_err(|e| Transport(text(&e))),
+                greeted = seen.greeted_within(timeout) => {
+                    greeted.map_err(|cause| Transport(cause.to_string()))?;
+                }
+            }
+            answer.await.map_err(|e| Transport(text(&e)))
+        })
     }
 }
 
@@ -272,6 +299,14 @@ impl Seen {
         match &state.first[..] {
             [] => Cause::Closed,
             words => words_of_another(words).unwrap_or_else(|| Cause::Broken(fallback.to_owned())),
+        }
+    }
+
+    /// As [`Seen::greeting`], with a limit.
+    async fn greeted_within(&self, timeout: Duration) -> Result<(), Cause> {
+        match tokio::time::timeout(timeout, self.greeting()).await {
+            Ok(greeted) => greeted,
+            Err(_) => Err(Cause::Silent(Limit::dial(timeout))),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct DialOptions {
     pub timeout: Duration,
     /// Of the connection.
     pub keepalive: KeepAlive,
+    /// Whether a request is sent before the server has said anything.
+    pub at_once: bool,
 }
 
 /// Opens a connection over the network; `connected` is told when only the server's words are missing.
@@ -73,13 +75,13 @@ async fn speak<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let DialOptions { timeout, keepalive } = options;
     let origin = endpoint.origin()?;
     match secret {
-        None => Connection::open(stream, origin, keepalive, timeout).await,
+        None => Connection::open(stream, origin, options).await,
         Some(tls) => {
-            let stream = handshake(tls, stream, endpoint.server_name(), timeout).await?;
-            Connection::open(stream, origin, keepalive, timeout).await
+            let name = endpoint.server_name();
+            let stream = handshake(tls, stream, name, options.timeout).await?;
+            Connection::open(stream, origin, options).await
         }
     }
 }

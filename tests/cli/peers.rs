@@ -101,6 +101,42 @@ fn one_that_is_silent() {
     );
 }
 
+/// Types of the frames of HTTP/2 behind the preface.
+fn frames(mut bytes: &[u8]) -> Vec<u8> {
+    let mut types = vec![];
+    bytes = bytes.strip_prefix(PREFACE).expect("a client of HTTP/2");
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
+        types.push(*kind);
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    types
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HEADERS: u8 = 1;
+
+#[test]
+fn a_read_is_sent_with_the_first_words_and_a_write_waits_for_those_of_the_server() {
+    for (command, at_once) in [(&["get", "k"][..], true), (&["put", "k", "v"], false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+        let address = listener.local_addr().expect("it is bound");
+        let first = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client comes");
+            let mut heard = vec![];
+            stream.read_to_end(&mut heard).map(|_| heard)
+        });
+        Program::etcdctl()
+            .arg(format!("--endpoints={address}"))
+            .args(["--dial-timeout=200ms", "--command-timeout=700ms"])
+            .args(command)
+            .run()
+            .failure(1, "Error: context deadline exceeded\n");
+        let heard = first.join().expect("no panic").expect("it is read");
+        assert_eq!(frames(&heard).contains(&HEADERS), at_once, "{command:?}");
+    }
+}
+
 #[test]
 fn one_that_hangs_up() {
     deadline(
