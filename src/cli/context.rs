@@ -5,12 +5,13 @@ use std::cell::OnceCell;
 use super::{
     error::{CommandError, Kind},
     global::GlobalArgs,
+    login::Login,
     settings::{Credentials, Extra, Settings},
     ui::Ui,
 };
 use crate::{
     client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit},
-    output::{Format, RenderError, RenderOptions, Reply, go_string, render, render_notes},
+    output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
 };
 
 /// Prints a reply: its data on stdout, its notes on stderr.
@@ -39,6 +40,7 @@ pub struct Context {
     globals: GlobalArgs,
     extra: Extra,
     settings: OnceCell<Settings>,
+    login: OnceCell<Login>,
     embedded: EmbeddedServers,
 }
 
@@ -50,6 +52,7 @@ impl Context {
             globals,
             extra,
             settings: OnceCell::new(),
+            login: OnceCell::new(),
             embedded: EmbeddedServers::default(),
         }
     }
@@ -136,7 +139,8 @@ impl Context {
             .map(|e| e.trim().to_owned())
             .collect();
         let client = self.client_of(&endpoints)?;
-        self.login(&client).await?;
+        let refused = |e: ClientError| CommandError::from(e).kind(Kind::BadConnection);
+        self.login()?.tell(&client).await.map_err(refused)?;
         Ok(client)
     }
 
@@ -158,37 +162,26 @@ impl Context {
         Ok(Client::new(endpoints, options)?)
     }
 
-    /// Gives `client` the token that the credentials stand for.
+    /// Who asks; a password that is not among the settings is asked for once.
     ///
     /// # Errors
-    /// The server refuses them, or can't be reached within the dial timeout; a password can't be read.
-    pub async fn login(&self, client: &Client) -> Result<(), CommandError> {
-        let settings = self.settings()?;
-        let bad = |e: ClientError| CommandError::from(e).kind(Kind::BadConnection);
-        match &settings.credentials {
-            Credentials::None => Ok(()),
-            Credentials::Token(token) => client.set_token(token).map_err(bad),
-            Credentials::User(name, password) => {
-                let password = match password {
-                    Some(password) => password.clone(),
-                    None => self
-                        .ui
-                        .ask_password("Password: ")
-                        .map_err(|e| CommandError::new(Kind::Failed, e))?,
-                };
-                // As etcdctl: without name or password nobody logs in, and a server with authentication says so.
-                if name.is_empty() || password.is_empty() {
-                    return Ok(());
-                }
-                if !(go_string::is_utf8(name) && go_string::is_utf8(&password)) {
-                    // As Go's protobuf refuses them.
-                    let text = "rpc error: code = Internal desc = grpc: error while marshaling: string field contains invalid UTF-8";
-                    return Err(CommandError::new(Kind::BadConnection, text));
-                }
-                let deadline = Deadline::after(Limit::dial(settings.dial_timeout.to_std()));
-                client.login(name, &password, deadline).await.map_err(bad)
-            }
+    /// The settings are wrong, or a password can't be read.
+    pub fn login(&self) -> Result<&Login, CommandError> {
+        if let Some(login) = self.login.get() {
+            return Ok(login);
         }
+        let settings = self.settings()?;
+        let asked = match &settings.credentials {
+            Credentials::User(_, None) => Some(
+                self.ui
+                    .ask_password("Password: ")
+                    .map_err(|e| CommandError::new(Kind::Failed, e))?,
+            ),
+            _ => None,
+        };
+        let time = settings.dial_timeout.to_std();
+        let login = Login::new(&settings.credentials, asked.as_deref(), time);
+        Ok(self.login.get_or_init(|| login))
     }
 
     /// Prints a reply in the format that was asked for.

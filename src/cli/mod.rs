@@ -6,6 +6,7 @@ pub mod error;
 pub mod global;
 pub mod help;
 pub mod hints;
+pub mod login;
 pub mod progress;
 pub mod run;
 pub mod settings;

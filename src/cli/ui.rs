@@ -124,8 +124,8 @@ impl Ui {
         let read = stdin.read_line(&mut line);
         if let Some(before) = hidden {
             let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
-            let _ = writeln!(stderr);
         }
+        let _ = writeln!(stderr);
         match read {
             Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
             Err(error) => Err(super::error::io_text(&error)),

@@ -117,8 +117,13 @@ fn status_text(code: Code, message: &str) -> String {
     if given_up || message.starts_with("etcdserver: ") {
         message.to_owned()
     } else {
-        format!("rpc error: code = {} desc = {message}", code_name(code))
+        status_as_it_came(code, message)
     }
+}
+
+/// As Go shows a gRPC status.
+pub fn status_as_it_came(code: Code, message: &str) -> String {
+    format!("rpc error: code = {} desc = {message}", code_name(code))
 }
 
 /// Go's names of the codes (`Canceled` has one l).

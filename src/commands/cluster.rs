@@ -77,22 +77,52 @@ pub struct Outcome<T> {
     pub result: Result<T, ClientError>,
 }
 
+/// The outcomes at all endpoints, in their order.
+pub struct Outcomes<T> {
+    /// Of each.
+    pub each: Vec<Outcome<T>>,
+    logged_in: bool,
+}
+
+impl<T> Outcomes<T> {
+    /// All of them, where any server took the login.
+    ///
+    /// # Errors
+    /// No server did: the first refusal, or what is wrong with the only endpoint.
+    pub fn logged_in(self) -> Result<Vec<Outcome<T>>, CommandError> {
+        if self.logged_in {
+            return Ok(self.each);
+        }
+        let alone = self.each.len() == 1;
+        let refusal = self.each.iter().find_map(|outcome| match &outcome.result {
+            Err(error @ ClientError::Status { .. }) => Some(error.clone()),
+            Err(error) if alone => Some(error.clone()),
+            _ => None,
+        });
+        match refusal {
+            Some(error) => Err(CommandError::from(error).kind(Kind::BadConnection)),
+            None => Ok(self.each),
+        }
+    }
+}
+
 /// Asks every endpoint at the same time, each with the whole time of the command; outcomes come in the order
 /// of the endpoints, so that a dead one costs its time once.
 ///
 /// # Errors
-/// None of the endpoints means anything, or a login fails.
+/// None of the endpoints means anything, or a password can't be read.
 pub async fn ask_all<T, F>(
     ctx: &Context,
     endpoints: Vec<String>,
     ask: impl Fn(Client, Deadline) -> F + Clone + Send + 'static,
-) -> Result<Vec<Outcome<T>>, CommandError>
+) -> Result<Outcomes<T>, CommandError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
     let limit = ctx.limit()?;
     let mut meaningless = meaningless(&endpoints)?;
+    let login = ctx.login()?;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut asked = JoinSet::new();
     let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
@@ -104,18 +134,26 @@ where
         }
         outcomes.push(None);
         let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
-        ctx.login(&client).await?;
-        let (ask, turns) = (ask.clone(), turns.clone());
+        let (ask, turns, login) = (ask.clone(), turns.clone(), login.clone());
         asked.spawn(async move {
             // Never closed; and a turn too many would do no harm.
             let _turn = turns.acquire_owned().await;
+            if let Err(error) = login.tell(&client).await {
+                let result = Err(error);
+                return (index, Outcome { endpoint, result }, false);
+            }
             let result = ask(client, Deadline::after(limit)).await;
-            (index, Outcome { endpoint, result })
+            (index, Outcome { endpoint, result }, true)
         });
     }
+    let mut logged_in = false;
     while let Some(done) = asked.join_next().await {
-        let (index, outcome) = done.map_err(|e| CommandError::new(Kind::Failed, e))?;
+        let (index, outcome, known) = done.map_err(|e| CommandError::new(Kind::Failed, e))?;
         outcomes[index] = Some(outcome);
+        logged_in |= known;
     }
-    Ok(outcomes.into_iter().flatten().collect())
+    Ok(Outcomes {
+        each: outcomes.into_iter().flatten().collect(),
+        logged_in,
+    })
 }

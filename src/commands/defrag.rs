@@ -49,6 +49,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
     let endpoints = leader_last(ctx, endpoints).await?;
     let several = endpoints.len() > 1;
+    let login = ctx.login()?;
     let mut rows = vec![];
     let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {
@@ -57,8 +58,13 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
             Err(error) if several => Err(ClientError::from(error)),
             _ => {
                 let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
-                ctx.login(&client).await?;
-                Ok(client)
+                match login.tell(&client).await {
+                    Ok(()) => Ok(client),
+                    Err(error) if several => Err(error),
+                    Err(error) => {
+                        return Err(CommandError::from(error).kind(Kind::BadConnection));
+                    }
+                }
             }
         };
         let spinner = Spinner::start(&ctx.ui, &format!("defragmenting {endpoint}"));
@@ -115,7 +121,7 @@ async fn leader_last(ctx: &Context, endpoints: Vec<String>) -> Result<Vec<String
             .await
     })
     .await?;
-    let (leaders, others): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| {
+    let (leaders, others): (Vec<_>, Vec<_>) = outcomes.each.into_iter().partition(|outcome| {
         outcome.result.as_ref().is_ok_and(|status| {
             status
                 .header

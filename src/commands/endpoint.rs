@@ -113,7 +113,7 @@ async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
     .await?;
     let mut errors = vec![];
     let mut rows = vec![];
-    for Outcome { endpoint, result } in outcomes {
+    for Outcome { endpoint, result } in outcomes.each {
         let (took, result) =
             result.unwrap_or_else(|error| (Duration::ZERO, Err(Unhealthy::Request(error))));
         let error = match result {
@@ -179,7 +179,8 @@ async fn status(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
     let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
         client.status(pb::StatusRequest {}, deadline).await
     })
-    .await?;
+    .await?
+    .logged_in()?;
     let (rows, failures) = split(outcomes);
     let failed = failed(ctx, "Failed to get the status of endpoint", &failures);
     ctx.emit(&Reply::EndpointStatus(rows))?;
@@ -192,7 +193,8 @@ async fn hashkv(ctx: &Context, endpoints: Vec<String>, revision: i64) -> Result<
             .hash_kv(pb::HashKvRequest { revision }, deadline)
             .await
     })
-    .await?;
+    .await?
+    .logged_in()?;
     let (rows, mut failures) = split(outcomes);
     let failed = failed(ctx, "Failed to get the hash of endpoint", &failures);
     ctx.emit(&Reply::EndpointHashKv(rows))?;

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::go_format::{duration, quote};
+use super::go_format::quote;
 use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
 use super::{RenderError, RenderOptions, Reply, rows, simple};
 use crate::proto::etcdserverpb as pb;
@@ -177,7 +177,7 @@ impl Fields<'_> {
     fn health(&mut self, h: &EndpointHealth) -> io::Result<()> {
         self.line("Endpoint", quote(h.endpoint.as_bytes()))?;
         self.line("Health", h.health)?;
-        self.line("Took", duration(h.took))?;
+        self.line("Took", h.took_text())?;
         self.line("Error", &h.error)?;
         writeln!(self.out)
     }

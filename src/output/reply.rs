@@ -1,6 +1,7 @@
 //! What a command found out, as a value. A format is one pure file over it; a new variant does not
 //! compile until every format answers for it.
 
+use super::go_format;
 use crate::proto::etcdserverpb as pb;
 
 /// The answer of a command.
@@ -72,10 +73,20 @@ pub struct EndpointHealth {
     pub endpoint: String,
     /// Whether a read went through and no alarm is active.
     pub health: bool,
-    /// Wall time of the check.
+    /// Wall time of the check; zero where nothing could be asked.
     pub took: std::time::Duration,
     /// Why it is unhealthy; empty when healthy.
     pub error: String,
+}
+
+impl EndpointHealth {
+    /// [`EndpointHealth::took`] as Go prints it; nothing where nothing could be asked.
+    pub fn took_text(&self) -> String {
+        if self.took.is_zero() {
+            return String::new();
+        }
+        go_format::duration(self.took)
+    }
 }
 
 /// What `snapshot save` wrote.

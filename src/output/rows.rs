@@ -49,7 +49,7 @@ pub fn health(endpoints: &[EndpointHealth]) -> Rows {
         vec![
             h.endpoint.clone(),
             h.health.to_string(),
-            go_format::duration(h.took),
+            h.took_text(),
             h.error.clone(),
         ]
     };

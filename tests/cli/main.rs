@@ -13,6 +13,8 @@ mod embedded;
 mod golden;
 /// What is said besides the error.
 mod hints;
+/// Users and passwords.
+mod login;
 /// What stands behind an endpoint and is no healthy etcd.
 mod peers;
 /// Every block of the README, typed into a shell.

@@ -12,7 +12,7 @@ use crate::{
         error::{CommandError, Kind},
         progress::Bytes,
     },
-    client::{ClientError, Deadline, Limit},
+    client::{ClientError, Deadline, Limit, error::status_as_it_came},
     output::{Format, RenderOptions, Reply, go_string, reply::SnapshotSaved},
 };
 
@@ -150,9 +150,15 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
 /// The stream did not come to its end. As etcdctl says it: before the first bytes only why.
 fn broken(error: &ClientError, size: u64) -> CommandError {
     let mut out = CommandError::from(error.clone());
-    if size > 0 {
-        out.source = Some(format!("could not write snapshot: {error}").into());
-    }
+    // Of a stream, Go's client shows a refusal as it came.
+    let text = match error {
+        ClientError::Status { code, message } => status_as_it_came(*code, message),
+        error => error.to_string(),
+    };
+    out.source = Some(match size {
+        0 => text.into(),
+        _ => format!("could not write snapshot: {text}").into(),
+    });
     out
 }
 

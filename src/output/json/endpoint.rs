@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::header::{HeaderJson, empty, header};
-use crate::output::go_format;
 use crate::output::reply::EndpointHealth;
 use crate::output::rows::tidy_alarm;
 use crate::proto::etcdserverpb as pb;
@@ -24,7 +23,7 @@ impl<'a> From<&'a EndpointHealth> for HealthJson<'a> {
         Self {
             endpoint: &h.endpoint,
             health: h.health,
-            took: go_format::duration(h.took),
+            took: h.took_text(),
             error: &h.error,
         }
     }
