@@ -74,6 +74,8 @@ pub(super) struct Writer {
     pub allocated: u64,
     /// Memory that the last commit used for its pages.
     pub spare: Vec<u8>,
+    /// Pages that the last commit wrote.
+    pub usual: u64,
 }
 
 impl Db {
@@ -103,6 +105,7 @@ impl Db {
             shape: scan.shape,
             allocated: 0,
             spare: Vec::new(),
+            usual: 0,
             view: view.clone(),
         };
         let current = Mutex::new(Current {
@@ -174,8 +177,9 @@ impl Db {
         );
         // What cannot be read, and what cannot be written, leaves the caller with a batch that is neither
         // there nor refused for a reason that goes away.
-        let plan =
-            merge(&w.view, &mut w.free, w.shape, pages, batch).inspect_err(|e| file.latch(e))?;
+        let room = w.unclaimed(batch);
+        let plan = merge(&w.view, &mut w.free, w.shape, pages, batch, w.usual, room)
+            .inspect_err(|e| file.latch(e))?;
         let Some(plan) = plan else {
             return Ok(w.sizes());
         };
@@ -198,6 +202,7 @@ impl Db {
         match written {
             Ok((slot, meta)) => {
                 w.shape = shape;
+                w.usual = born.len() as u64;
                 Ok(self.publish(w, slot, meta, freed, born))
             }
             Err(e) => {
@@ -357,6 +362,13 @@ impl Writer {
         let big = s.big.min(ops.saturating_mul(s.biggest));
         let several = big + all.div_ceil(page_size).saturating_add(ops);
         several.saturating_add(single.saturating_sub(self.free.pages()))
+    }
+
+    /// Pages with blocks at the end of the file that this batch does not need even at worst.
+    fn unclaimed(&self, batch: &Batch) -> u64 {
+        let worst = self.worst_case(batch.bytes(), batch.ops() as u64);
+        let claimed = self.view.meta.high_water.saturating_add(worst);
+        (self.allocated / u64::from(self.view.meta.page_size)).saturating_sub(claimed)
     }
 
     /// Sees to it that the file has blocks for so many pages, and that the mapping reaches them.

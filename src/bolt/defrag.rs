@@ -116,6 +116,7 @@ impl Db {
                 shape,
                 allocated: meta.size(),
                 spare: Vec::new(),
+                usual: 0,
                 view: view.clone(),
             },
         );

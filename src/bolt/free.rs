@@ -76,7 +76,13 @@ impl Free {
     }
 }
 
-/// The pages that one commit takes: in long runs where it can, so that the disk sees few writes.
+/// Free pages up to which a commit may take new ones for the sake of long runs, whatever the size of the file.
+const FEW: u64 = 64;
+/// The same as a part of the file: one page in so many.
+const SCATTERED: u64 = 64;
+
+/// The pages that one commit takes: in long runs where it can, so that the disk sees few writes. While free pages are
+/// few and scattered it takes new ones at the end of the file: when they are free again, they are a run.
 ///
 /// Nothing is lost if the commit fails: [`Allocation::undo`] gives everything back.
 pub(crate) struct Allocation<'f> {
@@ -85,6 +91,11 @@ pub(crate) struct Allocation<'f> {
     run: (u64, u64),
     high_water: u64,
     expected: u64,
+    /// Pages in a row for which the end of the file is better than scattered ones.
+    row: u64,
+    /// Pages at the end of the file that are there and that nobody counts on.
+    room: u64,
+    at_end: bool,
 }
 
 impl<'f> Allocation<'f> {
@@ -96,11 +107,37 @@ impl<'f> Allocation<'f> {
             run: (0, 0),
             high_water,
             expected,
+            row: 0,
+            room: 0,
+            at_end: false,
         }
+    }
+
+    /// Lets it take up to `room` pages at the end of the file although others are free. `usual` is how many pages the
+    /// commit before has taken.
+    pub fn at_end(self, usual: u64, room: u64) -> Allocation<'f> {
+        let few = self.free.pages <= FEW + self.high_water / SCATTERED;
+        Allocation {
+            row: usual.min(self.expected),
+            room: if few { room } else { 0 },
+            ..self
+        }
+    }
+
+    /// Whether the next page is better taken at the end of the file than among the free ones.
+    fn wants_end(&self) -> bool {
+        let longest = self.free.by_len.last().map_or(0, |(len, _)| *len);
+        self.room > 0 && (self.at_end || longest < self.row)
     }
 
     /// The first of `n` pages in a row.
     pub fn take(&mut self, n: u64) -> u64 {
+        if self.run.1 < n && n == 1 && self.wants_end() {
+            self.at_end = true;
+            self.room -= 1;
+            self.high_water += 1;
+            return self.high_water - 1;
+        }
         if self.run.1 < n {
             let next = match n {
                 1 => self
@@ -127,6 +164,7 @@ impl<'f> Allocation<'f> {
         let start = self.run.0;
         self.run = (start + n, self.run.1 - n);
         self.expected = self.expected.saturating_sub(n);
+        self.row = self.row.saturating_sub(n);
         self.taken.push((start, n));
         start
     }
@@ -279,6 +317,36 @@ mod tests {
         assert_eq!(got, [3, 4, 5, 20, 10, 30, 32]);
         a.undo();
         assert_eq!(f.runs().collect::<Vec<_>>(), before);
+    }
+
+    #[test]
+    fn scattered_pages_wait_while_they_are_few_and_there_is_room_at_the_end() {
+        let scattered = |n: u64| {
+            let mut f = Free::default();
+            (0..n).for_each(|i| f.add(2 + 2 * i, 1));
+            f
+        };
+        let take = |f: &mut Free, usual, room| {
+            let mut a = Allocation::new(f, 1000, 8).at_end(usual, room);
+            let got: Vec<u64> = (0..4).map(|_| a.take(1)).collect();
+            let (high_water, taken) = a.finish();
+            taken.undo(f);
+            (got, high_water)
+        };
+        let mut few = scattered(FEW);
+        let before: Vec<_> = few.runs().collect();
+        let at_end = (vec![1000, 1001, 1002, 1003], 1004);
+        assert_eq!(take(&mut few, 4, 100), at_end);
+        // No further than the room goes, and not at all for a commit that is content with one page.
+        assert_eq!(take(&mut few, 4, 2), (vec![1000, 1001, 128, 126], 1002));
+        assert_eq!(take(&mut few, 4, 0), (vec![128, 126, 124, 122], 1000));
+        assert_eq!(take(&mut few, 1, 100), (vec![128, 126, 124, 122], 1000));
+        assert_eq!(few.runs().collect::<Vec<_>>(), before);
+        let mut many = scattered(FEW + 1000 / SCATTERED + 1);
+        assert_eq!(take(&mut many, 4, 100).1, 1000);
+        // Runs that are long enough are taken before all.
+        few.add(500, 4);
+        assert_eq!(take(&mut few, 4, 100), (vec![500, 501, 502, 503], 1000));
     }
 
     /// The example at the head of this file.

@@ -31,7 +31,7 @@ pub(crate) struct Plan {
 }
 
 /// Merges a batch into the trees of a view; `None` if it changes nothing. New pages go to `pages`, which may
-/// write them at once: nobody reads them before a meta leads there.
+/// write them at once: nobody reads them before a meta leads there. `usual` and `room` as [`Allocation::at_end`] has them.
 ///
 /// # Errors
 /// [`Error::Corrupt`](super::Error::Corrupt) if a page that is met is damaged, and failures of writing. `free` is then as it was.
@@ -41,13 +41,15 @@ pub(crate) fn merge(
     shape: Shape,
     pages: NewPages,
     batch: &Batch,
+    usual: u64,
+    room: u64,
 ) -> Result<Option<Plan>> {
     let page_size = u64::from(view.meta.page_size);
     let touched = (batch.ops() as u64).saturating_mul(2) + batch.bytes() / page_size + 2;
     let mut m = Merge {
         view,
         page_size: view.meta.page_size as usize,
-        space: Allocation::new(free, view.meta.high_water, touched),
+        space: Allocation::new(free, view.meta.high_water, touched).at_end(usual, room),
         pages,
         freed: Vec::new(),
         born: Vec::new(),
