@@ -27,12 +27,13 @@ pub struct DirectFile {
 }
 
 impl DirectFile {
-    /// Writes into an empty file.
-    pub fn new(file: File) -> DirectFile {
+    /// Writes into an empty file. One that is `read_soon` stays in memory.
+    pub fn new(file: File, read_soon: bool) -> DirectFile {
         DirectFile {
             buffer: Buffer::new(),
             out: Some(Out {
                 file,
+                wanted: !read_soon,
                 direct: false,
                 written: 0,
                 flusher: Flusher::default(),
@@ -164,7 +165,7 @@ impl Disk {
         let (full, to_write) = sync_channel::<Buffer>(1);
         let (written, empty) = sync_channel(2);
         let thread = Builder::new().name("disk".into()).spawn(move || {
-            out.direct = set_direct(&out.file, true).is_ok();
+            out.direct = out.wanted && set_direct(&out.file, true).is_ok();
             for mut buffer in to_write {
                 out.put(buffer.bytes())?;
                 buffer.filled = 0;
@@ -186,6 +187,8 @@ impl Disk {
 /// The file itself.
 struct Out {
     file: File,
+    /// Whether long writes should go past the page cache.
+    wanted: bool,
     /// Whether writes go past the page cache, until one is refused.
     direct: bool,
     written: u64,
@@ -255,7 +258,7 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|i| (i / 7) as u8).collect();
             for part in [1000, BUFFER, BUFFER + 1] {
                 let at = tempfile::NamedTempFile::new().unwrap();
-                let mut file = DirectFile::new(at.reopen().unwrap());
+                let mut file = DirectFile::new(at.reopen().unwrap(), part == 1000);
                 for part in bytes.chunks(part) {
                     file.write(part).unwrap();
                 }
@@ -269,7 +272,7 @@ mod tests {
     #[test]
     fn a_refused_write_takes_the_usual_way() {
         let at = tempfile::NamedTempFile::new().unwrap();
-        let mut file = DirectFile::new(at.reopen().unwrap());
+        let mut file = DirectFile::new(at.reopen().unwrap(), false);
         // Memory and length are none for a direct write.
         let odd = vec![7; ALIGN + 100];
         let out = file.out().unwrap();
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut file = DirectFile::new(full);
+        let mut file = DirectFile::new(full, false);
         let mut write = || (0..9).try_for_each(|_| file.write(&[0; BUFFER]));
         assert_eq!(write().unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(file.flush().is_err());

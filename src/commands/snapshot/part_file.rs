@@ -84,11 +84,11 @@ pub struct PartFile {
 }
 
 impl PartFile {
-    /// Makes `PATH.part`, for its owner only; what stands there is overwritten.
+    /// Makes `PATH.part`, for its owner only; what stands there is overwritten. One that is `read_soon` stays in memory.
     ///
     /// # Errors
     /// The system says why, or PATH is no place for a file (`/dev/null`).
-    pub fn create(path: &Path) -> Result<PartFile, PartError> {
+    pub fn create(path: &Path, read_soon: bool) -> Result<PartFile, PartError> {
         if fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) {
             return Err(PartError::Special(go_string::of_path(path)));
         }
@@ -112,7 +112,7 @@ impl PartFile {
             error,
         })?;
         Ok(PartFile {
-            file: DirectFile::new(file),
+            file: DirectFile::new(file, read_soon),
             path: path.to_owned(),
             part,
             finished: false,
@@ -188,13 +188,13 @@ mod tests {
     fn it_is_there_when_it_is_finished_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let mut file = PartFile::create(&path).unwrap();
+        let mut file = PartFile::create(&path, false).unwrap();
         file.write(b"all").unwrap();
         file.write(b" of it").unwrap();
         assert!(!path.exists());
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"all of it");
-        let mut other = PartFile::create(&path).unwrap();
+        let mut other = PartFile::create(&path, false).unwrap();
         other.write(b"half").unwrap();
         drop(other);
         assert_eq!(fs::read(&path).unwrap(), b"all of it");

@@ -74,7 +74,9 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         }
     };
     ctx.emit(&Reply::SnapshotSaved(saved))?;
-    say_status(ctx, path);
+    if says_status(ctx) {
+        say_status(ctx, path);
+    }
     Ok(())
 }
 
@@ -111,7 +113,7 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
     } else {
         Deadline::never()
     };
-    let mut file = Writer::create(path).map_err(failed)?;
+    let mut file = Writer::create(path, says_status(ctx)).map_err(failed)?;
     // Without a time limit a dead endpoint would be tried for ever: the first answer has the dial timeout.
     let first = if settings.command_timeout_given {
         deadline
@@ -162,11 +164,13 @@ fn broken(error: &ClientError, size: u64) -> CommandError {
     out
 }
 
-/// For a person: what `snapshot status` would say of the new file.
+/// Whether a person is there who is told what is in the new file.
+fn says_status(ctx: &Context) -> bool {
+    ctx.error_format() == Format::Simple && ctx.ui.stderr_is_terminal()
+}
+
+/// What `snapshot status` would say of the new file.
 fn say_status(ctx: &Context, path: &Path) {
-    if ctx.error_format() != Format::Simple || !ctx.ui.stderr_is_terminal() {
-        return;
-    }
     let Ok(status) = crate::snapshot::status(path) else {
         return;
     };

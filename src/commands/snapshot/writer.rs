@@ -27,12 +27,12 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes `PATH.part`.
+    /// Makes `PATH.part`, as [`PartFile::create`] does.
     ///
     /// # Errors
     /// The file can't be made.
-    pub fn create(path: &Path) -> Result<Writer, PartError> {
-        let file = PartFile::create(path)?;
+    pub fn create(path: &Path, read_soon: bool) -> Result<Writer, PartError> {
+        let file = PartFile::create(path, read_soon)?;
         let (steps, received) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("snapshot".into())
