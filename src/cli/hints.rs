@@ -46,7 +46,9 @@ pub fn of(error: &ClientError) -> Vec<String> {
             hints
         }
         ClientError::Status { message, .. }
-            if message.starts_with("grpc-status header missing") =>
+            if message.starts_with("unexpected HTTP status code received from server")
+                || message.starts_with("transport: received unexpected content-type")
+                || message.starts_with("malformed header: missing HTTP content-type") =>
         {
             vec!["an HTTP server answered there, but not etcd".into()]
         }

@@ -195,11 +195,18 @@ impl Client {
         repeat: Repeat,
         deadline: Deadline,
     ) -> ClientError {
-        let cause = match connection.heard() {
-            true => Cause::NoAnswer(deadline.limit),
-            false => Cause::Silent(deadline.limit),
-        };
-        self.record(index, cause);
+        let refused = matches!(
+            lock(&self.inner.causes).get(&index),
+            Some(Cause::Unavailable(_))
+        );
+        // What it has said each time before is more than that it has not said it once more.
+        if !refused {
+            let cause = match connection.heard() {
+                true => Cause::NoAnswer(deadline.limit),
+                false => Cause::Silent(deadline.limit),
+            };
+            self.record(index, cause);
+        }
         let mut error = self.out_of_time(deadline).await;
         if let ClientError::Deadline { maybe_done, .. } = &mut error {
             *maybe_done = repeat == Repeat::No;

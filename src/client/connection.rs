@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use super::{
     cause::{Cause, Limit},
     dial::DialOptions,
+    not_grpc,
 };
 use crate::coalesce::{Flush, coalesce};
 
@@ -196,21 +197,29 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
         let answer = self.sender.send_request(request);
         let Some(timeout) = self.unheard else {
-            return Box::pin(async move { answer.await.map_err(|e| Transport(text(&e))) });
+            return Box::pin(async move { answered(answer.await) });
         };
         let seen = Arc::clone(&self.seen);
         Box::pin(async move {
             let mut answer = pin!(answer);
             tokio::select! {
                 biased;
-                answer = &mut answer => return answer.map_err(|e| Transport(text(&e))),
+                answer = &mut answer => return answered(answer),
                 greeted = seen.greeted_within(timeout) => {
                     greeted.map_err(|cause| Transport(cause.to_string()))?;
                 }
             }
-            answer.await.map_err(|e| Transport(text(&e)))
+            answered(answer.await)
         })
     }
+}
+
+fn answered(
+    answer: hyper::Result<http::Response<hyper::body::Incoming>>,
+) -> Result<http::Response<hyper::body::Incoming>, Transport> {
+    answer
+        .map(not_grpc::checked)
+        .map_err(|e| Transport(text(&e)))
 }
 
 /// The innermost words of an error of hyper.

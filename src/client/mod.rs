@@ -9,6 +9,7 @@ pub mod dial;
 mod embedded;
 pub mod endpoint;
 pub mod error;
+mod not_grpc;
 pub mod probe;
 pub mod rpc;
 pub mod tls;

@@ -514,3 +514,41 @@ fn an_endpoint_that_means_nothing_costs_the_others_nothing() {
         .run()
         .failure(1, "Error: endpoint \"localhost\": the port is missing\n");
 }
+
+#[test]
+fn an_http2_server_that_is_no_etcd() {
+    // HEADERS of stream 1 with its end: status 404; status 503.
+    let not_found = peer(|stream| {
+        hear(&stream);
+        says(
+            stream,
+            &[SETTINGS, &[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x8d]].concat(),
+        );
+    });
+    let unavailable = peer(|stream| {
+        hear(&stream);
+        says(
+            stream,
+            &[
+                SETTINGS,
+                &[0, 0, 5, 1, 5, 0, 0, 0, 1, 8, 3, b'5', b'0', b'3'],
+            ]
+            .concat(),
+        );
+    });
+    let get = |endpoint: &str| {
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(["get", "k", "--command-timeout=1200ms"])
+            .run()
+    };
+    let text = "unexpected HTTP status code received from server: ";
+    let no_type = "malformed header: missing HTTP content-type";
+    let run = get(&not_found).failure(1, "hint: an HTTP server answered there, but not etcd\n");
+    let expected =
+        format!("Error: rpc error: code = Unimplemented desc = {text}404 (Not Found); {no_type}\n");
+    assert!(run.err().starts_with(&expected), "{run}");
+    // It is asked again until time runs out; what it has said is known all the same.
+    let said = format!("the server answered: {text}503 (Service Unavailable); {no_type}\n");
+    get(&unavailable).failure(1, &said);
+}
