@@ -66,8 +66,27 @@ pub fn meaningless(endpoints: &[String]) -> Result<BTreeMap<usize, EndpointError
     }
 }
 
-/// Endpoints that are asked at the same time: each takes a file descriptor or two.
-const AT_ONCE: usize = 256;
+/// Endpoints that are asked at the same time, at the most.
+const MOST_AT_ONCE: usize = 16_384;
+/// File descriptors that one of them may take: its connection, and a second look at what does not answer.
+const DESCRIPTORS: u64 = 3;
+
+/// As many endpoints as there are file descriptors for. The limit on these is raised as far as it goes, as Go's
+/// programs do it.
+fn at_once() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // What is refused leaves the limit as it was.
+    let _ = setrlimit(Resource::Nofile, raised);
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(descriptors / DESCRIPTORS)
+        .unwrap_or(MOST_AT_ONCE)
+        .clamp(16, MOST_AT_ONCE)
+}
 
 /// The outcome at one endpoint.
 pub struct Outcome<T> {
@@ -123,7 +142,7 @@ where
     let limit = ctx.limit()?;
     let mut meaningless = meaningless(&endpoints)?;
     let login = ctx.login()?;
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let turns = Arc::new(Semaphore::new(at_once()));
     let mut asked = JoinSet::new();
     let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
     for (index, endpoint) in endpoints.into_iter().enumerate() {

@@ -412,6 +412,12 @@ fn ten_thousand_endpoints() {
         .args(["get", "k", "--command-timeout=2s"])
         .run();
     assert!(run.err().lines().count() < 12, "{run}");
+    // They are asked at the same time, so that all of them cost the time of a few.
+    let run = etcdctl
+        .args(["endpoint", "status", "--command-timeout=2s"])
+        .time_limit(Duration::from_secs(45))
+        .run();
+    assert!(run.err().lines().count() > 9_000, "{}", run.status);
 }
 
 #[test]
