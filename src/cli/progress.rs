@@ -13,6 +13,8 @@ use super::{
 const DELAY: Duration = Duration::from_millis(400);
 /// Between two frames of a spinner.
 const TICK: Duration = Duration::from_millis(120);
+/// Columns below which nothing is shown: it would not stay on its line.
+const NARROWEST: u16 = 13;
 /// Frames a second.
 const FRAMES: u8 = 20;
 
@@ -22,6 +24,10 @@ fn style(template: &str) -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("|/-\\ ")
         .progress_chars("=> ")
+}
+
+fn shows(ui: &Ui) -> bool {
+    ui.shows_progress() && terminal_line::width() >= NARROWEST
 }
 
 fn line() -> ProgressDrawTarget {
@@ -40,7 +46,7 @@ impl Spinner {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
             .with_style(style("{spinner} {elapsed} {msg}"))
             .with_message(cut(message, terminal_line::width()));
-        let task = ui.shows_progress().then(|| {
+        let task = shows(ui).then(|| {
             let bar = bar.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(DELAY).await;
@@ -82,7 +88,7 @@ impl Bytes {
     pub fn start(ui: &Ui) -> Bytes {
         Bytes {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            shows: ui.shows_progress(),
+            shows: shows(ui),
             start: Instant::now(),
             shown: false,
         }
@@ -149,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_shown_stays_on_one_line() {
         for known in [true, false] {
-            for width in 17..200 {
+            for width in NARROWEST..200 {
                 let template = template(width, known);
                 assert!(
                     columns(template) <= usize::from(width),
