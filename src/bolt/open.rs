@@ -131,7 +131,7 @@ fn create(disk: &Disk, path: &Path, options: &Options, over: Option<&DiskFile>) 
     });
     match made {
         Ok(true) => disk.sync_dir(dir),
-        Ok(false) => disk.remove(&temp),
+        Ok(false) => remove_if_there(disk, &temp),
         // Whoever made the database meanwhile removes what he takes for leftovers.
         Err(Error::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound && path.exists() =>
@@ -168,13 +168,17 @@ fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
         if !leftover || !entry.file_type().is_ok_and(|t| t.is_file()) {
             continue;
         }
-        match disk.remove(&entry.path()) {
-            // Its maker may have been quicker.
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-            done => done?,
-        }
+        remove_if_there(disk, &entry.path())?;
     }
     Ok(())
+}
+
+/// Removes a file that its maker and whoever holds the database may both remove.
+fn remove_if_there(disk: &Disk, path: &Path) -> Result<()> {
+    match disk.remove(path) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Both meta pages of an open file.
