@@ -71,6 +71,9 @@ class Figures:
             run(self.etcdctl("etcd", server, "put", "key", "value"))
             for name, args in (("etcdctl get", ["get", "key"]), ("etcdctl endpoint status", ["endpoint", "status"])):
                 commands = {kind: self.etcdctl(kind, server, *args) for kind in KINDS}
+                for kind, command in commands.items():
+                    # As it is installed: what a linker has just written lies in memory in smaller pieces.
+                    command[0] = shutil.copy(command[0], self.folder / f"etcdctl-{kind}")
                 # As a person runs it: on all cores, so that what has several threads has room for them.
                 with both_cores():
                     took = alternate(commands, 100)

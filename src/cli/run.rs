@@ -14,10 +14,15 @@ use crate::{commands, output::Format};
 /// Runs `etcdctl` with `args` (without the program's name).
 pub fn etcdctl(args: Vec<OsString>) -> u8 {
     let ui = Ui::new();
-    let root = commands::tree();
-    let line = match read(&ui, &root, args) {
-        Ok(line) => line,
-        Err(exit) => return exit,
+    let (root, line) = match frequent(&args) {
+        Some(found) => found,
+        None => {
+            let root = commands::tree();
+            match read(&ui, &root, args) {
+                Ok(line) => (root, line),
+                Err(exit) => return exit,
+            }
+        }
     };
     let (globals, command) = match commands::parse(root, line.args) {
         Ok(parsed) => parsed,
@@ -50,6 +55,17 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
         result,
         context.error_format(),
     )
+}
+
+/// A line for a frequent command that there is nothing to say about, and a tree that is enough for it.
+fn frequent(args: &[OsString]) -> Option<(clap::Command, Line)> {
+    let (name, root) = commands::frequent(args)?;
+    match argv::read(&root, args.to_vec()) {
+        Ok(Typed::Run { path, args }) if path.first().is_some_and(|p| p == name) => {
+            Some((root, Line { path, args }))
+        }
+        _ => None,
+    }
 }
 
 /// Runs `etcdutl` with `args` (without the program's name).

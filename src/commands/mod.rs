@@ -23,4 +23,4 @@ pub mod txn;
 pub mod utl;
 pub mod version;
 
-pub use tree::{Command, parse, tree};
+pub use tree::{Command, frequent, parse, tree};
