@@ -61,7 +61,7 @@ def main():
     print(f"{datetime.date.today()}, {machine()}; etcd {args.release}; a write and its sync here take "
           f"{sync_milliseconds(folder):.2f} ms (median).")
     priority = ", all with real-time priority" if args.realtime else ""
-    print(f"Servers on core 0, clients and load on core 1, single commands and programs without a server on both{priority}.\n")
+    print(f"Servers on core 0, load on core 1, what a person waits for (commands, saving, reading a file) on both{priority}.\n")
     print("| figure | ours | etcd | ratio | aim | |")
     print("|---|---:|---:|---:|---|---|", flush=True)
     rows = []

@@ -1,8 +1,8 @@
 """Starting servers, running programs and measuring them: what every figure of this folder needs.
 
-Servers run on one core, clients and the load on another, so that neither takes time from the other; a program that
-needs no server has both. Everything
-listens on 127.0.0.1, is bounded in time, and is ended by its process id. Must not know what is compared with what.
+Servers run on one core and the load on another, so that neither takes time from the other; what a person waits for
+(commands, saving, reading a file) has both. Everything listens on 127.0.0.1, is bounded in time, and is ended by its
+process id. Must not know what is compared with what.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ def settle(realtime):
 
 @contextlib.contextmanager
 def both_cores():
-    """For programs that work without a server: there is nobody whom they could take time from."""
+    """For what a person waits for: everything runs where the system puts it, as it does for that person."""
     os.sched_setaffinity(0, {SERVER_CORE, CLIENT_CORE})
     try:
         yield
@@ -80,9 +80,9 @@ def clean_env():
 
 
 class Server:
-    """One server on its core; use as a context manager."""
+    """One server on its core, or on `cores`; use as a context manager."""
 
-    def __init__(self, programs, kind, data, flags=()):
+    def __init__(self, programs, kind, data, flags=(), cores=(SERVER_CORE,)):
         self.kind, self.data = kind, Path(data)
         self.endpoint = f"127.0.0.1:{free_port()}"
         url = f"http://{self.endpoint}"
@@ -101,7 +101,7 @@ class Server:
         with open(self.log, "wb") as log:
             # taskset replaces itself by the server, so the process id is the server's.
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(SERVER_CORE), *map(str, command)],
+                ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(),
             )
         try:
