@@ -46,11 +46,29 @@ impl Deadline {
         self.left() == Some(Duration::ZERO)
     }
 
-    /// The future's result, or none when time runs out first.
+    /// The future's result, or none when time runs out first. With no time left nothing is begun: the timer counts in
+    /// milliseconds, in which much can be done.
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         match self.at {
+            Some(_) if self.passed() => None,
             Some(at) => timeout_at(at, future).await.ok(),
             None => Some(future.await),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn with_no_time_left_nothing_is_begun() {
+        let after = |length| Deadline::after(Limit { length, flag: "" });
+        assert_eq!(after(Duration::ZERO).run(async { 1 }).await, None);
+        assert_eq!(
+            after(Duration::from_secs(60)).run(async { 1 }).await,
+            Some(1)
+        );
+        assert_eq!(Deadline::never().run(async { 1 }).await, Some(1));
     }
 }
