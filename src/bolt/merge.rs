@@ -412,21 +412,16 @@ impl<'v> Merge<'v, '_> {
         for op in ops {
             let mut found = false;
             while i < count {
-                let (flags, key, value) = page.leaf(i).map_err(fail)?;
-                if key > op.key {
+                let element = Element::of_leaf(page, i).map_err(fail)?;
+                if element.key > op.key {
                     break;
                 }
                 i += 1;
-                if key == op.key {
+                if element.key == op.key {
                     found = true;
                     break;
                 }
-                elements.push(Element {
-                    flags,
-                    pgid: 0,
-                    key,
-                    value,
-                });
+                elements.push(element);
             }
             changed |= found || op.value.is_some();
             elements.extend(op.element());
@@ -436,13 +431,7 @@ impl<'v> Merge<'v, '_> {
         }
         let grows = i == count && ops.last().is_some_and(|op| op.value.is_some());
         for i in i..count {
-            let (flags, key, value) = page.leaf(i).map_err(fail)?;
-            elements.push(Element {
-                flags,
-                pgid: 0,
-                key,
-                value,
-            });
+            elements.push(Element::of_leaf(page, i).map_err(fail)?);
         }
         Ok(Merged::Changed(Node::leaf(grows, elements)))
     }

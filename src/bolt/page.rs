@@ -140,7 +140,19 @@ pub struct Element<'a> {
     pub value: &'a [u8],
 }
 
-impl Element<'_> {
+impl<'a> Element<'a> {
+    /// Element `i` of a leaf.
+    #[inline(always)]
+    pub fn of_leaf(page: &Page<&'a [u8]>, i: usize) -> Result<Element<'a>, Damage> {
+        let (flags, key, value) = page.leaf(i)?;
+        Ok(Element {
+            flags,
+            pgid: 0,
+            key,
+            value,
+        })
+    }
+
     /// Bytes it takes in a page.
     pub fn size(&self) -> usize {
         ELEMENT_SIZE + self.key.len() + self.value.len()

@@ -13,13 +13,7 @@ impl<'v> Merge<'v, '_> {
         let fail = in_source(self.view);
         let mut elements = Vec::with_capacity(page.count() + 1);
         for i in 0..page.count() {
-            let (flags, key, value) = page.leaf(i).map_err(fail)?;
-            elements.push(Element {
-                flags,
-                pgid: 0,
-                key,
-                value,
-            });
+            elements.push(Element::of_leaf(page, i).map_err(fail)?);
         }
         Ok(elements)
     }
