@@ -63,6 +63,10 @@ impl Tx {
         Ok(())
     }
 
+    fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
+        self.0.warming_bucket(bucket::KEY).map_err(Error::storage)
+    }
+
     /// CRC-32C over all buckets, as etcd's `Hash` call computes it.
     ///
     /// # Errors
@@ -88,24 +92,15 @@ impl Values for Tx {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
         match revs {
             [] => Ok(Vec::new()),
-            _ => values(
-                self.0.warming_bucket(bucket::KEY).map_err(Error::storage)?,
-                revs,
-                Error::storage,
-            ),
+            _ => values(self.keys()?, revs, Error::storage),
         }
     }
 
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
-        if revs.is_empty() {
-            return Ok(());
+        match revs {
+            [] => Ok(()),
+            _ => append(self.keys()?, revs, Error::storage, to),
         }
-        append(
-            self.0.warming_bucket(bucket::KEY).map_err(Error::storage)?,
-            revs,
-            Error::storage,
-            to,
-        )
     }
 }
 
@@ -133,9 +128,7 @@ impl WarmTx<'_> {
     pub fn was_cold(&self) -> bool {
         self.cold.get()
     }
-}
 
-impl WarmTx<'_> {
     fn fail(&self, error: bolt::Error) -> Error {
         self.cold.set(matches!(error, bolt::Error::Cold { .. }));
         Error::storage(error)
