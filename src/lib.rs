@@ -4,9 +4,10 @@
 pub mod bolt;
 pub mod cli;
 pub mod client;
-mod coalesce;
 pub mod commands;
-mod go_value;
+pub mod files;
+pub mod golang;
+pub mod net;
 pub mod output;
 pub mod proto;
 pub mod schema;

@@ -5,7 +5,7 @@
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use super::value::Kind;
-use crate::output::{go_format::quote, go_string};
+use crate::golang::{format::quote, string};
 
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
             });
         }
         // Clap is to find text; what it stands for is known to who takes it.
-        _ => arg.extend_from_slice(go_string::text(value).as_bytes()),
+        _ => arg.extend_from_slice(string::text(value).as_bytes()),
     }
     out.push(OsString::from_vec(arg));
 }
@@ -276,14 +276,14 @@ fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>) -> Result<Read, String> {
         }
         if let Some(name) = arg.strip_prefix(b"--") {
             if matches!(name.first(), Some(b'-' | b'=')) {
-                return Err(format!("bad flag syntax: {}", go_string::text(&arg)));
+                return Err(format!("bad flag syntax: {}", string::text(&arg)));
             }
             let (name, value) = match name.iter().position(|&b| b == b'=') {
                 Some(at) => (&name[..at], Some(name[at + 1..].to_vec())),
                 None => (name, None),
             };
             let Some((at, flag)) = lookup(flags, |f| f.long.as_bytes() == name) else {
-                return Err(format!("unknown flag: --{}", go_string::text(name)));
+                return Err(format!("unknown flag: --{}", string::text(name)));
             };
             let value = match value {
                 Some(value) => value,
@@ -312,7 +312,7 @@ fn shorthands(
     let mut rest = word;
     while let [short, tail @ ..] = rest {
         let c = *short as char;
-        let all = go_string::text(rest).into_owned();
+        let all = string::text(rest).into_owned();
         let Some((at, flag)) = lookup(flags, |f| f.short == Some(c)) else {
             return Err(format!("unknown shorthand flag: {} in -{all}", rune(c)));
         };
@@ -365,7 +365,7 @@ fn lookup<'f>(
 }
 
 fn set(read: &mut Read, at: usize, flag: &Flag<'_>, value: Vec<u8>) -> Result<(), String> {
-    let text = go_string::text(&value);
+    let text = string::text(&value);
     if let Err(error) = flag.kind.check(&text) {
         return Err(format!(
             "invalid argument {} for {} flag: {error}",

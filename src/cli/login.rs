@@ -7,7 +7,7 @@ use tonic::Code;
 use super::settings::Credentials;
 use crate::{
     client::{Client, ClientError, Deadline, Limit},
-    output::go_string,
+    golang::string,
 };
 
 /// Who asks, with the password.
@@ -58,7 +58,7 @@ impl Login {
             Login::Nobody => Ok(()),
             Login::Token(token) => client.set_token(token),
             Login::User { name, password, .. }
-                if !(go_string::is_utf8(name) && go_string::is_utf8(password)) =>
+                if !(string::is_utf8(name) && string::is_utf8(password)) =>
             {
                 // As Go's protobuf refuses them.
                 Err(ClientError::Status {

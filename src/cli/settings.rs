@@ -7,10 +7,7 @@ use super::{
     global::{ENV_PREFIX, GlobalArgs, variable},
     value::{self, GoDuration, ValueError},
 };
-use crate::{
-    client::Tls,
-    output::{Format, go_string},
-};
+use crate::{client::Tls, golang::string, output::Format};
 
 /// Where requests go when nothing is said.
 pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
@@ -75,7 +72,7 @@ impl EnvWarning {
     /// One structured line, in the shape of the log lines of etcd's client.
     pub fn line(&self) -> String {
         // Two strings always serialise.
-        let text = |s: &str| serde_json::to_string(&go_string::lossy(s)).unwrap_or_default();
+        let text = |s: &str| serde_json::to_string(&string::lossy(s)).unwrap_or_default();
         format!(
             "{{\"level\":\"warn\",\"msg\":{},\"environment-variable\":{}}}",
             text(&self.message),
@@ -93,7 +90,7 @@ struct Env {
 
 impl Env {
     fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Env {
-        let text = |s: OsString| go_string::text(s.as_bytes()).into_owned();
+        let text = |s: OsString| string::text(s.as_bytes()).into_owned();
         Env {
             variables: variables
                 .map(|(k, v)| (text(k), text(v)))
@@ -260,7 +257,7 @@ impl Settings {
 
     /// The settings as `NAME=value` lines, for `--debug`.
     pub fn debug_lines(&self) -> Vec<String> {
-        let duration = |d: GoDuration| crate::output::go_format::duration(d.to_std());
+        let duration = |d: GoDuration| crate::golang::format::duration(d.to_std());
         vec![
             format!("ETCDCTL_ENDPOINTS=[{}]", self.endpoints.join(",")),
             format!("ETCDCTL_WRITE_OUT={}", self.format),

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::error::{CommandError, Kind};
-use crate::output::{ErrorReply, Format, go_string};
+use crate::golang::string;
+use crate::output::{ErrorReply, Format};
 
 /// Where a command's words go.
 pub struct Ui {
@@ -55,7 +56,7 @@ impl Ui {
 
     /// A line for people, on stderr. That stderr does not take it is nobody's concern.
     pub fn note(&self, text: &str) {
-        let mut line = go_string::bytes(text).into_owned();
+        let mut line = string::bytes(text).into_owned();
         line.push(b'\n');
         let _ = io::stderr().lock().write_all(&line);
     }
@@ -85,7 +86,7 @@ impl Ui {
         if format == Format::Json {
             if error.source.is_some() {
                 let reply = ErrorReply {
-                    error: go_string::lossy(&error.to_string()).into_owned(),
+                    error: string::lossy(&error.to_string()).into_owned(),
                     code: error.code,
                     exit,
                 };

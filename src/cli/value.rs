@@ -4,8 +4,8 @@
 use std::{any::TypeId, os::unix::ffi::OsStrExt};
 
 use crate::{
-    go_value::{self, DurationError, NumberError},
-    output::go_string,
+    golang::string,
+    golang::value::{self as go_value, DurationError, NumberError},
 };
 
 /// A duration as Go has it: nanoseconds, possibly negative.
@@ -30,7 +30,7 @@ impl GoDuration {
 pub struct ValueError(pub String);
 
 fn quote(text: &str) -> String {
-    crate::output::go_format::quote_text(text)
+    crate::golang::format::quote_text(text)
 }
 
 fn number(function: &str, text: &str, error: NumberError) -> ValueError {
@@ -71,7 +71,7 @@ pub fn boolean(text: &str) -> Result<bool, ValueError> {
 /// Package `time` quotes by itself: what is not printable ASCII byte by byte.
 fn quote_for_time(text: &str) -> String {
     let mut out = String::from("\"");
-    for &byte in go_string::bytes(text).iter() {
+    for &byte in string::bytes(text).iter() {
         match byte {
             b'"' | b'\\' => out.extend(['\\', byte as char]),
             b' '..=0x7f => out.push(byte as char),
@@ -257,7 +257,7 @@ impl clap::builder::TypedValueParser for Suggest {
         // A flag's value is text already, a word is as it was typed.
         Ok(match value.to_str() {
             Some(text) => text.to_owned(),
-            None => go_string::text(value.as_bytes()).into_owned(),
+            None => string::text(value.as_bytes()).into_owned(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use crate::output::go_format;
+use crate::golang::format;
 
 /// A bound on time, and the flag that changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // To the millisecond: what is below says nothing.
         let millis = u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX);
-        f.write_str(&go_format::duration(Duration::from_millis(millis)))?;
+        f.write_str(&format::duration(Duration::from_millis(millis)))?;
         if self.flag.is_empty() {
             return Ok(());
         }

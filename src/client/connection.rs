@@ -22,7 +22,7 @@ use super::{
     dial::DialOptions,
     not_grpc,
 };
-use crate::coalesce::{Flush, coalesce};
+use crate::net::coalesce::{Flush, coalesce};
 
 /// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
 /// round trips, narrow enough to bound what waits for a slow disk.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::cause::Cause;
-use crate::output::go_string;
+use crate::golang::string;
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn unix(path: &str, tls: bool) -> Result<Target, String> {
         return Err("the path of the socket is missing".into());
     }
     Ok(Target::Unix {
-        path: go_string::path(path),
+        path: string::path(path),
         tls,
     })
 }
@@ -193,7 +193,7 @@ fn embedded(rest: &str) -> Result<Target, String> {
         flags.push((name.trim_start_matches('-').to_owned(), value.to_owned()));
     }
     Ok(Target::Embedded {
-        dir: go_string::path(dir),
+        dir: string::path(dir),
         flags,
     })
 }

@@ -22,7 +22,7 @@ pub fn checked<B>(mut answer: Response<B>) -> Response<B> {
         Some(kind) if is_grpc(kind) => {}
         Some(kind) => errors.push(format!(
             "transport: received unexpected content-type {}",
-            crate::output::go_format::quote(kind.as_bytes())
+            crate::golang::format::quote(kind.as_bytes())
         )),
     }
     if errors.is_empty() {

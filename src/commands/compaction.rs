@@ -10,7 +10,8 @@ use crate::{
         error::{CommandError, Kind},
         hints, value,
     },
-    output::{Reply, go_string},
+    golang::string,
+    output::Reply,
     proto::etcdserverpb as pb,
 };
 
@@ -41,7 +42,7 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, Co
             "compaction command needs 1 argument",
         ));
     };
-    let revision = value::int(&go_string::text(word.as_bytes()), 10)
+    let revision = value::int(&string::text(word.as_bytes()), 10)
         .map_err(|e| CommandError::new(Kind::Failed, e))?;
     let client = ctx.client().await?;
     let request = pb::CompactionRequest {

@@ -10,7 +10,7 @@ use crate::{
         ui::Ui,
         value::Suggest,
     },
-    output::go_format::{quote, quote_text},
+    golang::format::{quote, quote_text},
 };
 
 /// Print a completion script for a shell

@@ -10,7 +10,8 @@ use crate::{
         context::Context,
         error::{CommandError, Kind},
     },
-    output::{Reply, go_format::quote},
+    golang::format::quote,
+    output::Reply,
     proto::etcdserverpb as pb,
 };
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     cli::{argv, context::Context, error::CommandError, help as text, ui::Ui},
-    output::go_format::quote,
+    golang::format::quote,
 };
 
 /// Show the help of a command

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     cli::error::{CommandError, Kind},
     client::rpc::prefix_end,
-    output::go_format::quote_text,
+    golang::format::quote_text,
 };
 
 /// A word as bytes.

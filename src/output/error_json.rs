@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::go_json;
+use crate::golang::json as go_json;
 
 /// A failed command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

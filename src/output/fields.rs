@@ -3,9 +3,9 @@
 
 use std::io::{self, Write};
 
-use super::go_format::quote;
 use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
 use super::{RenderError, RenderOptions, Reply, rows, simple};
+use crate::golang::format::quote;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb;

@@ -9,8 +9,8 @@ use self::cluster::{AlarmsJson, HexMembersJson, MembersJson};
 use self::endpoint::{HashOfJson, HealthJson, StatusOfJson};
 use self::kv::{DeleteJson, PutJson, RangeJson, TxnJson};
 use self::own::{CompactedJson, FileHashKvJson, SavedJson, SnapshotJson, TookJson, VersionJson};
-use super::go_json::write_line;
 use super::{RenderError, RenderOptions, Reply};
+use crate::golang::json::write_line;
 
 mod cluster;
 mod endpoint;

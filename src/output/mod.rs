@@ -2,9 +2,6 @@
 
 pub mod error_json;
 pub mod fields;
-pub mod go_format;
-pub mod go_json;
-pub mod go_string;
 pub mod json;
 pub mod protobuf;
 pub mod render;

@@ -1,7 +1,7 @@
 //! What a command found out, as a value. A format is one pure file over it; a new variant does not
 //! compile until every format answers for it.
 
-use super::go_format;
+use crate::golang::format;
 use crate::proto::etcdserverpb as pb;
 
 /// The answer of a command.
@@ -85,7 +85,7 @@ impl EndpointHealth {
         if self.took.is_zero() {
             return String::new();
         }
-        go_format::duration(self.took)
+        format::duration(self.took)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Replies that are rows: the cells of a line of simple and of a table. Says what stands in a cell,
 //! never how it is drawn.
 
-use super::go_format;
 use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
+use crate::golang::format;
 use crate::proto::etcdserverpb as pb;
 
 /// Column names as etcdctl writes them, and the cells below.
@@ -69,11 +69,11 @@ pub fn status(endpoints: &[(String, pb::StatusResponse)]) -> Rows {
             format!("{member_id:x}"),
             s.version.clone(),
             s.storage_version.clone(),
-            go_format::bytes(unsigned(s.db_size)),
+            format::bytes(unsigned(s.db_size)),
             if s.db_size_in_use == 0 {
                 String::new()
             } else {
-                go_format::bytes(unsigned(s.db_size_in_use))
+                format::bytes(unsigned(s.db_size_in_use))
             },
             not_in_use(s),
             quota(s.db_size_quota),
@@ -138,7 +138,7 @@ pub fn snapshot(s: &SnapshotStatus) -> Rows {
             format!("{:x}", s.hash),
             s.revision.to_string(),
             s.total_key.to_string(),
-            go_format::bytes(unsigned(s.total_size)),
+            format::bytes(unsigned(s.total_size)),
             s.version.clone(),
         ]],
     }
@@ -206,7 +206,7 @@ fn quota(bytes: i64) -> String {
     match bytes {
         0 => String::new(),
         ..0 => "none".to_string(),
-        _ => go_format::bytes(unsigned(bytes)),
+        _ => format::bytes(unsigned(bytes)),
     }
 }
 

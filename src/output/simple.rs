@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::reply::{EndpointHealth, EndpointTook, GetReply};
 use super::rows::{self, Rows};
-use super::{RenderError, RenderOptions, Reply, go_format, go_string};
+use super::{RenderError, RenderOptions, Reply};
+use crate::golang::{format, string};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb;
@@ -60,7 +61,7 @@ pub fn plain(reply: &Reply, out: &mut dyn Write) -> io::Result<()> {
             } in endpoints
             {
                 if error.is_none() {
-                    let took = go_format::duration(*took);
+                    let took = format::duration(*took);
                     writeln!(
                         out,
                         "Finished defragmenting etcd member[{endpoint}]. took {took}"
@@ -70,7 +71,7 @@ pub fn plain(reply: &Reply, out: &mut dyn Write) -> io::Result<()> {
         }
         Reply::SnapshotSaved(saved) => {
             out.write_all(b"Snapshot saved at ")?;
-            out.write_all(&go_string::bytes(&saved.path))?;
+            out.write_all(&string::bytes(&saved.path))?;
             out.write_all(b"\n")?;
             if !saved.version.is_empty() {
                 writeln!(out, "Server version {}", saved.version)?;
@@ -112,7 +113,7 @@ pub fn not_defragmented(endpoints: &[EndpointTook], err: &mut dyn Write) -> io::
     } in endpoints
     {
         if let Some(error) = error {
-            let took = go_format::duration(*took);
+            let took = format::duration(*took);
             writeln!(
                 err,
                 "Failed to defragment etcd member[{endpoint}]. took {took}. ({error})"
@@ -124,7 +125,7 @@ pub fn not_defragmented(endpoints: &[EndpointTook], err: &mut dyn Write) -> io::
 
 fn healthy(endpoints: &[EndpointHealth], out: &mut dyn Write) -> io::Result<()> {
     for h in endpoints.iter().filter(|h| h.error.is_empty()) {
-        let took = go_format::duration(h.took);
+        let took = format::duration(h.took);
         writeln!(
             out,
             "{} is healthy: successfully committed proposal: took = {took}",
@@ -199,7 +200,7 @@ fn pairs(kvs: &[mvccpb::KeyValue], options: &RenderOptions, out: &mut dyn Write)
 
 fn bytes(raw: &[u8], options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     if options.hex {
-        return writeln!(out, "{}", go_format::hex(raw));
+        return writeln!(out, "{}", format::hex(raw));
     }
     out.write_all(raw)?;
     out.write_all(b"\n")

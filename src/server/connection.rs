@@ -28,7 +28,7 @@ use super::{
     grpc::{Body, Services, dispatch},
     http::answer,
 };
-use crate::coalesce::coalesce;
+use crate::net::coalesce::coalesce;
 
 /// Where a server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

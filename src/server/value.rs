@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::go_value::{self, DurationError, NumberError};
+use crate::golang::value::{self as go_value, DurationError, NumberError};
 
 /// An integer in Go's base-0 notation: `10`, `0x10`, `0o17`, `017`, `0b1`, `1_000`, with a sign.
 pub fn int(text: &str) -> Result<i64, String> {

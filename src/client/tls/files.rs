@@ -16,7 +16,7 @@ use super::{
     p521, pem,
     verify::{Anyone, Roots, provider},
 };
-use crate::{client::cause::io_text, output::go_string};
+use crate::{client::cause::io_text, golang::string};
 
 /// Certificates that can't be used: Go's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +122,7 @@ impl Tls {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, FilesError> {
-    let file = go_string::path(path);
+    let file = string::path(path);
     std::fs::read(&file).map_err(|e| {
         // A directory can be opened, and then not be read.
         let what = if file.is_dir() { "read" } else { "open" };

@@ -1,11 +1,7 @@
 //! The commands under `snapshot`.
 
-mod digest;
-mod direct;
-mod part_file;
 mod save;
 pub mod status;
-mod writer;
 
 use clap::Subcommand;
 

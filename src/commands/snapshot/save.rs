@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{part_file::PartError, writer::Writer};
 use crate::{
     cli::{
         context::Context,
@@ -13,7 +12,9 @@ use crate::{
         progress::Bytes,
     },
     client::{ClientError, Deadline, Limit, error::status_as_it_came},
-    output::{Format, RenderOptions, Reply, go_string, reply::SnapshotSaved},
+    files::{part_file::PartError, writer::Writer},
+    golang::string,
+    output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
 };
 
 /// Save a member's database to a file
@@ -70,7 +71,7 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         saved = fetch(ctx, path) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
         () = interrupt.come() => {
             return Err(CommandError::new(Kind::Interrupted, "context canceled")
-                .hint(format!("interrupted: nothing was written to {}", go_string::of_path(path))));
+                .hint(format!("interrupted: nothing was written to {}", string::of_path(path))));
         }
     };
     ctx.emit(&Reply::SnapshotSaved(saved))?;
@@ -142,7 +143,7 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
     let size = file.finish().await.map_err(failed)?;
     drop(progress);
     Ok(SnapshotSaved {
-        path: go_string::of_path(path),
+        path: string::of_path(path),
         version,
         size,
         status: None,

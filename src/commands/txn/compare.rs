@@ -6,7 +6,7 @@ use crate::{
         error::{CommandError, Kind},
         value,
     },
-    output::{go_format::quote, go_string},
+    golang::{format::quote, string},
     proto::etcdserverpb as pb,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 /// etcdctl's own texts (etcd v3.7.1, etcdctl `ParseCompare`), and one for an operator that is none.
 pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     use pb::compare::{CompareTarget, TargetUnion};
-    let shown = go_string::text(line);
+    let shown = string::text(line);
     let malformed = |tail: String| {
         CommandError::new(
             Kind::InvalidInput,
@@ -26,19 +26,19 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     let Some(at) = line.iter().position(|&b| b == b'(') else {
         return Err(malformed(String::new()));
     };
-    let target = go_string::text(&line[..at]);
+    let target = string::text(&line[..at]);
     let parts = scan(&line[at + 1..]);
     let (Some(key), Some(operator), Some(operand)) = (&parts.key, &parts.operator, &parts.value)
     else {
         return Err(malformed(format!(
             "; got {target}({}) {} {}",
             quote(parts.key.as_deref().unwrap_or_default()),
-            go_string::text(parts.operator.as_deref().unwrap_or_default()),
+            string::text(parts.operator.as_deref().unwrap_or_default()),
             quote(parts.value.as_deref().unwrap_or_default())
         )));
     };
     let number = |base| {
-        value::int(&go_string::text(operand), base).map_err(|_| {
+        value::int(&string::text(operand), base).map_err(|_| {
             CommandError::new(
                 Kind::InvalidInput,
                 format!("invalid txn compare request: {shown}"),
@@ -68,7 +68,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
         other => {
             return Err(malformed(format!(
                 " (unknown operator {})",
-                go_string::text(other)
+                string::text(other)
             )));
         }
     };

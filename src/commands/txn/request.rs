@@ -13,7 +13,8 @@ use crate::{
         help,
     },
     commands::{del::DelArgs, get::GetArgs, put::PutArgs},
-    output::{Format, go_string},
+    golang::string,
+    output::Format,
     proto::etcdserverpb::{self as pb, request_op::Request},
 };
 
@@ -34,7 +35,7 @@ enum Line {
 /// # Errors
 /// The line is none (exit code 3), or its flags don't go together (that of the command).
 pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandError> {
-    let shown = go_string::text(line).into_owned();
+    let shown = string::text(line).into_owned();
     let invalid =
         |what: &str| CommandError::new(Kind::InvalidInput, format!("invalid txn {what}: {shown}"));
     let words = words::split(line).map_err(|e| CommandError::new(Kind::InvalidInput, e))?;

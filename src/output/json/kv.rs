@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::header::{HeaderJson, empty, header};
-use crate::output::go_json;
+use crate::golang::json as go_json;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb;

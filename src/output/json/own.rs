@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::header::{HeaderJson, header};
+use crate::golang::{format, string};
 use crate::output::reply::{EndpointTook, FileHashKv, SnapshotSaved, SnapshotStatus, VersionReply};
-use crate::output::{go_format, go_string};
 use crate::proto::etcdserverpb as pb;
 
 /// `compaction`.
@@ -41,7 +41,7 @@ impl<'a> From<&'a EndpointTook> for TookJson<'a> {
     fn from(t: &'a EndpointTook) -> Self {
         Self {
             endpoint: &t.endpoint,
-            took: go_format::duration(t.took),
+            took: format::duration(t.took),
             error: t.error.as_deref(),
         }
     }
@@ -103,7 +103,7 @@ pub struct SavedJson<'a> {
 impl<'a> From<&'a SnapshotSaved> for SavedJson<'a> {
     fn from(s: &'a SnapshotSaved) -> Self {
         Self {
-            path: go_string::lossy(&s.path),
+            path: string::lossy(&s.path),
             version: &s.version,
             size: s.size,
             status: s.status.as_ref().map(Into::into),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::direct::DirectFile;
-use crate::{client::cause::io_text, output::go_string};
+use crate::{client::cause::io_text, golang::string};
 
 /// Why the file was not written, in etcdctl's words where it has some.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ impl PartFile {
     /// The system says why, or PATH is no place for a file (`/dev/null`).
     pub fn create(path: &Path, read_soon: bool) -> Result<PartFile, PartError> {
         if fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) {
-            return Err(PartError::Special(go_string::of_path(path)));
+            return Err(PartError::Special(string::of_path(path)));
         }
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
@@ -108,7 +108,7 @@ impl PartFile {
                 .open(&part)
         };
         let file = open().map_err(|error| PartError::Open {
-            part: go_string::of_path(&part),
+            part: string::of_path(&part),
             error,
         })?;
         Ok(PartFile {
@@ -130,7 +130,7 @@ impl PartFile {
 
     fn written(&self, done: io::Result<()>) -> Result<(), PartError> {
         done.map_err(|error| PartError::Write {
-            part: go_string::of_path(&self.part),
+            part: string::of_path(&self.part),
             error,
         })
     }
@@ -143,7 +143,7 @@ impl PartFile {
         let flushed = self.file.flush();
         self.written(flushed)?;
         let sync = |path: &Path, error| PartError::Sync {
-            part: go_string::of_path(path),
+            part: string::of_path(path),
             error,
         };
         self.file.sync().map_err(|e| sync(&self.part, e))?;
@@ -156,8 +156,8 @@ impl PartFile {
             fs::rename(&self.part, &self.path)
         };
         rename.map_err(|error| PartError::Rename {
-            part: go_string::of_path(&self.part),
-            path: go_string::of_path(&self.path),
+            part: string::of_path(&self.part),
+            path: string::of_path(&self.path),
             error,
         })?;
         self.finished = true;

@@ -68,9 +68,9 @@ pub fn quote(bytes: &[u8]) -> String {
     out
 }
 
-/// [`quote`] of a text with stand-ins ([`super::go_string`]).
+/// [`quote`] of a text with stand-ins ([`super::string`]).
 pub fn quote_text(text: &str) -> String {
-    quote(&super::go_string::bytes(text))
+    quote(&super::string::bytes(text))
 }
 
 fn quote_char(c: char, out: &mut String) {

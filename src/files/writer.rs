@@ -10,7 +10,7 @@ use super::{
     digest::Digest,
     part_file::{PartError, PartFile},
 };
-use crate::output::go_string;
+use crate::golang::string;
 
 /// Chunks on their way to the thread. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
 const WAITING: usize = 8;
@@ -38,7 +38,7 @@ impl Writer {
             .name("snapshot".into())
             .spawn(move || write(file, received))
             .map_err(|error| PartError::Write {
-                part: go_string::of_path(path),
+                part: string::of_path(path),
                 error,
             })?;
         Ok(Writer {
