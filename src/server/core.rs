@@ -33,6 +33,7 @@ use super::{
     apply::{Compaction, Request, Response},
     compactor::{self, Schedule},
     config::Config,
+    context::RequestContext,
     error::Error,
     mvcc::{encoded::Encoded, txn},
     quota::{self, Quota},
@@ -149,7 +150,11 @@ impl Core {
     ///
     /// # Errors
     /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
-    pub async fn range(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
+    pub async fn range(
+        &self,
+        _context: &RequestContext,
+        r: pb::RangeRequest,
+    ) -> Result<pb::RangeResponse, Error> {
         let mut answer = self.read(r).await?;
         self.fill(&mut answer.header);
         Ok(answer)
@@ -159,7 +164,12 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::range`].
-    pub async fn range_encoded(&self, r: pb::RangeRequest, free: usize) -> Result<Encoded, Error> {
+    pub async fn range_encoded(
+        &self,
+        _context: &RequestContext,
+        r: pb::RangeRequest,
+        free: usize,
+    ) -> Result<Encoded, Error> {
         let header = self.inner.shared.header(0);
         self.read(Whole { r, header, free }).await
     }
@@ -168,7 +178,11 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::range`].
-    pub async fn range_piece(&self, r: pb::RangeRequest) -> Result<pb::RangeResponse, Error> {
+    pub async fn range_piece(
+        &self,
+        _context: &RequestContext,
+        r: pb::RangeRequest,
+    ) -> Result<pb::RangeResponse, Error> {
         let mut answer = self.read(Piece(r)).await?;
         self.fill(&mut answer.header);
         Ok(answer)
@@ -196,10 +210,12 @@ impl Core {
     }
 
     /// Sends a request to the writer and waits for the answer.
-    async fn write(&self, request: Request) -> Result<Response, Error> {
+    async fn write(&self, context: &RequestContext, request: Request) -> Result<Response, Error> {
         let size = request.encoded_len(self.inner.shared.ids.member);
         if size > self.inner.max_request_bytes {
-            return Err(self.refusal(request.cost(), Error::RequestTooLarge).await);
+            return Err(self
+                .refusal(context, request.cost(), Error::RequestTooLarge)
+                .await);
         }
         let answer = self.inner.shared.queue.push(request, size)?;
         answer.await.map_err(|_| Error::Stopped)?
@@ -207,7 +223,7 @@ impl Core {
 
     /// What etcd says of a request that is refused with `error` before it gets to the writer: the quota comes
     /// first. One that does not fit raises the alarm, whatever else is wrong with it.
-    pub async fn refusal(&self, cost: i64, error: Error) -> Error {
+    pub async fn refusal(&self, _context: &RequestContext, cost: i64, error: Error) -> Error {
         let shared = &self.inner.shared;
         let Ok(published) = shared.published() else {
             return error;
@@ -234,8 +250,12 @@ impl Core {
     ///
     /// # Errors
     /// The request is refused (size, space, alarm, missing key or lease), or can't be made durable.
-    pub async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
-        match self.write(Request::Put(r)).await? {
+    pub async fn put(
+        &self,
+        context: &RequestContext,
+        r: pb::PutRequest,
+    ) -> Result<pb::PutResponse, Error> {
+        match self.write(context, Request::Put(r)).await? {
             Response::Put(mut answer) => {
                 self.fill(&mut answer.header);
                 Ok(answer)
@@ -250,9 +270,10 @@ impl Core {
     /// As [`Core::put`].
     pub async fn delete_range(
         &self,
+        context: &RequestContext,
         r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
-        match self.write(Request::DeleteRange(r)).await? {
+        match self.write(context, Request::DeleteRange(r)).await? {
             Response::DeleteRange(mut answer) => {
                 self.fill(&mut answer.header);
                 Ok(answer)
@@ -265,11 +286,15 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::put`] and [`Core::range`].
-    pub async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
+    pub async fn txn(
+        &self,
+        context: &RequestContext,
+        r: pb::TxnRequest,
+    ) -> Result<pb::TxnResponse, Error> {
         let mut answer = if txn::is_read_only(&r) {
             self.read(r).await?
         } else {
-            match self.write(Request::Txn(r)).await? {
+            match self.write(context, Request::Txn(r)).await? {
                 Response::Txn(answer) => answer,
                 _ => return Err(Error::Stopped),
             }
@@ -282,8 +307,12 @@ impl Core {
     ///
     /// # Errors
     /// The revision is compacted already or in the future, or as [`Core::put`].
-    pub async fn compact(&self, r: pb::CompactionRequest) -> Result<pb::CompactionResponse, Error> {
-        match self.write(Request::Compact(r)).await? {
+    pub async fn compact(
+        &self,
+        context: &RequestContext,
+        r: pb::CompactionRequest,
+    ) -> Result<pb::CompactionResponse, Error> {
+        match self.write(context, Request::Compact(r)).await? {
             Response::Compact(revision, gone) => {
                 if r.physical {
                     gone.await.map_err(|_| Error::Stopped)?;
@@ -306,14 +335,18 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::put`].
-    pub async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
+    pub async fn alarm(
+        &self,
+        context: &RequestContext,
+        r: pb::AlarmRequest,
+    ) -> Result<pb::AlarmResponse, Error> {
         let mut answer = if r.action() == pb::alarm_request::AlarmAction::Get {
             pb::AlarmResponse {
                 header: None,
                 alarms: self.inner.shared.published()?.alarms.list(r.alarm),
             }
         } else {
-            match self.write(Request::Alarm(r)).await? {
+            match self.write(context, Request::Alarm(r)).await? {
                 Response::Alarm(answer) => answer,
                 _ => return Err(Error::Stopped),
             }
@@ -326,7 +359,7 @@ impl Core {
     ///
     /// # Errors
     /// The server has stopped.
-    pub async fn status(&self) -> Result<pb::StatusResponse, Error> {
+    pub async fn status(&self, _context: &RequestContext) -> Result<pb::StatusResponse, Error> {
         let shared = &self.inner.shared;
         let published = shared.published()?;
         let sizes = published.db.sizes();
@@ -354,8 +387,11 @@ impl Core {
     ///
     /// # Errors
     /// There is no space for the new file, or the server has stopped.
-    pub async fn defragment(&self) -> Result<pb::DefragmentResponse, Error> {
-        self.write(Request::Defragment).await?;
+    pub async fn defragment(
+        &self,
+        context: &RequestContext,
+    ) -> Result<pb::DefragmentResponse, Error> {
+        self.write(context, Request::Defragment).await?;
         Ok(pb::DefragmentResponse::default())
     }
 
@@ -363,7 +399,7 @@ impl Core {
     ///
     /// # Errors
     /// A page is damaged, or the server has stopped.
-    pub async fn hash(&self) -> Result<pb::HashResponse, Error> {
+    pub async fn hash(&self, _context: &RequestContext) -> Result<pb::HashResponse, Error> {
         self.blocking(|shared| {
             let published = shared.published()?;
             Ok(pb::HashResponse {
@@ -378,7 +414,11 @@ impl Core {
     ///
     /// # Errors
     /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
-    pub async fn hash_kv(&self, r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
+    pub async fn hash_kv(
+        &self,
+        _context: &RequestContext,
+        r: pb::HashKvRequest,
+    ) -> Result<pb::HashKvResponse, Error> {
         self.blocking(move |shared| {
             let (hash, current) = hashing::by_revision(shared, r.revision)?;
             Ok(pb::HashKvResponse {
@@ -395,7 +435,7 @@ impl Core {
     ///
     /// # Errors
     /// The server has stopped.
-    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+    pub async fn snapshot(&self, _context: &RequestContext) -> Result<Snapshot, Error> {
         Ok(Snapshot::new(&self.inner.shared.published()?.tx))
     }
 

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod compactor;
 pub mod config;
 mod connection;
+pub mod context;
 pub mod core;
 pub mod embedded;
 pub mod error;

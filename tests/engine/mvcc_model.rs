@@ -26,7 +26,7 @@ use etcd_maintenance::{
         hashkv::HashKv,
         key::{self, Revision},
     },
-    server::{config::Config, core::Core, error::Error},
+    server::{config::Config, context::RequestContext, core::Core, error::Error},
 };
 
 use crate::random::Random;
@@ -588,7 +588,7 @@ fn bare(header: &mut Option<pb::ResponseHeader>) {
 }
 
 async fn check_range(core: &Core, model: &Model, r: pb::RangeRequest) {
-    let mut got = core.range(r.clone()).await;
+    let mut got = core.range(&RequestContext::in_process(), r.clone()).await;
     if let Ok(answer) = &mut got {
         bare(&mut answer.header);
         if r.keys_only && r.sort_target() != SortTarget::Value {
@@ -611,7 +611,8 @@ async fn check_everything(core: &Core, model: &Model) {
 }
 
 async fn check_hash(core: &Core, model: &Model, revision: i64) {
-    let ask = || core.hash_kv(pb::HashKvRequest { revision });
+    let context = RequestContext::in_process();
+    let ask = || core.hash_kv(&context, pb::HashKvRequest { revision });
     let mut got = ask().await;
     // The hash of a compaction is there when its last record is gone.
     for _ in 0..10_000 {
@@ -656,7 +657,7 @@ fn writes<'a>(core: &'a Core, model: &mut Model, maker: &mut Maker) -> Vec<Answe
                     let r = maker.put();
                     let want = model.put(&r);
                     Box::pin(async move {
-                        let mut got = core.put(r.clone()).await;
+                        let mut got = core.put(&RequestContext::in_process(), r.clone()).await;
                         got.iter_mut().for_each(|a| bare(&mut a.header));
                         assert_eq!(got, want, "{r:?}");
                     })
@@ -665,7 +666,9 @@ fn writes<'a>(core: &'a Core, model: &mut Model, maker: &mut Maker) -> Vec<Answe
                     let r = maker.delete();
                     let want = model.delete(&r);
                     Box::pin(async move {
-                        let mut got = core.delete_range(r.clone()).await;
+                        let mut got = core
+                            .delete_range(&RequestContext::in_process(), r.clone())
+                            .await;
                         got.iter_mut().for_each(|a| bare(&mut a.header));
                         assert_eq!(got, Ok(want), "{r:?}");
                     })
@@ -679,7 +682,7 @@ fn writes<'a>(core: &'a Core, model: &mut Model, maker: &mut Maker) -> Vec<Answe
                     });
                     let want = model.txn(&r);
                     Box::pin(async move {
-                        let mut got = core.txn(r.clone()).await;
+                        let mut got = core.txn(&RequestContext::in_process(), r.clone()).await;
                         got.iter_mut().for_each(|a| bare(&mut a.header));
                         assert_eq!(got, want, "{r:?}");
                     })
@@ -710,7 +713,7 @@ async fn history(random: Random, steps: u64) {
                 r.success.retain(reads);
                 r.failure.retain(reads);
                 let want = model.txn(&r);
-                let mut got = core.txn(r.clone()).await;
+                let mut got = core.txn(&RequestContext::in_process(), r.clone()).await;
                 got.iter_mut().for_each(|a| bare(&mut a.header));
                 assert_eq!(got, want, "{r:?}");
             }
@@ -718,7 +721,7 @@ async fn history(random: Random, steps: u64) {
                 let revision = maker.random.within(0..model.revision() as u64 + 2) as i64;
                 let physical = maker.random.chance(50);
                 let r = pb::CompactionRequest { revision, physical };
-                let got = core.compact(r).await;
+                let got = core.compact(&RequestContext::in_process(), r).await;
                 let got = got.map(|a| a.header.unwrap().revision);
                 assert_eq!(got, model.compact(revision), "compact {revision}");
             }
@@ -728,7 +731,9 @@ async fn history(random: Random, steps: u64) {
                 check_hash(&core, &model, 0).await;
             }
             92..95 => {
-                core.defragment().await.unwrap();
+                core.defragment(&RequestContext::in_process())
+                    .await
+                    .unwrap();
             }
             95..97 => {
                 core.shutdown().await;

@@ -9,7 +9,7 @@ use etcd_maintenance::{
     bolt::{Batch, Db, Options},
     proto::etcdserverpb as pb,
     schema::bucket,
-    server::{config::Config, core::Core, error::Error},
+    server::{config::Config, context::RequestContext, core::Core, error::Error},
 };
 use serde_json::{Value, json};
 
@@ -46,12 +46,15 @@ async fn open(dir: &Path) -> Core {
 }
 
 async fn everything(core: &Core, revision: i64) -> Result<pb::RangeResponse, Error> {
-    core.range(pb::RangeRequest {
-        key: Bytes::from_static(b"\0"),
-        range_end: Bytes::from_static(b"\0"),
-        revision,
-        ..Default::default()
-    })
+    core.range(
+        &RequestContext::in_process(),
+        pb::RangeRequest {
+            key: Bytes::from_static(b"\0"),
+            range_end: Bytes::from_static(b"\0"),
+            revision,
+            ..Default::default()
+        },
+    )
     .await
 }
 
@@ -94,7 +97,12 @@ async fn live_keys_and_hashes_are_etcds() {
         let answers = entry["server_hashkv"]["revisions"].as_object();
         for (at, wanted) in answers.into_iter().flatten() {
             let at: i64 = at.parse().unwrap();
-            let got = core.hash_kv(pb::HashKvRequest { revision: at }).await;
+            let got = core
+                .hash_kv(
+                    &RequestContext::in_process(),
+                    pb::HashKvRequest { revision: at },
+                )
+                .await;
             if wanted.get("hash").is_none() || at == compacted {
                 continue;
             }
@@ -158,7 +166,9 @@ async fn an_interrupted_compaction_is_finished() {
             revision,
             physical: true,
         };
-        core.compact(compact).await.unwrap();
+        core.compact(&RequestContext::in_process(), compact)
+            .await
+            .unwrap();
         core.shutdown().await;
         drop(core);
         let db = Db::open(&db, Options::default()).unwrap();
@@ -201,13 +211,18 @@ async fn damaged_files_are_refused_or_served_without_a_panic() {
             }
             Ok(core) => {
                 let _ = everything(&core, 0).await;
-                let _ = core.hash().await;
-                let _ = core.hash_kv(pb::HashKvRequest { revision: 0 }).await;
+                let _ = core.hash(&RequestContext::in_process()).await;
+                let _ = core
+                    .hash_kv(
+                        &RequestContext::in_process(),
+                        pb::HashKvRequest { revision: 0 },
+                    )
+                    .await;
                 let put = pb::PutRequest {
                     key: "new".into(),
                     ..Default::default()
                 };
-                let _ = core.put(put).await;
+                let _ = core.put(&RequestContext::in_process(), put).await;
                 core.shutdown().await;
                 served += 1;
             }

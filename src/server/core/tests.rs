@@ -139,7 +139,10 @@ fn get(key: &str, revision: i64) -> pb::RangeRequest {
 }
 
 async fn value(core: &Core, key: &str) -> Option<Bytes> {
-    let answer = core.range(get(key, 0)).await.unwrap();
+    let answer = core
+        .range(&RequestContext::in_process(), get(key, 0))
+        .await
+        .unwrap();
     answer.kvs.first().map(|kv| kv.value.clone())
 }
 
@@ -190,7 +193,7 @@ async fn begin<T>(pending: &mut [Pending<T>]) {
 fn puts(core: &Core, requests: Vec<pb::PutRequest>) -> Vec<Pending<pb::PutResponse>> {
     let put = |r| -> Pending<pb::PutResponse> {
         let core = core.clone();
-        Box::pin(async move { core.put(r).await })
+        Box::pin(async move { core.put(&RequestContext::in_process(), r).await })
     };
     requests.into_iter().map(put).collect()
 }
@@ -218,7 +221,10 @@ async fn finish<T>(mut pending: Vec<Pending<T>>) -> Vec<Result<T, Error>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
     let f = start(|_| {});
-    f.core.put(put("k", "old")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "old"))
+        .await
+        .unwrap();
     f.gate.shut();
     let mut pending = puts(&f.core, vec![put("k", "new"), put("other", "x")]);
     begin(&mut pending).await;
@@ -229,19 +235,37 @@ async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
         range_end: Bytes::from_static(b"\0"),
         ..get("\0", 0)
     };
-    let seen = f.core.range(all).await.unwrap();
+    let seen = f
+        .core
+        .range(&RequestContext::in_process(), all)
+        .await
+        .unwrap();
     assert_eq!((seen.count, seen.header.unwrap().revision), (1, 2));
     assert_eq!(
-        f.core.range(get("k", 3)).await.err(),
+        f.core
+            .range(&RequestContext::in_process(), get("k", 3))
+            .await
+            .err(),
         Some(Error::FutureRev)
     );
     let read = request_op::Request::RequestRange(get("k", 0));
-    let seen = f.core.txn(txn(vec![], vec![read])).await.unwrap();
+    let seen = f
+        .core
+        .txn(&RequestContext::in_process(), txn(vec![], vec![read]))
+        .await
+        .unwrap();
     assert_eq!(seen.header.unwrap().revision, 2);
-    let status = f.core.status().await.unwrap();
+    let status = f.core.status(&RequestContext::in_process()).await.unwrap();
     assert_eq!(status.header.unwrap().revision, 2);
     let hash = pb::HashKvRequest { revision: 0 };
-    assert_eq!(f.core.hash_kv(hash).await.unwrap().hash_revision, 2);
+    assert_eq!(
+        f.core
+            .hash_kv(&RequestContext::in_process(), hash)
+            .await
+            .unwrap()
+            .hash_revision,
+        2
+    );
     begin(&mut pending).await;
     f.gate.open();
     let revisions: Vec<_> = finish(pending)
@@ -294,14 +318,15 @@ async fn a_request_sees_the_earlier_ones_of_its_group() {
     let write = request_op::Request::RequestPut(put("seen", "yes"));
     let core = f.core.clone();
     let both = txn(vec![is_one], vec![read, write]);
-    let mut third: Vec<Pending<pb::TxnResponse>> =
-        vec![Box::pin(async move { core.txn(both).await })];
+    let mut third: Vec<Pending<pb::TxnResponse>> = vec![Box::pin(async move {
+        core.txn(&RequestContext::in_process(), both).await
+    })];
     begin(&mut third).await;
     let core = f.core.clone();
-    let mut fourth: Vec<Pending<pb::DeleteRangeResponse>> =
-        vec![Box::pin(
-            async move { core.delete_range(delete("k")).await },
-        )];
+    let mut fourth: Vec<Pending<pb::DeleteRangeResponse>> = vec![Box::pin(async move {
+        core.delete_range(&RequestContext::in_process(), delete("k"))
+            .await
+    })];
     begin(&mut fourth).await;
     f.gate.open();
 
@@ -321,15 +346,26 @@ async fn a_request_sees_the_earlier_ones_of_its_group() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_the_group_and_the_server_goes_on() {
     let mut f = start(|_| {});
-    f.core.put(put("k", "v")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
     f.gate.full.store(true, Ordering::SeqCst);
-    let error = f.core.put(put("big", vec![1; 1 << 20])).await.unwrap_err();
+    let error = f
+        .core
+        .put(&RequestContext::in_process(), put("big", vec![1; 1 << 20]))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), tonic::Code::ResourceExhausted, "{error}");
     assert!(error.text().contains("no space left on device"), "{error}");
     assert_eq!(value(&f.core, "big").await, None);
     assert_eq!(value(&f.core, "k").await.as_deref(), Some(&b"v"[..]));
     f.gate.full.store(false, Ordering::SeqCst);
-    let after = f.core.put(put("big", vec![2; 1 << 20])).await.unwrap();
+    let after = f
+        .core
+        .put(&RequestContext::in_process(), put("big", vec![2; 1 << 20]))
+        .await
+        .unwrap();
     assert_eq!(after.header.unwrap().revision, 3, "no revision was lost");
     f.restart().await;
     assert_eq!(value(&f.core, "big").await.unwrap()[0], 2);
@@ -351,7 +387,9 @@ async fn a_group_of_deletions_claims_no_more_than_it_can_write() {
             range_end: format!("l{i}").into(),
             ..delete("k")
         };
-        deletions.push(Box::pin(async move { core.delete_range(r).await }));
+        deletions.push(Box::pin(async move {
+            core.delete_range(&RequestContext::in_process(), r).await
+        }));
     }
     begin(&mut deletions).await;
     f.gate.open();
@@ -366,15 +404,42 @@ async fn a_group_of_deletions_claims_no_more_than_it_can_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_failed_sync_nothing_is_written_any_more() {
     let mut f = start(|_| {});
-    f.core.put(put("k", "acknowledged")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "acknowledged"))
+        .await
+        .unwrap();
     f.gate.broken.store(true, Ordering::SeqCst);
-    let failed = f.core.put(put("k", "lost")).await.unwrap_err();
+    let failed = f
+        .core
+        .put(&RequestContext::in_process(), put("k", "lost"))
+        .await
+        .unwrap_err();
     assert!(failed.text().contains("the disk is gone"), "{failed}");
     f.gate.broken.store(false, Ordering::SeqCst);
-    assert!(f.core.put(put("k", "later")).await.is_err());
-    assert!(f.core.delete_range(delete("k")).await.is_err());
-    assert!(f.core.compact(compaction(1, false)).await.is_err());
-    assert!(f.core.defragment().await.is_err());
+    assert!(
+        f.core
+            .put(&RequestContext::in_process(), put("k", "later"))
+            .await
+            .is_err()
+    );
+    assert!(
+        f.core
+            .delete_range(&RequestContext::in_process(), delete("k"))
+            .await
+            .is_err()
+    );
+    assert!(
+        f.core
+            .compact(&RequestContext::in_process(), compaction(1, false))
+            .await
+            .is_err()
+    );
+    assert!(
+        f.core
+            .defragment(&RequestContext::in_process())
+            .await
+            .is_err()
+    );
     assert_eq!(
         value(&f.core, "k").await.as_deref(),
         Some(&b"acknowledged"[..])
@@ -384,7 +449,10 @@ async fn after_a_failed_sync_nothing_is_written_any_more() {
         value(&f.core, "k").await.as_deref(),
         Some(&b"acknowledged"[..])
     );
-    f.core.put(put("k", "again")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "again"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -409,54 +477,148 @@ async fn the_quota_counts_what_the_group_has_admitted() {
     let member = f.core.header().member_id;
     let raised = alarm(AlarmAction::Get, 0, AlarmType::None);
     for _ in 0..2 {
-        let alarms = f.core.alarm(raised).await.unwrap().alarms;
+        let alarms = f
+            .core
+            .alarm(&RequestContext::in_process(), raised)
+            .await
+            .unwrap()
+            .alarms;
         assert_eq!(alarms.len(), 1);
         assert_eq!(alarms[0].alarm(), AlarmType::Nospace);
         assert_eq!(alarms[0].member_id, member);
-        let errors = f.core.status().await.unwrap().errors;
+        let errors = f
+            .core
+            .status(&RequestContext::in_process())
+            .await
+            .unwrap()
+            .errors;
         assert_eq!(errors, [format!("memberID:{member} alarm:NOSPACE")]);
         // Small enough for the quota, but the alarm stands, also after a restart.
-        assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::NoSpace));
+        assert_eq!(
+            f.core
+                .put(&RequestContext::in_process(), put("k", ""))
+                .await
+                .err(),
+            Some(Error::NoSpace)
+        );
         f.restart().await;
     }
-    f.core.delete_range(delete("k0")).await.unwrap();
+    f.core
+        .delete_range(&RequestContext::in_process(), delete("k0"))
+        .await
+        .unwrap();
     let read = request_op::Request::RequestDeleteRange(delete("k1"));
-    f.core.txn(txn(vec![], vec![read])).await.unwrap();
+    f.core
+        .txn(&RequestContext::in_process(), txn(vec![], vec![read]))
+        .await
+        .unwrap();
     let write = request_op::Request::RequestPut(put("k", ""));
-    let refused = f.core.txn(txn(vec![], vec![write])).await;
+    let refused = f
+        .core
+        .txn(&RequestContext::in_process(), txn(vec![], vec![write]))
+        .await;
     assert_eq!(refused.err(), Some(Error::NoSpace));
     let newest = f.core.header().revision;
-    f.core.compact(compaction(newest, true)).await.unwrap();
-    f.core.defragment().await.unwrap();
-    assert!(f.core.status().await.unwrap().db_size < 2 << 20);
-    assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::NoSpace));
+    f.core
+        .compact(&RequestContext::in_process(), compaction(newest, true))
+        .await
+        .unwrap();
+    f.core
+        .defragment(&RequestContext::in_process())
+        .await
+        .unwrap();
+    assert!(
+        f.core
+            .status(&RequestContext::in_process())
+            .await
+            .unwrap()
+            .db_size
+            < 2 << 20
+    );
+    assert_eq!(
+        f.core
+            .put(&RequestContext::in_process(), put("k", ""))
+            .await
+            .err(),
+        Some(Error::NoSpace)
+    );
     let disarm = alarm(AlarmAction::Deactivate, member, AlarmType::Nospace);
-    assert_eq!(f.core.alarm(disarm).await.unwrap().alarms.len(), 1);
-    assert_eq!(f.core.alarm(disarm).await.unwrap().alarms.len(), 0);
-    f.core.put(put("k", "")).await.unwrap();
+    assert_eq!(
+        f.core
+            .alarm(&RequestContext::in_process(), disarm)
+            .await
+            .unwrap()
+            .alarms
+            .len(),
+        1
+    );
+    assert_eq!(
+        f.core
+            .alarm(&RequestContext::in_process(), disarm)
+            .await
+            .unwrap()
+            .alarms
+            .len(),
+        0
+    );
+    f.core
+        .put(&RequestContext::in_process(), put("k", ""))
+        .await
+        .unwrap();
     f.restart().await;
-    assert_eq!(f.core.alarm(raised).await.unwrap().alarms, []);
+    assert_eq!(
+        f.core
+            .alarm(&RequestContext::in_process(), raised)
+            .await
+            .unwrap()
+            .alarms,
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_corrupt_alarm_refuses_every_write() {
     let f = start(|_| {});
-    f.core.put(put("k", "v")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
     let raise = alarm(AlarmAction::Activate, 5, AlarmType::Corrupt);
-    f.core.alarm(raise).await.unwrap();
-    assert_eq!(f.core.put(put("k", "")).await.err(), Some(Error::Corrupt));
+    f.core
+        .alarm(&RequestContext::in_process(), raise)
+        .await
+        .unwrap();
     assert_eq!(
-        f.core.delete_range(delete("k")).await.err(),
+        f.core
+            .put(&RequestContext::in_process(), put("k", ""))
+            .await
+            .err(),
         Some(Error::Corrupt)
     );
     assert_eq!(
-        f.core.compact(compaction(1, false)).await.err(),
+        f.core
+            .delete_range(&RequestContext::in_process(), delete("k"))
+            .await
+            .err(),
+        Some(Error::Corrupt)
+    );
+    assert_eq!(
+        f.core
+            .compact(&RequestContext::in_process(), compaction(1, false))
+            .await
+            .err(),
         Some(Error::Corrupt)
     );
     assert!(value(&f.core, "k").await.is_some(), "reads are answered");
     let clear = alarm(AlarmAction::Deactivate, 5, AlarmType::Corrupt);
-    f.core.alarm(clear).await.unwrap();
-    f.core.put(put("k", "")).await.unwrap();
+    f.core
+        .alarm(&RequestContext::in_process(), clear)
+        .await
+        .unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", ""))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -464,8 +626,20 @@ async fn the_size_limit_counts_the_whole_request() {
     let f = start(|c| c.max_request_bytes = 1000);
     // Field and length of the put, its key and value fields, and the header with the number.
     let around = 3 + 3 + 3 + 13;
-    f.core.put(put("k", vec![0; 1000 - around])).await.unwrap();
-    let refused = f.core.put(put("k", vec![0; 1001 - around])).await;
+    f.core
+        .put(
+            &RequestContext::in_process(),
+            put("k", vec![0; 1000 - around]),
+        )
+        .await
+        .unwrap();
+    let refused = f
+        .core
+        .put(
+            &RequestContext::in_process(),
+            put("k", vec![0; 1001 - around]),
+        )
+        .await;
     assert_eq!(refused.err(), Some(Error::RequestTooLarge));
 }
 
@@ -473,9 +647,16 @@ async fn the_size_limit_counts_the_whole_request() {
 async fn compactions_answer_as_etcds() {
     let mut f = start(|_| {});
     for i in 0..3 {
-        f.core.put(put("k", format!("{i}"))).await.unwrap();
+        f.core
+            .put(&RequestContext::in_process(), put("k", format!("{i}")))
+            .await
+            .unwrap();
     }
-    let compact = async |core: &Core, rev| core.compact(compaction(rev, true)).await.map(drop);
+    let compact = async |core: &Core, rev| {
+        core.compact(&RequestContext::in_process(), compaction(rev, true))
+            .await
+            .map(drop)
+    };
     assert_eq!(compact(&f.core, -1).await, Err(Error::Compacted));
     assert_eq!(compact(&f.core, 5).await, Err(Error::FutureRev));
     assert_eq!(compact(&f.core, 0).await, Ok(()));
@@ -484,15 +665,38 @@ async fn compactions_answer_as_etcds() {
     assert_eq!(compact(&f.core, 2).await, Err(Error::Compacted));
     for _ in 0..2 {
         assert_eq!(
-            f.core.range(get("k", 2)).await.err(),
+            f.core
+                .range(&RequestContext::in_process(), get("k", 2))
+                .await
+                .err(),
             Some(Error::Compacted)
         );
-        assert_eq!(f.core.range(get("k", 3)).await.unwrap().kvs[0].value, "1");
+        assert_eq!(
+            f.core
+                .range(&RequestContext::in_process(), get("k", 3))
+                .await
+                .unwrap()
+                .kvs[0]
+                .value,
+            "1"
+        );
         let read = request_op::Request::RequestRange(get("k", 2));
-        let refused = f.core.txn(txn(vec![], vec![read.clone()])).await;
+        let refused = f
+            .core
+            .txn(
+                &RequestContext::in_process(),
+                txn(vec![], vec![read.clone()]),
+            )
+            .await;
         assert_eq!(refused.err(), Some(Error::Compacted));
         let write = request_op::Request::RequestPut(put("new", ""));
-        let refused = f.core.txn(txn(vec![], vec![write, read])).await;
+        let refused = f
+            .core
+            .txn(
+                &RequestContext::in_process(),
+                txn(vec![], vec![write, read]),
+            )
+            .await;
         assert_eq!(refused.err(), Some(Error::Compacted));
         assert_eq!(
             value(&f.core, "new").await,
@@ -508,8 +712,16 @@ async fn history_is_given_up_without_being_asked() {
     let period = AutoCompaction::Periodic(Duration::from_millis(100));
     let f = start(|c| c.auto_compaction = period);
     for _ in 0..10_000 {
-        f.core.put(put("k", "v")).await.unwrap();
-        if f.core.range(get("k", 2)).await.err() == Some(Error::Compacted) {
+        f.core
+            .put(&RequestContext::in_process(), put("k", "v"))
+            .await
+            .unwrap();
+        if f.core
+            .range(&RequestContext::in_process(), get("k", 2))
+            .await
+            .err()
+            == Some(Error::Compacted)
+        {
             f.core.shutdown().await;
             return;
         }
@@ -524,7 +736,10 @@ async fn old_revisions_go_in_steps() {
     let many: Vec<_> = (0..3000).map(|_| put("k", "v")).collect();
     assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
     let before = f.gate.syncs.load(Ordering::SeqCst);
-    f.core.compact(compaction(3000, true)).await.unwrap();
+    f.core
+        .compact(&RequestContext::in_process(), compaction(3000, true))
+        .await
+        .unwrap();
     let commits = (f.gate.syncs.load(Ordering::SeqCst) - before) / 2;
     // The compact revision, then at least two pieces: the first has 1000 records.
     assert!(commits >= 3, "{commits}");
@@ -559,7 +774,7 @@ async fn readers_notice_a_compaction_that_overtakes_them() {
                             range_end: "l".into(),
                             ..get("k", revision)
                         };
-                        match core.range(range).await {
+                        match core.range(&RequestContext::in_process(), range).await {
                             Ok(answer) => {
                                 let value = (round - i64::from(revision > 0)).to_string();
                                 assert_eq!(answer.count, keys);
@@ -575,7 +790,10 @@ async fn readers_notice_a_compaction_that_overtakes_them() {
                 })
             })
             .collect();
-        f.core.compact(compaction(old + keys, false)).await.unwrap();
+        f.core
+            .compact(&RequestContext::in_process(), compaction(old + keys, false))
+            .await
+            .unwrap();
         for reader in readers {
             compacted += reader.await.unwrap();
         }
@@ -590,10 +808,21 @@ async fn a_start_counts_and_numbers_go_on() {
     assert_eq!(header.member_id, 0x8e9e_05c5_2164_694d);
     assert_eq!(header.cluster_id, 0xcdf8_1819_4e3a_8c32);
     assert_eq!((header.revision, header.raft_term), (1, 2));
-    let index = async |core: &Core| core.status().await.unwrap().raft_index;
+    let index = async |core: &Core| {
+        core.status(&RequestContext::in_process())
+            .await
+            .unwrap()
+            .raft_index
+    };
     assert_eq!(index(&f.core).await, 4);
-    f.core.put(put("k", "v")).await.unwrap();
-    f.core.put(put("k", "v")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
     assert_eq!(index(&f.core).await, 6);
     f.restart().await;
     let header = f.core.header();
@@ -611,7 +840,11 @@ async fn a_start_counts_and_numbers_go_on() {
     drop(db);
     f.core = open_blocking(&f.config, f.gate.options());
     assert_eq!(f.core.header().revision, 50);
-    let next = f.core.put(put("k", "v")).await.unwrap();
+    let next = f
+        .core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
     assert_eq!(next.header.unwrap().revision, 51);
 }
 
@@ -662,12 +895,30 @@ async fn what_cannot_be_served_is_refused_in_one_line() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_server_says_so_and_gives_the_file_back() {
     let f = start(|_| {});
-    f.core.put(put("k", "v")).await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "v"))
+        .await
+        .unwrap();
     let clone = f.core.clone();
     f.core.shutdown().await;
-    assert_eq!(clone.put(put("k", "v")).await.err(), Some(Error::Stopped));
-    assert_eq!(clone.range(get("k", 0)).await.err(), Some(Error::Stopped));
-    assert_eq!(clone.status().await.err(), Some(Error::Stopped));
+    assert_eq!(
+        clone
+            .put(&RequestContext::in_process(), put("k", "v"))
+            .await
+            .err(),
+        Some(Error::Stopped)
+    );
+    assert_eq!(
+        clone
+            .range(&RequestContext::in_process(), get("k", 0))
+            .await
+            .err(),
+        Some(Error::Stopped)
+    );
+    assert_eq!(
+        clone.status(&RequestContext::in_process()).await.err(),
+        Some(Error::Stopped)
+    );
     let again = open_blocking(&f.config, Options::default());
     assert!(value(&again, "k").await.is_some());
 }
@@ -676,11 +927,24 @@ async fn a_stopped_server_says_so_and_gives_the_file_back() {
 async fn a_snapshot_is_the_file_at_one_moment() {
     use std::io::Read as _;
     let f = start(|_| {});
-    f.core.put(put("k", "in the snapshot")).await.unwrap();
-    let mut snapshot = f.core.snapshot().await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "in the snapshot"))
+        .await
+        .unwrap();
+    let mut snapshot = f
+        .core
+        .snapshot(&RequestContext::in_process())
+        .await
+        .unwrap();
     assert_eq!(snapshot.version(), "3.7.0");
-    f.core.put(put("k", "later")).await.unwrap();
-    f.core.defragment().await.unwrap();
+    f.core
+        .put(&RequestContext::in_process(), put("k", "later"))
+        .await
+        .unwrap();
+    f.core
+        .defragment(&RequestContext::in_process())
+        .await
+        .unwrap();
     let mut bytes = Vec::new();
     snapshot.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes.len() as u64, snapshot.size());

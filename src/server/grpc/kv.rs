@@ -13,6 +13,7 @@ use super::{
 use crate::{
     proto::etcdserverpb as pb,
     server::{
+        context::RequestContext,
         error::Error,
         mvcc::encoded::Encoded,
         quota::{put_cost, txn_cost},
@@ -26,14 +27,19 @@ const FIRST_PIECE: i64 = 10;
 impl Services {
     pub(super) async fn range(&self, r: pb::RangeRequest) -> Result<Encoded, Error> {
         checks::check_range(&r)?;
-        self.core.range_encoded(r, message::PREFIX).await
+        self.core
+            .range_encoded(&RequestContext::in_process(), r, message::PREFIX)
+            .await
     }
 
     pub(super) async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
         if let Err(error) = checks::check_put(&r) {
-            return Err(self.core.refusal(put_cost(&r), error).await);
+            return Err(self
+                .core
+                .refusal(&RequestContext::in_process(), put_cost(&r), error)
+                .await);
         }
-        self.core.put(r).await
+        self.core.put(&RequestContext::in_process(), r).await
     }
 
     pub(super) async fn delete_range(
@@ -41,21 +47,26 @@ impl Services {
         r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
         checks::check_delete(&r)?;
-        self.core.delete_range(r).await
+        self.core
+            .delete_range(&RequestContext::in_process(), r)
+            .await
     }
 
     pub(super) async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
         if let Err(error) = checks::check_txn(&r, self.config.max_txn_ops) {
-            return Err(self.core.refusal(txn_cost(&r), error).await);
+            return Err(self
+                .core
+                .refusal(&RequestContext::in_process(), txn_cost(&r), error)
+                .await);
         }
-        self.core.txn(r).await
+        self.core.txn(&RequestContext::in_process(), r).await
     }
 
     pub(super) async fn compact(
         &self,
         r: pb::CompactionRequest,
     ) -> Result<pb::CompactionResponse, Error> {
-        self.core.compact(r).await
+        self.core.compact(&RequestContext::in_process(), r).await
     }
 
     pub(super) fn range_stream(
@@ -93,7 +104,10 @@ impl From<Error> for Stop {
 /// `more` and `count`.
 async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Result<(), Stop> {
     if r.count_only {
-        let mut whole = services.core.range(r).await?;
+        let mut whole = services
+            .core
+            .range(&RequestContext::in_process(), r)
+            .await?;
         whole.kvs.clear();
         whole.more = false;
         return send(to, whole).await;
@@ -104,7 +118,10 @@ async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Re
     let mut sent = 0i64;
     let mut first_header: Option<pb::ResponseHeader> = None;
     loop {
-        let mut piece = services.core.range_piece(r.clone()).await?;
+        let mut piece = services
+            .core
+            .range_piece(&RequestContext::in_process(), r.clone())
+            .await?;
         let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
         if r.revision == 0 {
             r.revision = header.revision;
@@ -124,7 +141,11 @@ async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Re
                     count_only: true,
                     ..Default::default()
                 };
-                piece.count += services.core.range(rest).await?.count;
+                piece.count += services
+                    .core
+                    .range(&RequestContext::in_process(), rest)
+                    .await?
+                    .count;
             }
             return send(to, piece).await;
         }

@@ -3,18 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dispatch::Services;
-use crate::{proto::etcdserverpb as pb, server::error::Error};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{context::RequestContext, error::Error},
+};
 
 /// The version that this server is compatible with.
 const CLUSTER_VERSION: (i64, i64) = (3, 7);
 
 impl Services {
     pub(super) async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
-        self.core.alarm(r).await
+        self.core.alarm(&RequestContext::in_process(), r).await
     }
 
     pub(super) async fn status(&self, _: pb::StatusRequest) -> Result<pb::StatusResponse, Error> {
-        self.core.status().await
+        self.core.status(&RequestContext::in_process()).await
     }
 
     pub(super) async fn defragment(
@@ -22,15 +25,15 @@ impl Services {
         _: pb::DefragmentRequest,
     ) -> Result<pb::DefragmentResponse, Error> {
         let _running = Running::start(&self.counters.defragmenting);
-        self.core.defragment().await
+        self.core.defragment(&RequestContext::in_process()).await
     }
 
     pub(super) async fn hash(&self, _: pb::HashRequest) -> Result<pb::HashResponse, Error> {
-        self.core.hash().await
+        self.core.hash(&RequestContext::in_process()).await
     }
 
     pub(super) async fn hash_kv(&self, r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
-        self.core.hash_kv(r).await
+        self.core.hash_kv(&RequestContext::in_process(), r).await
     }
 
     /// Leadership can only go to this member, which has it.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 use super::{body::Body, dispatch::Services, message};
-use crate::server::{core::Snapshot, error::Error};
+use crate::server::{context::RequestContext, core::Snapshot, error::Error};
 
 /// Bytes of one message with all that frames it; etcd sends 32 KiB of the file. Clients with grpc's default
 /// limit of 4 MiB must be able to take one. A power of two fits windows without a remainder, which would go
@@ -22,7 +22,7 @@ impl Services {
         self: &Arc<Self>,
         deadline: Option<Duration>,
     ) -> Result<Body, Error> {
-        let snapshot = self.core.snapshot().await?;
+        let snapshot = self.core.snapshot(&RequestContext::in_process()).await?;
         let (sender, body) = Body::stream(self.config.stream_stall, deadline);
         let runtime = tokio::runtime::Handle::current();
         // Reading blocks on disk and hashing on the processor: neither belongs on an async worker.

@@ -8,11 +8,14 @@ use http::{Response, StatusCode};
 use tonic::Code;
 
 use super::route::{text, with_type};
-use crate::server::grpc::{Body, Method, Services};
+use crate::server::{
+    context::RequestContext,
+    grpc::{Body, Method, Services},
+};
 
 /// Writes all of them.
 pub async fn metrics(services: &Services) -> Response<Body> {
-    let status = match services.core.status().await {
+    let status = match services.core.status(&RequestContext::in_process()).await {
         Ok(status) => status,
         Err(e) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")),
     };

@@ -8,6 +8,7 @@ use super::route::{text, with_type};
 use crate::{
     proto::etcdserverpb as pb,
     server::{
+        context::RequestContext,
         error::Error,
         grpc::{Body, Services},
     },
@@ -100,7 +101,7 @@ async fn run(services: &Services, check: &str) -> Result<(), String> {
 
 /// `/version`.
 pub async fn version(services: &Services) -> Response<Body> {
-    match services.core.status().await {
+    match services.core.status(&RequestContext::in_process()).await {
         Ok(status) => {
             let minor = status.version.rsplit_once('.').map_or("", |(m, _)| m);
             let storage = if status.storage_version.is_empty() {
@@ -126,7 +127,11 @@ async fn read(services: &Services) -> Result<(), Error> {
         keys_only: true,
         ..Default::default()
     };
-    services.core.range(request).await.map(drop)
+    services
+        .core
+        .range(&RequestContext::in_process(), request)
+        .await
+        .map(drop)
 }
 
 /// The first raised alarm that `counts`.
@@ -134,7 +139,10 @@ async fn alarm(
     services: &Services,
     counts: impl Fn(&str) -> bool,
 ) -> Result<Option<&'static str>, Error> {
-    let raised = services.core.alarm(pb::AlarmRequest::default()).await?;
+    let raised = services
+        .core
+        .alarm(&RequestContext::in_process(), pb::AlarmRequest::default())
+        .await?;
     Ok(raised
         .alarms
         .iter()
