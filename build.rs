@@ -9,6 +9,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "election.proto",
         "raft_internal.proto",
         "lease.proto",
+        "raft.proto",
+        "wal.proto",
+        "snap.proto",
+        "etcdserver.proto",
     ];
     let descriptors = protox::compile(files, ["proto"])?;
     // The same without comments, for those who read messages by their names at run time.

@@ -13,6 +13,7 @@ pub mod proto;
 pub mod schema;
 pub mod server;
 pub mod snapshot;
+pub mod wal;
 
 /// The Rust of the README, compiled and run as a test.
 #[cfg(doctest)]

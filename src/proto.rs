@@ -24,6 +24,18 @@ pub mod leasepb {
 pub mod etcdserverpb {
     tonic::include_proto!("etcdserverpb");
 }
+/// Entries, hard state and configuration of raft (`proto/raft.proto`).
+pub mod raftpb {
+    tonic::include_proto!("raftpb");
+}
+/// The records of the write-ahead log (`proto/wal.proto`).
+pub mod walpb {
+    tonic::include_proto!("walpb");
+}
+/// The envelope of a raft snapshot file (`proto/snap.proto`).
+pub mod snappb {
+    tonic::include_proto!("snappb");
+}
 /// The lock service (`proto/lock.proto`).
 pub mod v3lockpb {
     tonic::include_proto!("v3lockpb");

@@ -29,3 +29,5 @@ mod served_fixtures;
 mod sim;
 /// Random numbers and the model that the engine's tests share.
 mod support;
+/// Logs and raft snapshot files of real etcd members.
+mod wal;

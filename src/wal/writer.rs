@@ -1,0 +1,126 @@
+//! Writes a new log of one segment, as `snapshot restore` needs it. Does not go on with an existing log.
+//! Source: etcd v3.7.1, server/storage/wal/{wal,encoder}.go.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use prost::Message as _;
+
+use super::{
+    crc::Chain,
+    error::{Error, Result},
+    names::SegmentName,
+    record::{Frame, Kind},
+};
+use crate::proto::{
+    etcdserverpb::Metadata,
+    raftpb::{Entry, HardState},
+    walpb,
+};
+
+/// The length that a segment is given when it is made, in bytes; behind the records it is zeros.
+pub const SEGMENT_SIZE: u64 = 64_000_000;
+
+/// A new log. What was not finished by [`Writer::finish`] is no log yet.
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+    crc: Chain,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Makes the first segment in the directory `dir`, which must be there and hold none, and begins it
+    /// as etcd does: CRC, metadata, and the empty snapshot.
+    ///
+    /// # Errors
+    /// The file cannot be made, or the disk has no room for a segment.
+    pub fn create(dir: &Path, metadata: &Metadata) -> Result<Writer> {
+        let name = SegmentName {
+            sequence: 0,
+            index: 0,
+        };
+        let path = dir.join(name.to_string());
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| Error::io("open", &path, e))?;
+        preallocate(&file).map_err(|e| Error::io("preallocate", &path, e))?;
+        let mut writer = Writer {
+            file,
+            path,
+            crc: Chain::from(0),
+            buffer: Vec::new(),
+        };
+        writer.push(Kind::Crc, None);
+        writer.push(Kind::Metadata, Some(metadata.encode_to_vec()));
+        writer.snapshot(&walpb::Snapshot {
+            index: Some(0),
+            term: Some(0),
+            conf_state: None,
+        });
+        Ok(writer)
+    }
+
+    /// Adds an entry.
+    pub fn entry(&mut self, entry: &Entry) {
+        self.push(Kind::Entry, Some(entry.encode_to_vec()));
+    }
+
+    /// Adds a hard state.
+    pub fn state(&mut self, state: &HardState) {
+        self.push(Kind::State, Some(state.encode_to_vec()));
+    }
+
+    /// Adds that a raft snapshot was taken.
+    pub fn snapshot(&mut self, snapshot: &walpb::Snapshot) {
+        self.push(Kind::Snapshot, Some(snapshot.encode_to_vec()));
+    }
+
+    fn push(&mut self, kind: Kind, data: Option<Vec<u8>>) {
+        let crc = self.crc.add(data.as_deref().unwrap_or_default());
+        let record = walpb::Record {
+            r#type: Some(kind.number()),
+            crc: Some(crc),
+            data: data.map(Into::into),
+        };
+        let bytes = record.encode_to_vec();
+        let frame = Frame::of(bytes.len() as u64);
+        self.buffer.extend_from_slice(&frame.encode().to_le_bytes());
+        self.buffer.extend_from_slice(&bytes);
+        let end = self.buffer.len().next_multiple_of(8);
+        self.buffer.resize(end, 0);
+    }
+
+    /// Writes all records and syncs the file. The directory is synced by the caller.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn finish(mut self) -> Result<()> {
+        self.file
+            .write_all(&self.buffer)
+            .map_err(|e| Error::io("write", &self.path, e))?;
+        self.file
+            .sync_all()
+            .map_err(|e| Error::io("sync", &self.path, e))
+    }
+}
+
+/// Gives the file its full length, with blocks behind it where the file system can do that.
+fn preallocate(file: &File) -> std::io::Result<()> {
+    use rustix::{fs::FallocateFlags, io::Errno};
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, SEGMENT_SIZE) {
+        Ok(()) => Ok(()),
+        // The file system does not know it, or a signal came in between.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR) => {
+            file.set_len(SEGMENT_SIZE)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
