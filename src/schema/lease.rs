@@ -1,5 +1,8 @@
-//! Bucket `lease`: id to lease record. The keys on a lease are not here: each `KeyValue` names its
-//! own. Source: etcd v3.7.1, server/storage/schema/lease.go, server/lease/leasepb/lease.proto.
+//! Bucket `lease`: id to lease record. The keys attached to a lease are not stored here: each `KeyValue` names its
+//! lease. Source: etcd v3.7.1, server/storage/schema/lease.go, server/lease/leasepb/lease.proto.
+//!
+//! One record of bucket `meta` belongs to them: the time of the checkpoint that a clean stop makes of all leases. It is
+//! ours; etcd leaves keys of `meta` alone that it does not know.
 
 use prost::Message as _;
 
@@ -32,9 +35,82 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Lease, RecordError> {
     Ok(lease)
 }
 
+/// Key in bucket `meta` of the time of the checkpoint that a clean stop made.
+pub const CHECKPOINT_TIME: &[u8] = b"leaseCheckpointTime";
+
+/// When a clean stop recorded what remains of every lease.
+///
+/// ```text
+/// | seconds since 1970 | consistent index | term    |
+/// |      8 bytes       |     8 bytes      | 8 bytes |       big-endian
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointTime {
+    /// The time that the remaining TTLs are true of, seconds since 1970.
+    pub seconds: i64,
+    /// The consistent index of the file at that time.
+    pub consistent_index: u64,
+    /// The term of the file at that time.
+    pub term: u64,
+}
+
+impl CheckpointTime {
+    /// The record's value.
+    pub fn encode(&self) -> Vec<u8> {
+        [
+            self.seconds.to_be_bytes(),
+            self.consistent_index.to_be_bytes(),
+            self.term.to_be_bytes(),
+        ]
+        .concat()
+    }
+
+    /// Reads the record's value.
+    ///
+    /// # Errors
+    /// It is not what [`CheckpointTime::encode`] makes.
+    pub fn decode(value: &[u8]) -> Result<CheckpointTime, RecordError> {
+        let numbers: Vec<[u8; 8]> = value
+            .chunks_exact(8)
+            .filter_map(|chunk| chunk.try_into().ok())
+            .collect();
+        match (numbers.as_slice(), value.len()) {
+            ([seconds, index, term], 24) => Ok(CheckpointTime {
+                seconds: i64::from_be_bytes(*seconds),
+                consistent_index: u64::from_be_bytes(*index),
+                term: u64::from_be_bytes(*term),
+            }),
+            _ => {
+                let problem = format!("the time of a checkpoint has 24 bytes, not {}", value.len());
+                Err(RecordError::new(bucket::META, CHECKPOINT_TIME, problem))
+            }
+        }
+    }
+
+    /// Whether nothing was written since: an etcd that took the file over changes index and term.
+    pub fn is_of(&self, consistent_index: Option<u64>, term: Option<u64>) -> bool {
+        (consistent_index, term) == (Some(self.consistent_index), Some(self.term))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_checkpoint_is_good_for_one_state() {
+        let time = CheckpointTime {
+            seconds: 1_700_000_000,
+            consistent_index: 12,
+            term: 3,
+        };
+        let value = time.encode();
+        assert_eq!(CheckpointTime::decode(&value), Ok(time));
+        assert!(CheckpointTime::decode(&value[1..]).is_err());
+        assert!(CheckpointTime::decode(&[0; 32]).is_err());
+        assert!(time.is_of(Some(12), Some(3)));
+        assert!(!time.is_of(Some(13), Some(3)) && !time.is_of(Some(12), None));
+    }
 
     #[test]
     fn round_trip_and_garbage() {

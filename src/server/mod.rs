@@ -15,6 +15,7 @@ pub mod error;
 pub mod flags;
 pub mod grpc;
 mod http;
+pub mod lease;
 pub mod mvcc;
 pub mod queue;
 pub mod quota;
