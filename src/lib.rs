@@ -9,6 +9,7 @@ pub mod files;
 pub mod golang;
 pub mod net;
 pub mod output;
+pub mod process;
 pub mod proto;
 pub mod schema;
 pub mod server;

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{CWD, FallocateFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::error::{Error, Result, is_full};
+use super::error::{Error, Result, is_full, plain};
 
 /// Bytes written at once where zeros must be written in place of an allocation.
 const ZEROS: usize = 1 << 20;
@@ -392,6 +392,7 @@ impl DiskFile {
             true => Error::NoSpace {
                 file: self.path.clone(),
                 wanted,
+                cause: plain(&e),
             },
             false => Error::io(&self.path, "allocate space", e),
         };

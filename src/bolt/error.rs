@@ -44,13 +44,16 @@ pub enum Error {
         /// The file concerned.
         file: PathBuf,
     },
-    /// The disk has no room for what was asked. Nothing was changed.
-    #[error("{}: no space left on device: {wanted} more bytes are needed", file.display())]
+    /// The file cannot grow as asked: the disk, a quota or a limit on the size of files is in the way. Nothing was
+    /// changed.
+    #[error("{}: {cause}: {wanted} more bytes are needed", file.display())]
     NoSpace {
         /// The file that was to grow.
         file: PathBuf,
         /// How many bytes it was to grow by.
         wanted: u64,
+        /// The system's text, such as `no space left on device` or `file too large`.
+        cause: String,
     },
     /// The page is not in memory, and the caller did not want to wait for the disk.
     #[error("{}: page {page} is not in memory", file.display())]

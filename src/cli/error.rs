@@ -22,6 +22,9 @@ pub enum Kind {
     Usage,
     /// Nobody reads stdout any more.
     BrokenPipe,
+    /// A signal ended the command, which has cleaned up. The process then dies of that signal, so that the shell
+    /// knows.
+    Signal(rustix::process::Signal),
 }
 
 impl Kind {
@@ -36,6 +39,8 @@ impl Kind {
             Kind::BadArgs => 128,
             // As a shell shows the SIGPIPE that ends a Go program here.
             Kind::BrokenPipe => 141,
+            // As a shell shows it. Signals have numbers up to 64.
+            Kind::Signal(signal) => 128 + u8::try_from(signal.as_raw()).unwrap_or(0),
         }
     }
 }
@@ -84,7 +89,7 @@ impl CommandError {
     /// Of another kind, for commands with a code of their own.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> CommandError {
-        if self.kind != Kind::BrokenPipe {
+        if !matches!(self.kind, Kind::BrokenPipe | Kind::Signal(_)) {
             self.kind = kind;
         }
         self

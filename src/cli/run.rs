@@ -9,10 +9,11 @@ use super::{
     help,
     ui::Ui,
 };
-use crate::{commands, output::Format};
+use crate::{commands, output::Format, process::signals};
 
 /// Runs `etcdctl` with `args` (without the program's name).
 pub fn etcdctl(args: Vec<OsString>) -> u8 {
+    signals::survive_file_size_limit();
     let ui = Ui::new();
     let (root, line) = match frequent(&args) {
         Some(found) => found,
@@ -70,6 +71,7 @@ fn frequent(args: &[OsString]) -> Option<(clap::Command, Line)> {
 
 /// Runs `etcdutl` with `args` (without the program's name).
 pub fn etcdutl(args: Vec<OsString>) -> u8 {
+    signals::survive_file_size_limit();
     let ui = Ui::new();
     let root = commands::utl::tree();
     let line = match read(&ui, &root, args) {
@@ -164,6 +166,9 @@ pub fn end(
         return 0;
     };
     let exit = ui.failed(&error, format);
+    if let Kind::Signal(signal) = error.kind {
+        signals::die_of(signal);
+    }
     if error.kind == Kind::Usage && format != Format::Json {
         let root = tree();
         ui.note(&help::usage(&root, path));

@@ -2,5 +2,7 @@
 
 pub mod digest;
 pub mod direct;
+mod part;
 pub mod part_file;
+mod target;
 pub mod writer;

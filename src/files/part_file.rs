@@ -1,20 +1,28 @@
-//! A file that appears under its name only when it is whole: written as `NAME.part`, synced, renamed, and its
-//! directory synced. Anything less leaves nothing. Whether it is whole is not known here.
+//! A file that appears under its name only when it is complete: written under a name of its own beside it, synced,
+//! checked, renamed, and its directory synced. Anything less leaves nothing behind. Whether the contents are complete
+//! is for the caller to know.
+//!
+//! Several processes may write the same file at once. Each writes to its own `NAME.<16 hex digits>.part`, which it
+//! keeps locked, so none can rename or remove what another one writes; the last to finish gives the file its contents.
 
 use std::{
-    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::direct::DirectFile;
+use super::{
+    direct::DirectFile,
+    part::Part,
+    target::{Obstacle, Target},
+};
 use crate::{client::cause::io_text, golang::string};
 
-/// Why the file was not written, in etcdctl's words where it has some.
+/// Why the file was not written, in etcdctl's words where it has some. `part` is `PATH.part`, the name that etcdctl
+/// writes to and that users know; the name on the disk has some digits more.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
-    /// The file could not be made.
+    /// The file could not be created.
     #[error("could not open {part} ({error})", error = path_text("open", part, error))]
     Open {
         /// Of the `.part` file.
@@ -22,9 +30,17 @@ pub enum PartError {
         /// The system's.
         error: io::Error,
     },
-    /// A device, pipe or socket has that name: the file would take its place for everybody.
+    /// A device, pipe or socket has that name: the file would take its place for every program on the machine.
     #[error("could not open {0} (neither a file nor free to become one)")]
     Special(String),
+    /// The name is a symbolic link, and what it points to does not exist.
+    #[error("could not open {path} (a symbolic link to {to}, which does not exist)")]
+    DanglingLink {
+        /// Wanted.
+        path: String,
+        /// Where the link points.
+        to: String,
+    },
     /// The file could not be written.
     #[error("could not write snapshot: {}", path_text("write", .part, .error))]
     Write {
@@ -64,6 +80,16 @@ pub enum PartError {
         /// The system's.
         error: io::Error,
     },
+    /// The file on the disk is not the one that was written, or has another length.
+    #[error(
+        "could not rename {part} to {path} (another program has removed, replaced or changed what was written)"
+    )]
+    Changed {
+        /// Of the `.part` file.
+        part: String,
+        /// Wanted.
+        path: String,
+    },
 }
 
 fn path_text(what: &str, path: &str, error: &io::Error) -> String {
@@ -71,52 +97,43 @@ fn path_text(what: &str, path: &str, error: &io::Error) -> String {
 }
 
 fn rename_text(part: &str, path: &str, error: &io::Error) -> String {
-    // A directory in the way is looked for beforehand; Go calls that "file exists".
     format!("rename {part} {path}: {}", io_text(error))
 }
 
-/// The file being written. Dropped before [`PartFile::finish`], it is removed.
+/// The file being written. If it is dropped before [`PartFile::finish`] has succeeded, it is removed.
 pub struct PartFile {
     file: DirectFile,
-    path: PathBuf,
-    part: PathBuf,
-    finished: bool,
+    target: Target,
+    part: Arc<Part>,
+    /// Bytes written.
+    size: u64,
 }
 
 impl PartFile {
-    /// Makes `PATH.part`, for its owner only; what stands there is overwritten. One that is `read_soon` stays in memory.
+    /// Creates the file beside `path`, readable and writable for its owner only, and removes what killed processes
+    /// have left there. A file that is `read_soon` stays in memory.
     ///
     /// # Errors
-    /// The system says why, or PATH is no place for a file (`/dev/null`).
+    /// The system refuses, or a file could not be given that name later: `path` is a directory, a device or a
+    /// dangling link, may not be replaced, or is no valid name.
     pub fn create(path: &Path, read_soon: bool) -> Result<PartFile, PartError> {
-        if fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir()) {
-            return Err(PartError::Special(string::of_path(path)));
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let open = || {
-            // One that was left behind may have another mode or be a link: a new file has neither.
-            match fs::remove_file(&part) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&part)
-        };
-        let file = open().map_err(|error| PartError::Open {
-            part: string::of_path(&part),
+        let target = Target::find(path).map_err(|obstacle| obstacle_error(path, obstacle))?;
+        Part::remove_leftovers(&target);
+        let (part, file) = Part::create(&target).map_err(|error| PartError::Open {
+            part: part_name(path),
             error,
         })?;
         Ok(PartFile {
             file: DirectFile::new(file, read_soon),
-            path: path.to_owned(),
-            part,
-            finished: false,
+            target,
+            part: Arc::new(part),
+            size: 0,
         })
+    }
+
+    /// What removes the file from outside, when the process is told to end.
+    pub fn part(&self) -> Arc<Part> {
+        Arc::clone(&self.part)
     }
 
     /// Appends.
@@ -125,67 +142,116 @@ impl PartFile {
     /// The disk is full or broken.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), PartError> {
         let done = self.file.write(bytes);
+        self.size += bytes.len() as u64;
         self.written(done)
     }
 
     fn written(&self, done: io::Result<()>) -> Result<(), PartError> {
         done.map_err(|error| PartError::Write {
-            part: string::of_path(&self.part),
+            part: part_name(self.target.path()),
             error,
         })
     }
 
-    /// Gives the file, which is whole, its name for good.
+    /// Gives the file, which is complete, its name for good.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses; the file is no longer the one that was written; or its name was taken meanwhile by something
+    /// that must not be replaced.
     pub fn finish(mut self) -> Result<(), PartError> {
+        let path = self.target.path().to_owned();
+        let sync_error = |part: String| move |error| PartError::Sync { part, error };
+        // The contents must be durable before the name points to them.
         let flushed = self.file.flush();
         self.written(flushed)?;
-        let sync = |path: &Path, error| PartError::Sync {
-            part: string::of_path(path),
-            error,
-        };
-        self.file.sync().map_err(|e| sync(&self.part, e))?;
-        let rename = if self.path.is_dir() {
-            // What Go's rename says of a directory in the way.
-            Err(io::Error::from_raw_os_error(
-                rustix::io::Errno::EXIST.raw_os_error(),
-            ))
-        } else {
-            fs::rename(&self.part, &self.path)
-        };
-        rename.map_err(|error| PartError::Rename {
-            part: string::of_path(&self.part),
-            path: string::of_path(&self.path),
-            error,
-        })?;
-        self.finished = true;
-        let dir = match self.path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
-        File::open(dir)
-            .and_then(|d| d.sync_all())
-            .map_err(|e| sync(dir, e))
+        self.file.sync().map_err(sync_error(part_name(&path)))?;
+        // The target may have changed since the beginning, and so may the file.
+        self.target
+            .check()
+            .map_err(|obstacle| obstacle_error(&path, obstacle))?;
+        if !self.part.is_intact(self.size) {
+            return Err(PartError::Changed {
+                part: part_name(&path),
+                path: string::of_path(&path),
+            });
+        }
+        self.part
+            .rename_to(&self.target)
+            .map_err(|error| rename_error(&path, error))?;
+        // The name must be durable before anybody is told that the file is there.
+        self.target
+            .sync_directory(self.part.file())
+            .map_err(sync_error(string::of_path(self.target.directory())))
     }
 }
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        if !self.finished {
-            // Nothing more can be done about one that stays.
-            let _ = fs::remove_file(&self.part);
-        }
+        // After a rename nothing has that name any more. Nothing more can be done about one that stays.
+        let _ = self.part.remove();
+    }
+}
+
+/// The name under which etcdctl would write, for texts.
+fn part_name(path: &Path) -> String {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    string::of_path(&PathBuf::from(part))
+}
+
+fn rename_error(path: &Path, error: io::Error) -> PartError {
+    PartError::Rename {
+        part: part_name(path),
+        path: string::of_path(path),
+        error,
+    }
+}
+
+fn obstacle_error(path: &Path, obstacle: Obstacle) -> PartError {
+    match obstacle {
+        Obstacle::Special => PartError::Special(string::of_path(path)),
+        Obstacle::DanglingLink(to) => PartError::DanglingLink {
+            path: string::of_path(path),
+            to: string::of_path(&to),
+        },
+        Obstacle::NoPlace(error) => PartError::Open {
+            part: part_name(path),
+            error,
+        },
+        Obstacle::NotReplaceable(error) => rename_error(path, error),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
 
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn write(path: &Path, bytes: &[u8]) -> PartFile {
+        let mut file = PartFile::create(path, false).unwrap();
+        file.write(bytes).unwrap();
+        file
+    }
+
+    /// The only entry beside `a`.
+    fn part_of_a(dir: &Path) -> PathBuf {
+        let names = names(dir);
+        let part = names.iter().find(|n| n.as_str() != "a").unwrap();
+        dir.join(part)
+    }
+
     #[test]
-    fn it_is_there_when_it_is_finished_and_not_before() {
+    fn the_file_appears_when_it_is_finished_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let mut file = PartFile::create(&path, false).unwrap();
@@ -194,10 +260,157 @@ mod tests {
         assert!(!path.exists());
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"all of it");
-        let mut other = PartFile::create(&path, false).unwrap();
-        other.write(b"half").unwrap();
-        drop(other);
+        drop(write(&path, b"half"));
         assert_eq!(fs::read(&path).unwrap(), b"all of it");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn two_writers_of_one_name_do_not_meet() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let first = write(&path, b"first");
+        let second = write(&path, b"second, which is longer");
+        first.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        second.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second, which is longer");
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn leftovers_are_removed_and_files_in_use_or_of_others_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let in_use = write(&path, b"in use");
+        let in_use_name = part_of_a(dir.path());
+        let kept = [
+            "a.b.part",
+            "a.0123456789ABCDEF.part",
+            "ab.part",
+            "a.1.db.part",
+        ];
+        for name in ["a.part", "a.0123456789abcdef.part"].iter().chain(&kept) {
+            fs::write(dir.path().join(name), "left behind").unwrap();
+        }
+        let other = write(&path, b"other");
+        assert!(in_use_name.exists());
+        assert!(!dir.path().join("a.part").exists());
+        assert!(!dir.path().join("a.0123456789abcdef.part").exists());
+        for name in kept {
+            assert!(dir.path().join(name).exists(), "{name}");
+        }
+        drop((in_use, other));
+    }
+
+    #[test]
+    fn a_link_or_directory_called_like_a_leftover_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(dir.path().join("precious"), "1").unwrap();
+        std::os::unix::fs::symlink("precious", dir.path().join("a.part")).unwrap();
+        fs::create_dir(dir.path().join("a.0123456789abcdef.part")).unwrap();
+        write(&path, b"x").finish().unwrap();
+        assert_eq!(
+            names(dir.path()),
+            ["a", "a.0123456789abcdef.part", "a.part", "precious"]
+        );
+    }
+
+    #[test]
+    fn what_another_program_did_to_the_file_is_noticed() {
+        type Change = fn(&Path);
+        let changes: [Change; 3] = [
+            |part| fs::remove_file(part).unwrap(),
+            |part| {
+                fs::remove_file(part).unwrap();
+                fs::write(part, "whole").unwrap();
+            },
+            |part| {
+                let file = File::options().write(true).open(part).unwrap();
+                file.set_len(3).unwrap();
+            },
+        ];
+        for change in changes {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a");
+            fs::write(&path, "old").unwrap();
+            let mut file = write(&path, b"whole");
+            // What is in the buffer would make the file whole again.
+            file.file.flush().unwrap();
+            change(&part_of_a(dir.path()));
+            let error = file.finish().unwrap_err();
+            assert!(matches!(error, PartError::Changed { .. }), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+        }
+    }
+
+    #[test]
+    fn a_target_that_becomes_something_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let file = write(&path, b"x");
+        fs::create_dir(&path).unwrap();
+        let error = file.finish().unwrap_err().to_string();
+        assert!(error.ends_with(": file exists)"), "{error}");
+        fs::remove_dir(&path).unwrap();
+        let file = write(&path, b"x");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(matches!(file.finish(), Err(PartError::Special(_))));
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn the_directory_may_be_moved_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+        fs::create_dir(&before).unwrap();
+        let file = write(&before.join("a"), b"x");
+        fs::rename(&before, &after).unwrap();
+        file.finish().unwrap();
+        assert_eq!(names(&after), ["a"]);
+    }
+
+    #[test]
+    fn a_name_of_the_greatest_length_is_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(255), "é".repeat(127)] {
+            write(&dir.path().join(&name), b"x").finish().unwrap();
+            assert_eq!(names(dir.path()), std::slice::from_ref(&name));
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_can_not_become_the_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("directory")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink("nothing", at("link")).unwrap();
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        for (path, end) in [
+            (at("directory"), "directory: file exists)"),
+            (at("directory/"), "directory/: file exists)"),
+            (at("directory/."), "directory/.: file exists)"),
+            (at(".."), "..: file exists)"),
+            (at("new/"), "/.part: no such file or directory)"),
+            (at("new/a"), "a.part: no such file or directory)"),
+            (at("file/"), "/.part: not a directory)"),
+            (at("file/a"), "a.part: not a directory)"),
+            (
+                at("link"),
+                "(a symbolic link to nothing, which does not exist)",
+            ),
+            (at("loop"), ": too many levels of symbolic links)"),
+            (at(&"x".repeat(256)), ".part: file name too long)"),
+            (at(&"x/".repeat(3000)), ".part: file name too long)"),
+            (PathBuf::new(), "(rename .part : no such file or directory)"),
+        ] {
+            let before = names(dir.path());
+            let refused = PartFile::create(&path, false).map(drop).unwrap_err();
+            assert!(refused.to_string().ends_with(end), "{path:?}: {refused}");
+            assert_eq!(names(dir.path()), before);
+        }
     }
 }

@@ -1,18 +1,19 @@
-//! A thread that checks and writes a [`PartFile`], so that the network does not wait for processor and disk,
-//! nor they for the network. The file gets its name only if the digest fits.
+//! A thread that checks and writes a [`PartFile`], so that the network waits for neither processor nor disk, and they do
+//! not wait for the network. The file gets its name only if the digest at the end of the stream fits.
 
-use std::{panic::resume_unwind, path::Path, thread::JoinHandle};
+use std::{io, panic::resume_unwind, path::Path, sync::Arc, thread::JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{
     digest::Digest,
+    part::Part,
     part_file::{PartError, PartFile},
 };
 use crate::golang::string;
 
-/// Chunks on their way to the thread. A chunk is 32 KiB from etcd and at most 1 MiB from anybody.
+/// Chunks on their way to the thread. A chunk is 32 KiB from etcd and at most 1 MiB from any server.
 const WAITING: usize = 8;
 
 enum Step {
@@ -20,19 +21,21 @@ enum Step {
     Finish,
 }
 
-/// The file being written. Dropped before [`Writer::finish`], nothing is left of it.
+/// The file being written. If it is dropped before [`Writer::finish`] has succeeded, nothing is left of it.
 pub struct Writer {
+    part: Arc<Part>,
     steps: Option<mpsc::Sender<Step>>,
     thread: Option<JoinHandle<Result<Option<u64>, PartError>>>,
 }
 
 impl Writer {
-    /// Makes `PATH.part`, as [`PartFile::create`] does.
+    /// Creates the file as [`PartFile::create`] does.
     ///
     /// # Errors
-    /// The file can't be made.
+    /// The file cannot be created, or could not be given its name later.
     pub fn create(path: &Path, read_soon: bool) -> Result<Writer, PartError> {
         let file = PartFile::create(path, read_soon)?;
+        let part = file.part();
         let (steps, received) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("snapshot".into())
@@ -42,6 +45,7 @@ impl Writer {
                 error,
             })?;
         Ok(Writer {
+            part,
             steps: Some(steps),
             thread: Some(thread),
         })
@@ -55,17 +59,28 @@ impl Writer {
         self.send(Step::Chunk(chunk)).await
     }
 
-    /// Checks what came and gives the file its name. Its size in bytes.
+    /// Checks what came and gives the file its name. The result is its size in bytes.
     ///
     /// # Errors
-    /// The stream was not whole, or the disk refuses.
-    pub async fn finish(mut self) -> Result<u64, PartError> {
+    /// The stream was incomplete, or the disk refuses.
+    pub async fn finish(&mut self) -> Result<u64, PartError> {
         self.send(Step::Finish).await?;
-        // The end of the channel tells that the thread is done, or nearly.
+        // The channel is closed when the thread is done, or nearly.
         if let Some(steps) = self.steps.take() {
             steps.closed().await;
         }
         self.join().map(Option::unwrap_or_default)
+    }
+
+    /// Removes the file at once, for a process that is about to end: unlike dropping the writer, it does not wait for
+    /// the disk. False if the file has its final name already, and is complete.
+    ///
+    /// # Errors
+    /// The system's; the temporary file may be left behind.
+    pub fn discard(mut self) -> io::Result<bool> {
+        // Detached: it ends by itself when the channel is closed, or with the process.
+        self.thread = None;
+        self.part.remove()
     }
 
     async fn send(&mut self, step: Step) -> Result<(), PartError> {
@@ -91,7 +106,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.steps = None;
         if let Some(thread) = self.thread.take() {
-            // It removes the file; the process must not end before.
+            // The thread removes the file; the process must not end before that.
             let _ = thread.join();
         }
     }

@@ -1,28 +1,29 @@
-//! `snapshot save`: the stream of one member into a file that is whole or not there.
+//! `snapshot save`: the stream of one member into a file that is complete or not there.
 
 use std::path::Path;
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, Kind, io_text},
         progress::Bytes,
     },
     client::{ClientError, Deadline, Limit, error::status_as_it_came},
     files::{part_file::PartError, writer::Writer},
     golang::string,
     output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
+    process::signals::Termination,
 };
 
 /// Save a member's database to a file
 ///
-/// The file is for its owner only (mode 0600), and appears under its name only when all of it has come and
-/// its SHA-256 fits; until then it is called <filename>.part. One endpoint is asked: any member's database
-/// holds all the data. An endpoint that does not answer is given up after --dial-timeout; after that there is no
-/// time limit unless --command-timeout is given. Exit status 5 tells that nothing was saved.
+/// The file is readable by its owner only (mode 0600). It appears under its name only when all of it has arrived
+/// and its SHA-256 checksum is correct; until then it is called <filename>.<digits>.part. Several saves to the same
+/// name may run at once; the last to finish replaces the others' file. One endpoint is asked, because the database of
+/// any member holds all the data. An endpoint that does not answer is given up after --dial-timeout; after that there
+/// is no time limit unless --command-timeout is given. Exit status 5 means that nothing was saved.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "etcdctl snapshot save [options] <filename>",
@@ -66,13 +67,23 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         }
         return Err(error);
     }
-    let interrupt = Interrupt::listen();
-    let saved = tokio::select! {
-        saved = fetch(ctx, path) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
-        () = interrupt.come() => {
-            return Err(CommandError::new(Kind::Interrupted, "context canceled")
-                .hint(format!("interrupted: nothing was written to {}", string::of_path(path))));
+    // From here on signals no longer end the process by themselves: there will be a file to remove.
+    let termination = Termination::listen();
+    let failed = |error: PartError| CommandError::new(Kind::Interrupted, error);
+    // Created first: whatever keeps the file from being written is said before anything is downloaded.
+    let mut file = Writer::create(path, says_status(ctx)).map_err(failed)?;
+    let signal = async {
+        match termination {
+            Ok(mut termination) => termination.recv().await,
+            // Without handlers the signals still end the process.
+            Err(_) => std::future::pending().await,
         }
+    };
+    let saved = tokio::select! {
+        // A snapshot that is complete counts, even if a signal has come in the same moment.
+        biased;
+        saved = fetch(ctx, path, &mut file) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
+        signal = signal => return Err(interrupted(path, file, signal)),
     };
     ctx.emit(&Reply::SnapshotSaved(saved))?;
     if says_status(ctx) {
@@ -81,31 +92,25 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Ctrl-C, or a polite request to end.
-struct Interrupt(Option<(Signal, Signal)>);
-
-impl Interrupt {
-    /// Takes the signals from now on. Without handlers they end the process by themselves.
-    fn listen() -> Interrupt {
-        let int = signal(SignalKind::interrupt());
-        let term = signal(SignalKind::terminate());
-        Interrupt(int.ok().zip(term.ok()))
-    }
-
-    async fn come(self) {
-        match self.0 {
-            Some((mut int, mut term)) => {
-                tokio::select! {
-                    _ = int.recv() => {}
-                    _ = term.recv() => {}
-                }
-            }
-            None => std::future::pending().await,
+/// Removes the file, and says what is there now.
+fn interrupted(path: &Path, file: Writer, signal: rustix::process::Signal) -> CommandError {
+    let path = string::of_path(path);
+    let hint = match file.discard() {
+        Ok(true) => format!("interrupted: nothing was written to {path}"),
+        Ok(false) => format!("interrupted: the snapshot was already complete at {path}"),
+        Err(error) => {
+            let error = io_text(&error);
+            format!("interrupted: the unfinished file beside {path} could not be removed: {error}")
         }
-    }
+    };
+    CommandError::new(Kind::Signal(signal), "context canceled").hint(hint)
 }
 
-async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError> {
+async fn fetch(
+    ctx: &Context,
+    path: &Path,
+    file: &mut Writer,
+) -> Result<SnapshotSaved, CommandError> {
     let settings = ctx.settings()?;
     let client = ctx.client().await?;
     let failed = |e: PartError| CommandError::new(Kind::Interrupted, e);
@@ -114,7 +119,6 @@ async fn fetch(ctx: &Context, path: &Path) -> Result<SnapshotSaved, CommandError
     } else {
         Deadline::never()
     };
-    let mut file = Writer::create(path, says_status(ctx)).map_err(failed)?;
     // Without a time limit a dead endpoint would be tried for ever: the first answer has the dial timeout.
     let first = if settings.command_timeout_given {
         deadline

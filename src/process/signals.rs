@@ -1,0 +1,119 @@
+//! Signals that end the process, and the one that a file size limit raises. Commands that must clean up wait for
+//! [`Termination`]; the edge then ends the process with [`die_of`], so that a shell sees which signal it was and stops
+//! a loop or a script as it does for programs that handle nothing.
+
+use std::{
+    fs, io,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use rustix::process::Signal;
+use tokio::signal::unix::{self, SignalKind};
+
+/// The signals by which people, terminals and service managers end a command.
+const TERMINATING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with `EFBIG` instead of killing the process.
+///
+/// It installs a handler that does nothing of interest, rather than ignoring the signal: programs started from here
+/// would inherit an ignored signal, but not a handler. Call it once, before the first write to a file.
+pub fn survive_file_size_limit() {
+    // The only possible failure is a system without the signal, and there is then nothing to survive.
+    let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false)));
+}
+
+/// Ends the process by `signal`, as if it had never been handled. It does not return: if the signal cannot be
+/// raised, the process aborts.
+pub fn die_of(signal: Signal) -> ! {
+    let _ = signal_hook::low_level::emulate_default_handler(signal.as_raw());
+    // Reached only for a signal whose default is not to end the process.
+    std::process::abort()
+}
+
+/// Waits for the signals that end a command. From [`Termination::listen`] on they no longer end the process by
+/// themselves, so the caller must.
+pub struct Termination(Vec<(Signal, unix::Signal)>);
+
+impl Termination {
+    /// Takes over SIGHUP, SIGINT, SIGQUIT and SIGTERM, except those that the process was started with as ignored:
+    /// `nohup` and background jobs of a script rely on them staying ignored.
+    ///
+    /// Must be called within a tokio runtime with I/O enabled.
+    ///
+    /// # Errors
+    /// The system's, if a handler cannot be installed.
+    pub fn listen() -> io::Result<Termination> {
+        let ignored = ignored_signals();
+        let mut listeners = Vec::new();
+        for signal in TERMINATING {
+            if !ignored.contains(signal) {
+                let kind = SignalKind::from_raw(signal.as_raw());
+                listeners.push((signal, unix::signal(kind)?));
+            }
+        }
+        Ok(Termination(listeners))
+    }
+
+    /// The next of them. Waits for ever if all of them are ignored.
+    pub async fn recv(&mut self) -> Signal {
+        std::future::poll_fn(|cx| {
+            for (signal, listener) in &mut self.0 {
+                if let std::task::Poll::Ready(Some(())) = listener.poll_recv(cx) {
+                    return std::task::Poll::Ready(*signal);
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A set of signals as the kernel prints it: bit N-1 stands for signal N.
+#[derive(Clone, Copy, Default)]
+struct SignalSet(u64);
+
+impl SignalSet {
+    fn contains(self, signal: Signal) -> bool {
+        let bit = signal.as_raw() - 1;
+        u32::try_from(bit).is_ok_and(|bit| self.0.checked_shr(bit).unwrap_or(0) & 1 == 1)
+    }
+}
+
+/// The signals that this process ignores. Read from `/proc`, because the system call for it is not safe Rust; where
+/// there is no `/proc`, none is taken to be ignored.
+fn ignored_signals() -> SignalSet {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_ignored(&status)
+}
+
+/// The `SigIgn` line of `/proc/PID/status` (proc_pid_status(5)).
+fn parse_ignored(status: &str) -> SignalSet {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .map_or(SignalSet::default(), SignalSet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_mask_of_the_kernel() {
+        // SIGHUP is 1 and SIGINT 2 on every Unix.
+        let set = parse_ignored("Name:\tx\nSigBlk:\tff\nSigIgn:\t0000000000000001\n");
+        assert!(set.contains(Signal::HUP));
+        assert!(!set.contains(Signal::INT));
+        assert!(!parse_ignored("").contains(Signal::HUP));
+        assert!(!parse_ignored("SigIgn:\tnonsense\n").contains(Signal::HUP));
+    }
+
+    #[tokio::test]
+    async fn a_signal_is_received_and_named() {
+        let mut termination = Termination::listen().unwrap();
+        let me = rustix::process::getpid();
+        rustix::process::kill_process(me, Signal::QUIT).unwrap();
+        assert_eq!(termination.recv().await, Signal::QUIT);
+    }
+}
