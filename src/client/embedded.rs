@@ -98,8 +98,14 @@ impl Embedded {
     /// Closes the data directory clean.
     async fn close(self) {
         let Embedded { runtime, server } = self;
+        let close = async move {
+            // The next command must not find a compaction of this one under way. A server that has
+            // stopped by itself has nothing to finish.
+            let _ = server.core().finish_compactions().await;
+            server.shutdown().await;
+        };
         // A panic in there has been shown by then.
-        let _ = runtime.spawn(server.shutdown()).await;
+        let _ = runtime.spawn(close).await;
         runtime.shutdown_background();
     }
 }

@@ -202,6 +202,15 @@ pub fn decode_shared(key: &[u8], bytes: &Bytes) -> Result<KeyValue, RecordError>
     })
 }
 
+/// The user's key of an encoded record, sharing its memory.
+pub fn user_key(record: &Bytes) -> Bytes {
+    let key = KeyValueRef::decode(record).map_or(&[][..], |kv| kv.key);
+    match key {
+        [] => Bytes::new(),
+        key => record.slice_ref(key),
+    }
+}
+
 /// The value of a put's record.
 pub fn encode(kv: &KeyValue) -> Vec<u8> {
     kv.encode_to_vec()

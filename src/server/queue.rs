@@ -1,5 +1,5 @@
-//! The way to the writer: requests wait here, and the writer takes all of them at once, up to a
-//! bound in bytes. Applies nothing.
+//! The way to the writer: requests wait here, and the writer takes all of them at once, up to a bound in
+//! bytes. What nobody waits for any more is dropped on the way. Applies nothing.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::{
-    apply::{Request, Response},
+    apply::{Applier, Op, Request, SpaceClaim},
     error::Error,
 };
 
@@ -20,131 +20,278 @@ const WAITING_BYTES: usize = 256 << 20;
 /// What a request takes beside its bytes.
 const OVERHEAD: usize = 256;
 
-/// A request on its way, and where its answer goes.
-#[derive(Debug)]
-pub struct Job {
-    /// What to do.
-    pub request: Request,
-    /// Where the answer is waited for.
-    pub reply: oneshot::Sender<Result<Response, Error>>,
-    size: usize,
+/// What a caller waits for.
+pub type Reply<A> = oneshot::Receiver<Result<A, Error>>;
+
+/// A request of any operation on its way through the writer.
+pub trait Pending: Send {
+    /// Whether nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+
+    /// Adds what the request may write.
+    fn claim(&self, claim: &mut SpaceClaim<'_>);
+
+    /// Applies the request and keeps the answer until it is durable.
+    fn apply(&mut self, applier: &mut Applier);
+
+    /// The group is durable: sends the answer.
+    fn answer(self: Box<Self>);
+
+    /// Sends a refusal in place of any answer.
+    fn refuse(self: Box<Self>, error: &Error);
+}
+
+/// A request, where its answer goes, and the answer once it is known.
+struct Waiting<O: Op> {
+    request: Request<O>,
+    reply: oneshot::Sender<Result<O::Answer, Error>>,
+    result: Option<Result<O::Answer, Error>>,
+}
+
+impl<O: Op> Pending for Waiting<O> {
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        self.request.op.claim(claim);
+    }
+
+    fn apply(&mut self, applier: &mut Applier) {
+        self.result = Some(applier.apply(&self.request));
+    }
+
+    fn answer(self: Box<Self>) {
+        let result = self.result.unwrap_or(Err(Error::Stopped));
+        // The caller may have gone away.
+        let _ = self.reply.send(result);
+    }
+
+    fn refuse(self: Box<Self>, error: &Error) {
+        let _ = self.reply.send(Err(error.clone()));
+    }
+}
+
+/// What the writer does next.
+pub enum Work {
+    /// Requests to apply and commit together.
+    Group(Vec<Box<dyn Pending>>),
+    /// Something to do once no compaction is under way.
+    AfterCompactions(AfterCompactions),
+    /// The compaction thread is done with a compaction, or has given it up.
+    CompactionEnded,
+}
+
+/// What a caller wants once no compaction is under way, and where the answer goes.
+pub struct AfterCompactions {
+    /// Whether to rewrite the file; otherwise the caller waits for the compactions alone.
+    pub defragment: bool,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<(), Error>>,
+}
+
+enum Item {
+    Request {
+        pending: Box<dyn Pending>,
+        bytes: usize,
+    },
+    AfterCompactions(AfterCompactions),
+    CompactionEnded,
 }
 
 /// Requests on their way to the writer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Queue {
-    waiting: Mutex<Waiting>,
-    some: Condvar,
+    line: Mutex<Line>,
+    filled: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
+#[derive(Default)]
+struct Line {
+    items: VecDeque<Item>,
     bytes: usize,
     closed: bool,
     writer_sleeps: bool,
 }
 
 impl Queue {
-    /// Hands a request of `size` bytes over; the answer comes through the channel.
+    /// Hands a request over. A caller that drops what is returned no longer waits, and the request is
+    /// dropped unless it is being applied already.
     ///
     /// # Errors
     /// The server has stopped, or too much is waiting.
-    pub fn push(
-        &self,
-        request: Request,
-        size: usize,
-    ) -> Result<oneshot::Receiver<Result<Response, Error>>, Error> {
-        let size = size + OVERHEAD;
+    pub fn push<O: Op>(&self, request: Request<O>) -> Result<Reply<O::Answer>, Error> {
+        let bytes = request.size + OVERHEAD;
         let (reply, answer) = oneshot::channel();
-        let mut waiting = self.waiting.lock();
-        if waiting.closed {
-            return Err(Error::Stopped);
-        }
-        if waiting.bytes > 0 && waiting.bytes.saturating_add(size) > WAITING_BYTES {
-            return Err(Error::RequestTooManyRequests);
-        }
-        waiting.bytes += size;
-        waiting.jobs.push_back(Job {
+        let pending = Box::new(Waiting {
             request,
             reply,
-            size,
+            result: None,
         });
-        let wake = std::mem::take(&mut waiting.writer_sleeps);
-        drop(waiting);
-        if wake {
-            self.some.notify_one();
-        }
+        self.enqueue(Item::Request { pending, bytes }, bytes)?;
         Ok(answer)
     }
 
-    /// Waits for requests and takes a group of them; `None` once the queue is closed and empty.
-    pub fn take(&self) -> Option<Vec<Job>> {
-        let mut waiting = self.waiting.lock();
-        while waiting.jobs.is_empty() {
-            if waiting.closed {
-                return None;
-            }
-            waiting.writer_sleeps = true;
-            self.some.wait(&mut waiting);
+    /// Waits until no compaction is under way, and then has the file rewritten if `defragment` says so.
+    ///
+    /// # Errors
+    /// As [`Queue::push`].
+    pub fn push_after_compactions(&self, defragment: bool) -> Result<Reply<()>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let after = AfterCompactions { defragment, reply };
+        self.enqueue(Item::AfterCompactions(after), OVERHEAD)?;
+        Ok(answer)
+    }
+
+    /// Tells the writer that the compaction thread has ended a compaction.
+    pub fn compaction_ended(&self) {
+        // A queue that is closed has no use for it.
+        let _ = self.enqueue(Item::CompactionEnded, 0);
+    }
+
+    fn enqueue(&self, item: Item, bytes: usize) -> Result<(), Error> {
+        let mut line = self.line.lock();
+        if line.closed {
+            return Err(Error::Stopped);
         }
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while let Some(job) = waiting.jobs.front() {
-            let alone = job.request.is_defragment();
-            let full = bytes + job.size > GROUP_BYTES || group.len() == GROUP_LEN;
-            if !group.is_empty() && (alone || full) {
-                break;
+        let full = line.bytes > 0 && line.bytes.saturating_add(bytes) > WAITING_BYTES;
+        if full && bytes > 0 {
+            return Err(Error::RequestTooManyRequests);
+        }
+        line.bytes += bytes;
+        line.items.push_back(item);
+        let wake = std::mem::take(&mut line.writer_sleeps);
+        drop(line);
+        if wake {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for work and takes as much of it as belongs together; `None` once the queue is closed and
+    /// empty.
+    pub fn take(&self) -> Option<Work> {
+        let mut line = self.line.lock();
+        loop {
+            while line.items.is_empty() {
+                if line.closed {
+                    return None;
+                }
+                line.writer_sleeps = true;
+                self.filled.wait(&mut line);
             }
-            bytes += job.size;
-            group.extend(waiting.jobs.pop_front());
-            if alone {
-                break;
+            if let Some(work) = line.next() {
+                return Some(work);
             }
         }
-        waiting.bytes -= bytes;
-        Some(group)
     }
 
     /// Takes no more requests; those that wait are still served.
     pub fn close(&self) {
-        self.waiting.lock().closed = true;
-        self.some.notify_all();
+        self.line.lock().closed = true;
+        self.filled.notify_all();
+    }
+}
+
+impl Line {
+    /// The next work; `None` where everything that was taken off was abandoned.
+    fn next(&mut self) -> Option<Work> {
+        let mut group = Vec::new();
+        let mut group_bytes = 0;
+        while let Some(item) = self.items.pop_front() {
+            match item {
+                Item::Request { pending, bytes } if pending.is_abandoned() => {
+                    self.bytes -= bytes;
+                }
+                Item::Request { pending, bytes } => {
+                    let full = group_bytes + bytes > GROUP_BYTES || group.len() == GROUP_LEN;
+                    if full && !group.is_empty() {
+                        self.items.push_front(Item::Request { pending, bytes });
+                        break;
+                    }
+                    self.bytes -= bytes;
+                    group_bytes += bytes;
+                    group.push(pending);
+                }
+                other if !group.is_empty() => {
+                    self.items.push_front(other);
+                    break;
+                }
+                Item::AfterCompactions(after) => {
+                    self.bytes -= OVERHEAD;
+                    return Some(Work::AfterCompactions(after));
+                }
+                Item::CompactionEnded => return Some(Work::CompactionEnded),
+            }
+        }
+        (!group.is_empty()).then_some(Work::Group(group))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::etcdserverpb::PutRequest;
+    use crate::proto::etcdserverpb::{PutRequest, PutResponse};
 
-    fn put() -> Request {
-        Request::Put(PutRequest::default())
+    fn put(size: usize) -> Request<PutRequest> {
+        Request {
+            op: PutRequest::default(),
+            identity: None,
+            cost: 0,
+            size,
+        }
+    }
+
+    fn drain(queue: &Queue) -> Vec<usize> {
+        let sizes = std::iter::from_fn(|| queue.take()).map(|work| match work {
+            Work::Group(group) => group.len(),
+            Work::AfterCompactions(_) | Work::CompactionEnded => 0,
+        });
+        sizes.collect()
     }
 
     #[test]
     fn a_group_is_bounded_and_a_defragmentation_alone() {
         let queue = Queue::default();
+        let mut replies: Vec<Reply<PutResponse>> = Vec::new();
         for size in [GROUP_BYTES / 2, GROUP_BYTES / 4, GROUP_BYTES / 2] {
-            queue.push(put(), size).unwrap();
+            replies.push(queue.push(put(size)).unwrap());
         }
-        queue.push(Request::Defragment, 0).unwrap();
-        queue.push(put(), 2 * GROUP_BYTES).unwrap();
+        let _defragmented = queue.push_after_compactions(true).unwrap();
+        replies.push(queue.push(put(2 * GROUP_BYTES)).unwrap());
         queue.close();
-        let groups: Vec<usize> = std::iter::from_fn(|| queue.take().map(|g| g.len())).collect();
-        assert_eq!(groups, [2, 1, 1, 1]);
-        assert_eq!(queue.push(put(), 0).unwrap_err(), Error::Stopped);
+        assert_eq!(drain(&queue), [2, 1, 0, 1]);
+        assert_eq!(queue.push(put(0)).unwrap_err(), Error::Stopped);
+    }
+
+    #[test]
+    fn a_group_has_so_many_requests_at_most() {
+        let queue = Queue::default();
+        let replies: Vec<_> = (0..=GROUP_LEN)
+            .map(|_| queue.push(put(0)).unwrap())
+            .collect();
+        queue.close();
+        assert_eq!(drain(&queue), [GROUP_LEN, 1]);
+        drop(replies);
     }
 
     #[test]
     fn what_waits_is_bounded() {
         let queue = Queue::default();
-        queue
-            .push(put(), WAITING_BYTES * 2)
-            .expect("one always may");
-        let refused = queue.push(put(), 1).unwrap_err();
+        let _first = queue.push(put(WAITING_BYTES * 2)).expect("one always may");
+        let refused = queue.push(put(1)).unwrap_err();
         assert_eq!(refused, Error::RequestTooManyRequests);
-        assert_eq!(queue.take().map(|g| g.len()), Some(1));
-        queue.push(put(), 1).expect("there is room again");
+        assert!(matches!(queue.take(), Some(Work::Group(group)) if group.len() == 1));
+        queue.push(put(1)).expect("there is space again");
+    }
+
+    #[test]
+    fn requests_without_a_waiter_are_dropped() {
+        let queue = Queue::default();
+        let mut replies: Vec<_> = (0..10).map(|_| queue.push(put(100)).unwrap()).collect();
+        replies.truncate(3);
+        queue.close();
+        assert_eq!(drain(&queue), [3]);
+        assert_eq!(queue.line.lock().bytes, 0);
     }
 }

@@ -1,126 +1,155 @@
-//! The single writer: takes what waits, applies it, commits it as one batch, publishes the result,
-//! and only then answers. While one group is being synced, the next one gathers.
+//! The single writer: takes what waits, applies it, commits it as one batch, publishes the result, and
+//! only then answers. While one group is being synced, the next one gathers.
 //!
 //! A group goes through these steps, in this order:
 //!
-//! 1. claim the space on the disk: where there is none, the group is refused and nothing has changed
+//! 1. claim the space on the disk: a request that finds none is refused and changes nothing
 //! 2. apply its requests, in order, to the index and into one batch
-//! 3. commit the batch with the consistent index in it: two syncs
-//! 4. publish the new state
+//! 3. commit the batch, with the consistent index in it
+//! 4. publish the new state, with the events of the group
 //! 5. answer, and start the compactions of the group
 //!
 //! When a commit fails, what is on the disk is not known: the writer never writes again.
+//!
+//! A defragmentation waits until no compaction is under way, because a file that is rewritten beside one
+//! keeps what the compaction is about to remove. Requests go on meanwhile.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering, mpsc::Sender},
-};
+use std::sync::{Arc, atomic::Ordering, mpsc::Sender};
 
-use bytes::Bytes;
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::{
-    apply::{Applier, Compaction, Response, Writes},
+    apply::{Applier, Compaction, Space, SpaceClaim},
     backend::Tx,
-    core::shared::{Published, Shared},
     error::Error,
-    mvcc::index::KeyRange,
-    queue::Job,
+    queue::{AfterCompactions, Pending, Work},
+    shared::{Published, Shared},
 };
-use crate::{
-    bolt::Db,
-    proto::etcdserverpb::{DeleteRangeRequest, PutRequest},
-};
-
-/// An answer that waits for its group to be durable.
-type Answer = (
-    oneshot::Sender<Result<Response, Error>>,
-    Result<Response, Error>,
-);
+use crate::bolt::Db;
 
 /// The single writer of a core.
 pub struct Writer {
     shared: Arc<Shared>,
     db: Db,
-    applier: Applier<Tx>,
+    applier: Applier,
     compactions: Sender<Compaction>,
+    /// Compactions that were sent to their thread and have not ended.
+    compacting: usize,
+    /// What waits for these compactions to end.
+    after_compactions: Vec<AfterCompactions>,
+    /// Whether the disk had no space for the last group: then a compaction may be waiting for space that
+    /// only a defragmentation can free.
+    disk_full: bool,
     /// Why nothing is written any more.
     failed: Option<Error>,
 }
 
 impl Writer {
-    /// A writer on an open file.
+    /// A writer on an open file, with so many compactions under way.
     pub fn new(
         shared: Arc<Shared>,
         db: Db,
-        applier: Applier<Tx>,
+        applier: Applier,
         compactions: Sender<Compaction>,
+        compacting: usize,
     ) -> Writer {
         Writer {
             shared,
             db,
             applier,
             compactions,
+            compacting,
+            after_compactions: Vec::new(),
+            disk_full: false,
             failed: None,
         }
     }
 
     /// Works until the queue is closed and empty.
     pub fn run(mut self) {
-        while let Some(group) = self.shared.queue.take() {
-            if let Some(failed) = &self.failed {
-                refuse(group, failed);
-            } else if group.iter().all(|job| job.request.is_defragment()) {
-                self.defragment(group);
-            } else {
-                self.write(group);
+        while let Some(work) = self.shared.queue.take() {
+            match work {
+                Work::Group(group) => self.write(group),
+                Work::AfterCompactions(after) => self.after_compactions.push(after),
+                Work::CompactionEnded => self.compacting -= 1,
+            }
+            let may_defragment = self.compacting == 0 || self.disk_full || self.failed.is_some();
+            if may_defragment && !self.after_compactions.is_empty() {
+                self.serve_after_compactions();
             }
         }
     }
 
-    fn write(&mut self, group: Vec<Job>) {
-        if let Err(error) = self.claim(&group) {
-            warn!(%error, requests = group.len(), "no space on the disk; requests refused");
-            refuse(group, &error);
+    fn write(&mut self, group: Vec<Box<dyn Pending>>) {
+        if let Some(failed) = &self.failed {
+            return refuse(group, failed);
+        }
+        // 1. Claim the space.
+        let mut group = self.claim(group);
+        if group.is_empty() {
             return;
         }
-        self.applier.begin(self.db.sizes().total);
-        let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
-        for Job { request, reply, .. } in group {
-            let result = self.applier.apply(&request);
-            answers.push((reply, result));
+        // 2. Apply.
+        self.applier.begin_group(self.db.sizes().total);
+        for request in &mut group {
+            request.apply(&mut self.applier);
         }
+        // 3. and 4. Commit and publish.
         if let Err(error) = self.commit() {
             error!(%error, "commit failed; no more writes are taken");
-            self.failed = Some(error.clone());
-            for (reply, _) in answers {
-                let _ = reply.send(Err(error.clone()));
-            }
+            refuse(group, &error);
+            self.failed = Some(error);
             return;
         }
-        for (reply, result) in answers {
-            // Whoever asked may have gone away.
-            let _ = reply.send(result);
+        // 5. Answer, and start the compactions.
+        for request in group {
+            request.answer();
         }
         for compaction in self.applier.take_compactions() {
-            let _ = self.compactions.send(compaction);
+            if self.compactions.send(compaction).is_ok() {
+                self.compacting += 1;
+            }
         }
     }
 
-    /// Makes sure that the whole group can be written.
-    fn claim(&self, group: &[Job]) -> Result<(), Error> {
-        let mut sum = Sum::new(&self.applier);
-        for job in group {
-            job.request.add_to(&mut sum);
+    /// Claims the space that the whole group may need. Where there is not enough, refuses the requests
+    /// that do not fit, and returns the others.
+    fn claim(&mut self, group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
+        let mut whole = SpaceClaim::new(self.applier.state());
+        for request in &group {
+            request.claim(&mut whole);
         }
-        let (bytes, records) = sum.total();
-        self.db
-            .claim(bytes, usize::try_from(records).unwrap_or(usize::MAX))
-            .map_err(Error::storage)
+        let Err(error) = claim(&self.db, whole.total()) else {
+            self.disk_full = false;
+            return group;
+        };
+        self.disk_full = true;
+        if group.len() == 1 {
+            warn!(%error, "no space on the disk; request refused");
+            refuse(group, &error);
+            return Vec::new();
+        }
+        let mut admitted = Vec::new();
+        let mut refused = 0;
+        let mut claimed = SpaceClaim::new(self.applier.state());
+        for request in group {
+            let mut next = claimed.next();
+            request.claim(&mut next);
+            match claim(&self.db, claimed.total_with(Some(&next))) {
+                Ok(()) => {
+                    claimed.merge(next);
+                    admitted.push(request);
+                }
+                Err(error) => {
+                    refused += 1;
+                    request.refuse(&error);
+                }
+            }
+        }
+        warn!(%error, requests = refused, "no space on the disk; requests refused");
+        admitted
     }
 
-    /// Steps 3 and 4.
     fn commit(&mut self) -> Result<(), Error> {
         if self.applier.is_broken() {
             let broken = "etcdserver: a damaged record stopped a write half-way";
@@ -134,21 +163,47 @@ impl Writer {
         Ok(())
     }
 
+    /// Lets everybody see what is committed.
     fn publish(&mut self) {
         let tx = Tx::new(self.db.read());
-        self.applier.head.committed(tx.clone());
-        let state = Published {
+        let state = self.applier.state_mut();
+        let events = state.head.committed(tx.clone());
+        let compacted = state.head.compacted.load(Ordering::Acquire);
+        let published = Published {
             db: self.db.clone(),
             tx,
-            revision: self.applier.head.revision,
-            applied: self.applier.applied,
-            alarms: self.applier.alarms.clone(),
+            revision: state.head.revision,
+            applied: state.applied,
+            alarms: state.alarms.clone(),
+            events,
         };
-        let compacted = self.applier.head.compacted.load(Ordering::Acquire);
-        self.shared.publish(state, compacted);
+        self.shared.publish(published, compacted);
     }
 
-    fn defragment(&mut self, group: Vec<Job>) {
+    /// Serves everybody who has waited for the end of compactions.
+    fn serve_after_compactions(&mut self) {
+        let mut waiting = std::mem::take(&mut self.after_compactions);
+        waiting.retain(|after| !after.reply.is_closed());
+        // Kept until everybody is answered: giving back the blocks of the old file takes its time.
+        let old = self.db.read();
+        let defragment = waiting.iter().any(|after| after.defragment);
+        let defragmented = match &self.failed {
+            Some(failed) => Err(failed.clone()),
+            None if defragment => self.defragment(),
+            None => Ok(()),
+        };
+        for AfterCompactions { defragment, reply } in waiting {
+            let result = match defragment {
+                true => defragmented.clone(),
+                false => Ok(()),
+            };
+            // The caller may have gone away.
+            let _ = reply.send(result);
+        }
+        drop(old);
+    }
+
+    fn defragment(&mut self) -> Result<(), Error> {
         let before = self.db.sizes();
         info!(
             "current-db-size-bytes" = before.total,
@@ -156,11 +211,10 @@ impl Writer {
             "defragmenting"
         );
         let started = std::time::Instant::now();
-        // Kept until everybody is answered: giving back the blocks of the old file takes its time.
-        let old = self.db.read();
         let result = self.db.defragment().map_err(Error::storage);
         match &result {
             Ok(_) => {
+                self.disk_full = false;
                 self.publish();
                 let after = self.db.sizes();
                 info!(
@@ -173,96 +227,18 @@ impl Writer {
             }
             Err(error) => warn!(%error, "failed to defragment"),
         }
-        for job in group {
-            let result = result.as_ref().map(|_| Response::Done);
-            let _ = job.reply.send(result.map_err(Clone::clone));
-        }
-        drop(old);
+        result.map(drop)
     }
 }
 
-/// Bytes that a put's record takes beside key and value: its revision, field tags, lengths, varints.
-const PUT_OVERHEAD: u64 = 18 + 6 + 2 * 5 + 4 * 10;
-/// Bytes that a tombstone's record takes beside the key.
-const TOMBSTONE_OVERHEAD: u64 = 18 + 1 + 5;
-/// The consistent index, and an alarm that the group may raise.
-const BESIDE: (u64, u64) = (128, 4);
-
-/// An upper bound for what a group writes: bytes and records.
-struct Sum<'a> {
-    applier: &'a Applier<Tx>,
-    puts: (u64, u64),
-    others: (u64, u64),
-    deletions: (u64, u64),
-    /// Bytes of the largest value that the group puts.
-    largest: u64,
-    /// Ranges that were counted already: what is deleted once can't be deleted again unless it is
-    /// put again.
-    ranges: HashSet<(Bytes, Bytes)>,
+/// Makes sure that so much can be written.
+fn claim(db: &Db, space: Space) -> Result<(), Error> {
+    let records = usize::try_from(space.records).unwrap_or(usize::MAX);
+    db.claim(space.bytes, records).map_err(Error::storage)
 }
 
-impl<'a> Sum<'a> {
-    fn new(applier: &'a Applier<Tx>) -> Sum<'a> {
-        Sum {
-            applier,
-            puts: (0, 0),
-            others: (0, 0),
-            deletions: (0, 0),
-            largest: 0,
-            ranges: HashSet::new(),
-        }
-    }
-
-    fn total(&self) -> (u64, u64) {
-        // Whatever the group puts, it may also delete.
-        let again = match self.ranges.is_empty() {
-            true => (0, 0),
-            false => self.puts,
-        };
-        [BESIDE, self.puts, self.others, self.deletions, again]
-            .into_iter()
-            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
-    }
-}
-
-impl Writes for Sum<'_> {
-    fn put(&mut self, r: &PutRequest) {
-        let mut value = r.value.len() as u64;
-        if r.ignore_value {
-            // The value is taken over from a record, or from an earlier request of the group. A record
-            // that can't be read stops the request later.
-            let view = self.applier.head.view(&self.applier.index);
-            let stored = view.get(&r.key).ok().flatten();
-            value = stored
-                .map_or(0, |kv| kv.value.len() as u64)
-                .max(self.largest);
-        }
-        self.largest = self.largest.max(value);
-        self.puts.0 += r.key.len() as u64 + value + PUT_OVERHEAD;
-        self.puts.1 += 1;
-    }
-
-    fn delete(&mut self, r: &DeleteRangeRequest) {
-        if !self.ranges.insert((r.key.clone(), r.range_end.clone())) {
-            return;
-        }
-        let Applier { index, head, .. } = self.applier;
-        let keys = KeyRange::new(&r.key, &r.range_end);
-        index.visit(keys, head.revision, |key, _| {
-            self.deletions.0 += key.len() as u64 + TOMBSTONE_OVERHEAD;
-            self.deletions.1 += 1;
-            true
-        });
-    }
-
-    fn other(&mut self, bytes: u64, records: u64) {
-        self.others.0 += bytes;
-        self.others.1 += records;
-    }
-}
-
-fn refuse(group: Vec<Job>, error: &Error) {
-    for job in group {
-        let _ = job.reply.send(Err(error.clone()));
+fn refuse(group: Vec<Box<dyn Pending>>, error: &Error) {
+    for request in group {
+        request.refuse(error);
     }
 }

@@ -1,8 +1,17 @@
-//! From a request to its effect on the store: layers for alarms and quota around the plain applier.
-//! Synchronous, called by the writer alone; commits nothing.
+//! From an operation to its effect on the server's state: layers for quota and alarms around the plain
+//! applier. Synchronous, called by the writer alone; commits nothing and answers nobody.
 
 mod applier;
-mod request;
+mod claim;
+mod kv;
+mod layers;
+mod maintenance;
+mod op;
+mod state;
 
-pub use applier::{Applier, Compaction, Start};
-pub use request::{Request, Response, Writes};
+pub use applier::Applier;
+pub use claim::{Space, SpaceClaim};
+pub use layers::Apply;
+pub use maintenance::{Compaction, RemoveRevisions};
+pub use op::{Op, Request};
+pub use state::{Ids, Start, State};

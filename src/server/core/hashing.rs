@@ -2,12 +2,12 @@
 
 use std::ops::Bound;
 
-use super::shared::Shared;
 use crate::{
     schema::hashkv::HashKv,
     server::{
         error::Error,
-        mvcc::hashes::{Kept, KeyHash},
+        mvcc::compaction_hashes::{Kept, KeyHash},
+        shared::Shared,
     },
 };
 
@@ -21,7 +21,7 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
         let current = published.revision;
         // A compaction at 0 leaves a hash of revision 0, which is not what a request for 0 means.
         if revision != 0
-            && let Some(hash) = shared.hashes.lock().get(revision)
+            && let Some(hash) = shared.compaction_hashes.lock().get(revision)
         {
             return Ok((hash, current));
         }

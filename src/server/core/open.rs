@@ -8,7 +8,6 @@ use std::{
 
 use tracing::info;
 
-use super::shared::{Ids, Published, Shared};
 use crate::{
     bolt::{self, Batch, Db, Options},
     schema::{
@@ -20,7 +19,7 @@ use crate::{
     },
     server::{
         alarms::Alarms,
-        apply::{Applier, Start},
+        apply::{Applier, Ids, Start},
         backend::Tx,
         config::Config,
         mvcc::{
@@ -28,6 +27,7 @@ use crate::{
             write::Head,
         },
         quota::Quota,
+        shared::{Published, Shared},
     },
 };
 
@@ -95,7 +95,7 @@ pub struct Opened {
     /// The file.
     pub db: Db,
     /// The writer's state.
-    pub applier: Applier<Tx>,
+    pub applier: Applier,
     /// The space quota.
     pub quota: Quota,
     /// A compaction that was not finished: the revision of the last one that was, and its own.
@@ -152,27 +152,28 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let (index, alarms) = (Arc::new(index), Alarms::restore(stored.alarms));
     let tx = Tx::new(tx);
     let quota = Quota::from_flag(config.quota_backend_bytes);
-    let applier = Applier::new(Start {
+    let ids = Ids {
+        cluster: ids::cluster_id(&[me.id]),
+        member: me.id,
+        term,
+    };
+    let start = Start {
         index: index.clone(),
         head: Head::new(tx.clone(), revision, compacted),
         alarms: alarms.clone(),
         applied,
         finished_compact: stored.meta.finished_compact,
         scheduled_compact: stored.meta.scheduled_compact,
-        quota,
-        member_id: me.id,
-    });
-    let ids = Ids {
-        cluster: ids::cluster_id(&[me.id]),
-        member: me.id,
-        term,
+        ids,
     };
+    let applier = Applier::new(start, quota);
     let published = Published {
         db: db.clone(),
         tx,
         revision,
         applied,
         alarms,
+        events: Vec::new(),
     };
     Ok(Opened {
         shared: Arc::new(Shared::new(index, ids, published, compacted)),

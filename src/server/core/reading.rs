@@ -1,7 +1,6 @@
 //! Reads of the committed state: what is short and in memory is answered at once; anything else, and
 //! whatever would wait for the disk, on a thread that may block.
 
-use super::shared::Shared;
 use crate::{
     proto::etcdserverpb::{
         RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse, request_op::Request,
@@ -15,6 +14,7 @@ use crate::{
             txn,
             view::{Values, View},
         },
+        shared::Shared,
     },
 };
 
@@ -22,7 +22,7 @@ use crate::{
 const SHORT: usize = 32;
 
 /// Something to be read at one revision.
-pub trait Question: Send + 'static {
+pub trait Read: Send + 'static {
     /// What comes of it.
     type Answer: Send + 'static;
 
@@ -30,7 +30,7 @@ pub trait Question: Send + 'static {
     ///
     /// # Errors
     /// Those of [`View::range`].
-    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<Self::Answer, Error>;
+    fn run<V: Values>(&self, view: &View<'_, V>) -> Result<Self::Answer, Error>;
 
     /// Whether it names a revision that it wants; otherwise any new one will do.
     fn names_revision(&self) -> bool;
@@ -39,10 +39,10 @@ pub trait Question: Send + 'static {
     fn is_short(&self, index: &TreeIndex) -> bool;
 }
 
-impl Question for RangeRequest {
+impl Read for RangeRequest {
     type Answer = RangeResponse;
 
-    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
+    fn run<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
         view.range(self)
     }
 
@@ -56,7 +56,7 @@ impl Question for RangeRequest {
 }
 
 /// A range whose answer is to be sent.
-pub struct Whole {
+pub struct EncodedRange {
     pub r: RangeRequest,
     /// Of the answer, but for its revision.
     pub header: ResponseHeader,
@@ -64,10 +64,10 @@ pub struct Whole {
     pub free: usize,
 }
 
-impl Question for Whole {
+impl Read for EncodedRange {
     type Answer = Encoded;
 
-    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<Encoded, Error> {
+    fn run<V: Values>(&self, view: &View<'_, V>) -> Result<Encoded, Error> {
         Encoded::range(view, &self.r, self.header, self.free)
     }
 
@@ -81,12 +81,12 @@ impl Question for Whole {
 }
 
 /// A range that counts no further than its limit.
-pub struct Piece(pub RangeRequest);
+pub struct RangeChunk(pub RangeRequest);
 
-impl Question for Piece {
+impl Read for RangeChunk {
     type Answer = RangeResponse;
 
-    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
+    fn run<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
         view.range_counted(&self.0, false)
     }
 
@@ -100,10 +100,10 @@ impl Question for Piece {
 }
 
 /// Only for transactions that can't write.
-impl Question for TxnRequest {
+impl Read for TxnRequest {
     type Answer = TxnResponse;
 
-    fn ask<V: Values>(&self, view: &View<'_, V>) -> Result<TxnResponse, Error> {
+    fn run<V: Values>(&self, view: &View<'_, V>) -> Result<TxnResponse, Error> {
         txn::read(view, self)
     }
 
@@ -129,33 +129,33 @@ fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
     }
 }
 
-/// Answers a short question from what is in memory; gives it back where that won't do.
-pub fn at_once<Q: Question>(shared: &Shared, question: Q) -> Result<Result<Q::Answer, Error>, Q> {
-    if !question.is_short(&shared.index) {
-        return Err(question);
+/// Answers a short read from what is in memory; gives it back where that won't do.
+pub fn at_once<R: Read>(shared: &Shared, read: R) -> Result<Result<R::Answer, Error>, R> {
+    if !read.is_short(&shared.index) {
+        return Err(read);
     }
     let published = match shared.published() {
         Ok(published) => published,
         Err(error) => return Ok(Err(error)),
     };
     let values = WarmTx::new(&published.tx);
-    match question.ask(&shared.view_of(&published, &values)) {
-        Err(Error::Compacted) if !question.names_revision() => Err(question),
-        Err(_) if values.was_cold() => Err(question),
+    match read.run(&shared.view_of(&published, &values)) {
+        Err(Error::Compacted) if !read.names_revision() => Err(read),
+        Err(_) if values.was_cold() => Err(read),
         result => Ok(result),
     }
 }
 
-/// Answers a question, however long that takes. Where it names no revision, a compaction that
+/// Answers a read, however long that takes. Where it names no revision, a compaction that
 /// overtakes the newest state means only that there is a newer one to read.
 ///
 /// # Errors
-/// Those of the question, or the server has stopped.
-pub fn blocking<Q: Question>(shared: &Shared, question: &Q) -> Result<Q::Answer, Error> {
+/// Those of the read, or the server has stopped.
+pub fn blocking<R: Read>(shared: &Shared, read: &R) -> Result<R::Answer, Error> {
     loop {
         let published = shared.published()?;
-        match question.ask(&shared.view_of(&published, &published.tx)) {
-            Err(Error::Compacted) if !question.names_revision() => {}
+        match read.run(&shared.view_of(&published, &published.tx)) {
+            Err(Error::Compacted) if !read.names_revision() => {}
             result => return result,
         }
     }

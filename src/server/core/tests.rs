@@ -954,3 +954,178 @@ async fn a_snapshot_is_the_file_at_one_moment() {
     let seen = value(&copy, "k").await.unwrap();
     assert_eq!(seen, "in the snapshot");
 }
+
+/// The changes that the newest group has published: revision, key, whether deleted, previous revision.
+fn events(core: &Core) -> Vec<(String, String, bool, Option<i64>)> {
+    let published = core.inner.shared.published().unwrap();
+    let event = |e: &crate::server::mvcc::event::Event| {
+        let key = String::from_utf8_lossy(&e.key).into_owned();
+        let previous = e.previous.map(|rev| rev.main);
+        (e.rev.to_string(), key, e.tombstone, previous)
+    };
+    published.events.iter().map(event).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_publishes_its_events_in_order() {
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    f.core.put(&context, put("a", "0")).await.unwrap();
+    assert_eq!(events(&f.core), [("2_0".into(), "a".into(), false, None)]);
+    f.gate.shut();
+    let mut first = puts(&f.core, vec![put("b", "")]);
+    begin(&mut first).await;
+    f.gate.held().await;
+    let mut group = puts(&f.core, vec![put("a", "1"), put("c", "1")]);
+    begin(&mut group).await;
+    let both = txn(
+        vec![],
+        vec![
+            request_op::Request::RequestDeleteRange(delete("a")),
+            request_op::Request::RequestPut(put("b", "2")),
+        ],
+    );
+    let core = f.core.clone();
+    let mut last: Vec<Pending<pb::TxnResponse>> = vec![Box::pin(async move {
+        core.txn(&RequestContext::in_process(), both).await
+    })];
+    begin(&mut last).await;
+    let before = events(&f.core);
+    assert_eq!(before[0].0, "2_0", "nothing of it before it is durable");
+    f.gate.open();
+    finish(first).await;
+    finish(group).await;
+    finish(last).await;
+    let event = |rev: &str, key: &str, tombstone, previous| {
+        (rev.to_string(), key.to_string(), tombstone, previous)
+    };
+    assert_eq!(
+        events(&f.core),
+        [
+            event("4_0", "a", false, Some(2)),
+            event("5_0", "c", false, None),
+            event("6_0", "a", true, Some(4)),
+            event("6_1", "b", false, Some(3)),
+        ]
+    );
+    f.core.defragment(&context).await.unwrap();
+    assert_eq!(events(&f.core), []);
+}
+
+/// Number of records in bucket `key`.
+fn records(core: &Core) -> usize {
+    let published = core.inner.shared.published().unwrap();
+    let mut n = 0;
+    let count = |_: &[u8], _: &[u8]| {
+        n += 1;
+        Ok(true)
+    };
+    let all = std::ops::Bound::Unbounded;
+    published.tx.records(all, i64::MAX, count).unwrap();
+    n
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_defragmentation_waits_for_the_compaction() {
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    for _ in 0..3 {
+        let many: Vec<_> = (0..3000).map(|_| put("k", "v")).collect();
+        assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
+        let newest = f.core.header().revision;
+        f.core
+            .compact(&context, compaction(newest, false))
+            .await
+            .unwrap();
+        f.core.defragment(&context).await.unwrap();
+        assert_eq!(records(&f.core), 1);
+    }
+    let many: Vec<_> = (0..3000).map(|_| put("k", "v")).collect();
+    assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
+    let newest = f.core.header().revision;
+    f.core
+        .compact(&context, compaction(newest, false))
+        .await
+        .unwrap();
+    f.core.finish_compactions().await.unwrap();
+    assert_eq!(records(&f.core), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_nobody_waits_for_are_dropped() {
+    let f = start(|_| {});
+    f.gate.shut();
+    let mut first = puts(&f.core, vec![put("first", "")]);
+    begin(&mut first).await;
+    f.gate.held().await;
+    let mut abandoned = puts(&f.core, (0..100).map(|_| put("k", "")).collect());
+    begin(&mut abandoned).await;
+    let mut last = puts(&f.core, vec![put("last", "")]);
+    begin(&mut last).await;
+    drop(abandoned);
+    f.gate.open();
+    finish(first).await;
+    let last = finish(last).await.remove(0).unwrap();
+    assert_eq!(last.header.unwrap().revision, 3);
+    assert_eq!(value(&f.core, "k").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_takes_what_frees_space() {
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    for i in 0..2000 {
+        f.core
+            .put(&context, put(&format!("k{i:04}"), vec![1; 100]))
+            .await
+            .unwrap();
+    }
+    f.gate.full.store(true, Ordering::SeqCst);
+    let mut refused = 0;
+    for i in 0..1000 {
+        let written = f
+            .core
+            .put(&context, put(&format!("l{i}"), vec![1; 1000]))
+            .await;
+        refused += usize::from(written.is_err());
+    }
+    assert!(refused > 0, "the disk is full");
+    for i in 0..100 {
+        f.core
+            .delete_range(&context, delete(&format!("k{i:04}")))
+            .await
+            .unwrap();
+    }
+    let newest = f.core.header().revision;
+    f.core
+        .compact(&context, compaction(newest, true))
+        .await
+        .unwrap();
+    // What the deletions have freed can be written again.
+    f.core.put(&context, put("again", "v")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_physical_compaction_that_meets_damage_says_so() {
+    use std::os::unix::fs::FileExt as _;
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    let many: Vec<_> = (0..3000).map(|_| put("k", vec![7; 50])).collect();
+    assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
+    // Every leaf with many records loses its page type.
+    let path = f.config.data_dir.join("db");
+    let pages = std::fs::read(&path).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for (i, page) in pages.chunks(4096).enumerate().skip(2) {
+        if page[8..10] == [2, 0] && page[10] > 10 {
+            file.write_at(&[0xff, 0xff], i as u64 * 4096 + 8).unwrap();
+        }
+    }
+    let failed = f
+        .core
+        .compact(&context, compaction(2000, true))
+        .await
+        .unwrap_err();
+    assert_eq!(failed.code(), tonic::Code::DataLoss, "{failed}");
+    assert!(failed.text().contains("page"), "{failed}");
+}

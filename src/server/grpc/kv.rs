@@ -120,7 +120,7 @@ async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Re
     loop {
         let mut piece = services
             .core
-            .range_piece(&RequestContext::in_process(), r.clone())
+            .range_chunk(&RequestContext::in_process(), r.clone())
             .await?;
         let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
         if r.revision == 0 {

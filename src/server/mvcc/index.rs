@@ -143,18 +143,21 @@ impl TreeIndex {
         n
     }
 
-    /// Records a put; `rev` must be newer than every change of the key. Returns what the key is now.
-    pub fn put(&self, key: &[u8], rev: Revision) -> Found {
+    /// Records a put; `rev` must be newer than every change of the key. Returns what the key is now, and
+    /// the put that was in force before, if the key existed.
+    pub fn put(&self, key: &[u8], rev: Revision) -> (Found, Option<Revision>) {
         let mut tree = self.tree.write();
         if let Some(index) = tree.get_mut(key) {
-            return index.put(rev);
+            let previous = (!index.is_deleted()).then(|| index.last());
+            return (index.put(rev), previous);
         }
         tree.insert(key.into(), KeyIndex::new(rev));
-        Found {
+        let found = Found {
             modified: rev,
             created: rev.main,
             version: 1,
-        }
+        };
+        (found, None)
     }
 
     /// Records a deletion. Returns whether there was something to delete.
@@ -167,7 +170,7 @@ impl TreeIndex {
 
     /// Drops what a compaction at `at` drops, for the next keys behind `cursor`. Adds the changes up
     /// to `at` that stay to `kept`. Returns false when the last key has been seen.
-    pub fn compact_piece(
+    pub fn compact_step(
         &self,
         at: i64,
         cursor: &mut Option<Box<[u8]>>,
@@ -273,7 +276,7 @@ mod tests {
             assert!(index.tombstone(format!("{i:06}").as_bytes(), rev((n + 2 + i) as i64)));
         }
         let (mut cursor, mut kept) = (None, Vec::new());
-        while index.compact_piece((3 * n) as i64, &mut cursor, &mut kept) {}
+        while index.compact_step((3 * n) as i64, &mut cursor, &mut kept) {}
         assert_eq!((index.len(), kept.len()), (n / 2, n / 2));
     }
 }

@@ -1,8 +1,9 @@
 //! Multi-version concurrency control: every change of the key space at its revision. Synchronous;
 //! knows no users, quota, network or tokio.
 
+pub mod compaction_hashes;
 pub mod encoded;
-pub mod hashes;
+pub mod event;
 pub mod index;
 pub mod key_index;
 pub mod restore;

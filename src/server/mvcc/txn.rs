@@ -26,6 +26,9 @@ use crate::{
     server::error::Error,
 };
 
+/// Tells whether a lease exists.
+pub type LeaseLookup<'a> = &'a dyn Fn(i64) -> bool;
+
 /// Whether a transaction can't write, whichever way its compares go. A nested transaction counts as
 /// writing, as in etcd.
 pub fn is_read_only(r: &TxnRequest) -> bool {
@@ -176,15 +179,20 @@ fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
 ///
 /// # Errors
 /// The first reason found, in the order of the operations.
-pub fn check<V: Values>(view: &View<'_, V>, r: &TxnRequest, path: &Path) -> Result<(), Error> {
+pub fn check<V: Values>(
+    view: &View<'_, V>,
+    r: &TxnRequest,
+    path: &Path,
+    leases: LeaseLookup<'_>,
+) -> Result<(), Error> {
     let mut nested = path.nested.iter();
     for op in branch(r, path.succeeded) {
         match &op.request {
             Some(Request::RequestRange(range)) => check_range(view, range)?,
-            Some(Request::RequestPut(put)) => check_put(view, put)?,
+            Some(Request::RequestPut(put)) => check_put(view, put, leases)?,
             Some(Request::RequestTxn(inner)) => {
                 if let Some(path) = nested.next() {
-                    check(view, inner, path)?;
+                    check(view, inner, path, leases)?;
                 }
             }
             Some(Request::RequestDeleteRange(_)) | None => {}
@@ -209,8 +217,12 @@ fn check_range<V: Values>(view: &View<'_, V>, r: &RangeRequest) -> Result<(), Er
 ///
 /// # Errors
 /// The lease does not exist, or the key that an `ignore_` option takes from does not.
-pub fn check_put<V: Values>(view: &View<'_, V>, r: &PutRequest) -> Result<(), Error> {
-    if r.lease != 0 {
+pub fn check_put<V: Values>(
+    view: &View<'_, V>,
+    r: &PutRequest,
+    leases: LeaseLookup<'_>,
+) -> Result<(), Error> {
+    if r.lease != 0 && !leases(r.lease) {
         return Err(Error::LeaseNotFound);
     }
     if (r.ignore_value || r.ignore_lease) && view.index.get(&r.key, view.revision).is_none() {
@@ -226,7 +238,8 @@ pub fn check_put<V: Values>(view: &View<'_, V>, r: &PutRequest) -> Result<(), Er
 /// A range asks for a revision that is compacted or in the future, or a record is damaged.
 pub fn read<V: Values>(view: &View<'_, V>, r: &TxnRequest) -> Result<TxnResponse, Error> {
     let path = Path::choose(view, r)?;
-    check(view, r, &path)?;
+    // A transaction that only reads names no lease.
+    check(view, r, &path, &|_| false)?;
     let mut answer = TxnResponse {
         header: header(view.revision),
         succeeded: path.succeeded,

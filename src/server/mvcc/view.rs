@@ -365,7 +365,7 @@ mod tests {
         // Between resolving the revision and the walk: the revision is published, then the index
         // lets go of what stood there.
         compacted.store(4, atomic::Ordering::Release);
-        while index.compact_piece(4, &mut None, &mut Vec::new()) {}
+        while index.compact_step(4, &mut None, &mut Vec::new()) {}
         assert_eq!(
             view.look_up(&get(3), at, true).err(),
             Some(Error::Compacted)

@@ -1,15 +1,16 @@
-//! The writer's side of the store: what is applied but not committed yet, and the transaction that
-//! adds to it. Later requests of a group see the earlier ones: reads merge the staged records.
-//! Decides nothing about space, alarms or durability.
+//! The writer's side of the store: the changes that are applied but not committed yet, and the
+//! transaction that adds to them. Later requests of a group see the earlier ones, because reads merge
+//! the uncommitted records. Decides nothing about space, alarms or durability.
 
 use std::sync::atomic::AtomicI64;
 
 use bytes::Bytes;
 
 use super::{
+    event::Event,
     index::{KeyRange, TreeIndex},
     revision::Revision,
-    txn::{self, Path},
+    txn::{self, LeaseLookup, Path},
     view::{Values, View},
 };
 use crate::{
@@ -24,17 +25,6 @@ use crate::{
     server::error::Error,
 };
 
-/// A record of bucket `key` that is not committed yet.
-#[derive(Clone, Debug)]
-pub struct Staged {
-    /// When.
-    pub rev: Revision,
-    /// Whether it is a deletion.
-    pub tombstone: bool,
-    /// The encoded `KeyValue`.
-    pub record: Bytes,
-}
-
 /// The state that the writer has applied: the committed records below, those of the group on top.
 pub struct Head<B> {
     /// Main revision of the last applied write.
@@ -47,12 +37,12 @@ pub struct Head<B> {
 /// Reads of the writer: the records of the group, then the committed ones.
 struct Merged<B> {
     base: B,
-    staged: Vec<Staged>,
+    uncommitted: Vec<Event>,
 }
 
 impl<B: Values> Values for Merged<B> {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
-        let Some(first) = self.staged.first().map(|s| s.rev) else {
+        let Some(first) = self.uncommitted.first().map(|e| e.rev) else {
             return self.base.values(revs);
         };
         let mut values = Vec::with_capacity(revs.len());
@@ -61,9 +51,9 @@ impl<B: Values> Values for Merged<B> {
                 values.push(self.base.value(*rev)?);
                 continue;
             }
-            let i = self.staged.binary_search_by_key(rev, |s| s.rev);
-            let staged = i.ok().and_then(|i| self.staged.get(i));
-            let record = staged.map(|s| key::decode_shared(&rev.encode(), &s.record));
+            let i = self.uncommitted.binary_search_by_key(rev, |e| e.rev);
+            let event = i.ok().and_then(|i| self.uncommitted.get(i));
+            let record = event.map(|e| key::decode_shared(&rev.encode(), &e.record));
             values.push(record.and_then(Result::ok).ok_or(Error::Corrupt)?);
         }
         Ok(values)
@@ -78,25 +68,20 @@ impl<B: Values> Head<B> {
             compacted: AtomicI64::new(compacted),
             values: Merged {
                 base,
-                staged: Vec::new(),
+                uncommitted: Vec::new(),
             },
         }
     }
 
-    /// The records of the group, in order.
-    pub fn staged(&self) -> &[Staged] {
-        &self.values.staged
+    /// The changes of the group so far, in order.
+    pub fn uncommitted(&self) -> &[Event] {
+        &self.values.uncommitted
     }
 
-    /// Takes the records of the group, to be committed.
-    pub fn take_staged(&mut self) -> Vec<Staged> {
-        std::mem::take(&mut self.values.staged)
-    }
-
-    /// The group is committed, and `base` holds it.
-    pub fn committed(&mut self, base: B) {
+    /// The group is committed, and `base` holds it. Returns the changes of the group, in order.
+    pub fn committed(&mut self, base: B) -> Vec<Event> {
         self.values.base = base;
-        self.values.staged.clear();
+        std::mem::take(&mut self.values.uncommitted)
     }
 
     /// The applied state, for checks.
@@ -113,8 +98,13 @@ impl<B: Values> Head<B> {
     ///
     /// # Errors
     /// See [`txn::check_put`]; [`Error::Corrupt`] where a record is damaged.
-    pub fn put(&mut self, index: &TreeIndex, r: &PutRequest) -> Result<PutResponse, Error> {
-        txn::check_put(&self.view(index), r)?;
+    pub fn put(
+        &mut self,
+        index: &TreeIndex,
+        r: &PutRequest,
+        leases: LeaseLookup<'_>,
+    ) -> Result<PutResponse, Error> {
+        txn::check_put(&self.view(index), r, leases)?;
         let mut txn = WriteTxn::begin(index, self);
         let response = txn.put(r)?;
         txn.end();
@@ -140,10 +130,15 @@ impl<B: Values> Head<B> {
     ///
     /// # Errors
     /// See [`txn::check`]; [`Error::Corrupt`] where a record is damaged.
-    pub fn txn(&mut self, index: &TreeIndex, r: &TxnRequest) -> Result<TxnResponse, Error> {
+    pub fn txn(
+        &mut self,
+        index: &TreeIndex,
+        r: &TxnRequest,
+        leases: LeaseLookup<'_>,
+    ) -> Result<TxnResponse, Error> {
         let view = self.view(index);
         let path = Path::choose(&view, r)?;
-        txn::check(&view, r, &path)?;
+        txn::check(&view, r, &path, leases)?;
         let mut txn = WriteTxn::begin(index, self);
         let mut response = txn::execute(&mut txn, r, &path)?;
         response.header = txn::header(txn.end());
@@ -186,13 +181,9 @@ impl<'a, B: Values> WriteTxn<'a, B> {
         }
     }
 
-    fn stage(&mut self, tombstone: bool, record: Vec<u8>, rev: Revision) {
+    fn push(&mut self, event: Event) {
         self.changes += 1;
-        self.head.values.staged.push(Staged {
-            rev,
-            tombstone,
-            record: record.into(),
-        });
+        self.head.values.uncommitted.push(event);
     }
 
     /// Puts one key.
@@ -205,7 +196,7 @@ impl<'a, B: Values> WriteTxn<'a, B> {
             false => None,
         };
         let rev = Revision::new(self.head.revision + 1, self.changes);
-        let found = self.index.put(&r.key, rev);
+        let (found, previous) = self.index.put(&r.key, rev);
         let kv = KeyValue {
             key: r.key.clone(),
             value: match &prev {
@@ -220,7 +211,15 @@ impl<'a, B: Values> WriteTxn<'a, B> {
             mod_revision: rev.main,
             version: found.version,
         };
-        self.stage(false, key::encode(&kv), rev);
+        let record = Bytes::from(key::encode(&kv));
+        self.push(Event {
+            rev,
+            tombstone: false,
+            key: key::user_key(&record),
+            record,
+            lease: kv.lease,
+            previous,
+        });
         Ok(PutResponse {
             header: txn::header(rev.main),
             prev_kv: prev.filter(|_| r.prev_kv),
@@ -244,10 +243,18 @@ impl<'a, B: Values> WriteTxn<'a, B> {
             true => self.view().values.values(&revs)?,
             false => Vec::new(),
         };
-        for key in &keys {
+        for (key, previous) in keys.iter().zip(&revs) {
             let rev = Revision::new(self.head.revision + 1, self.changes);
             self.index.tombstone(key, rev);
-            self.stage(true, key::encode_tombstone(key), rev);
+            let record = Bytes::from(key::encode_tombstone(key));
+            self.push(Event {
+                rev,
+                tombstone: true,
+                key: key::user_key(&record),
+                record,
+                lease: 0,
+                previous: Some(*previous),
+            });
         }
         Ok(DeleteRangeResponse {
             header: txn::header(self.revision()),

@@ -1,5 +1,5 @@
-//! Hashes over the history of keys, and the memory of the last ten compactions: below the newest
-//! compact revision nothing can be hashed any more, so `HashKV` answers from there.
+//! Hashes over the history of keys, and the hashes of the last ten compactions. Below the newest compact
+//! revision nothing can be hashed any more, so `HashKV` answers from these.
 //! Source: etcd v3.7.1, server/storage/mvcc/hash.go.
 
 use super::revision::Revision;
@@ -20,9 +20,9 @@ pub struct KeyHash {
 
 /// The hashes of the last compactions, by revision.
 #[derive(Debug, Default)]
-pub struct Hashes(Vec<KeyHash>);
+pub struct CompactionHashes(Vec<KeyHash>);
 
-impl Hashes {
+impl CompactionHashes {
     /// Remembers the hash of a compaction, and forgets the oldest beyond ten.
     pub fn store(&mut self, hash: KeyHash) {
         let at = self.0.partition_point(|h| h.revision <= hash.revision);
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn ten_are_remembered() {
-        let mut hashes = Hashes::default();
+        let mut hashes = CompactionHashes::default();
         for revision in (1..=12).rev() {
             hashes.store(KeyHash {
                 hash: revision as u32,

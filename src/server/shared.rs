@@ -1,5 +1,5 @@
-//! What readers, the writer and the compaction have in common: the published state, the index, the
-//! queue. Holds them; decides nothing.
+//! What readers, the writer and the compaction share: the published state, the index and the queue.
+//! Holds them and decides nothing.
 
 use std::sync::{
     Arc,
@@ -13,9 +13,10 @@ use crate::{
     proto::etcdserverpb::ResponseHeader,
     server::{
         alarms::Alarms,
+        apply::Ids,
         backend::Tx,
         error::Error,
-        mvcc::{hashes::Hashes, index::TreeIndex, view::View},
+        mvcc::{compaction_hashes::CompactionHashes, event::Event, index::TreeIndex, view::View},
         queue::Queue,
     },
 };
@@ -32,17 +33,8 @@ pub struct Published {
     pub applied: u64,
     /// Active alarms.
     pub alarms: Alarms,
-}
-
-/// The ids that stand in every answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Ids {
-    /// The cluster.
-    pub cluster: u64,
-    /// This member.
-    pub member: u64,
-    /// The start counter.
-    pub term: u64,
+    /// The changes of keys that led here from the state published before, in order.
+    pub events: Vec<Event>,
 }
 
 /// What the parts of a core have in common.
@@ -52,7 +44,7 @@ pub struct Shared {
     /// The way to the writer.
     pub queue: Queue,
     /// Hashes of the last compactions.
-    pub hashes: Mutex<Hashes>,
+    pub compaction_hashes: Mutex<CompactionHashes>,
     /// The ids in answers.
     pub ids: Ids,
     /// The published compact revision; -1 before the first compaction.
@@ -67,7 +59,7 @@ impl Shared {
         Shared {
             index,
             queue: Queue::default(),
-            hashes: Mutex::default(),
+            compaction_hashes: Mutex::default(),
             ids,
             compacted: AtomicI64::new(compacted),
             published: RwLock::new(Some(Arc::new(published))),
@@ -115,12 +107,7 @@ impl Shared {
 
     /// A header at `revision`.
     pub fn header(&self, revision: i64) -> ResponseHeader {
-        ResponseHeader {
-            cluster_id: self.ids.cluster,
-            member_id: self.ids.member,
-            revision,
-            raft_term: self.ids.term,
-        }
+        self.ids.header(revision)
     }
 
     /// Says that the server stops.

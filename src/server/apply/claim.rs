@@ -1,0 +1,167 @@
+//! An upper bound for what a group of operations writes, in bytes and records, so that its space on the
+//! disk can be claimed before any of it is applied.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::state::State;
+use crate::{
+    proto::etcdserverpb::{
+        DeleteRangeRequest, PutRequest, TxnRequest, request_op::Request as Operation,
+    },
+    server::mvcc::index::KeyRange,
+};
+
+/// Bytes that a put's record takes beside key and value: its revision, field tags, lengths, varints.
+const PUT_OVERHEAD: u64 = 18 + 6 + 2 * 5 + 4 * 10;
+/// Bytes that a tombstone's record takes beside the key.
+const TOMBSTONE_OVERHEAD: u64 = 18 + 1 + 5;
+/// The consistent index, and an alarm that the group may raise.
+const GROUP_OVERHEAD: Space = Space {
+    bytes: 128,
+    records: 4,
+};
+/// Space that operations which need more of it leave to those that free some, so that a full disk can
+/// always be emptied: enough for the pages that a few deletions or a short step of a compaction rewrite.
+const RESERVE: Space = Space {
+    bytes: 4 << 10,
+    records: 16,
+};
+
+/// An amount of bytes of keys and values in a number of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of keys and values.
+    pub bytes: u64,
+    /// Records written or deleted.
+    pub records: u64,
+}
+
+impl Space {
+    fn add(&mut self, other: Space) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.records = self.records.saturating_add(other.records);
+    }
+}
+
+/// The space that the operations of one group may need in all.
+pub struct SpaceClaim<'a> {
+    state: &'a State,
+    puts: Space,
+    deletions: Space,
+    others: Space,
+    /// Bytes of the largest value that the group puts.
+    largest_value: u64,
+    /// Ranges that are counted already: a key that was deleted once can't be deleted again unless it is
+    /// put again.
+    deleted_ranges: HashSet<(Bytes, Bytes)>,
+}
+
+impl<'a> SpaceClaim<'a> {
+    /// The claim of an empty group on this state.
+    pub fn new(state: &'a State) -> SpaceClaim<'a> {
+        SpaceClaim {
+            state,
+            puts: Space::default(),
+            deletions: Space::default(),
+            others: Space::default(),
+            largest_value: 0,
+            deleted_ranges: HashSet::new(),
+        }
+    }
+
+    /// An empty claim for a request that follows those of this claim.
+    pub fn next(&self) -> SpaceClaim<'a> {
+        SpaceClaim {
+            largest_value: self.largest_value,
+            ..SpaceClaim::new(self.state)
+        }
+    }
+
+    /// Takes in the claim of a request that follows. What both delete is counted twice.
+    pub fn merge(&mut self, next: SpaceClaim<'_>) {
+        self.puts.add(next.puts);
+        self.deletions.add(next.deletions);
+        self.others.add(next.others);
+        self.largest_value = self.largest_value.max(next.largest_value);
+        self.deleted_ranges.extend(next.deleted_ranges);
+    }
+
+    /// What the group needs in all.
+    pub fn total(&self) -> Space {
+        self.total_with(None)
+    }
+
+    /// What the group needs in all if this request follows.
+    pub fn total_with(&self, next: Option<&SpaceClaim<'_>>) -> Space {
+        let mut total = GROUP_OVERHEAD;
+        for claim in [Some(self), next].into_iter().flatten() {
+            total.add(claim.puts);
+            total.add(claim.deletions);
+            total.add(claim.others);
+        }
+        let has = |wanted: fn(&SpaceClaim<'_>) -> bool| wanted(self) || next.is_some_and(wanted);
+        if has(|claim| !claim.deleted_ranges.is_empty()) {
+            // The group may delete every key that it puts.
+            total.add(self.puts);
+            total.add(next.map_or(Space::default(), |next| next.puts));
+        }
+        if has(|claim| claim.puts.records > 0) {
+            total.add(RESERVE);
+        }
+        total
+    }
+
+    /// A key may be put.
+    pub fn put(&mut self, r: &PutRequest) {
+        let mut value = r.value.len() as u64;
+        if r.ignore_value {
+            // The value is taken over from a record, or from an earlier request of the group. A record
+            // that can't be read stops the request later.
+            let stored = self.state.view().get(&r.key).ok().flatten();
+            value = stored
+                .map_or(0, |kv| kv.value.len() as u64)
+                .max(self.largest_value);
+        }
+        self.largest_value = self.largest_value.max(value);
+        self.puts.add(Space {
+            bytes: r.key.len() as u64 + value + PUT_OVERHEAD,
+            records: 1,
+        });
+    }
+
+    /// A range may be deleted.
+    pub fn delete(&mut self, r: &DeleteRangeRequest) {
+        if !(self.deleted_ranges).insert((r.key.clone(), r.range_end.clone())) {
+            return;
+        }
+        let keys = KeyRange::new(&r.key, &r.range_end);
+        let mut deletions = Space::default();
+        (self.state.index).visit(keys, self.state.head.revision, |key, _| {
+            deletions.add(Space {
+                bytes: key.len() as u64 + TOMBSTONE_OVERHEAD,
+                records: 1,
+            });
+            true
+        });
+        self.deletions.add(deletions);
+    }
+
+    /// Every put and deletion of both branches may happen, also of nested transactions.
+    pub fn txn(&mut self, r: &TxnRequest) {
+        for op in r.success.iter().chain(&r.failure) {
+            match &op.request {
+                Some(Operation::RequestPut(put)) => self.put(put),
+                Some(Operation::RequestDeleteRange(delete)) => self.delete(delete),
+                Some(Operation::RequestTxn(nested)) => self.txn(nested),
+                Some(Operation::RequestRange(_)) | None => {}
+            }
+        }
+    }
+
+    /// So many records with so many bytes of keys and values may be written or deleted besides.
+    pub fn records(&mut self, bytes: u64, records: u64) {
+        self.others.add(Space { bytes, records });
+    }
+}

@@ -1,0 +1,92 @@
+//! Operations on keys: the messages of the KV service that write.
+
+use prost::Message as _;
+
+use super::{claim::SpaceClaim, op::Op, state::State};
+use crate::{
+    proto::etcdserverpb::{
+        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader,
+        TxnRequest, TxnResponse,
+    },
+    server::{
+        error::Error,
+        quota::{put_cost, txn_cost},
+    },
+};
+
+/// Completes a header that holds the revision only.
+fn complete(state: &State, header: &mut Option<ResponseHeader>) {
+    let revision = header.as_ref().map_or(0, |h| h.revision);
+    *header = Some(state.ids.header(revision));
+}
+
+impl Op for PutRequest {
+    type Answer = PutResponse;
+
+    const LOG_FIELD: Option<u32> = Some(4);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn quota_cost(&self) -> i64 {
+        put_cost(self)
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.put(self);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<PutResponse, Error> {
+        let mut answer = state.head.put(&state.index, self, &|_| false)?;
+        complete(state, &mut answer.header);
+        Ok(answer)
+    }
+}
+
+impl Op for DeleteRangeRequest {
+    type Answer = DeleteRangeResponse;
+
+    const LOG_FIELD: Option<u32> = Some(5);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.delete(self);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<DeleteRangeResponse, Error> {
+        let mut answer = state.head.delete_range(&state.index, self)?;
+        complete(state, &mut answer.header);
+        Ok(answer)
+    }
+}
+
+impl Op for TxnRequest {
+    type Answer = TxnResponse;
+
+    const LOG_FIELD: Option<u32> = Some(6);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn quota_cost(&self) -> i64 {
+        txn_cost(self)
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.txn(self);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<TxnResponse, Error> {
+        let mut answer = state.head.txn(&state.index, self, &|_| false)?;
+        complete(state, &mut answer.header);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,162 @@
+//! Operations that keep the store in order: compactions, the removal of what they drop, and alarms.
+
+use std::sync::atomic::Ordering;
+
+use prost::Message as _;
+use tokio::sync::oneshot;
+
+use super::{claim::SpaceClaim, op::Op, state::State};
+use crate::{
+    proto::etcdserverpb::{
+        AlarmMember, AlarmRequest, AlarmResponse, AlarmType, CompactionRequest,
+        alarm_request::AlarmAction,
+    },
+    schema::{alarm, bucket, key::Revision, meta},
+    server::error::Error,
+};
+
+/// Bytes and records that a compaction or an alarm may write: two short records.
+const SHORT_RECORDS: (u64, u64) = (64, 2);
+/// Bytes of the longest record key in bucket `key`.
+const RECORD_KEY: u64 = 18;
+
+/// A compaction that was applied and whose old records must go, once it is committed.
+#[derive(Debug)]
+pub struct Compaction {
+    /// The new compact revision.
+    pub revision: i64,
+    /// The one before; -1: none.
+    pub previous: i64,
+    /// Whether the one before is finished: only then is the hash of this one meaningful.
+    pub previous_finished: bool,
+    /// Told when the records are gone, or why they could not be removed.
+    pub done: oneshot::Sender<Result<(), Error>>,
+}
+
+impl Op for CompactionRequest {
+    /// Tells when the old records are gone.
+    type Answer = oneshot::Receiver<Result<(), Error>>;
+
+    const LOG_FIELD: Option<u32> = Some(7);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
+        let revision = self.revision;
+        let previous = state.head.compacted.load(Ordering::Acquire);
+        if revision <= previous {
+            return Err(Error::Compacted);
+        }
+        if revision > state.head.revision {
+            return Err(Error::FutureRev);
+        }
+        let mark = meta::encode_compact(revision).to_vec();
+        (state.batch)
+            .put(bucket::META, meta::SCHEDULED_COMPACT, mark)
+            .map_err(Error::storage)?;
+        let previous_finished = state.scheduled_compact == state.finished_compact;
+        state.scheduled_compact = Some(revision);
+        state.head.compacted.store(revision, Ordering::Release);
+        let (done, removed) = oneshot::channel();
+        state.compactions.push(Compaction {
+            revision,
+            previous,
+            previous_finished,
+            done,
+        });
+        Ok(removed)
+    }
+}
+
+/// Removes records that a compaction has dropped from the index.
+#[derive(Debug)]
+pub struct RemoveRevisions {
+    /// The records: revision, and whether it is a tombstone.
+    pub records: Vec<(Revision, bool)>,
+    /// The compact revision, with the last records of its compaction.
+    pub finished: Option<i64>,
+}
+
+impl Op for RemoveRevisions {
+    type Answer = ();
+
+    const LOG_FIELD: Option<u32> = None;
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        RECORD_KEY as usize * self.records.len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        let n = self.records.len() as u64 + 1;
+        claim.records(RECORD_KEY * n + SHORT_RECORDS.0, n);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<(), Error> {
+        for (rev, tombstone) in &self.records {
+            let key = match tombstone {
+                true => rev.encode_tombstone().to_vec(),
+                false => rev.encode().to_vec(),
+            };
+            (state.batch)
+                .delete(bucket::KEY, key)
+                .map_err(Error::storage)?;
+        }
+        if let Some(revision) = self.finished {
+            let mark = meta::encode_compact(revision).to_vec();
+            (state.batch)
+                .put(bucket::META, meta::FINISHED_COMPACT, mark)
+                .map_err(Error::storage)?;
+            state.finished_compact = Some(revision);
+        }
+        Ok(())
+    }
+}
+
+impl Op for AlarmRequest {
+    type Answer = AlarmResponse;
+
+    const LOG_FIELD: Option<u32> = Some(10);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn apply(&self, state: &mut State) -> Result<AlarmResponse, Error> {
+        let alarm = AlarmMember {
+            member_id: self.member_id,
+            alarm: self.alarm,
+        };
+        let alarms = match self.action() {
+            AlarmAction::Get => state.alarms.list(self.alarm),
+            AlarmAction::Activate if self.alarm == AlarmType::None as i32 => Vec::new(),
+            AlarmAction::Activate => {
+                state.activate_alarm(alarm)?;
+                vec![alarm]
+            }
+            AlarmAction::Deactivate if state.alarms.deactivate(&alarm) => {
+                (state.batch)
+                    .delete(bucket::ALARM, alarm::encode(&alarm))
+                    .map_err(Error::storage)?;
+                vec![alarm]
+            }
+            AlarmAction::Deactivate => Vec::new(),
+        };
+        Ok(AlarmResponse {
+            header: Some(state.header()),
+            alarms,
+        })
+    }
+}

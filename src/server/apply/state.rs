@@ -1,0 +1,177 @@
+//! What the writer has applied: the state ahead of what is published, and the batch that will make it
+//! durable. Operations change it; nothing here refuses, commits or answers.
+
+use std::sync::Arc;
+
+use crate::{
+    bolt::Batch,
+    proto::etcdserverpb::{AlarmMember, ResponseHeader},
+    schema::{alarm, bucket, meta},
+    server::{
+        alarms::Alarms,
+        apply::maintenance::Compaction,
+        backend::Tx,
+        error::Error,
+        mvcc::{
+            index::TreeIndex,
+            view::{Values, View},
+            write::Head,
+        },
+    },
+};
+
+/// The ids that stand in every answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids {
+    /// The cluster.
+    pub cluster: u64,
+    /// This member.
+    pub member: u64,
+    /// The start counter.
+    pub term: u64,
+}
+
+impl Ids {
+    /// The header of an answer at `revision`.
+    pub fn header(&self, revision: i64) -> ResponseHeader {
+        ResponseHeader {
+            cluster_id: self.cluster,
+            member_id: self.member,
+            revision,
+            raft_term: self.term,
+        }
+    }
+}
+
+/// What an opened file holds, for the state to start from.
+pub struct Start {
+    /// All keys; shared with readers.
+    pub index: Arc<TreeIndex>,
+    /// The store as it is committed.
+    pub head: Head<Tx>,
+    /// Active alarms.
+    pub alarms: Alarms,
+    /// The consistent index.
+    pub applied: u64,
+    /// See [`State::finished_compact`].
+    pub finished_compact: Option<i64>,
+    /// See [`State::scheduled_compact`].
+    pub scheduled_compact: Option<i64>,
+    /// The ids in answers.
+    pub ids: Ids,
+}
+
+/// What the writer has applied.
+pub struct State {
+    /// All keys; shared with readers.
+    pub index: Arc<TreeIndex>,
+    /// The key space, as applied.
+    pub head: Head<Tx>,
+    /// Active alarms, as applied.
+    pub alarms: Alarms,
+    /// Number of the last request that changed anything.
+    pub applied: u64,
+    /// The newest compaction whose records are gone; `None` before the first.
+    pub finished_compact: Option<i64>,
+    /// The newest compaction asked for; `None` before the first.
+    pub scheduled_compact: Option<i64>,
+    /// The ids in answers.
+    pub ids: Ids,
+    /// Changes of all buckets but `key`.
+    pub(super) batch: Batch,
+    /// Compactions that the group has begun, oldest first.
+    pub(super) compactions: Vec<Compaction>,
+    /// Bytes of the file when the group began.
+    file_bytes: i64,
+    /// Quota cost of the requests applied since then.
+    admitted: i64,
+}
+
+impl State {
+    /// A state that is committed.
+    pub fn new(start: Start) -> State {
+        State {
+            index: start.index,
+            head: start.head,
+            alarms: start.alarms,
+            applied: start.applied,
+            finished_compact: start.finished_compact,
+            scheduled_compact: start.scheduled_compact,
+            ids: start.ids,
+            batch: Batch::new(),
+            compactions: Vec::new(),
+            file_bytes: 0,
+            admitted: 0,
+        }
+    }
+
+    /// The key space as applied.
+    pub fn view(&self) -> View<'_, impl Values + use<>> {
+        self.head.view(&self.index)
+    }
+
+    /// The header of an answer at the applied revision.
+    pub fn header(&self) -> ResponseHeader {
+        self.ids.header(self.head.revision)
+    }
+
+    /// Bytes taken of the quota: the file, and what the group has been admitted so far.
+    pub fn used_bytes(&self) -> i64 {
+        self.file_bytes.saturating_add(self.admitted)
+    }
+
+    /// Counts the cost of an applied request towards the quota.
+    pub fn admit(&mut self, cost: i64) {
+        self.admitted = self.admitted.saturating_add(cost);
+    }
+
+    /// Raises an alarm.
+    ///
+    /// # Errors
+    /// The record can't be written; see [`Batch::put`].
+    pub fn activate_alarm(&mut self, alarm: AlarmMember) -> Result<(), Error> {
+        if self.alarms.activate(&alarm) {
+            self.batch
+                .put(bucket::ALARM, alarm::encode(&alarm), Vec::new())
+                .map_err(Error::storage)?;
+        }
+        Ok(())
+    }
+
+    /// A group begins; the file has `size` bytes.
+    pub(super) fn begin_group(&mut self, size: u64) {
+        self.file_bytes = i64::try_from(size).unwrap_or(i64::MAX);
+        self.admitted = 0;
+    }
+
+    /// How much has been applied: grows with every change.
+    pub(super) fn changes(&self) -> (usize, usize) {
+        (self.head.uncommitted().len(), self.batch.ops())
+    }
+
+    /// Everything that the group has changed, as one batch with the consistent index in it; `None`
+    /// where nothing was.
+    ///
+    /// # Errors
+    /// A key is longer than the format allows; the state can't be used any further.
+    pub(super) fn take_batch(&mut self) -> Result<Option<Batch>, Error> {
+        let mut batch = std::mem::take(&mut self.batch);
+        for event in self.head.uncommitted() {
+            let key = match event.tombstone {
+                true => event.rev.encode_tombstone().to_vec(),
+                false => event.rev.encode().to_vec(),
+            };
+            batch
+                .put(bucket::KEY, key, event.record.clone())
+                .map_err(Error::storage)?;
+        }
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let applied = meta::encode_number(self.applied).to_vec();
+        batch
+            .put(bucket::META, meta::CONSISTENT_INDEX, applied)
+            .map_err(Error::storage)?;
+        Ok(Some(batch))
+    }
+}

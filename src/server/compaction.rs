@@ -1,0 +1,202 @@
+//! The physical half of compactions, on a thread of its own: first the index drops old changes, then
+//! their records are removed in steps that go through the writer like any request, so that no put waits
+//! long behind them. A compaction that was interrupted is resumed at the next start.
+
+use std::{
+    ops::Bound,
+    sync::{Arc, mpsc::Receiver},
+    time::{Duration, Instant},
+};
+
+use tracing::{info, warn};
+
+use super::{
+    apply::{Compaction, RemoveRevisions, Request},
+    error::Error,
+    mvcc::{
+        compaction_hashes::{Kept, KeyHash},
+        revision::Revision,
+    },
+    shared::Shared,
+};
+use crate::schema::{hashkv::HashKv, key::RevisionKey};
+
+/// How long a step should take, its sync included.
+const STEP_TIME: Duration = Duration::from_millis(8);
+/// Records looked at in one step, at least and at most. On a disk that syncs slowly smaller steps would
+/// help nobody: the sync is most of what others wait for.
+const STEP_RECORDS: std::ops::RangeInclusive<usize> = 1000..=20_000;
+/// Records of the first step.
+const FIRST_STEP: usize = 1000;
+/// Records removed by one request where the disk has no space for more. The writer keeps enough space in
+/// reserve for so many.
+const RECORDS_ON_A_FULL_DISK: usize = 8;
+/// How long to wait for space on the disk before a step is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Works through compactions until the writer is gone.
+pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
+    for compaction in compactions {
+        let revision = compaction.revision;
+        let result = compact(shared, &compaction);
+        if matches!(result, Err(Error::Stopped)) {
+            return;
+        }
+        match &result {
+            Ok(hash) if compaction.previous_finished => {
+                shared.compaction_hashes.lock().store(*hash);
+            }
+            Ok(_) => {
+                info!("previous compaction was interrupted, skip storing compaction hash value");
+            }
+            Err(error) => warn!(revision, %error, "failed compaction"),
+        }
+        shared.queue.compaction_ended();
+        // Nobody may be waiting.
+        let _ = compaction.done.send(result.map(drop));
+    }
+}
+
+fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Error> {
+    let started = Instant::now();
+    let revision = compaction.revision;
+    let kept = compact_index(shared, revision)?;
+    let mut hash = HashKv::new(compaction.previous, revision);
+    let (mut keeps, mut takes_part) = (Kept::new(&kept), Kept::new(&kept));
+    let mut removed = 0;
+    let mut from: Option<Vec<u8>> = None;
+    let mut size = FIRST_STEP;
+    loop {
+        let step = {
+            // A fresh state for each step: an old one would keep its pages from being used again.
+            let published = shared.published()?;
+            let start = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let mut step = Step::default();
+            let mut seen = 0;
+            published.tx.records(start, revision, |key, value| {
+                let at = RevisionKey::of_record(key).map_err(|e| Error::record(&e))?;
+                hash.write(key, value, |rev| takes_part.takes_part(rev))
+                    .map_err(|e| Error::record(&e))?;
+                if !keeps.contains(at.revision) {
+                    step.obsolete.push((at.revision, at.tombstone));
+                }
+                seen += 1;
+                if seen == size {
+                    step.resume = Some(key.to_vec());
+                }
+                Ok(seen < size)
+            })?;
+            step
+        };
+        removed += step.obsolete.len();
+        let last = step.resume.is_none();
+        from = step.resume;
+        if last || !step.obsolete.is_empty() {
+            let asked = Instant::now();
+            remove(shared, &step.obsolete, last.then_some(revision))?;
+            size = next_size(size, asked.elapsed());
+        }
+        if last {
+            break;
+        }
+        if shared.is_stopping() {
+            return Err(Error::Stopped);
+        }
+    }
+    let hash = KeyHash {
+        hash: hash.sum(),
+        compact_revision: compaction.previous,
+        revision,
+    };
+    info!(
+        "compact-revision" = revision,
+        took = ?started.elapsed(),
+        "number-of-keys-compacted" = removed,
+        hash = hash.hash,
+        "finished scheduled compaction"
+    );
+    Ok(hash)
+}
+
+/// Drops old changes from the index. Returns the changes up to `revision` that stay, in order.
+fn compact_index(shared: &Shared, revision: i64) -> Result<Vec<Revision>, Error> {
+    let mut kept: Vec<Revision> = Vec::new();
+    let mut cursor = None;
+    while shared.index.compact_step(revision, &mut cursor, &mut kept) {
+        if shared.is_stopping() {
+            return Err(Error::Stopped);
+        }
+    }
+    kept.sort_unstable();
+    Ok(kept)
+}
+
+/// What one look at the records has found.
+#[derive(Default)]
+struct Step {
+    /// Records to remove.
+    obsolete: Vec<(Revision, bool)>,
+    /// The last key that was looked at, unless there are no more.
+    resume: Option<Vec<u8>>,
+}
+
+/// The next step is larger where this one was quick, and smaller where it was slow.
+fn next_size(size: usize, took: Duration) -> usize {
+    let factor = STEP_TIME.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    let next = (size as f64 * factor.clamp(0.5, 2.0)) as usize;
+    next.clamp(*STEP_RECORDS.start(), *STEP_RECORDS.end())
+}
+
+/// Has the writer remove records, and mark the compaction as finished with the last of them. On a full
+/// disk removes few at a time, and waits for space as long as it takes.
+fn remove(
+    shared: &Arc<Shared>,
+    records: &[(Revision, bool)],
+    finished: Option<i64>,
+) -> Result<(), Error> {
+    let mut rest = records;
+    let mut at_once = records.len();
+    loop {
+        let (now, later) = rest.split_at(at_once.min(rest.len()));
+        let op = RemoveRevisions {
+            records: now.to_vec(),
+            finished: finished.filter(|_| later.is_empty()),
+        };
+        let request = Request::new(op, None, shared.ids.member);
+        let answer = match shared.queue.push(request) {
+            Ok(answer) => answer.blocking_recv().map_err(|_| Error::Stopped)?,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(()) if later.is_empty() => return Ok(()),
+            Ok(()) => rest = later,
+            Err(Error::Other(tonic::Code::ResourceExhausted, _))
+                if now.len() > RECORDS_ON_A_FULL_DISK =>
+            {
+                at_once = RECORDS_ON_A_FULL_DISK;
+            }
+            Err(
+                Error::RequestTooManyRequests | Error::Other(tonic::Code::ResourceExhausted, _),
+            ) => {
+                if !shared.pause(RETRY) {
+                    return Err(Error::Stopped);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_follow_the_time_they_take() {
+        assert_eq!(next_size(3000, STEP_TIME), 3000);
+        assert_eq!(next_size(3000, STEP_TIME / 10), 6000);
+        assert_eq!(next_size(3000, STEP_TIME * 10), 1500);
+        assert_eq!(next_size(1000, STEP_TIME * 10), *STEP_RECORDS.start());
+        assert_eq!(next_size(20_000, Duration::ZERO), *STEP_RECORDS.end());
+    }
+}

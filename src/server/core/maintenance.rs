@@ -1,0 +1,125 @@
+//! The Maintenance service: alarms, status, defragmentation, hashes and snapshots.
+
+use super::{Core, Snapshot, VERSION, hashing};
+use crate::{
+    proto::etcdserverpb as pb,
+    schema::fresh,
+    server::{alarms, context::RequestContext, error::Error, quota},
+};
+
+impl Core {
+    /// Lists, raises or clears alarms.
+    ///
+    /// # Errors
+    /// As [`Core::put`].
+    pub async fn alarm(
+        &self,
+        context: &RequestContext,
+        r: pb::AlarmRequest,
+    ) -> Result<pb::AlarmResponse, Error> {
+        if r.action() != pb::alarm_request::AlarmAction::Get {
+            return self.write(context, r).await;
+        }
+        let published = self.inner.shared.published()?;
+        Ok(pb::AlarmResponse {
+            header: Some(self.inner.shared.header(published.revision)),
+            alarms: published.alarms.list(r.alarm),
+        })
+    }
+
+    /// What `endpoint status` shows.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub async fn status(&self, _context: &RequestContext) -> Result<pb::StatusResponse, Error> {
+        let shared = &self.inner.shared;
+        let published = shared.published()?;
+        let sizes = published.db.sizes();
+        Ok(pb::StatusResponse {
+            header: Some(shared.header(published.revision)),
+            version: VERSION.into(),
+            db_size: sizes.total as i64,
+            leader: shared.ids.member,
+            raft_index: published.applied,
+            raft_term: shared.ids.term,
+            raft_applied_index: published.applied,
+            errors: published.alarms.list(0).iter().map(alarms::text).collect(),
+            db_size_in_use: sizes.in_use as i64,
+            is_learner: false,
+            storage_version: fresh::current_version().to_string(),
+            db_size_quota: match self.inner.quota_bytes {
+                0 => quota::DEFAULT_BYTES,
+                bytes => bytes,
+            },
+            downgrade_info: Some(pb::DowngradeInfo::default()),
+        })
+    }
+
+    /// Rewrites the database file, once no compaction is under way; reads go on, writes wait while the
+    /// file is rewritten.
+    ///
+    /// # Errors
+    /// There is no space for the new file, or the server has stopped.
+    pub async fn defragment(
+        &self,
+        _context: &RequestContext,
+    ) -> Result<pb::DefragmentResponse, Error> {
+        let done = self.inner.shared.queue.push_after_compactions(true)?;
+        done.await.map_err(|_| Error::Stopped)??;
+        Ok(pb::DefragmentResponse::default())
+    }
+
+    /// Waits until no compaction is under way: their old records are gone, or could not be removed for
+    /// damage or want of space.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub async fn finish_compactions(&self) -> Result<(), Error> {
+        let done = self.inner.shared.queue.push_after_compactions(false)?;
+        done.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// CRC-32C over the whole backend.
+    ///
+    /// # Errors
+    /// A page is damaged, or the server has stopped.
+    pub async fn hash(&self, context: &RequestContext) -> Result<pb::HashResponse, Error> {
+        self.blocking(context, |shared| {
+            let published = shared.published()?;
+            Ok(pb::HashResponse {
+                header: Some(shared.header(published.revision)),
+                hash: published.tx.hash()?,
+            })
+        })
+        .await
+    }
+
+    /// CRC-32C over the history of keys up to `r.revision` (0: the current one).
+    ///
+    /// # Errors
+    /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
+    pub async fn hash_kv(
+        &self,
+        context: &RequestContext,
+        r: pb::HashKvRequest,
+    ) -> Result<pb::HashKvResponse, Error> {
+        self.blocking(context, move |shared| {
+            let (hash, current) = hashing::by_revision(shared, r.revision)?;
+            Ok(pb::HashKvResponse {
+                header: Some(shared.header(current)),
+                hash: hash.hash,
+                compact_revision: hash.compact_revision,
+                hash_revision: hash.revision,
+            })
+        })
+        .await
+    }
+
+    /// The whole database file at one moment; it keeps that moment's pages until it is dropped.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub async fn snapshot(&self, _context: &RequestContext) -> Result<Snapshot, Error> {
+        Ok(Snapshot::new(&self.inner.shared.published()?.tx))
+    }
+}
