@@ -1,0 +1,265 @@
+//! The table of methods. Adding an RPC is adding a row here; which function answers it, how its messages flow, and
+//! where the JSON gateway has it all follow from that row.
+//!
+//! The shapes:
+//!
+//! | shape | the function behind it |
+//! |---|---|
+//! | `unary` | `async fn(&self, &RequestContext, Q) -> Result<R, Error>` |
+//! | `encoded` | the same, with an answer that is encoded already: `Result<Encoded, Error>` |
+//! | `server_stream` | `async fn(&self, &RequestContext, Q, Outbound<R>) -> Result<(), Error>` |
+//! | `live_stream` | the same, for a stream without an end of its own: it is ended when the server stops |
+//! | `two_way` | `async fn(&self, &RequestContext, Inbound<Q>, Outbound<R>) -> Result<(), Error>`; ended when the server stops |
+//!
+//! [`stream`](super::stream) says how a function with streams is written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tonic::Status;
+
+use super::{
+    body::Body,
+    call::{Call, run_stream},
+    services::Services,
+    stream::{Inbound, Outbound},
+};
+
+/// How the messages of a method flow, as grpc-prometheus names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One request, one response.
+    Unary,
+    /// One request, many responses.
+    ServerStream,
+    /// Many of both.
+    BidiStream,
+}
+
+impl Kind {
+    /// The label of grpc-prometheus.
+    pub fn label(self) -> &'static str {
+        match self {
+            Kind::Unary => "unary",
+            Kind::ServerStream => "server_stream",
+            Kind::BidiStream => "bidi_stream",
+        }
+    }
+}
+
+/// A row of the table without the function.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Full name of the gRPC service.
+    pub service: &'static str,
+    /// Name of the method.
+    pub name: &'static str,
+    /// How its messages flow.
+    pub kind: Kind,
+    /// Paths below `/v3/` at which the JSON gateway has it.
+    pub gateway: &'static [&'static str],
+}
+
+macro_rules! methods {
+    ($(
+        $method:ident $service:literal $name:literal [$($path:literal),*]
+        $shape:ident $object:ident.$function:ident;
+    )*) => {
+        /// Every method that is answered.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Method { $(#[doc = $name] $method,)* }
+
+        impl Method {
+            /// All methods.
+            pub const ALL: &[Method] = &[$(Method::$method,)*];
+
+            const ROWS: &[Row] = &[$(Row {
+                service: $service,
+                name: $name,
+                kind: kind!($shape),
+                gateway: &[$($path),*],
+            },)*];
+
+            /// The method of that path: `/SERVICE/NAME`.
+            pub fn find(path: &str) -> Option<Method> {
+                match path {
+                    $(concat!("/", $service, "/", $name) => Some(Method::$method),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// Answers one request.
+        pub(super) async fn answer<B>(
+            services: &Arc<Services>,
+            method: Method,
+            call: Call<B>,
+        ) -> Result<Body, Status>
+        where
+            B: http_body::Body<Data = Bytes> + Send + 'static,
+            B::Error: std::fmt::Display,
+        {
+            match method {
+                $(Method::$method => shape!($shape, services, call, $object, $function),)*
+            }
+        }
+    };
+}
+
+macro_rules! kind {
+    (unary) => {
+        Kind::Unary
+    };
+    (encoded) => {
+        Kind::Unary
+    };
+    (server_stream) => {
+        Kind::ServerStream
+    };
+    (live_stream) => {
+        Kind::ServerStream
+    };
+    (two_way) => {
+        Kind::BidiStream
+    };
+}
+
+macro_rules! shape {
+    (unary, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call { context, request, codec, .. } = $call;
+        let request = request.unary_message().await?;
+        let response = $services.$object.$function(&context, request).await?;
+        codec.body(&response)
+    }};
+    (encoded, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call { context, request, codec, .. } = $call;
+        let request = request.unary_message().await?;
+        let response = $services.$object.$function(&context, request).await?;
+        codec.encoded_body(response)
+    }};
+    (server_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call { context, request, codec, handling } = $call;
+        let request = request.only_message().await?;
+        let (outbound, parts, body) = Outbound::new(codec);
+        let services = Arc::clone($services);
+        let deadline = context.deadline;
+        let work = async move { services.$object.$function(&context, request, outbound).await };
+        run_stream(work, deadline, None, parts, handling);
+        Ok(body)
+    }};
+    (live_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call { context, request, codec, handling } = $call;
+        let request = request.only_message().await?;
+        let (outbound, parts, body) = Outbound::new(codec);
+        let services = Arc::clone($services);
+        let deadline = context.deadline;
+        let phase = $services.phase.clone();
+        let work = async move { services.$object.$function(&context, request, outbound).await };
+        run_stream(work, deadline, Some(phase), parts, handling);
+        Ok(body)
+    }};
+    (two_way, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call { context, request, codec, handling } = $call;
+        let inbound = Inbound::new(request);
+        let (outbound, parts, body) = Outbound::new(codec);
+        let services = Arc::clone($services);
+        let deadline = context.deadline;
+        let phase = $services.phase.clone();
+        let work = async move { services.$object.$function(&context, inbound, outbound).await };
+        run_stream(work, deadline, Some(phase), parts, handling);
+        Ok(body)
+    }};
+}
+
+methods! {
+    Range "etcdserverpb.KV" "Range" ["kv/range"] encoded kv.range;
+    RangeStream "etcdserverpb.KV" "RangeStream" ["kv/rangestream"] server_stream kv.range_stream;
+    Put "etcdserverpb.KV" "Put" ["kv/put"] unary kv.put;
+    DeleteRange "etcdserverpb.KV" "DeleteRange" ["kv/deleterange"] unary kv.delete_range;
+    Txn "etcdserverpb.KV" "Txn" ["kv/txn"] unary kv.txn;
+    Compact "etcdserverpb.KV" "Compact" ["kv/compaction"] unary core.compact;
+    Alarm "etcdserverpb.Maintenance" "Alarm" ["maintenance/alarm"] unary core.alarm;
+    Status "etcdserverpb.Maintenance" "Status" ["maintenance/status"] unary maintenance.status;
+    Defragment "etcdserverpb.Maintenance" "Defragment" ["maintenance/defragment"] unary maintenance.defragment;
+    Hash "etcdserverpb.Maintenance" "Hash" ["maintenance/hash"] unary maintenance.hash;
+    HashKv "etcdserverpb.Maintenance" "HashKV" ["maintenance/hashkv"] unary core.hash_kv;
+    Snapshot "etcdserverpb.Maintenance" "Snapshot" ["maintenance/snapshot"] server_stream snapshots.snapshot;
+    MoveLeader "etcdserverpb.Maintenance" "MoveLeader" ["maintenance/transfer-leadership"] unary maintenance.move_leader;
+    Downgrade "etcdserverpb.Maintenance" "Downgrade" ["maintenance/downgrade"] unary maintenance.downgrade;
+    MemberAdd "etcdserverpb.Cluster" "MemberAdd" ["cluster/member/add"] unary cluster.member_add;
+    MemberRemove "etcdserverpb.Cluster" "MemberRemove" ["cluster/member/remove"] unary cluster.member_remove;
+    MemberUpdate "etcdserverpb.Cluster" "MemberUpdate" ["cluster/member/update"] unary cluster.member_update;
+    MemberList "etcdserverpb.Cluster" "MemberList" ["cluster/member/list"] unary cluster.member_list;
+    MemberPromote "etcdserverpb.Cluster" "MemberPromote" ["cluster/member/promote"] unary cluster.member_promote;
+    AuthStatus "etcdserverpb.Auth" "AuthStatus" ["auth/status"] unary maintenance.auth_status;
+    Authenticate "etcdserverpb.Auth" "Authenticate" ["auth/authenticate"] unary maintenance.authenticate;
+    HealthCheck "grpc.health.v1.Health" "Check" [] unary health.check;
+    HealthList "grpc.health.v1.Health" "List" [] unary health.list;
+    HealthWatch "grpc.health.v1.Health" "Watch" [] live_stream health.watch;
+}
+
+impl Method {
+    /// Its row of the table.
+    pub fn row(self) -> &'static Row {
+        &Method::ROWS[self as usize]
+    }
+
+    /// The method that the JSON gateway has at that path below `/v3/`.
+    pub fn at_gateway(path: &str) -> Option<Method> {
+        let of_path = |m: &&Method| m.row().gateway.contains(&path);
+        Method::ALL.iter().find(of_path).copied()
+    }
+}
+
+/// Services of etcd that are not answered yet, with the words that say so.
+const ABSENT: &[(&str, &str)] = &[
+    ("etcdserverpb.Watch", "watches are"),
+    ("etcdserverpb.Lease", "leases are"),
+    ("etcdserverpb.Auth", "auth is"),
+    ("v3lockpb.Lock", "locks are"),
+    ("v3electionpb.Election", "elections are"),
+];
+
+/// The refusal of a path that is no method, with grpc-go's texts (grpc v1.82.1, server.go, `handleStream`).
+pub fn unknown(path: &str) -> Status {
+    let Some((service, method)) = path.strip_prefix('/').and_then(|p| p.rsplit_once('/')) else {
+        return Status::unimplemented(format!("malformed method name: {path:?}"));
+    };
+    if let Some((_, what)) = ABSENT.iter().find(|(name, _)| *name == service) {
+        return Status::unimplemented(format!("{what} not served yet: {service}/{method}"));
+    }
+    if Method::ALL.iter().any(|m| m.row().service == service) {
+        return Status::unimplemented(format!("unknown method {method} for service {service}"));
+    }
+    Status::unimplemented(format!("unknown service {service}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_method_is_told_from_a_service_that_is_not_answered_yet() {
+        let text = |path: &str| unknown(path).message().to_string();
+        assert_eq!(
+            text("/etcdserverpb.KV/Frob"),
+            "unknown method Frob for service etcdserverpb.KV"
+        );
+        assert_eq!(
+            text("/etcdserverpb.KV/Put?x=1"),
+            "unknown method Put?x=1 for service etcdserverpb.KV"
+        );
+        assert_eq!(text("/no.Such/Thing"), "unknown service no.Such");
+        assert_eq!(text("nonsense"), "malformed method name: \"nonsense\"");
+        assert!(text("/v3lockpb.Lock/Lock").contains("locks are not served yet"));
+    }
+
+    #[test]
+    fn a_path_finds_its_method() {
+        assert_eq!(Method::find("/etcdserverpb.KV/Put"), Some(Method::Put));
+        assert_eq!(Method::find("/etcdserverpb.KV/put"), None);
+        assert_eq!(Method::Put.row().name, "Put");
+        assert_eq!(Method::at_gateway("kv/put"), Some(Method::Put));
+        assert_eq!(Method::at_gateway("kv/nope"), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! What all requests of one server share, with one struct for each gRPC service. Starts nothing and answers nothing.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use super::{
+    cluster::Cluster, health::Health, kv::Kv, maintenance::Maintenance, snapshot::Snapshots,
+};
+use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
+
+/// The services of one server and what they share. The table in [`methods`](super::methods) names its fields.
+pub struct Services {
+    /// The store.
+    pub core: Core,
+    /// The settings that the server was started with.
+    pub config: Arc<Config>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where the server is in its life.
+    pub phase: watch::Receiver<Phase>,
+    pub(super) kv: Kv,
+    pub(super) maintenance: Maintenance,
+    pub(super) snapshots: Snapshots,
+    pub(super) cluster: Cluster,
+    pub(super) health: Health,
+}
+
+/// The addresses that the server listens on, which `member list` shows where none are advertised.
+pub type Listening = Arc<RwLock<Vec<String>>>;
+
+/// Bytes that a message may hold besides the largest request (etcd v3.7.1, server/config/config.go).
+const OVERHEAD: usize = 512 << 10;
+
+impl Services {
+    /// The services over an open store.
+    pub fn new(
+        core: Core,
+        config: Config,
+        metrics: Arc<Metrics>,
+        listening: Listening,
+        phase: watch::Receiver<Phase>,
+    ) -> Services {
+        let config = Arc::new(config);
+        Services {
+            kv: Kv::new(core.clone(), &config),
+            maintenance: Maintenance::new(core.clone(), metrics.clone()),
+            snapshots: Snapshots::new(core.clone(), config.stream_stall),
+            cluster: Cluster::new(core.clone(), config.clone(), listening),
+            health: Health::new(phase.clone()),
+            core,
+            config,
+            metrics,
+            phase,
+        }
+    }
+
+    /// Size in bytes of the largest message that is accepted.
+    pub fn receive_limit(&self) -> usize {
+        self.config.max_request_bytes.saturating_add(OVERHEAD)
+    }
+}
