@@ -37,8 +37,8 @@ impl Drop for SocketFile {
 
 /// An accepted connection.
 pub enum Accepted {
-    /// Over TCP.
-    Tcp(TcpStream),
+    /// Over TCP, from this address.
+    Tcp(TcpStream, SocketAddr),
     /// Over a unix socket.
     Unix(UnixStream),
 }
@@ -82,11 +82,11 @@ impl Listener {
     pub async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 // Answers are small and must not wait for more to come; a socket that can't be told
                 // so still works.
                 let _ = stream.set_nodelay(true);
-                Ok(Accepted::Tcp(stream))
+                Ok(Accepted::Tcp(stream, peer))
             }
             Listener::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
         }

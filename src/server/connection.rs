@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, Version, header};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -25,27 +25,12 @@ use tokio::{
 };
 
 use super::{
+    context::Peer,
     grpc::{Body, Services, dispatch},
     http::answer,
+    lifecycle::Phase,
 };
 use crate::net::coalesce::coalesce;
-
-/// Where a server is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// It takes requests.
-    Running,
-    /// It finishes those that it has.
-    Stopping,
-    /// It has waited long enough.
-    Ending,
-}
-
-/// Resolves when the server no longer takes requests.
-pub async fn stopping(phase: &mut watch::Receiver<Phase>) {
-    // A server that is gone has stopped as well.
-    let _ = phase.wait_for(|p| *p > Phase::Running).await;
-}
 
 /// A largest request and its head fit, so that a client never waits for a window in the middle of one.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -60,8 +45,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Serves one connection until the client closes it or the server stops. What goes wrong concerns this
 /// client alone.
-pub async fn serve<S>(stream: S, services: Arc<Services>, mut phase: watch::Receiver<Phase>)
-where
+pub async fn serve<S>(
+    stream: S,
+    peer: Peer,
+    services: Arc<Services>,
+    mut phase: watch::Receiver<Phase>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let config = &services.config;
@@ -86,7 +75,8 @@ where
         .header_read_timeout(HEAD_TIMEOUT);
     let service = hyper::service::service_fn(move |request| {
         let services = Arc::clone(&services);
-        async move { Ok::<_, Infallible>(handle(services, request).await) }
+        let peer = peer.clone();
+        async move { Ok::<_, Infallible>(handle(&services, peer, request).await) }
     });
     let (stream, flush) = coalesce(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -161,14 +151,16 @@ where
     }
 }
 
-async fn handle(services: Arc<Services>, request: Request<Incoming>) -> Response<Body> {
-    // gRPC needs trailers, which HTTP/1.1 as good as lacks.
-    let grpc = request.version() == Version::HTTP_2
-        && (request.headers().get(header::CONTENT_TYPE))
-            .is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+async fn handle(
+    services: &Arc<Services>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    // As on etcd's plain port, HTTP/2 is for gRPC and HTTP/1.1 for everything else.
+    let grpc = request.version() == Version::HTTP_2;
     if grpc {
-        dispatch(services, request).await
+        dispatch(services, peer, request).await
     } else {
-        answer(services, request).await
+        answer(services, peer, request).await
     }
 }

@@ -16,10 +16,12 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::{
     address::{Accepted, Listener},
     config::Config,
-    connection::{self, Phase},
+    connection,
+    context::{Peer, PeerAddress},
     core::{Core, OpenError},
-    grpc::Services,
-    http::Counters,
+    grpc::{Listening, Services, labels},
+    lifecycle::{Phase, stopping},
+    metrics::Metrics,
 };
 
 /// Bytes that may be on their way in an in-memory connection, each way.
@@ -35,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = Server::in_memory().await?;
+/// let server = Server::temporary().await?;
 /// let endpoint = server.listen("127.0.0.1:0").await?; // http://127.0.0.1:40123
 /// // ... point any etcd client at `endpoint` ...
 /// # assert!(endpoint.starts_with("http://127.0.0.1:"));
@@ -51,7 +53,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = Server::in_memory().await?;
+/// let server = Server::temporary().await?;
 /// let mut kv = KvClient::new(server.channel().await?);
 /// kv.put(etcd_maintenance::proto::etcdserverpb::PutRequest {
 ///     key: "k".into(),
@@ -65,6 +67,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// ```
 pub struct Server {
     services: Arc<Services>,
+    listening: Listening,
     runtime: Handle,
     phase: watch::Sender<Phase>,
     /// Every connection and listener holds a sender; all are gone when the receiver says so.
@@ -89,14 +92,18 @@ impl Server {
         let (phase, _) = watch::channel(Phase::Running);
         let (held, released) = mpsc::channel(1);
         let embedded = format!("embedded:{}", config.data_dir.display());
+        let listening: Listening = Arc::new(vec![embedded].into());
+        let metrics = Metrics::new(&labels(), false)
+            .map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
         Ok(Server {
-            services: Arc::new(Services {
+            services: Arc::new(Services::new(
                 core,
                 config,
-                listening: vec![embedded].into(),
-                counters: Counters::default(),
-                phase: phase.subscribe(),
-            }),
+                Arc::new(metrics),
+                Arc::clone(&listening),
+                phase.subscribe(),
+            )),
+            listening,
             runtime: Handle::current(),
             phase,
             held,
@@ -109,7 +116,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Core::open`].
-    pub async fn in_memory() -> Result<Server, OpenError> {
+    pub async fn temporary() -> Result<Server, OpenError> {
         let dir = tempfile::Builder::new()
             .prefix("etcd-")
             .tempdir()
@@ -123,7 +130,7 @@ impl Server {
     /// runtime that the server was started on.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(DUPLEX);
-        self.connector().serve(server);
+        self.connector().serve(server, Peer::default());
         client
     }
 
@@ -156,7 +163,7 @@ impl Server {
     /// Answers on an address that was taken with [`bind`].
     pub fn accept_on(&self, Bound { listener, endpoint }: Bound) -> String {
         {
-            let mut listening = self.services.listening.write();
+            let mut listening = self.listening.write();
             listening.retain(|url| !url.starts_with("embedded:"));
             listening.push(endpoint.clone());
         }
@@ -165,7 +172,7 @@ impl Server {
         self.runtime.spawn(async move {
             tokio::select! {
                 () = accept(&listener, &connector) => {}
-                () = connection::stopping(&mut phase) => {}
+                () = stopping(&mut phase) => {}
             }
         });
         endpoint
@@ -235,7 +242,7 @@ struct Connector {
 }
 
 impl Connector {
-    fn serve<S>(&self, stream: S)
+    fn serve<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -246,7 +253,7 @@ impl Connector {
             ..
         } = self.clone();
         self.runtime.spawn(async move {
-            connection::serve(stream, services, phase).await;
+            connection::serve(stream, peer, services, phase).await;
             drop(held);
         });
     }
@@ -255,10 +262,19 @@ impl Connector {
 async fn accept(listener: &Listener, connector: &Connector) {
     loop {
         match listener.accept().await {
-            Ok(Accepted::Tcp(stream)) => connector.serve(stream),
-            Ok(Accepted::Unix(stream)) => connector.serve(stream),
+            Ok(Accepted::Tcp(stream, address)) => {
+                connector.serve(stream, peer(PeerAddress::Tcp(address)))
+            }
+            Ok(Accepted::Unix(stream)) => connector.serve(stream, peer(PeerAddress::Unix)),
             // The client gave up while it waited, or there are no descriptors left for now.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
+    }
+}
+
+fn peer(address: PeerAddress) -> Peer {
+    Peer {
+        address,
+        common_name: None,
     }
 }

@@ -129,3 +129,9 @@ impl From<Error> for tonic::Status {
         tonic::Status::new(e.code(), e.text())
     }
 }
+
+impl From<tonic::Status> for Error {
+    fn from(status: tonic::Status) -> Self {
+        Error::Other(status.code(), status.message().to_string())
+    }
+}

@@ -1,64 +1,56 @@
-//! What is sent back: nothing, one message, a stream of messages, or plain HTTP. Frames go out as they
-//! are, without copies; every gRPC answer ends in trailers with its status.
+//! The body of a response: nothing, one message, a stream of messages, or plain HTTP. Frames go out as they are,
+//! without copies; every gRPC response ends in trailers with its status.
 
 use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
-use tokio::{
-    sync::mpsc,
-    time::{Sleep, sleep, timeout},
-};
+use tokio::sync::mpsc;
 use tonic::Status;
 
-use super::message;
+use super::{message, stream::Part};
 use crate::server::mvcc::encoded::Encoded;
 
-/// The body of every answer of this server.
+/// The body of every response of this server.
 #[derive(Default)]
-pub struct Body(Kind);
+pub struct Body(Content);
 
 #[derive(Default)]
-enum Kind {
+enum Content {
     #[default]
     Empty,
     /// Plain HTTP: one piece, no trailers.
     Plain(Bytes),
+    /// Plain HTTP: pieces as they come, no trailers.
+    PlainStream(mpsc::Receiver<Bytes>),
     /// One gRPC message, then the status.
     Message(Bytes),
     /// One gRPC message in pieces, then the status.
     Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
-    Trailers(HeaderMap),
-    Stream(Box<Stream>),
-}
-
-struct Stream {
-    parts: mpsc::Receiver<Part>,
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-/// One step of a stream.
-enum Part {
-    /// A whole message.
-    Message(Bytes),
-    End(Result<(), Status>),
+    Trailers(Box<HeaderMap>),
+    /// gRPC messages as they come, then the status.
+    Stream(mpsc::Receiver<Part>),
 }
 
 impl Body {
     /// Plain HTTP.
     pub fn plain(bytes: impl Into<Bytes>) -> Body {
-        Body(Kind::Plain(bytes.into()))
+        Body(Content::Plain(bytes.into()))
+    }
+
+    /// Plain HTTP whose pieces come one after the other, until their sender is dropped.
+    pub fn plain_stream(pieces: mpsc::Receiver<Bytes>) -> Body {
+        Body(Content::PlainStream(pieces))
     }
 
     /// One framed gRPC message and status 0.
     pub fn message(framed: Bytes) -> Body {
-        Body(Kind::Message(framed))
+        Body(Content::Message(framed))
     }
 
     /// One gRPC message, with [`PREFIX`](message::PREFIX) bytes free in front of it, and status 0.
@@ -68,64 +60,13 @@ impl Body {
         let mut pieces = message.into_pieces();
         match (pieces.next(), pieces.size_hint()) {
             (Some(only), (_, Some(0))) => Body::message(only),
-            (first, _) => Body(Kind::Pieces(Box::new(first.into_iter().chain(pieces)))),
+            (first, _) => Body(Content::Pieces(Box::new(first.into_iter().chain(pieces)))),
         }
     }
 
-    /// A stream and the end to feed it by. A sender that gets nothing through for `stall` is told so;
-    /// a stream whose deadline passes ends with DEADLINE_EXCEEDED.
-    pub fn stream(stall: Duration, deadline: Option<Duration>) -> (Sender, Body) {
-        let (sender, parts) = mpsc::channel(2);
-        let stream = Stream {
-            parts,
-            deadline: deadline.map(|d| Box::pin(sleep(d))),
-        };
-        (
-            Sender {
-                parts: sender,
-                stall,
-            },
-            Body(Kind::Stream(Box::new(stream))),
-        )
-    }
-}
-
-/// The feeding end of a stream.
-pub struct Sender {
-    parts: mpsc::Sender<Part>,
-    stall: Duration,
-}
-
-/// Why a stream can't go on.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// The client has gone away.
-    Closed,
-    /// The client has taken nothing for too long.
-    Stalled,
-}
-
-impl Sender {
-    /// Sends one framed message.
-    ///
-    /// # Errors
-    /// The client is gone or takes nothing.
-    pub async fn send(&self, framed: Bytes) -> Result<(), Gone> {
-        match timeout(self.stall, self.parts.send(Part::Message(framed))).await {
-            Ok(sent) => sent.map_err(|_| Gone::Closed),
-            Err(_) => Err(Gone::Stalled),
-        }
-    }
-
-    /// Ends the stream with a status; a stream whose sender is dropped without it ends as an error.
-    pub async fn end(self, how: Result<(), Status>) {
-        // The client may have gone away, and one that takes nothing has been given up.
-        let _ = timeout(self.stall, self.parts.send(Part::End(how))).await;
-    }
-
-    /// Resolves when the client has gone away.
-    pub async fn closed(&self) {
-        self.parts.closed().await;
+    /// A stream of gRPC messages.
+    pub(super) fn stream(parts: mpsc::Receiver<Part>) -> Body {
+        Body(Content::Stream(parts))
     }
 }
 
@@ -152,22 +93,41 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let trailers = |trailers| (Content::Empty, Some(Frame::trailers(trailers)));
         let (next, frame) = match std::mem::take(&mut self.0) {
-            Kind::Empty => (Kind::Empty, None),
-            Kind::Plain(bytes) => (Kind::Empty, Some(Frame::data(bytes))),
-            Kind::Message(bytes) => (Kind::Trailers(success()), Some(Frame::data(bytes))),
-            Kind::Pieces(mut pieces) => match pieces.next() {
-                Some(piece) => (Kind::Pieces(pieces), Some(Frame::data(piece))),
-                None => (Kind::Empty, Some(Frame::trailers(success()))),
-            },
-            Kind::Trailers(trailers) => (Kind::Empty, Some(Frame::trailers(trailers))),
-            Kind::Stream(mut stream) => match stream.poll(cx) {
+            Content::Empty => (Content::Empty, None),
+            Content::Plain(bytes) => (Content::Empty, Some(Frame::data(bytes))),
+            Content::PlainStream(mut pieces) => match pieces.poll_recv(cx) {
                 Poll::Pending => {
-                    self.0 = Kind::Stream(stream);
+                    self.0 = Content::PlainStream(pieces);
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(data)) => (Kind::Stream(stream), Some(Frame::data(data))),
-                Poll::Ready(Err(trailers)) => (Kind::Empty, Some(Frame::trailers(trailers))),
+                Poll::Ready(Some(piece)) => {
+                    (Content::PlainStream(pieces), Some(Frame::data(piece)))
+                }
+                Poll::Ready(None) => (Content::Empty, None),
+            },
+            Content::Message(bytes) => (
+                Content::Trailers(Box::new(success())),
+                Some(Frame::data(bytes)),
+            ),
+            Content::Pieces(mut pieces) => match pieces.next() {
+                Some(piece) => (Content::Pieces(pieces), Some(Frame::data(piece))),
+                None => trailers(success()),
+            },
+            Content::Trailers(status) => trailers(*status),
+            Content::Stream(mut parts) => match parts.poll_recv(cx) {
+                Poll::Pending => {
+                    self.0 = Content::Stream(parts);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Part::Message(framed))) => {
+                    (Content::Stream(parts), Some(Frame::data(framed)))
+                }
+                Poll::Ready(Some(Part::End(Ok(())))) => trailers(success()),
+                Poll::Ready(Some(Part::End(Err(status)))) => trailers(failure(&status)),
+                // The task was lost: the messages so far must not pass for all of them.
+                Poll::Ready(None) => trailers(failure(&Status::internal("stream ended early"))),
             },
         };
         self.0 = next;
@@ -175,32 +135,15 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Kind::Empty)
+        matches!(self.0, Content::Empty)
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
         match &self.0 {
-            Kind::Empty => http_body::SizeHint::with_exact(0),
-            Kind::Plain(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Content::Empty => http_body::SizeHint::with_exact(0),
+            Content::Plain(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
             _ => http_body::SizeHint::default(),
         }
-    }
-}
-
-impl Stream {
-    /// The next piece, or the trailers that end the stream.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, HeaderMap>> {
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(failure(&super::deadline::exceeded())));
-        }
-        self.parts.poll_recv(cx).map(|part| match part {
-            Some(Part::Message(framed)) => Ok(framed),
-            Some(Part::End(Ok(()))) => Err(success()),
-            Some(Part::End(Err(status))) => Err(failure(&status)),
-            None => Err(failure(&Status::internal("stream ended early"))),
-        })
     }
 }
 
@@ -221,30 +164,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_whose_sender_is_lost_is_not_a_success() {
-        let (sender, body) = Body::stream(Duration::from_secs(9), None);
-        sender.send("message".into()).await.unwrap();
+        let (sender, parts) = mpsc::channel(2);
+        assert!(sender.send(Part::Message("message".into())).await.is_ok());
         drop(sender);
-        let whole = body.collect().await.unwrap();
+        let whole = Body::stream(parts).collect().await.unwrap();
         assert_eq!(whole.trailers().unwrap()["grpc-status"], "13");
         assert_eq!(whole.to_bytes(), "message");
-    }
-
-    #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up() {
-        let (sender, body) = Body::stream(Duration::from_millis(20), None);
-        for _ in 0..2 {
-            assert_eq!(sender.send("m".into()).await, Ok(()));
-        }
-        assert_eq!(sender.send("m".into()).await, Err(Gone::Stalled));
-        drop(body);
-        assert_eq!(sender.send("m".into()).await, Err(Gone::Closed));
-    }
-
-    #[tokio::test]
-    async fn a_stream_ends_at_its_deadline() {
-        let (sender, body) = Body::stream(Duration::from_secs(60), Some(Duration::from_millis(20)));
-        let whole = body.collect().await.unwrap();
-        assert_eq!(whole.trailers().unwrap()["grpc-status"], "4");
-        assert_eq!(sender.send("m".into()).await, Err(Gone::Closed));
     }
 }

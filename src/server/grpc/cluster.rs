@@ -1,17 +1,35 @@
-//! The Cluster service of a cluster of one: it can be listed and never changed. Refusals are those
-//! that etcd gives to the same request on a single member, where it refuses it too.
+//! The Cluster service of a cluster of one: it can be listed and never changed. Refusals are those that etcd gives to
+//! the same request on a single member, where it refuses it too.
+
+use std::sync::Arc;
 
 use tonic::Code;
 
-use super::dispatch::Services;
+use super::services::Listening;
 use crate::{
     proto::etcdserverpb as pb,
-    server::{error::Error, value},
+    server::{config::Config, context::RequestContext, core::Core, error::Error, value},
 };
 
-impl Services {
-    pub(super) async fn member_list(
+/// The Cluster service.
+pub struct Cluster {
+    core: Core,
+    config: Arc<Config>,
+    listening: Listening,
+}
+
+impl Cluster {
+    pub fn new(core: Core, config: Arc<Config>, listening: Listening) -> Cluster {
+        Cluster {
+            core,
+            config,
+            listening,
+        }
+    }
+
+    pub async fn member_list(
         &self,
+        _: &RequestContext,
         _: pb::MemberListRequest,
     ) -> Result<pb::MemberListResponse, Error> {
         let mut header = self.core.header();
@@ -34,8 +52,9 @@ impl Services {
         })
     }
 
-    pub(super) async fn member_add(
+    pub async fn member_add(
         &self,
+        _: &RequestContext,
         r: pb::MemberAddRequest,
     ) -> Result<pb::MemberAddResponse, Error> {
         if r.peer_ur_ls.is_empty() || r.peer_ur_ls.iter().any(|u| value::urls(u).is_err()) {
@@ -48,8 +67,9 @@ impl Services {
         Err(single())
     }
 
-    pub(super) async fn member_remove(
+    pub async fn member_remove(
         &self,
+        _: &RequestContext,
         r: pb::MemberRemoveRequest,
     ) -> Result<pb::MemberRemoveResponse, Error> {
         self.known(r.id)?;
@@ -60,16 +80,18 @@ impl Services {
         ))
     }
 
-    pub(super) async fn member_update(
+    pub async fn member_update(
         &self,
+        _: &RequestContext,
         r: pb::MemberUpdateRequest,
     ) -> Result<pb::MemberUpdateResponse, Error> {
         self.known(r.id)?;
         Err(single())
     }
 
-    pub(super) async fn member_promote(
+    pub async fn member_promote(
         &self,
+        _: &RequestContext,
         r: pb::MemberPromoteRequest,
     ) -> Result<pb::MemberPromoteResponse, Error> {
         self.known(r.id)?;

@@ -1,17 +1,21 @@
-//! The gRPC health service, as etcd registers it: the server as a whole (`""`) serves, and no other
-//! name is known.
+//! The gRPC health service, as etcd registers it: the server as a whole (`""`) serves, and no other name is known.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::collections::HashMap;
 
+use tokio::sync::watch;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response};
 
-use super::{body::Body, dispatch::Services, message};
-use crate::server::{connection::stopping, error::Error};
+use super::stream::Outbound;
+use crate::server::{
+    context::RequestContext,
+    error::Error,
+    lifecycle::{Phase, stopping},
+};
 
 /// `grpc.health.v1.HealthListResponse`, which the crate does not know yet.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct HealthList {
+pub struct HealthListResponse {
     #[prost(map = "string, message", tag = "1")]
     statuses: HashMap<String, HealthCheckResponse>,
 }
@@ -20,15 +24,25 @@ pub struct HealthList {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct HealthListRequest {}
 
+/// The health service.
+pub struct Health {
+    phase: watch::Receiver<Phase>,
+}
+
 fn serving() -> HealthCheckResponse {
     HealthCheckResponse {
         status: health_check_response::ServingStatus::Serving.into(),
     }
 }
 
-impl Services {
-    pub(super) async fn health_check(
+impl Health {
+    pub fn new(phase: watch::Receiver<Phase>) -> Health {
+        Health { phase }
+    }
+
+    pub async fn check(
         &self,
+        _: &RequestContext,
         r: HealthCheckRequest,
     ) -> Result<HealthCheckResponse, Error> {
         if r.service.is_empty() {
@@ -38,36 +52,32 @@ impl Services {
         }
     }
 
-    pub(super) async fn health_list(&self, _: HealthListRequest) -> Result<HealthList, Error> {
-        Ok(HealthList {
+    pub async fn list(
+        &self,
+        _: &RequestContext,
+        _: HealthListRequest,
+    ) -> Result<HealthListResponse, Error> {
+        Ok(HealthListResponse {
             statuses: HashMap::from([(String::new(), serving())]),
         })
     }
 
     /// Says the state once; it stays the same until the server stops, which ends the stream.
-    pub(super) fn health_watch(
-        self: &Arc<Self>,
+    pub async fn watch(
+        &self,
+        _: &RequestContext,
         r: HealthCheckRequest,
-        deadline: Option<Duration>,
-    ) -> Body {
-        let (sender, body) = Body::stream(self.config.stream_stall, deadline);
-        let mut phase = self.phase.clone();
-        let first = if r.service.is_empty() {
+        outbound: Outbound<HealthCheckResponse>,
+    ) -> Result<(), Error> {
+        let state = if r.service.is_empty() {
             serving()
         } else {
             HealthCheckResponse {
                 status: health_check_response::ServingStatus::ServiceUnknown.into(),
             }
         };
-        tokio::spawn(async move {
-            if sender.send(message::frame(&first)).await.is_err() {
-                return;
-            }
-            tokio::select! {
-                () = stopping(&mut phase) => sender.end(Err(Error::Stopped.into())).await,
-                () = sender.closed() => {}
-            }
-        });
-        body
+        outbound.send(&state).await?;
+        stopping(&mut self.phase.clone()).await;
+        Err(Error::Stopped)
     }
 }

@@ -1,163 +1,154 @@
 //! The KV service: check, ask the core, answer. `RangeStream` cuts a range into pieces.
 
-use std::{sync::Arc, time::Duration};
-
 use prost::Message as _;
 
-use super::{
-    body::{Body, Sender},
-    checks,
-    dispatch::Services,
-    message,
-};
+use super::{checks, message, stream::Outbound};
 use crate::{
     proto::etcdserverpb as pb,
     server::{
+        config::Config,
         context::RequestContext,
+        core::Core,
         error::Error,
         mvcc::encoded::Encoded,
         quota::{put_cost, txn_cost},
     },
 };
 
-/// Keys in the first piece of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); the pieces grow
-/// from there.
+/// Keys in the first piece of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); the pieces grow from there.
 const FIRST_PIECE: i64 = 10;
 
-impl Services {
-    pub(super) async fn range(&self, r: pb::RangeRequest) -> Result<Encoded, Error> {
-        checks::check_range(&r)?;
-        self.core
-            .range_encoded(&RequestContext::in_process(), r, message::PREFIX)
-            .await
-    }
+/// The KV service.
+pub struct Kv {
+    core: Core,
+    max_txn_ops: usize,
+    max_request_bytes: usize,
+}
 
-    pub(super) async fn put(&self, r: pb::PutRequest) -> Result<pb::PutResponse, Error> {
-        if let Err(error) = checks::check_put(&r) {
-            return Err(self
-                .core
-                .refusal(&RequestContext::in_process(), put_cost(&r), error)
-                .await);
+impl Kv {
+    pub fn new(core: Core, config: &Config) -> Kv {
+        Kv {
+            core,
+            max_txn_ops: config.max_txn_ops,
+            max_request_bytes: config.max_request_bytes,
         }
-        self.core.put(&RequestContext::in_process(), r).await
     }
 
-    pub(super) async fn delete_range(
+    pub async fn range(
         &self,
+        context: &RequestContext,
+        r: pb::RangeRequest,
+    ) -> Result<Encoded, Error> {
+        checks::check_range(&r)?;
+        self.core.range_encoded(context, r, message::PREFIX).await
+    }
+
+    pub async fn put(
+        &self,
+        context: &RequestContext,
+        r: pb::PutRequest,
+    ) -> Result<pb::PutResponse, Error> {
+        if let Err(error) = checks::check_put(&r) {
+            return Err(self.core.refusal(context, put_cost(&r), error).await);
+        }
+        self.core.put(context, r).await
+    }
+
+    pub async fn delete_range(
+        &self,
+        context: &RequestContext,
         r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
         checks::check_delete(&r)?;
-        self.core
-            .delete_range(&RequestContext::in_process(), r)
-            .await
+        self.core.delete_range(context, r).await
     }
 
-    pub(super) async fn txn(&self, r: pb::TxnRequest) -> Result<pb::TxnResponse, Error> {
-        if let Err(error) = checks::check_txn(&r, self.config.max_txn_ops) {
-            return Err(self
-                .core
-                .refusal(&RequestContext::in_process(), txn_cost(&r), error)
-                .await);
-        }
-        self.core.txn(&RequestContext::in_process(), r).await
-    }
-
-    pub(super) async fn compact(
+    pub async fn txn(
         &self,
-        r: pb::CompactionRequest,
-    ) -> Result<pb::CompactionResponse, Error> {
-        self.core.compact(&RequestContext::in_process(), r).await
+        context: &RequestContext,
+        r: pb::TxnRequest,
+    ) -> Result<pb::TxnResponse, Error> {
+        if let Err(error) = checks::check_txn(&r, self.max_txn_ops) {
+            return Err(self.core.refusal(context, txn_cost(&r), error).await);
+        }
+        self.core.txn(context, r).await
     }
 
-    pub(super) fn range_stream(
-        self: &Arc<Self>,
-        r: pb::RangeRequest,
-        deadline: Option<Duration>,
-    ) -> Result<Body, Error> {
+    /// Sends the range piece by piece, all at the revision of the first. Only the last piece has a header, `more` and
+    /// `count`.
+    pub async fn range_stream(
+        &self,
+        context: &RequestContext,
+        mut r: pb::RangeRequest,
+        outbound: Outbound<pb::RangeStreamResponse>,
+    ) -> Result<(), Error> {
         checks::check_range_stream(&r)?;
-        let (sender, body) = Body::stream(self.config.stream_stall, deadline);
-        let services = Arc::clone(self);
-        tokio::spawn(async move {
-            let end = match pieces(&services, r, &sender).await {
-                Ok(()) => Ok(()),
-                Err(Stop::Refused(e)) => Err(e.into()),
-                Err(Stop::Gone) => Err(Error::Canceled.into()),
-            };
-            sender.end(end).await;
-        });
-        Ok(body)
-    }
-}
-
-enum Stop {
-    Refused(Error),
-    Gone,
-}
-
-impl From<Error> for Stop {
-    fn from(e: Error) -> Stop {
-        Stop::Refused(e)
-    }
-}
-
-/// Sends the range piece by piece, all at the revision of the first. Only the last piece has a header,
-/// `more` and `count`.
-async fn pieces(services: &Services, mut r: pb::RangeRequest, to: &Sender) -> Result<(), Stop> {
-    if r.count_only {
-        let mut whole = services
-            .core
-            .range(&RequestContext::in_process(), r)
-            .await?;
-        whole.kvs.clear();
-        whole.more = false;
-        return send(to, whole).await;
-    }
-    let limit = if r.limit == 0 { i64::MAX } else { r.limit };
-    let target = services.config.max_request_bytes;
-    r.limit = FIRST_PIECE.min(limit);
-    let mut sent = 0i64;
-    let mut first_header: Option<pb::ResponseHeader> = None;
-    loop {
-        let mut piece = services
-            .core
-            .range_chunk(&RequestContext::in_process(), r.clone())
-            .await?;
-        let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
-        if r.revision == 0 {
-            r.revision = header.revision;
+        if r.count_only {
+            let mut whole = self.core.range(context, r).await?;
+            whole.kvs.clear();
+            whole.more = false;
+            return send(&outbound, whole).await;
         }
-        sent += i64::try_from(piece.kvs.len()).unwrap_or(i64::MAX);
-        let next = piece.kvs.last().map(|kv| after(&kv.key));
-        let done = !piece.more || sent >= limit || next.is_none();
-        let size = piece.encoded_len();
-        if done {
-            piece.header = Some(*header);
-            piece.count = sent;
-            if let Some(key) = next.clone().filter(|_| piece.more) {
-                let rest = pb::RangeRequest {
-                    key,
-                    range_end: r.range_end.clone(),
-                    revision: r.revision,
-                    count_only: true,
-                    ..Default::default()
-                };
-                piece.count += services
-                    .core
-                    .range(&RequestContext::in_process(), rest)
-                    .await?
-                    .count;
+        let limit = if r.limit == 0 { i64::MAX } else { r.limit };
+        let target = self.max_request_bytes;
+        r.limit = FIRST_PIECE.min(limit);
+        let mut sent = 0i64;
+        let mut first_header: Option<pb::ResponseHeader> = None;
+        loop {
+            let mut piece = self.core.range_chunk(context, r.clone()).await?;
+            let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
+            if r.revision == 0 {
+                r.revision = header.revision;
             }
-            return send(to, piece).await;
+            sent += i64::try_from(piece.kvs.len()).unwrap_or(i64::MAX);
+            let next = piece.kvs.last().map(|kv| after(&kv.key));
+            let last = !piece.more || sent >= limit || next.is_none();
+            if last {
+                piece.header = Some(*header);
+                piece.count = sent;
+                if let Some(key) = next.filter(|_| piece.more) {
+                    piece.count += self.count_from(context, &r, key).await?;
+                }
+                return send(&outbound, piece).await;
+            }
+            let size = piece.encoded_len();
+            piece.header = None;
+            piece.more = false;
+            piece.count = 0;
+            send(&outbound, piece).await?;
+            if let Some(key) = next {
+                r.key = key;
+            }
+            r.limit = next_limit(r.limit, size, target).min(limit - sent);
         }
-        piece.header = None;
-        piece.more = false;
-        piece.count = 0;
-        send(to, piece).await?;
-        if let Some(key) = next {
-            r.key = key;
-        }
-        r.limit = next_limit(r.limit, size, target).min(limit - sent);
     }
+
+    /// The number of keys of the range `r` from `key` on.
+    async fn count_from(
+        &self,
+        context: &RequestContext,
+        r: &pb::RangeRequest,
+        key: bytes::Bytes,
+    ) -> Result<i64, Error> {
+        let rest = pb::RangeRequest {
+            key,
+            range_end: r.range_end.clone(),
+            revision: r.revision,
+            count_only: true,
+            ..Default::default()
+        };
+        Ok(self.core.range(context, rest).await?.count)
+    }
+}
+
+async fn send(
+    outbound: &Outbound<pb::RangeStreamResponse>,
+    piece: pb::RangeResponse,
+) -> Result<(), Error> {
+    let piece = pb::RangeStreamResponse {
+        range_response: Some(piece),
+    };
+    outbound.send(&piece).await
 }
 
 /// The first key after `key`.
@@ -177,15 +168,6 @@ fn next_limit(last: i64, size: usize, target: usize) -> i64 {
     } else {
         last
     }
-}
-
-async fn send(to: &Sender, piece: pb::RangeResponse) -> Result<(), Stop> {
-    let piece = pb::RangeStreamResponse {
-        range_response: Some(piece),
-    };
-    to.send(message::frame(&piece))
-        .await
-        .map_err(|_| Stop::Gone)
 }
 
 #[cfg(test)]

@@ -1,44 +1,57 @@
 //! The Maintenance service without its snapshot, and what little of Auth is answered.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
-use super::dispatch::Services;
+use prometheus::IntGauge;
+
 use crate::{
     proto::etcdserverpb as pb,
-    server::{context::RequestContext, error::Error},
+    server::{context::RequestContext, core::Core, error::Error, metrics::Metrics},
 };
 
 /// The version that this server is compatible with.
 const CLUSTER_VERSION: (i64, i64) = (3, 7);
 
-impl Services {
-    pub(super) async fn alarm(&self, r: pb::AlarmRequest) -> Result<pb::AlarmResponse, Error> {
-        self.core.alarm(&RequestContext::in_process(), r).await
+/// The Maintenance service.
+pub struct Maintenance {
+    core: Core,
+    metrics: Arc<Metrics>,
+}
+
+impl Maintenance {
+    pub fn new(core: Core, metrics: Arc<Metrics>) -> Maintenance {
+        Maintenance { core, metrics }
     }
 
-    pub(super) async fn status(&self, _: pb::StatusRequest) -> Result<pb::StatusResponse, Error> {
-        self.core.status(&RequestContext::in_process()).await
-    }
-
-    pub(super) async fn defragment(
+    pub async fn status(
         &self,
+        context: &RequestContext,
+        _: pb::StatusRequest,
+    ) -> Result<pb::StatusResponse, Error> {
+        self.core.status(context).await
+    }
+
+    pub async fn defragment(
+        &self,
+        context: &RequestContext,
         _: pb::DefragmentRequest,
     ) -> Result<pb::DefragmentResponse, Error> {
-        let _running = Running::start(&self.counters.defragmenting);
-        self.core.defragment(&RequestContext::in_process()).await
+        let _running = Running::start(&self.metrics.defragmenting);
+        self.core.defragment(context).await
     }
 
-    pub(super) async fn hash(&self, _: pb::HashRequest) -> Result<pb::HashResponse, Error> {
-        self.core.hash(&RequestContext::in_process()).await
-    }
-
-    pub(super) async fn hash_kv(&self, r: pb::HashKvRequest) -> Result<pb::HashKvResponse, Error> {
-        self.core.hash_kv(&RequestContext::in_process(), r).await
+    pub async fn hash(
+        &self,
+        context: &RequestContext,
+        _: pb::HashRequest,
+    ) -> Result<pb::HashResponse, Error> {
+        self.core.hash(context).await
     }
 
     /// Leadership can only go to this member, which has it.
-    pub(super) async fn move_leader(
+    pub async fn move_leader(
         &self,
+        _: &RequestContext,
         r: pb::MoveLeaderRequest,
     ) -> Result<pb::MoveLeaderResponse, Error> {
         if r.target_id == self.core.header().member_id {
@@ -48,9 +61,10 @@ impl Services {
         }
     }
 
-    /// Checks are answered as etcd answers them; the way down itself is not offered.
-    pub(super) async fn downgrade(
+    /// Checks are answered as etcd answers them; the downgrade itself is not offered.
+    pub async fn downgrade(
         &self,
+        _: &RequestContext,
         r: pb::DowngradeRequest,
     ) -> Result<pb::DowngradeResponse, Error> {
         use pb::downgrade_request::DowngradeAction;
@@ -78,8 +92,9 @@ impl Services {
         }
     }
 
-    pub(super) async fn auth_status(
+    pub async fn auth_status(
         &self,
+        _: &RequestContext,
         _: pb::AuthStatusRequest,
     ) -> Result<pb::AuthStatusResponse, Error> {
         Ok(pb::AuthStatusResponse {
@@ -90,8 +105,9 @@ impl Services {
     }
 
     /// A client that was given a user asks for a token first, and goes on without one after this.
-    pub(super) async fn authenticate(
+    pub async fn authenticate(
         &self,
+        _: &RequestContext,
         _: pb::AuthenticateRequest,
     ) -> Result<pb::AuthenticateResponse, Error> {
         Err(Error::AuthNotEnabled)
@@ -99,18 +115,18 @@ impl Services {
 }
 
 /// Counts one while it lives, also where the request is given up half-way.
-struct Running<'a>(&'a AtomicU64);
+struct Running<'a>(&'a IntGauge);
 
 impl<'a> Running<'a> {
-    fn start(count: &'a AtomicU64) -> Running<'a> {
-        count.fetch_add(1, Ordering::Relaxed);
+    fn start(count: &'a IntGauge) -> Running<'a> {
+        count.inc();
         Running(count)
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.dec();
     }
 }
 

@@ -16,14 +16,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tonic::Status;
+use tonic::{Code, Status};
 
+#[allow(
+    unused_imports,
+    reason = "for the two-way methods; until the first one has its row, only tests have one"
+)]
+use super::stream::Inbound;
 use super::{
     body::Body,
     call::{Call, run_stream},
     services::Services,
-    stream::{Inbound, Outbound},
+    stream::Outbound,
 };
+use crate::server::metrics::MethodLabels;
 
 /// How the messages of a method flow, as grpc-prometheus names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,10 @@ pub enum Kind {
     /// One request, many responses.
     ServerStream,
     /// Many of both.
+    #[allow(
+        dead_code,
+        reason = "until the first two-way method has its row, only tests have one"
+    )]
     BidiStream,
 }
 
@@ -62,18 +72,19 @@ pub struct Row {
 
 macro_rules! methods {
     ($(
+        $(#[$condition:meta])*
         $method:ident $service:literal $name:literal [$($path:literal),*]
         $shape:ident $object:ident.$function:ident;
     )*) => {
         /// Every method that is answered.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Method { $(#[doc = $name] $method,)* }
+        pub enum Method { $($(#[$condition])* #[doc = $name] $method,)* }
 
         impl Method {
             /// All methods.
-            pub const ALL: &[Method] = &[$(Method::$method,)*];
+            pub const ALL: &[Method] = &[$($(#[$condition])* Method::$method,)*];
 
-            const ROWS: &[Row] = &[$(Row {
+            const ROWS: &[Row] = &[$($(#[$condition])* Row {
                 service: $service,
                 name: $name,
                 kind: kind!($shape),
@@ -83,7 +94,7 @@ macro_rules! methods {
             /// The method of that path: `/SERVICE/NAME`.
             pub fn find(path: &str) -> Option<Method> {
                 match path {
-                    $(concat!("/", $service, "/", $name) => Some(Method::$method),)*
+                    $($(#[$condition])* concat!("/", $service, "/", $name) => Some(Method::$method),)*
                     _ => None,
                 }
             }
@@ -96,11 +107,11 @@ macro_rules! methods {
             call: Call<B>,
         ) -> Result<Body, Status>
         where
-            B: http_body::Body<Data = Bytes> + Send + 'static,
+            B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
             B::Error: std::fmt::Display,
         {
             match method {
-                $(Method::$method => shape!($shape, services, call, $object, $function),)*
+                $($(#[$condition])* Method::$method => shape!($shape, services, call, $object, $function),)*
             }
         }
     };
@@ -124,56 +135,116 @@ macro_rules! kind {
     };
 }
 
+/// Ends the call with the refusal, if it is one.
+macro_rules! attempt {
+    ($handling:ident, $result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(refused) => {
+                let status = Status::from(refused);
+                $handling.end(status.code());
+                return Err(status);
+            }
+        }
+    };
+}
+
 macro_rules! shape {
     (unary, $services:ident, $call:ident, $object:ident, $function:ident) => {{
-        let Call { context, request, codec, .. } = $call;
-        let request = request.unary_message().await?;
-        let response = $services.$object.$function(&context, request).await?;
-        codec.body(&response)
-    }};
-    (encoded, $services:ident, $call:ident, $object:ident, $function:ident) => {{
-        let Call { context, request, codec, .. } = $call;
-        let request = request.unary_message().await?;
-        let response = $services.$object.$function(&context, request).await?;
-        codec.encoded_body(response)
-    }};
-    (server_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {{
-        let Call { context, request, codec, handling } = $call;
-        let request = request.only_message().await?;
-        let (outbound, parts, body) = Outbound::new(codec);
-        let services = Arc::clone($services);
-        let deadline = context.deadline;
-        let work = async move { services.$object.$function(&context, request, outbound).await };
-        run_stream(work, deadline, None, parts, handling);
+        let Call {
+            context,
+            request,
+            encoding,
+            handling,
+        } = $call;
+        let request = attempt!(handling, request.unary_message().await);
+        handling.received();
+        let response = attempt!(
+            handling,
+            $services.$object.$function(&context, request).await
+        );
+        let body = attempt!(handling, encoding.body(&response).await);
+        handling.sent();
+        handling.end(Code::Ok);
         Ok(body)
     }};
-    (live_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {{
-        let Call { context, request, codec, handling } = $call;
-        let request = request.only_message().await?;
-        let (outbound, parts, body) = Outbound::new(codec);
+    (encoded, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let Call {
+            context,
+            request,
+            encoding,
+            handling,
+        } = $call;
+        let request = attempt!(handling, request.unary_message().await);
+        handling.received();
+        let response = attempt!(
+            handling,
+            $services.$object.$function(&context, request).await
+        );
+        let body = attempt!(handling, encoding.encoded_body(response).await);
+        handling.sent();
+        handling.end(Code::Ok);
+        Ok(body)
+    }};
+    (server_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {
+        shape!(one_to_many, $services, $call, $object, $function, None)
+    };
+    (live_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {
+        shape!(
+            one_to_many,
+            $services,
+            $call,
+            $object,
+            $function,
+            Some($services.phase.clone())
+        )
+    };
+    (one_to_many, $services:ident, $call:ident, $object:ident, $function:ident, $phase:expr) => {{
+        let Call {
+            context,
+            request,
+            encoding,
+            handling,
+        } = $call;
+        let request = attempt!(handling, request.only_message().await);
+        handling.received();
+        let (outbound, parts, body) = Outbound::new(encoding, handling.messages());
         let services = Arc::clone($services);
-        let deadline = context.deadline;
-        let phase = $services.phase.clone();
-        let work = async move { services.$object.$function(&context, request, outbound).await };
-        run_stream(work, deadline, Some(phase), parts, handling);
+        let (deadline, phase) = (context.deadline, $phase);
+        let work = async move {
+            services
+                .$object
+                .$function(&context, request, outbound)
+                .await
+        };
+        run_stream(work, deadline, phase, parts, handling);
         Ok(body)
     }};
     (two_way, $services:ident, $call:ident, $object:ident, $function:ident) => {{
-        let Call { context, request, codec, handling } = $call;
-        let inbound = Inbound::new(request);
-        let (outbound, parts, body) = Outbound::new(codec);
+        let Call {
+            context,
+            request,
+            encoding,
+            handling,
+        } = $call;
+        let inbound = Inbound::new(request, handling.messages());
+        let (outbound, parts, body) = Outbound::new(encoding, handling.messages());
         let services = Arc::clone($services);
-        let deadline = context.deadline;
-        let phase = $services.phase.clone();
-        let work = async move { services.$object.$function(&context, inbound, outbound).await };
-        run_stream(work, deadline, Some(phase), parts, handling);
+        let (deadline, phase) = (context.deadline, Some($services.phase.clone()));
+        let work = async move {
+            services
+                .$object
+                .$function(&context, inbound, outbound)
+                .await
+        };
+        run_stream(work, deadline, phase, parts, handling);
         Ok(body)
     }};
 }
 
 methods! {
     Range "etcdserverpb.KV" "Range" ["kv/range"] encoded kv.range;
-    RangeStream "etcdserverpb.KV" "RangeStream" ["kv/rangestream"] server_stream kv.range_stream;
+    RangeStream "etcdserverpb.KV" "RangeStream" [] server_stream kv.range_stream;
     Put "etcdserverpb.KV" "Put" ["kv/put"] unary kv.put;
     DeleteRange "etcdserverpb.KV" "DeleteRange" ["kv/deleterange"] unary kv.delete_range;
     Txn "etcdserverpb.KV" "Txn" ["kv/txn"] unary kv.txn;
@@ -196,6 +267,8 @@ methods! {
     HealthCheck "grpc.health.v1.Health" "Check" [] unary health.check;
     HealthList "grpc.health.v1.Health" "List" [] unary health.list;
     HealthWatch "grpc.health.v1.Health" "Watch" [] live_stream health.watch;
+    #[cfg(test)]
+    Echo "test.Echo" "Echo" [] two_way echo.echo;
 }
 
 impl Method {
@@ -209,6 +282,16 @@ impl Method {
         let of_path = |m: &&Method| m.row().gateway.contains(&path);
         Method::ALL.iter().find(of_path).copied()
     }
+}
+
+/// The labels of all methods for the metrics, in the order of their numbers.
+pub fn labels() -> Vec<MethodLabels> {
+    let label = |row: &Row| MethodLabels {
+        service: row.service,
+        method: row.name,
+        kind: row.kind.label(),
+    };
+    Method::ROWS.iter().map(label).collect()
 }
 
 /// Services of etcd that are not answered yet, with the words that say so.

@@ -1,19 +1,29 @@
-//! The gRPC services over `Core`: framing, checks of requests, limits, deadlines, the table of methods.
-//! Nothing here reads or writes the store but through `Core`.
+//! The gRPC services over `Core`: framing, checks of requests, limits, deadlines, the table of methods. Nothing here
+//! reads or writes the store but through `Core`, and nothing knows of plain HTTP or of sockets.
 
 mod body;
+mod call;
 mod checks;
 mod cluster;
-mod deadline;
 mod dispatch;
+#[cfg(test)]
+mod echo;
+mod encoding;
+mod head;
 mod health;
 mod kv;
+mod lenient;
 mod maintenance;
 mod message;
+mod methods;
 mod ranges;
+mod services;
 mod snapshot;
+mod stream;
 
 pub use body::Body;
 pub use checks::{check_delete, check_put, check_range, check_txn};
-pub(super) use dispatch::{Method, Services, dispatch, local, unknown};
-pub(super) use message::PREFIX;
+pub(super) use dispatch::{dispatch, local};
+pub(super) use message::{PREFIX, framed};
+pub(super) use methods::{Kind, Method, Row, labels};
+pub use services::{Listening, Services};

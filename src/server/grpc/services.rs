@@ -25,6 +25,8 @@ pub struct Services {
     pub(super) snapshots: Snapshots,
     pub(super) cluster: Cluster,
     pub(super) health: Health,
+    #[cfg(test)]
+    pub(super) echo: super::echo::Echo,
 }
 
 /// The addresses that the server listens on, which `member list` shows where none are advertised.
@@ -49,6 +51,8 @@ impl Services {
             snapshots: Snapshots::new(core.clone(), config.stream_stall),
             cluster: Cluster::new(core.clone(), config.clone(), listening),
             health: Health::new(phase.clone()),
+            #[cfg(test)]
+            echo: super::echo::Echo,
             core,
             config,
             metrics,

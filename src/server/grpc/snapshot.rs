@@ -1,87 +1,143 @@
 //! The snapshot stream: the database file in pieces, then its SHA-256 (etcd v3.7.1,
-//! server/etcdserver/api/v3rpc/maintenance.go). Memory is bounded by a few pieces whatever the size,
-//! and a client that takes nothing loses the stream, because its snapshot holds old pages.
+//! server/etcdserver/api/v3rpc/maintenance.go). A stream that waits for its client holds a few pieces and no thread;
+//! a client that takes nothing at all loses the stream, because its snapshot keeps old pages from being reused.
 
 use std::{io::Read as _, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use tonic::Status;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tonic::Code;
 
-use super::{body::Body, dispatch::Services, message};
-use crate::server::{context::RequestContext, core::Snapshot, error::Error};
+use super::{encoding::Encoding, message, stream::Outbound};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{
+        context::RequestContext,
+        core::{Core, Snapshot},
+        error::Error,
+    },
+};
 
-/// Bytes of one message with all that frames it; etcd sends 32 KiB of the file. Clients with grpc's default
-/// limit of 4 MiB must be able to take one. A power of two fits windows without a remainder, which would go
-/// out by itself.
+/// Bytes of one message with all that frames it, once the client is seen to read; etcd sends 32 KiB of the file.
+/// Clients with grpc's default limit of 4 MiB must be able to take one. A power of two fits windows without a
+/// remainder, which would go out by itself.
 const MESSAGE: usize = 256 << 10;
+/// Bytes of the first messages, so that streams that nobody reads hold little.
+const FIRST_MESSAGE: usize = 40 << 10;
+/// Messages of the first size that are sent before they grow: more than a stream holds that nobody reads.
+const SMALL_MESSAGES: usize = 6;
 
-impl Services {
-    pub(super) async fn snapshot(
-        self: &Arc<Self>,
-        deadline: Option<Duration>,
-    ) -> Result<Body, Error> {
-        let snapshot = self.core.snapshot(&RequestContext::in_process()).await?;
-        let (sender, body) = Body::stream(self.config.stream_stall, deadline);
-        let runtime = tokio::runtime::Handle::current();
-        // Reading blocks on disk and hashing on the processor: neither belongs on an async worker.
-        tokio::task::spawn_blocking(move || {
-            let end = match stream(snapshot, |message| runtime.block_on(sender.send(message))) {
-                Ok(()) => Ok(()),
-                Err(Stop::Gone) => Err(Status::cancelled("the client takes nothing")),
-                Err(Stop::Disk(e)) => Err(Status::data_loss(format!("etcdserver: snapshot: {e}"))),
+/// The Snapshot method of the Maintenance service.
+pub struct Snapshots {
+    core: Core,
+    /// Time without progress after which a client loses its stream.
+    stall: Duration,
+}
+
+impl Snapshots {
+    pub fn new(core: Core, stall: Duration) -> Snapshots {
+        Snapshots { core, stall }
+    }
+
+    /// Sends the file as it is at this moment, then its digest. Once the client is seen to read, the next message is
+    /// read from the file while one is sent.
+    pub async fn snapshot(
+        &self,
+        context: &RequestContext,
+        _: pb::SnapshotRequest,
+        outbound: Outbound<pb::SnapshotResponse>,
+    ) -> Result<(), Error> {
+        let snapshot = self.core.snapshot(context).await?;
+        let encoding = outbound.encoding();
+        let mut reading = read_next(Reader::new(snapshot, encoding), FIRST_MESSAGE);
+        let mut sent = 0;
+        loop {
+            let (reader, message) = reading.await.map_err(|_| Error::Stopped)??;
+            let Some(message) = message else {
+                let digest = reader.digest();
+                return outbound.send_framed_within(digest, self.stall).await;
             };
-            runtime.block_on(sender.end(end));
-        });
-        Ok(body)
+            if sent < SMALL_MESSAGES {
+                outbound.send_framed_within(message, self.stall).await?;
+                reading = read_next(reader, FIRST_MESSAGE);
+            } else {
+                reading = read_next(reader, MESSAGE);
+                outbound.send_framed_within(message, self.stall).await?;
+            }
+            sent += 1;
+        }
     }
 }
 
-enum Stop {
-    Gone,
-    Disk(std::io::Error),
+type Read = Result<(Reader, Option<Bytes>), Error>;
+
+/// Reads the next message: that blocks on the disk, and hashing on the processor, so neither belongs on an async
+/// worker.
+fn read_next(mut reader: Reader, size: usize) -> JoinHandle<Read> {
+    spawn_blocking(move || {
+        let message = reader.next(size)?;
+        Ok((reader, message))
+    })
 }
 
-/// Reads, hashes and hands on every piece, then the digest.
-fn stream<E>(snapshot: Snapshot, mut send: impl FnMut(Bytes) -> Result<(), E>) -> Result<(), Stop> {
-    let version = snapshot.version().to_string();
-    let digest = pieces(snapshot, &version, &mut send)?.finalize();
-    let mut last = head(0, &version, digest.len());
-    last.extend_from_slice(&digest);
-    send(last.freeze()).map_err(|_| Stop::Gone)
+/// Reads and hashes the file.
+struct Reader {
+    snapshot: Snapshot,
+    version: String,
+    encoding: Encoding,
+    left: u64,
+    digest: Sha256,
+    pool: Pool,
 }
 
-/// The file's part of the stream. The snapshot ends with it, before the client has taken the rest.
-fn pieces<E>(
-    mut snapshot: Snapshot,
-    version: &str,
-    send: &mut impl FnMut(Bytes) -> Result<(), E>,
-) -> Result<Sha256, Stop> {
-    let pool = Pool::default();
-    let mut digest = Sha256::new();
-    let mut left = snapshot.size();
-    while left > 0 {
-        let (head, size) = next(left, version);
-        let mut piece = pool.take(head.len() + size);
-        let (before, blob) = piece.bytes.split_at_mut(head.len());
+impl Reader {
+    fn new(snapshot: Snapshot, encoding: Encoding) -> Reader {
+        Reader {
+            version: snapshot.version().to_string(),
+            left: snapshot.size(),
+            snapshot,
+            encoding,
+            digest: Sha256::new(),
+            pool: Pool::default(),
+        }
+    }
+
+    /// The next message, framed, of at most `size` bytes; `None` at the end of the file.
+    fn next(&mut self, size: usize) -> Result<Option<Bytes>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (head, blob) = layout(self.left, &self.version, size);
+        let mut piece = self.pool.take(head.len() + blob);
+        let (before, bytes) = piece.bytes.split_at_mut(head.len());
         before.copy_from_slice(&head);
-        snapshot.read_exact(blob).map_err(Stop::Disk)?;
-        left -= size as u64;
-        digest.update(blob);
-        send(Bytes::from_owner(piece)).map_err(|_| Stop::Gone)?;
+        self.snapshot
+            .read_exact(bytes)
+            .map_err(|e| Error::Other(Code::DataLoss, format!("etcdserver: snapshot: {e}")))?;
+        self.digest.update(&*bytes);
+        self.left -= blob as u64;
+        Ok(Some(self.encoding.reframe(Bytes::from_owner(piece))))
     }
-    Ok(digest)
+
+    /// The last message, framed.
+    fn digest(self) -> Bytes {
+        let digest = self.digest.finalize();
+        let mut message = head(0, &self.version, digest.len());
+        message.extend_from_slice(&digest);
+        self.encoding.reframe(message.freeze())
+    }
 }
 
-/// How the next message begins, and how many of the `left` bytes follow: as many as fill it.
-fn next(left: u64, version: &str) -> (BytesMut, usize) {
+/// How a message of `size` bytes begins with `left` bytes of the file still to be sent, and how many of them follow.
+fn layout(left: u64, version: &str, size: usize) -> (BytesMut, usize) {
     let fill =
-        |head: usize| usize::try_from(left).map_or(MESSAGE - head, |left| left.min(MESSAGE - head));
-    let mut size = fill(head(left, version, MESSAGE).len());
+        |head: usize| usize::try_from(left).map_or(size - head, |left| left.min(size - head));
+    let mut blob = fill(head(left, version, size).len());
     // The fewer are left, the shorter is their number.
-    size = fill(head(left - size as u64, version, size).len());
-    (head(left - size as u64, version, size), size)
+    blob = fill(head(left - blob as u64, version, blob).len());
+    (head(left - blob as u64, version, blob), blob)
 }
 
 /// Buffers that were sent and can be read into again, so that none is made, or zeroed, for each piece.
@@ -143,13 +199,15 @@ mod tests {
 
     #[test]
     fn messages_are_full() {
-        for left in [0, 1, 300_000, 1 << 21, (1 << 28) + 100_000, 1 << 40] {
-            let (head, size) = next(left, "3.7.0");
-            assert_eq!(head, super::head(left - size as u64, "3.7.0", size));
-            assert!(
-                head.len() + size == MESSAGE || size as u64 == left,
-                "{left}"
-            );
+        for size in [FIRST_MESSAGE, MESSAGE] {
+            for left in [0, 1, 300_000, 1 << 21, (1 << 28) + 100_000, 1 << 40] {
+                let (head, blob) = layout(left, "3.7.0", size);
+                assert_eq!(head, super::head(left - blob as u64, "3.7.0", blob));
+                assert!(
+                    head.len() + blob == size || blob as u64 == left,
+                    "{left} {size}"
+                );
+            }
         }
     }
 

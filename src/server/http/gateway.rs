@@ -5,69 +5,21 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderValue, Response, StatusCode, request::Parts};
+use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
 use super::route::with_type;
 use crate::{
     proto,
-    server::grpc::{Body, Method, PREFIX, Services, local, unknown},
+    server::{
+        context::{Peer, RequestContext},
+        grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
+    },
 };
-
-/// Paths below `/v3/` and what they call.
-const PATHS: &[(&str, &str)] = &[
-    ("kv/range", "/etcdserverpb.KV/Range"),
-    ("kv/put", "/etcdserverpb.KV/Put"),
-    ("kv/deleterange", "/etcdserverpb.KV/DeleteRange"),
-    ("kv/txn", "/etcdserverpb.KV/Txn"),
-    ("kv/compaction", "/etcdserverpb.KV/Compact"),
-    ("maintenance/alarm", "/etcdserverpb.Maintenance/Alarm"),
-    ("maintenance/status", "/etcdserverpb.Maintenance/Status"),
-    (
-        "maintenance/defragment",
-        "/etcdserverpb.Maintenance/Defragment",
-    ),
-    ("maintenance/hash", "/etcdserverpb.Maintenance/Hash"),
-    ("maintenance/hashkv", "/etcdserverpb.Maintenance/HashKV"),
-    ("maintenance/snapshot", "/etcdserverpb.Maintenance/Snapshot"),
-    (
-        "maintenance/transfer-leadership",
-        "/etcdserverpb.Maintenance/MoveLeader",
-    ),
-    (
-        "maintenance/downgrade",
-        "/etcdserverpb.Maintenance/Downgrade",
-    ),
-    ("cluster/member/add", "/etcdserverpb.Cluster/MemberAdd"),
-    (
-        "cluster/member/remove",
-        "/etcdserverpb.Cluster/MemberRemove",
-    ),
-    (
-        "cluster/member/update",
-        "/etcdserverpb.Cluster/MemberUpdate",
-    ),
-    ("cluster/member/list", "/etcdserverpb.Cluster/MemberList"),
-    (
-        "cluster/member/promote",
-        "/etcdserverpb.Cluster/MemberPromote",
-    ),
-    ("auth/status", "/etcdserverpb.Auth/AuthStatus"),
-    ("auth/authenticate", "/etcdserverpb.Auth/Authenticate"),
-];
-
-/// Beginnings of paths whose services come later.
-const LATER: &[(&str, &str)] = &[
-    ("watch", "/etcdserverpb.Watch/Watch"),
-    ("lease/", "/etcdserverpb.Lease/Lease"),
-    ("kv/lease/", "/etcdserverpb.Lease/Lease"),
-    ("auth/", "/etcdserverpb.Auth/Auth"),
-    ("lock/", "/v3lockpb.Lock/Lock"),
-    ("election/", "/v3electionpb.Election/Election"),
-];
 
 /// Messages by name; read when the first request comes.
 static POOL: LazyLock<Option<DescriptorPool>> =
@@ -76,7 +28,8 @@ static POOL: LazyLock<Option<DescriptorPool>> =
 /// Answers one request; `below` is its path below `/v3/`, or below `/v3beta/` as some old clients have it.
 pub async fn gateway<B>(
     services: &Arc<Services>,
-    http_method: &http::Method,
+    peer: Peer,
+    head: &Parts,
     below: &str,
     body: B,
 ) -> Response<Body>
@@ -84,7 +37,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match call(services, http_method, below, body).await {
+    match call(services, peer, head, below, body).await {
         Ok(response) => response,
         Err(status) => refusal(&status),
     }
@@ -92,7 +45,8 @@ where
 
 async fn call<B>(
     services: &Arc<Services>,
-    http_method: &http::Method,
+    peer: Peer,
+    head: &Parts,
     below: &str,
     body: B,
 ) -> Result<Response<Body>, Status>
@@ -100,16 +54,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Some((_, grpc)) = PATHS.iter().find(|(p, _)| *p == below) else {
-        return Err(match LATER.iter().find(|(p, _)| below.starts_with(p)) {
-            Some((_, grpc)) => unknown(grpc),
-            None => Status::not_found("Not Found"),
-        });
-    };
-    if http_method != http::Method::POST {
+    let method = Method::at_gateway(below).ok_or_else(|| Status::not_found("Not Found"))?;
+    if head.method != http::Method::POST {
         return Err(Status::unimplemented("Method Not Allowed"));
     }
-    let method = Method::find(grpc).ok_or_else(|| unknown(grpc))?;
     let (request, answer) = types(method)?;
     // Base64 and names make the request longer than its encoding.
     let limit = services.receive_limit().saturating_mul(2);
@@ -119,9 +67,15 @@ where
         .map_err(|e| Status::resource_exhausted(format!("request not read: {e}")))?
         .to_bytes();
     let message = parse(request, &json)?;
-    let body = local(services, method, &message).await?;
-    if method == Method::Snapshot {
-        return Ok(stream(services, body, answer));
+    let context = RequestContext {
+        peer,
+        identity: None,
+        deadline: None,
+        metadata: head.headers.clone(),
+    };
+    let body = local(services, method, context, Full::new(framed(&message))).await?;
+    if method.row().kind != Kind::Unary {
+        return Ok(stream(body, answer));
     }
     let whole = match body.collect().await {
         Ok(whole) => whole.to_bytes(),
@@ -133,10 +87,10 @@ where
 
 /// Request and answer of a method.
 fn types(method: Method) -> Result<(MessageDescriptor, MessageDescriptor), Status> {
-    let (service, name, _) = Method::ALL[method as usize];
+    let Row { service, name, .. } = method.row();
     POOL.as_ref()
         .and_then(|pool| pool.get_service_by_name(service))
-        .and_then(|s| s.methods().find(|m| m.name() == name))
+        .and_then(|s| s.methods().find(|m| m.name() == *name))
         .map(|m| (m.input(), m.output()))
         .ok_or_else(|| Status::internal(format!("{service}/{name} is not described")))
 }
@@ -168,8 +122,9 @@ fn print(answer: &MessageDescriptor, message: &[u8]) -> Result<Vec<u8>, Status> 
 }
 
 /// A stream of messages as lines, each `{"result": ...}`; what goes wrong is the last: `{"error": ...}`.
-fn stream(services: &Services, mut body: Body, answer: MessageDescriptor) -> Response<Body> {
-    let (sender, lines) = Body::stream(services.config.stream_stall, None);
+fn stream(mut body: Body, answer: MessageDescriptor) -> Response<Body> {
+    let (sender, lines) = mpsc::channel(2);
+    let lines = Body::plain_stream(lines);
     tokio::spawn(async move {
         let mut waiting = BytesMut::new();
         let mut failed = None;
@@ -191,12 +146,10 @@ fn stream(services: &Services, mut body: Body, answer: MessageDescriptor) -> Res
                 }
             }
         }
-        if let Some(status) = failed
-            && sender.send(error_line(&status).into()).await.is_err()
-        {
-            return;
+        if let Some(status) = failed {
+            // The client may be gone.
+            let _ = sender.send(error_line(&status).into()).await;
         }
-        sender.end(Ok(())).await;
     });
     let mut response = success(Response::new(lines));
     response.headers_mut().insert(
@@ -265,13 +218,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_calls_a_method_that_is_described() {
-        for (path, grpc) in PATHS {
-            let method = Method::find(grpc).unwrap_or_else(|| panic!("{path}: no {grpc}"));
-            types(method).unwrap_or_else(|e| panic!("{path}: {e}"));
-        }
-        for (path, grpc) in LATER {
-            assert!(unknown(grpc).message().contains("not served yet"), "{path}");
+    fn every_method_of_the_gateway_is_described() {
+        for method in Method::ALL {
+            if !method.row().gateway.is_empty() {
+                types(*method).unwrap();
+            }
         }
     }
 

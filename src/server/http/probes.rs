@@ -1,6 +1,6 @@
 //! `/health`, `/livez`, `/readyz` and `/version`: does it answer, and which version is it.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::collections::HashSet;
 
 use http::{Response, StatusCode};
 
@@ -31,10 +31,10 @@ pub async fn health(services: &Services, query: &str) -> Response<Body> {
     })
     .to_string();
     if reason.is_none() {
-        services.counters.healthy.fetch_add(1, Ordering::Relaxed);
+        services.metrics.health_successes.inc();
         with_type("text/plain; charset=utf-8", body.into())
     } else {
-        services.counters.unhealthy.fetch_add(1, Ordering::Relaxed);
+        services.metrics.health_failures.inc();
         text(StatusCode::SERVICE_UNAVAILABLE, body + "\n")
     }
 }

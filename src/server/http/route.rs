@@ -7,10 +7,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::{gateway, metrics, probes};
-use crate::server::grpc::{Body, Services};
+use crate::server::{
+    context::Peer,
+    grpc::{Body, Services},
+};
 
 /// Answers one request.
-pub async fn answer<B>(services: Arc<Services>, request: Request<B>) -> Response<Body>
+pub async fn answer<B>(services: &Arc<Services>, peer: Peer, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -24,7 +27,7 @@ where
         // A browser asks first, whatever the path; all of the answer is in the headers below.
         Response::new(Body::default())
     } else if let Some(below) = below_v3.filter(|_| services.config.gateway) {
-        gateway::gateway(&services, &parts.method, below, body).await
+        gateway::gateway(services, peer, &parts, below, body).await
     } else if !(probe || matches!(path, "/version" | "/metrics")) {
         text(StatusCode::NOT_FOUND, "404 page not found\n".into())
     } else if parts.method != Method::GET {
@@ -38,10 +41,10 @@ where
         refusal
     } else {
         match path {
-            "/health" => probes::health(&services, query).await,
-            "/version" => probes::version(&services).await,
-            "/metrics" => metrics::metrics(&services).await,
-            _ => probes::checks(&services, path, query).await,
+            "/health" => probes::health(services, query).await,
+            "/version" => probes::version(services).await,
+            "/metrics" => metrics::metrics(services).await,
+            _ => probes::checks(services, path, query).await,
         }
     };
     for (name, value) in [

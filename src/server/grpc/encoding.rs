@@ -1,0 +1,253 @@
+//! How messages are encoded on the wire: as they are, or compressed with gzip, as grpc-go's `encoding/gzip` does.
+//! Knows nothing of requests.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use http::HeaderMap;
+use prost::Message;
+use tonic::Status;
+
+use super::{body::Body, message};
+use crate::server::{error::Error, heavy, mvcc::encoded::Encoded};
+
+/// The largest message that is sent, in bytes (etcd v3.7.1, server/etcdserver/api/v3rpc/grpc.go, `maxSendBytes`). The
+/// length in front of a message has 32 bits, so that one of 4 GiB could not be sent at all.
+const SEND_LIMIT: usize = i32::MAX as usize;
+
+/// How the messages of one call are encoded. A client that compresses its messages gets compressed ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    #[default]
+    Identity,
+    /// Compressed with gzip.
+    Gzip,
+}
+
+impl Encoding {
+    /// What `grpc-encoding` says.
+    ///
+    /// # Errors
+    /// Another encoding, with grpc-go's code and text.
+    pub fn of(headers: &HeaderMap) -> Result<Encoding, Status> {
+        match headers.get("grpc-encoding").map(|v| v.as_bytes()) {
+            None | Some(b"" | b"identity") => Ok(Encoding::Identity),
+            Some(b"gzip") => Ok(Encoding::Gzip),
+            Some(other) => Err(Status::unimplemented(format!(
+                "grpc: Decompressor is not installed for grpc-encoding {:?}",
+                String::from_utf8_lossy(other)
+            ))),
+        }
+    }
+
+    /// A message with its prefix, as it goes out.
+    ///
+    /// # Errors
+    /// It is too large to be sent.
+    pub fn frame<M: Message>(self, message: &M) -> Result<Bytes, Status> {
+        check_size(message.encoded_len())?;
+        Ok(match self {
+            Encoding::Identity => message::frame(message),
+            Encoding::Gzip => compressed(&message.encode_to_vec()),
+        })
+    }
+
+    /// A message that is framed uncompressed, as it goes out.
+    pub fn reframe(self, framed: Bytes) -> Bytes {
+        match self {
+            Encoding::Identity => framed,
+            Encoding::Gzip => compressed(framed.get(message::PREFIX..).unwrap_or_default()),
+        }
+    }
+
+    /// The body of a response of one message.
+    ///
+    /// # Errors
+    /// As [`Encoding::frame`].
+    pub async fn body<M: Message>(self, message: &M) -> Result<Body, Status> {
+        match self {
+            Encoding::Identity => self.frame(message).map(Body::message),
+            Encoding::Gzip => compressed_body(message.encode_to_vec().into()).await,
+        }
+    }
+
+    /// The body of a response of one message that is encoded already, with [`PREFIX`](message::PREFIX) bytes free in
+    /// front of it.
+    ///
+    /// # Errors
+    /// As [`Encoding::frame`].
+    pub async fn encoded_body(self, message: Encoded) -> Result<Body, Status> {
+        let length = message.length() - message::PREFIX;
+        check_size(length)?;
+        match self {
+            Encoding::Identity => Ok(Body::encoded(message)),
+            Encoding::Gzip => {
+                let mut payload = BytesMut::with_capacity(length);
+                for piece in message.into_pieces() {
+                    payload.put(piece);
+                }
+                payload.advance(message::PREFIX);
+                compressed_body(payload.freeze()).await
+            }
+        }
+    }
+
+    /// The name for `grpc-encoding`; `None` where nothing is compressed.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Encoding::Identity => None,
+            Encoding::Gzip => Some("gzip"),
+        }
+    }
+
+    /// The payload of a message whose prefix had this `flag`, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// The flag does not fit the encoding, or the payload is not gzip, or too large; with grpc-go's codes and texts
+    /// (grpc v1.82.1, rpc_util.go, `checkRecvPayload` and `decompress`).
+    pub fn payload(self, flag: u8, payload: Bytes, limit: usize) -> Result<Bytes, Status> {
+        match (flag, self) {
+            (0, _) => Ok(payload),
+            (1, Encoding::Identity) => Err(Status::internal(
+                "grpc: compressed flag set with identity or empty encoding",
+            )),
+            (1, Encoding::Gzip) => decompressed(&payload, limit),
+            (flag, _) => Err(Status::internal(format!(
+                "grpc: received unexpected payload format {flag}"
+            ))),
+        }
+    }
+}
+
+fn check_size(size: usize) -> Result<(), Status> {
+    if size > SEND_LIMIT {
+        return Err(Status::resource_exhausted(format!(
+            "grpc: trying to send message larger than max ({size} vs. {SEND_LIMIT})"
+        )));
+    }
+    Ok(())
+}
+
+async fn compressed_body(payload: Bytes) -> Result<Body, Status> {
+    check_size(payload.len())?;
+    let framed = if payload.len() < heavy::LARGE {
+        compressed(&payload)
+    } else {
+        let compressed = heavy::run(move || compressed(&payload)).await;
+        compressed.ok_or(Error::Stopped)?
+    };
+    Ok(Body::message(framed))
+}
+
+/// A compressed message with its prefix. An empty message is sent as it is, as grpc-go does.
+fn compressed(payload: &[u8]) -> Bytes {
+    if payload.is_empty() {
+        return message::framed(&[]);
+    }
+    let mut encoder = GzEncoder::new(vec![1, 0, 0, 0, 0], Compression::fast());
+    // Writing to memory cannot fail.
+    let _ = encoder.write_all(payload);
+    let mut prefixed = encoder.finish().unwrap_or_default();
+    let length = prefixed.len().saturating_sub(message::PREFIX);
+    // Deflate stores what it cannot shrink, so that the result is at most a little larger than the message.
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    if let Some(at) = prefixed.get_mut(1..message::PREFIX) {
+        at.copy_from_slice(&length.to_be_bytes());
+    }
+    prefixed.into()
+}
+
+/// Reads at most one byte more than the limit, so that a small message cannot fill the memory.
+fn decompressed(payload: &[u8], limit: usize) -> Result<Bytes, Status> {
+    let mut reader = MultiGzDecoder::new(payload).take(limit as u64 + 1);
+    let mut message = BytesMut::new().writer();
+    std::io::copy(&mut reader, &mut message)
+        .map_err(|e| Status::internal(format!("grpc: failed to decompress the message: {e}")))?;
+    let message = message.into_inner().freeze();
+    if message.len() > limit {
+        return Err(Status::resource_exhausted(format!(
+            "grpc: received message after decompression larger than max {limit}"
+        )));
+    }
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::etcdserverpb as pb;
+    use tonic::Code;
+
+    fn put(size: usize) -> pb::PutRequest {
+        pb::PutRequest {
+            key: "k".into(),
+            value: vec![7; size].into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_is_compressed_can_be_read_back() {
+        let framed = Encoding::Gzip.frame(&put(100_000)).unwrap();
+        assert_eq!(framed[0], 1);
+        assert!(framed.len() < 2000);
+        let length = u32::from_be_bytes(framed[1..5].try_into().unwrap()) as usize;
+        assert_eq!(length, framed.len() - message::PREFIX);
+        let payload = framed.slice(message::PREFIX..);
+        let read = Encoding::Gzip.payload(1, payload, 1 << 20).unwrap();
+        assert_eq!(pb::PutRequest::decode(read).unwrap(), put(100_000));
+    }
+
+    #[test]
+    fn an_empty_message_is_not_compressed() {
+        let framed = Encoding::Gzip.frame(&pb::StatusRequest {}).unwrap();
+        assert_eq!(&framed[..], &[0; 5]);
+    }
+
+    #[test]
+    fn flags_encodings_and_sizes_are_refused_in_grpc_gos_words() {
+        let framed = Encoding::Gzip.frame(&put(100_000)).unwrap();
+        let payload = framed.slice(message::PREFIX..);
+        for (encoding, flag, limit, code, text) in [
+            (
+                Encoding::Identity,
+                1,
+                usize::MAX >> 1,
+                Code::Internal,
+                "grpc: compressed flag set with identity or empty encoding",
+            ),
+            (
+                Encoding::Gzip,
+                2,
+                usize::MAX >> 1,
+                Code::Internal,
+                "grpc: received unexpected payload format 2",
+            ),
+            (
+                Encoding::Gzip,
+                1,
+                1000,
+                Code::ResourceExhausted,
+                "grpc: received message after decompression larger than max 1000",
+            ),
+        ] {
+            let refusal = encoding.payload(flag, payload.clone(), limit).unwrap_err();
+            assert_eq!((refusal.code(), refusal.message()), (code, text));
+        }
+        let garbage = Encoding::Gzip.payload(1, "not gzip".into(), 1000);
+        assert_eq!(garbage.unwrap_err().code(), Code::Internal);
+    }
+
+    #[test]
+    fn a_message_that_no_length_can_name_is_not_sent() {
+        assert!(check_size(SEND_LIMIT).is_ok());
+        let refusal = check_size(5 << 30).unwrap_err();
+        assert_eq!(refusal.code(), Code::ResourceExhausted);
+        assert_eq!(
+            refusal.message(),
+            "grpc: trying to send message larger than max (5368709120 vs. 2147483647)"
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! The two halves of a streaming call: [`Inbound`], from which a method reads the client's messages, and [`Outbound`],
+//! to which it writes its own.
+//!
+//! A two-way method looks like this:
+//!
+//! ```ignore
+//! pub async fn echo(
+//!     &self,
+//!     context: &RequestContext,
+//!     mut inbound: Inbound<Q>,
+//!     outbound: Outbound<R>,
+//! ) -> Result<(), Error> {
+//!     while let Some(request) = inbound.next().await? {
+//!         outbound.send(&self.answer(request)).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! * **Receiving.** `next` gives `None` once the client has closed its half; the method may go on sending. While nobody
+//!   calls `next`, HTTP/2's flow control makes the client wait. `next` may be one branch of a `select!`: dropping the
+//!   future loses no message.
+//! * **Sending.** `send` waits while the client takes nothing: a few messages are queued, then the method has to wait.
+//!   A method that must go on reading meanwhile (a watch, which may be cancelled) does both in one `select!`, with
+//!   [`Outbound::ready`] as a branch, or hands `Outbound` to a part of its own. A slow client is never given up because
+//!   it is slow; one that is dead is noticed by the keep-alive of its connection.
+//! * **The end.** What the method returns is the status of the call: `Ok` is code 0. The method runs as a task of its
+//!   own and is dropped, at any `await`, when the client goes away or cancels; for a `live_stream` or `two_way` method
+//!   also when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
+
+#![allow(
+    dead_code,
+    reason = "until the first two-way method has its row, only tests have one"
+)]
+
+use std::{marker::PhantomData, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
+use prost::Message;
+use tokio::{sync::mpsc, time::timeout};
+use tonic::Status;
+
+use super::{body::Body, encoding::Encoding, message::Messages};
+use crate::server::{error::Error, metrics};
+
+/// Messages that wait for the client to take them, for each stream, besides the one that HTTP/2 is sending.
+const QUEUED: usize = 2;
+
+/// The client's half of a call.
+pub struct Inbound<Q> {
+    messages: Messages<UnsyncBoxBody<Bytes, Status>>,
+    count: metrics::Messages,
+    kind: PhantomData<fn() -> Q>,
+}
+
+impl<Q: Message + Default + 'static> Inbound<Q> {
+    pub(super) fn new<B>(messages: Messages<B>, count: metrics::Messages) -> Inbound<Q>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let boxed = |body: B| {
+            body.map_err(|e| Status::cancelled(e.to_string()))
+                .boxed_unsync()
+        };
+        Inbound {
+            messages: messages.map_body(boxed),
+            count,
+            kind: PhantomData,
+        }
+    }
+
+    /// The next message; `None` when the client has sent its last one. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// The message cannot be read, or the client has given up.
+    pub async fn next(&mut self) -> Result<Option<Q>, Error> {
+        let message = self.messages.next().await?;
+        if message.is_some() {
+            self.count.received();
+        }
+        Ok(message)
+    }
+}
+
+/// The server's half of a call.
+pub struct Outbound<R> {
+    parts: mpsc::Sender<Part>,
+    encoding: Encoding,
+    count: metrics::Messages,
+    kind: PhantomData<fn(R)>,
+}
+
+/// What is handed over to the body of the response.
+pub(super) enum Part {
+    /// A framed message.
+    Message(Bytes),
+    /// The status of the call.
+    End(Result<(), Status>),
+}
+
+impl<R: Message> Outbound<R> {
+    /// Both ends of a stream: the one to send to, the one that ends it, and the body that the client gets.
+    pub(super) fn new(
+        encoding: Encoding,
+        count: metrics::Messages,
+    ) -> (Outbound<R>, mpsc::Sender<Part>, Body) {
+        let (parts, receiver) = mpsc::channel(QUEUED);
+        let outbound = Outbound {
+            parts: parts.clone(),
+            encoding,
+            count,
+            kind: PhantomData,
+        };
+        (outbound, parts, Body::stream(receiver))
+    }
+
+    /// Sends a message; waits while the client takes nothing.
+    ///
+    /// # Errors
+    /// The client is gone, or the message is too large to be sent.
+    pub async fn send(&self, message: &R) -> Result<(), Error> {
+        let framed = self.encoding.frame(message)?;
+        self.send_framed(framed).await
+    }
+
+    /// Waits until a message can be sent at once, and keeps that place.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub async fn ready(&self) -> Result<Place<'_, R>, Error> {
+        let permit = self.parts.reserve().await.map_err(|_| Error::Canceled)?;
+        Ok(Place {
+            permit,
+            outbound: self,
+        })
+    }
+
+    /// How messages are encoded, for those who frame them on their own.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// As [`Outbound::send`], of a message that has its prefix.
+    pub(super) async fn send_framed(&self, framed: Bytes) -> Result<(), Error> {
+        let sent = self.parts.send(Part::Message(framed)).await;
+        sent.map_err(|_| Error::Canceled)?;
+        self.count.sent();
+        Ok(())
+    }
+
+    /// As [`Outbound::send_framed`], for a stream that holds something costly: a client that takes nothing for `limit`
+    /// is given up.
+    pub(super) async fn send_framed_within(
+        &self,
+        framed: Bytes,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        match timeout(limit, self.send_framed(framed)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(Error::Canceled),
+        }
+    }
+}
+
+/// A place for one message.
+pub struct Place<'a, R> {
+    permit: mpsc::Permit<'a, Part>,
+    outbound: &'a Outbound<R>,
+}
+
+impl<R: Message> Place<'_, R> {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// It is too large to be sent.
+    pub fn send(self, message: &R) -> Result<(), Error> {
+        let framed = self.outbound.encoding.frame(message)?;
+        self.permit.send(Part::Message(framed));
+        self.outbound.count.sent();
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Work on large answers that keeps a processor busy (printing JSON, compressing), run off the async workers and only
+//! so much of it at once. What waits for its turn holds no thread, and is dropped with the request that wants it.
+
+use std::{sync::LazyLock, thread::available_parallelism};
+
+use tokio::sync::Semaphore;
+
+/// Answers smaller than this many bytes are dealt with where they are.
+pub const LARGE: usize = 128 << 10;
+
+/// As many pieces of work run at once as there are processors but one, so that others are served meanwhile.
+static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = available_parallelism().map_or(1, std::num::NonZero::get);
+    Semaphore::new((processors - 1).max(1))
+});
+
+/// Runs `work` on a thread for blocking work when its turn comes; `None` if the process is going down.
+pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let permit = PERMITS.acquire().await.ok()?;
+    let work = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(permit);
+        done
+    });
+    work.await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_so_much_runs_at_once() {
+        let limit = PERMITS.available_permits();
+        let running = Arc::new(AtomicUsize::new(0));
+        let work: Vec<_> = (0..4 * limit + 4)
+            .map(|_| {
+                let running = Arc::clone(&running);
+                tokio::spawn(run(move || {
+                    let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                    std::thread::yield_now();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    now
+                }))
+            })
+            .collect();
+        for work in work {
+            let at_once = work.await.unwrap().unwrap();
+            assert!(at_once <= limit, "{at_once} at once");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The metrics of one server and its page. What is cheap to ask for when the page is wanted is a gauge that is set
+//! then; everything else is counted where it happens.
+
+use prometheus::{Encoder as _, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use super::{
+    grpc::{GrpcMetrics, MethodLabels},
+    process::Process,
+};
+
+/// The metrics of one server.
+pub struct Metrics {
+    registry: Registry,
+    process: Process,
+    /// Requests over gRPC.
+    pub grpc: GrpcMetrics,
+    /// `/health` answered that the server is healthy.
+    pub health_successes: IntCounter,
+    /// `/health` answered that it is not.
+    pub health_failures: IntCounter,
+    /// Whether a defragmentation is under way.
+    pub defragmenting: IntGauge,
+    state: StateGauges,
+}
+
+/// What the server is at the moment that the page is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Version of the server, `MAJOR.MINOR.PATCH`.
+    pub version: String,
+    /// Version of the cluster, `MAJOR.MINOR`.
+    pub cluster_version: String,
+    /// Id of the member.
+    pub member_id: u64,
+    /// Current revision.
+    pub revision: i64,
+    /// Size of the database file in bytes.
+    pub db_size: i64,
+    /// Bytes of it that are in use.
+    pub db_size_in_use: i64,
+    /// Quota in bytes.
+    pub quota: i64,
+    /// Index of the last request that was applied.
+    pub applied_index: u64,
+}
+
+struct StateGauges {
+    cluster_version: IntGaugeVec,
+    server_version: IntGaugeVec,
+    server_id: IntGaugeVec,
+    revision: IntGauge,
+    db_size: IntGauge,
+    db_size_in_use: IntGauge,
+    quota: IntGauge,
+    committed: IntGauge,
+    applied: IntGauge,
+}
+
+impl Metrics {
+    /// Registers all metrics; `methods` are those of the gRPC edge, in the order of their numbers, `extensive` is
+    /// `--metrics=extensive`.
+    ///
+    /// # Errors
+    /// A name is registered twice, which a test excludes.
+    pub fn new(methods: &[MethodLabels], extensive: bool) -> prometheus::Result<Metrics> {
+        let registry = Registry::new();
+        let register = Register(&registry);
+        let constant = |name: &str, help: &str, value: i64| {
+            register.gauge(name, help).map(|gauge| gauge.set(value))
+        };
+        constant(
+            "etcd_server_has_leader",
+            "Whether or not a leader exists. 1 is existence, 0 is not.",
+            1,
+        )?;
+        constant(
+            "etcd_server_is_leader",
+            "Whether or not this member is a leader. 1 if is, 0 otherwise.",
+            1,
+        )?;
+        constant(
+            "etcd_server_is_learner",
+            "Whether or not this member is a learner. 1 if is, 0 otherwise.",
+            0,
+        )?;
+        register
+            .counter(
+                "etcd_server_leader_changes_seen_total",
+                "The number of leader changes seen.",
+            )?
+            .inc();
+        Ok(Metrics {
+            process: Process::register(&registry)?,
+            grpc: GrpcMetrics::register(&registry, methods, extensive)?,
+            health_successes: register.counter(
+                "etcd_server_health_success",
+                "The total number of successful health checks",
+            )?,
+            health_failures: register.counter(
+                "etcd_server_health_failures",
+                "The total number of failed health checks",
+            )?,
+            defragmenting: register.gauge(
+                "etcd_disk_defrag_inflight",
+                "Whether or not defrag is active on the member. 1 means active, 0 means not.",
+            )?,
+            state: StateGauges::register(&register)?,
+            registry,
+        })
+    }
+
+    /// The page, with the present state in it.
+    pub fn page(&self, state: &State) -> String {
+        self.state.set(state);
+        self.process.update();
+        let mut page = Vec::new();
+        let families = self.registry.gather();
+        // Writing to memory cannot fail, and families that are registered have a name and values.
+        let _ = TextEncoder::new().encode(&families, &mut page);
+        String::from_utf8(page).unwrap_or_default()
+    }
+}
+
+/// Makes metrics and registers them.
+struct Register<'a>(&'a Registry);
+
+impl Register<'_> {
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn labelled(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), &[label])?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+}
+
+impl StateGauges {
+    fn register(register: &Register<'_>) -> prometheus::Result<StateGauges> {
+        Ok(StateGauges {
+            cluster_version: register.labelled(
+                "etcd_cluster_version",
+                "Which version is running. 1 for 'cluster_version' label with current cluster version",
+                "cluster_version",
+            )?,
+            server_version: register.labelled(
+                "etcd_server_version",
+                "Which version is running. 1 for 'server_version' label with current version.",
+                "server_version",
+            )?,
+            server_id: register.labelled(
+                "etcd_server_id",
+                "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.",
+                "server_id",
+            )?,
+            revision: register.gauge(
+                "etcd_debugging_mvcc_current_revision",
+                "The current revision of store.",
+            )?,
+            db_size: register.gauge(
+                "etcd_mvcc_db_total_size_in_bytes",
+                "Total size of the underlying database physically allocated in bytes.",
+            )?,
+            db_size_in_use: register.gauge(
+                "etcd_mvcc_db_total_size_in_use_in_bytes",
+                "Total size of the underlying database logically in use in bytes.",
+            )?,
+            quota: register.gauge(
+                "etcd_server_quota_backend_bytes",
+                "Current backend storage quota size in bytes.",
+            )?,
+            committed: register.gauge(
+                "etcd_server_proposals_committed_total",
+                "The total number of consensus proposals committed.",
+            )?,
+            applied: register.gauge(
+                "etcd_server_proposals_applied_total",
+                "The total number of consensus proposals applied.",
+            )?,
+        })
+    }
+
+    fn set(&self, state: &State) {
+        // A gauge of a former value must not stay on the page.
+        self.cluster_version.reset();
+        self.cluster_version
+            .with_label_values(&[&state.cluster_version])
+            .set(1);
+        self.server_version
+            .with_label_values(&[&state.version])
+            .set(1);
+        self.server_id
+            .with_label_values(&[&format!("{:x}", state.member_id)])
+            .set(1);
+        self.revision.set(state.revision);
+        self.db_size.set(state.db_size);
+        self.db_size_in_use.set(state.db_size_in_use);
+        self.quota.set(state.quota);
+        let applied = i64::try_from(state.applied_index).unwrap_or(i64::MAX);
+        self.committed.set(applied);
+        self.applied.set(applied);
+    }
+}
