@@ -27,7 +27,7 @@ const MAX_RUN: u64 = 64 << 10;
 /// Which pages of a file were in memory lately.
 pub(crate) struct Warm {
     since: Instant,
-    /// Page number and epoch; a page has one place.
+    /// For each slot the tag of the page and epoch that were noted last; a page has one slot.
     slots: Box<[AtomicU64]>,
 }
 
@@ -41,9 +41,9 @@ impl Default for Warm {
 }
 
 impl Warm {
-    /// Counts from 2, so that neither an empty place nor one of the epoch before the first fits.
+    /// The current epoch, counted from 1.
     fn epoch(&self) -> u64 {
-        (self.since.elapsed().as_secs() / EPOCH_SECONDS + 2) & 0xffff
+        self.since.elapsed().as_secs() / EPOCH_SECONDS + 1
     }
 
     fn slot(&self, pgid: u64) -> &AtomicU64 {
@@ -54,12 +54,20 @@ impl Warm {
 
     fn contains(&self, pgid: u64, epoch: u64) -> bool {
         let seen = self.slot(pgid).load(Ordering::Relaxed);
-        seen >> 16 == pgid && (epoch - 1..=epoch).contains(&(seen & 0xffff))
+        seen == tag(pgid, epoch) || seen == tag(pgid, epoch.wrapping_sub(1))
     }
 
     fn insert(&self, pgid: u64, epoch: u64) {
-        self.slot(pgid).store(pgid << 16 | epoch, Ordering::Relaxed);
+        self.slot(pgid).store(tag(pgid, epoch), Ordering::Relaxed);
     }
+}
+
+/// A number for a page and an epoch. Two pairs share one about once in 2^63 cases; the reader then waits for
+/// the disk where it did not want to. No pair has 0, which is what an empty slot holds.
+fn tag(pgid: u64, epoch: u64) -> u64 {
+    let mixed =
+        pgid.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ epoch.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (mixed ^ mixed >> 32) | 1
 }
 
 /// A view that hands out pages in memory only: a [`Source`] of buckets.
@@ -167,14 +175,26 @@ mod tests {
 
     #[test]
     fn pages_are_remembered_for_a_while() {
-        let warm = Warm::default();
-        let epoch = warm.epoch();
-        assert!(!warm.contains(0, epoch) && !warm.contains(7, epoch));
-        warm.insert(7, epoch);
-        assert!(warm.contains(7, epoch));
-        assert!(warm.contains(7, epoch + 1));
-        assert!(!warm.contains(7, epoch + 2));
-        assert!(!warm.contains(8, epoch));
+        // 65,536 epochs are three days, and 2^32 are five centuries.
+        for epoch in [
+            Warm::default().epoch(),
+            0xfffe,
+            0xffff,
+            0x1_0000,
+            0x1_0001,
+            1 << 32,
+        ] {
+            let warm = Warm::default();
+            for pgid in [0, 7, 1 << 40] {
+                assert!(!warm.contains(pgid, epoch), "{pgid} in {epoch}");
+                warm.insert(pgid, epoch);
+                assert!(warm.contains(pgid, epoch), "{pgid} in {epoch}");
+                assert!(warm.contains(pgid, epoch + 1), "{pgid} in {epoch}");
+                assert!(!warm.contains(pgid, epoch + 2), "{pgid} in {epoch}");
+                assert!(!warm.contains(pgid, epoch + 0x1_0000), "{pgid} in {epoch}");
+                assert!(!warm.contains(pgid + 1, epoch), "{pgid} in {epoch}");
+            }
+        }
     }
 
     #[test]
