@@ -15,7 +15,7 @@ use super::page::{
     encode,
 };
 use super::shape::Shape;
-use super::tree::BUCKET_HEADER;
+use super::tree::{bucket_value, inline_bucket_value};
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -32,7 +32,7 @@ pub struct BulkWriter {
     bucket: Option<(Vec<u8>, u64)>,
     last_key: Vec<u8>,
     tree: Vec<Level>,
-    buckets: Vec<(Vec<u8>, [u8; BUCKET_HEADER])>,
+    buckets: Vec<(Vec<u8>, Vec<u8>)>,
     shape: Shape,
 }
 
@@ -57,6 +57,22 @@ impl Level {
 
     fn first_key(&self) -> &[u8] {
         self.elements.first().map_or(&[], |e| &self.data[..e.key])
+    }
+
+    fn elements(&self) -> Vec<Element<'_>> {
+        let mut rest = &self.data[..];
+        let split = self.elements.iter().map(|s| {
+            let (key, value);
+            (key, rest) = rest.split_at(s.key);
+            (value, rest) = rest.split_at(s.value);
+            Element {
+                flags: s.flags,
+                pgid: s.pgid,
+                key,
+                value,
+            }
+        });
+        split.collect()
     }
 
     fn push(&mut self, e: &Element<'_>) {
@@ -223,21 +239,14 @@ impl BulkWriter {
     }
 
     fn page(&mut self, leaf: bool, page: &Level) -> Result<u64> {
-        let mut rest = &page.data[..];
-        let mut elements = Vec::with_capacity(page.elements.len());
-        for s in &page.elements {
-            let (key, value);
-            (key, rest) = rest.split_at(s.key);
-            (value, rest) = rest.split_at(s.value);
-            elements.push(Element {
-                flags: s.flags,
-                pgid: s.pgid,
-                key,
-                value,
-            });
-        }
         let pgid = self.next;
-        let pages = encode(&mut self.buffer, self.page_size, pgid, leaf, &elements);
+        let pages = encode(
+            &mut self.buffer,
+            self.page_size,
+            pgid,
+            leaf,
+            &page.elements(),
+        );
         self.next += pages;
         self.shape.add(leaf, pages);
         if self.buffer.len() >= BUFFER {
@@ -275,10 +284,19 @@ impl BulkWriter {
 
     fn end_bucket(&mut self) -> Result<()> {
         if let Some((name, sequence)) = self.bucket.take() {
-            let mut head = [0; BUCKET_HEADER];
-            head[..8].copy_from_slice(&self.end_tree()?.to_le_bytes());
-            head[8..].copy_from_slice(&sequence.to_le_bytes());
-            self.buckets.push((name, head));
+            let inline = match &self.tree[..] {
+                [] => inline_bucket_value(self.page_size, sequence, &[]),
+                [leaf] => inline_bucket_value(self.page_size, sequence, &leaf.elements()),
+                _ => None,
+            };
+            let value = match inline {
+                Some(value) => {
+                    self.tree.clear();
+                    value
+                }
+                None => bucket_value(self.end_tree()?, sequence),
+            };
+            self.buckets.push((name, value));
         }
         Ok(())
     }
@@ -291,14 +309,14 @@ impl BulkWriter {
 
     pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, Shape)> {
         self.end_bucket()?;
-        for (name, head) in std::mem::take(&mut self.buckets) {
+        for (name, value) in std::mem::take(&mut self.buckets) {
             self.push(
                 0,
                 &Element {
                     flags: BUCKET_ELEMENT,
                     pgid: 0,
                     key: &name,
-                    value: &head,
+                    value: &value,
                 },
             )?;
         }

@@ -76,7 +76,8 @@ impl Free {
     }
 }
 
-/// Free pages up to which a commit may take new ones for the sake of long runs, whatever the size of the file.
+/// Free pages up to which a commit may take new ones for the sake of long runs, whatever the size of the file;
+/// in a file of fewer than four times as many pages, a quarter of them.
 const FEW: u64 = 64;
 /// The same as a part of the file: one page in so many.
 const SCATTERED: u64 = 64;
@@ -116,7 +117,7 @@ impl<'f> Allocation<'f> {
     /// Lets it take up to `room` pages at the end of the file although others are free. `usual` is how many pages the
     /// commit before has taken.
     pub fn at_end(self, usual: u64, room: u64) -> Allocation<'f> {
-        let few = self.free.pages <= FEW + self.high_water / SCATTERED;
+        let few = self.free.pages <= FEW.min(self.high_water / 4) + self.high_water / SCATTERED;
         Allocation {
             row: usual.min(self.expected),
             room: if few { room } else { 0 },

@@ -13,7 +13,7 @@ use super::new_pages::NewPages;
 use super::node::{Body, Kid, Merged, Node, Op};
 use super::page::{BUCKET_ELEMENT, Element, Page};
 use super::shape::Shape;
-use super::tree::{BUCKET_HEADER, Bucket, MAX_DEPTH, Root, Source, in_source};
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, bucket_value, in_source, inline_bucket_value};
 use super::view::View;
 
 /// How full pages are made where there is more to come, in parts of a hundred.
@@ -101,23 +101,20 @@ pub(super) struct Merge<'v, 'f> {
     pub shape: Shape,
 }
 
-/// A bucket's value in the tree of buckets.
-type BucketHead = [u8; BUCKET_HEADER];
-
 impl<'v> Merge<'v, '_> {
     /// The new root of the tree of buckets, if it has changed.
     fn batch(&mut self, batch: &Batch) -> Result<Option<u64>> {
-        let mut heads: Vec<(&[u8], Option<BucketHead>)> = Vec::new();
+        let mut values: Vec<(&[u8], Option<Vec<u8>>)> = Vec::new();
         for (name, ops) in batch.buckets() {
-            if let Some(head) = self.bucket(name, ops)? {
-                heads.push((name, head));
+            if let Some(value) = self.bucket(name, ops)? {
+                values.push((name, value));
             }
         }
-        let ops: Vec<Op> = heads
+        let ops: Vec<Op> = values
             .iter()
-            .map(|(key, head)| Op {
+            .map(|(key, value)| Op {
                 key,
-                value: head.as_ref().map(|h| &h[..]),
+                value: value.as_deref(),
                 flags: BUCKET_ELEMENT,
             })
             .collect();
@@ -130,8 +127,8 @@ impl<'v> Merge<'v, '_> {
         Ok((new != root).then_some(new))
     }
 
-    /// What becomes of a bucket's entry: `None` if nothing, `Some(None)` if it goes.
-    fn bucket(&mut self, name: &[u8], ops: &Ops) -> Result<Option<Option<BucketHead>>> {
+    /// The new value of a bucket's entry: `None` if it stays as it is, `Some(None)` if the entry is deleted.
+    fn bucket(&mut self, name: &[u8], ops: &Ops) -> Result<Option<Option<Vec<u8>>>> {
         let old = Bucket::open(self.view, name)?;
         let list: Vec<Op> = ops
             .iter()
@@ -149,36 +146,79 @@ impl<'v> Merge<'v, '_> {
         if goes || starts && ops.exists.is_none() && !ops.has_puts() {
             return Ok(old.map(|_| None));
         }
-        let (root, sequence) = match old.filter(|_| !starts) {
+        let (kids, sequence) = match old.filter(|_| !starts) {
             None => {
                 let elements = list.iter().filter_map(Op::element).collect();
-                (self.top(vec![Kid::Dirty(Node::leaf(true, elements))])?, 0)
+                (vec![Kid::Dirty(Node::leaf(true, elements))], 0)
             }
             Some(_) if list.is_empty() => return Ok(None),
-            Some(old) => match old.root() {
-                Root::Page(id) => match self.tree(*id, &list)? {
-                    new if new == *id => return Ok(None),
-                    new => (new, old.sequence()),
-                },
-                // From now on a page of its own: the bucket's value need not be copied again and again.
-                Root::Inline(page) => match self.leaf(page, &list)? {
-                    Merged::Same => return Ok(None),
-                    Merged::Grown(new) => {
-                        let mut elements = self.elements(page)?;
-                        elements.extend(new);
-                        (
-                            self.top(vec![Kid::Dirty(Node::leaf(true, elements))])?,
-                            old.sequence(),
-                        )
-                    }
-                    Merged::Changed(node) => (self.top(vec![Kid::Dirty(node)])?, old.sequence()),
-                },
-            },
+            Some(old) => {
+                let kids = match old.root() {
+                    Root::Page(id) => self.changed_root(*id, &list)?,
+                    Root::Inline(page) => self.changed_inline_root(page, &list)?,
+                };
+                match kids {
+                    None => return Ok(None),
+                    Some(kids) => (kids, old.sequence()),
+                }
+            }
         };
-        let mut head = [0; BUCKET_HEADER];
-        head[..8].copy_from_slice(&root.to_le_bytes());
-        head[8..].copy_from_slice(&sequence.to_le_bytes());
-        Ok(Some(Some(head)))
+        self.bucket_value(kids, sequence).map(|v| Some(Some(v)))
+    }
+
+    /// The root of a tree after operations, not yet written; `None` if it stays as it is.
+    fn changed_root<'n>(&mut self, root: u64, ops: &[Op<'n>]) -> Result<Option<Vec<Kid<'n>>>>
+    where
+        'v: 'n,
+    {
+        let mut kids = Vec::new();
+        self.subtree(&[], root, ops, 0, &mut kids)?;
+        let same = matches!(kids[..], [Kid::Clean { pgid, .. }] if pgid == root);
+        Ok((!same).then_some(kids))
+    }
+
+    /// The same for the leaf of an inline bucket.
+    fn changed_inline_root<'n>(
+        &mut self,
+        page: &Page<&'v [u8]>,
+        ops: &[Op<'n>],
+    ) -> Result<Option<Vec<Kid<'n>>>>
+    where
+        'v: 'n,
+    {
+        let node = match self.leaf(page, ops)? {
+            Merged::Same => return Ok(None),
+            // An inline leaf has no page that could stay beside the new one.
+            Merged::Grown(new) => {
+                let mut elements = self.elements(page)?;
+                elements.extend(new);
+                Node::leaf(true, elements)
+            }
+            Merged::Changed(node) => node,
+        };
+        Ok(Some(vec![Kid::Dirty(node)]))
+    }
+
+    /// Writes a bucket's tree, unless it is small enough to be stored inline; the value of its entry.
+    fn bucket_value<'n>(&mut self, kids: Vec<Kid<'n>>, sequence: u64) -> Result<Vec<u8>>
+    where
+        'v: 'n,
+    {
+        let kids = self.settle_root(kids)?;
+        let inline = match &kids[..] {
+            [] => inline_bucket_value(self.page_size, sequence, &[]),
+            [
+                Kid::Dirty(Node {
+                    body: Body::Leaf(elements),
+                    ..
+                }),
+            ] => inline_bucket_value(self.page_size, sequence, elements),
+            _ => None,
+        };
+        match inline {
+            Some(value) => Ok(value),
+            None => Ok(bucket_value(self.top(kids)?, sequence)),
+        }
     }
 
     /// Frees all pages of a bucket and of those nested in it.
@@ -229,6 +269,7 @@ impl<'v> Merge<'v, '_> {
     {
         let mut kids = Vec::new();
         self.subtree(&[], root, ops, 0, &mut kids)?;
+        let kids = self.settle_root(kids)?;
         self.top(kids)
     }
 

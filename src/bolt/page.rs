@@ -177,6 +177,24 @@ pub fn encode(
         count: elements.len() as u16,
         overflow: (pages - 1) as u32,
     };
+    encode_contents(out, header, elements);
+    out.resize(start + pages * page_size, 0);
+    pages as u64
+}
+
+/// Appends a leaf as an inline bucket holds it: not filled up to a page, and with page number 0.
+pub(crate) fn encode_inline(out: &mut Vec<u8>, elements: &[Element<'_>]) {
+    let header = Header {
+        id: 0,
+        flags: LEAF,
+        count: elements.len() as u16,
+        overflow: 0,
+    };
+    encode_contents(out, header, elements);
+}
+
+fn encode_contents(out: &mut Vec<u8>, header: Header, elements: &[Element<'_>]) {
+    let leaf = header.flags == LEAF;
     out.extend_from_slice(&header.encode());
     let mut pos = elements.len() * ELEMENT_SIZE;
     for e in elements {
@@ -198,8 +216,6 @@ pub fn encode(
         out.extend_from_slice(e.key);
         out.extend_from_slice(e.value);
     }
-    out.resize(start + pages * page_size, 0);
-    pages as u64
 }
 
 /// Places of one leaf element's parts.

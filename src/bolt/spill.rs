@@ -5,11 +5,14 @@ use super::merge::Merge;
 use super::node::{Body, Kid, Node};
 use super::page::{Element, HEADER_SIZE, MAX_ELEMENTS};
 
-impl Merge<'_, '_> {
-    /// Writes a tree from below up to its root; the page of that.
-    pub(super) fn top(&mut self, kids: Vec<Kid<'_>>) -> Result<u64> {
+impl<'v> Merge<'v, '_> {
+    /// Merges the pages at the top of a tree where they have become small, and drops a root that is a branch
+    /// with one child in favour of that child. Nothing is written.
+    pub(super) fn settle_root<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Kid<'n>>>
+    where
+        'v: 'n,
+    {
         let mut kids = self.settle(kids)?;
-        // A branch with one child is no root: the child is.
         while let [
             Kid::Dirty(Node {
                 body: Body::Branch(below),
@@ -20,6 +23,11 @@ impl Merge<'_, '_> {
         {
             kids = std::mem::take(below);
         }
+        Ok(kids)
+    }
+
+    /// Writes a tree from its leaves up to its root; the page of the root.
+    pub(super) fn top(&mut self, kids: Vec<Kid<'_>>) -> Result<u64> {
         let mut elements = Vec::new();
         self.write_kids(&kids, &mut elements)?;
         loop {

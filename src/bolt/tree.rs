@@ -7,12 +7,39 @@ use std::path::Path;
 use super::cursor::{Cursor, Entry, Range};
 use super::error::{Damage, Error, Result};
 use super::meta::Meta;
-use super::page::{BUCKET_ELEMENT, Buf, HEADER_SIZE, Page, check_pgid};
+use super::page::{BUCKET_ELEMENT, Buf, Element, HEADER_SIZE, Page, check_pgid, encode_inline};
 
 /// Deepest tree that is followed. A tree of two elements a page would be that deep with 2^64 leaves.
 pub(crate) const MAX_DEPTH: usize = 64;
 /// Bytes of a bucket's root page number and sequence, before an inline page image.
 pub(crate) const BUCKET_HEADER: usize = 16;
+
+/// Largest leaf that is stored inline in its bucket's value, in parts of a page, as in bbolt 1.5.0 (`bucket.go`).
+const INLINE_PART: usize = 4;
+
+/// The value of a bucket whose tree begins at page `root`.
+pub(crate) fn bucket_value(root: u64, sequence: u64) -> Vec<u8> {
+    let mut value = Vec::with_capacity(BUCKET_HEADER);
+    value.extend_from_slice(&root.to_le_bytes());
+    value.extend_from_slice(&sequence.to_le_bytes());
+    value
+}
+
+/// The value of a bucket that is stored inline, or `None` if its elements need a page of their own: they are
+/// too large, or a bucket is among them.
+pub(crate) fn inline_bucket_value(
+    page_size: usize,
+    sequence: u64,
+    elements: &[Element<'_>],
+) -> Option<Vec<u8>> {
+    let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
+    if size > page_size / INLINE_PART || elements.iter().any(|e| e.flags & BUCKET_ELEMENT != 0) {
+        return None;
+    }
+    let mut value = bucket_value(0, sequence);
+    encode_inline(&mut value, elements);
+    Some(value)
+}
 
 /// Something that pages can be read from: a mapped database, or a file.
 pub trait Source: Copy {

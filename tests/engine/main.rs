@@ -27,6 +27,8 @@ mod random;
 mod served_fixtures;
 /// A disk as a power loss sees it.
 mod sim;
+/// How large files are, as clients see them.
+mod sizes;
 /// Random numbers and the model that the engine's tests share.
 mod support;
 /// Logs and raft snapshot files of real etcd members.
