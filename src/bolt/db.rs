@@ -34,6 +34,16 @@ pub struct Sizes {
     pub in_use: u64,
 }
 
+impl Sizes {
+    pub(super) fn new(meta: &Meta, free_pages: u64) -> Sizes {
+        let page_size = u64::from(meta.page_size);
+        Sizes {
+            total: meta.high_water * page_size,
+            in_use: meta.high_water.saturating_sub(free_pages) * page_size,
+        }
+    }
+}
+
 /// A database open for writing. Cheap to clone: all clones are the same database.
 #[derive(Clone)]
 pub struct Db {
@@ -76,6 +86,8 @@ pub(super) struct Writer {
     pub spare: Vec<u8>,
     /// Pages that the last commit wrote.
     pub usual: u64,
+    /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
+    pub digest_at: Option<u64>,
 }
 
 impl Db {
@@ -94,6 +106,7 @@ impl Db {
             view,
             slot,
             scan,
+            digest_at,
         } = open(&disk, path.as_ref(), &options)?;
         let writer = Writer {
             slot,
@@ -106,6 +119,7 @@ impl Db {
             allocated: 0,
             spare: Vec::new(),
             usual: 0,
+            digest_at,
             view: view.clone(),
         };
         let current = Mutex::new(Current {
@@ -141,15 +155,30 @@ impl Db {
         self.inner.current.lock().sizes
     }
 
+    /// Checks that the database's name still leads to the file that is open: somebody may have renamed another
+    /// file over it, or removed it. After a failure the engine refuses writes. Costs one `stat`.
+    ///
+    /// [`Db::claim`], [`Db::commit`] and [`Db::defragment`] check it themselves.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`].
+    pub fn check_path(&self) -> Result<()> {
+        let file = self.inner.writer.lock().view.store.file.clone();
+        check_path(&file)
+    }
+
     /// Makes sure that the disk has room for a batch of at most so many operations, with at most so many
     /// bytes of keys and values in all. A commit that keeps to that cannot fail for want of space.
     ///
     /// # Errors
     /// [`Error::NoSpace`] if there is none: nothing has changed, and the database goes on.
-    /// [`Error::Latched`] if nothing can be written any more.
+    /// [`Error::Replaced`] if the file's name leads elsewhere, and [`Error::Latched`] if nothing can be written
+    /// any more.
     pub fn claim(&self, bytes: u64, ops: usize) -> Result<()> {
         let mut writer = self.inner.writer.lock();
         writer.view.store.file.check_latch()?;
+        check_path(&writer.view.store.file)?;
+        writer.cut_digest()?;
         self.release(&mut writer);
         let pages = writer.worst_case(bytes, ops as u64);
         let high_water = writer.view.meta.high_water.saturating_add(pages);
@@ -167,6 +196,8 @@ impl Db {
         let w = &mut *writer;
         let file = w.view.store.file.clone();
         file.check_latch()?;
+        check_path(&file)?;
+        w.cut_digest()?;
         self.release(w);
 
         let pages = NewPages::new(
@@ -197,6 +228,8 @@ impl Db {
             let (slot, meta) = w.next_meta(meta);
             file.write_at(slot * u64::from(meta.page_size), &meta.encode(slot))?;
             file.sync()?;
+            // What is acknowledged must be found under the file's name.
+            file.check_path()?;
             Ok((slot, meta))
         });
         match written {
@@ -315,14 +348,29 @@ impl Db {
     pub fn close(self) {}
 }
 
+/// [`DiskFile::check_path`]; the file is not written to any more once its name has led elsewhere.
+pub(super) fn check_path(file: &DiskFile) -> Result<()> {
+    file.check_path().inspect_err(|e| {
+        if matches!(e, Error::Replaced { .. }) {
+            file.latch(e);
+        }
+    })
+}
+
 impl Writer {
     pub fn sizes(&self) -> Sizes {
-        let page_size = u64::from(self.view.meta.page_size);
-        let total = self.view.meta.high_water;
-        Sizes {
-            total: total * page_size,
-            in_use: total.saturating_sub(self.free.pages()) * page_size,
+        Sizes::new(&self.view.meta, self.free.pages())
+    }
+
+    /// Cuts off the digest of a snapshot that was copied into place, which the first write makes wrong. A file
+    /// with a wrong digest is refused as damaged, so the cut must be on the disk before anything else is.
+    fn cut_digest(&mut self) -> Result<()> {
+        if let Some(at) = self.digest_at.take() {
+            let file = &self.view.store.file;
+            file.truncate(at)?;
+            file.sync()?;
         }
+        Ok(())
     }
 
     /// The transactions that are seen by anybody, ascending; the current one is the last.
@@ -349,8 +397,10 @@ impl Writer {
 
     /// Most pages that such a batch makes the file grow by.
     ///
-    /// A touched page of one page becomes at most two, besides what is new in it. Those can all use free
-    /// pages; pages with a continuation need several in a row, of which there may be none.
+    /// A touched page of one page becomes at most two, besides what is new in it: keys, values, and the leaves
+    /// of inline buckets, of a quarter page at most, which are copied with the bucket's entry or move to a page
+    /// of their own. All those can use free pages; pages with a continuation need several in a row, of which
+    /// there may be none.
     fn worst_case(&self, bytes: u64, ops: u64) -> u64 {
         let page_size = u64::from(self.view.meta.page_size);
         let all = bytes.saturating_add(ops.saturating_mul(32));
@@ -358,7 +408,7 @@ impl Writer {
         let s = &self.shape;
         let leaves = 2 * s.leaves.min(ops);
         let branches = 2 * s.branches.min(ops.saturating_mul(s.depth));
-        let single = leaves + branches + small.saturating_mul(4) + ops.saturating_mul(2) + 16;
+        let single = leaves + branches + small.saturating_mul(4) + ops.saturating_mul(4) + 16;
         let big = s.big.min(ops.saturating_mul(s.biggest));
         let several = big + all.div_ceil(page_size).saturating_add(ops);
         several.saturating_add(single.saturating_sub(self.free.pages()))

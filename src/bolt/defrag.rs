@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bulk::BulkWriter;
-use super::db::{Db, Sizes, Writer};
+use super::db::{Db, Sizes, Writer, check_path};
 use super::disk::{DiskFile, parent};
 use super::error::{Error, Result};
 use super::free::{Free, Pins};
@@ -30,12 +30,15 @@ impl Db {
         let inner = &self.inner;
         let mut writer = inner.writer.lock();
         writer.view.store.file.check_latch()?;
+        check_path(&writer.view.store.file)?;
         let temp = temp_name(&inner.path, "defrag");
         match inner.disk.remove(&temp) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             done => done?,
         }
         let prepared = self.rewrite(&writer.view, &temp).and_then(|new| {
+            // A file that somebody has put in the place of the old one is not overwritten.
+            check_path(&writer.view.store.file)?;
             inner.disk.rename(&temp, &inner.path)?;
             Ok(new)
         });
@@ -93,14 +96,8 @@ impl Db {
         synced: bool,
     ) -> Sizes {
         let map = Arc::new(map);
-        let store = Store {
-            file: Arc::new(file),
-            page_size: meta.page_size,
-            retired: false.into(),
-            warm: Default::default(),
-        };
         let view = Arc::new(View {
-            store: Arc::new(store),
+            store: Arc::new(Store::new(file, meta.page_size)),
             map: map.clone(),
             meta,
         });
@@ -117,6 +114,7 @@ impl Db {
                 allocated: meta.size(),
                 spare: Vec::new(),
                 usual: 0,
+                digest_at: None,
                 view: view.clone(),
             },
         );

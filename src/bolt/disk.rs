@@ -50,7 +50,7 @@ pub enum Event<'a> {
         /// Its least length afterwards.
         len: u64,
     },
-    /// The file is cut to this length; done only to files that have no name any more.
+    /// The file is cut to this length: a snapshot loses its digest, or a file without a name loses its blocks.
     Truncate {
         /// The file.
         file: u64,
@@ -259,6 +259,17 @@ impl DiskFile {
         }
     }
 
+    /// Opens an existing file that is only to be read; nothing about it is told to a watcher.
+    pub fn open_read_only(path: &Path) -> Result<DiskFile> {
+        // Opening a pipe would wait for its writer.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+            .open(path)
+            .map_err(|e| Error::io(path, "open", e))?;
+        Ok(DiskFile::new(&Disk::default(), path, file))
+    }
+
     /// The file under another name, which it has been given on the disk.
     pub fn renamed(self, path: &Path) -> DiskFile {
         DiskFile {
@@ -292,6 +303,39 @@ impl DiskFile {
                 file: self.path.clone(),
             }),
             Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
+        }
+    }
+
+    /// Takes a shared flock, without waiting.
+    pub fn lock_shared(&self) -> Result<()> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked {
+                file: self.path.clone(),
+            }),
+            Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
+        }
+    }
+
+    /// Whether nobody can write to the file because its file system is mounted read-only.
+    pub fn is_on_read_only_file_system(&self) -> bool {
+        use rustix::fs::StatVfsMountFlags;
+        rustix::fs::fstatvfs(&self.file)
+            .is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    /// Fails if the file's name no longer leads to it: whatever is written then is lost when the file is
+    /// closed. A directory that may no longer be searched tells nothing, and is no failure.
+    pub fn check_path(&self) -> Result<()> {
+        match self.is_at(&self.path) {
+            Ok(true) => Ok(()),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(())
+            }
+            Ok(false) => Err(Error::Replaced {
+                file: self.path.clone(),
+            }),
+            Err(e) => Err(e),
         }
     }
 
@@ -414,6 +458,16 @@ impl DiskFile {
             let _ = self.file.set_len(before);
         }
         done.map_err(fail)
+    }
+
+    /// Cuts the file to `len` bytes. Nobody may read what lies beyond, through a mapping above all.
+    pub fn truncate(&self, len: u64) -> Result<()> {
+        self.check_latch()?;
+        let done = self
+            .disk
+            .tell(Event::Truncate { file: self.id, len })
+            .and_then(|()| self.file.set_len(len));
+        self.latching("cut", done)
     }
 
     /// Writes zeros where the file system cannot allocate.

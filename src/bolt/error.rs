@@ -71,6 +71,16 @@ pub enum Error {
         /// Text of the first failure.
         cause: String,
     },
+    /// The file's name leads to another file, or to none. Nothing that is written now would be found again.
+    #[error(
+        "{}: the database file has been replaced or removed while it was open; \
+         writes are refused because they would be lost: restart on the file that is to be used",
+        file.display()
+    )]
+    Replaced {
+        /// The name under which the file was opened.
+        file: PathBuf,
+    },
     /// The caller asked for something that the format cannot hold.
     #[error("{0}")]
     Invalid(&'static str),

@@ -1,7 +1,8 @@
 //! The bbolt file format and the storage engine over it. Knows nothing of etcd and nothing of async.
 //!
-//! Two ways to read: [`FileReader`] for files of unknown origin (pread, every bound checked), and a
-//! [`ReadTx`](db) of an open database (mapped). Both are a [`Source`] of pages for [`Bucket`] and [`Cursor`].
+//! There are two ways to read: a [`FileReader`] for files of unknown origin (pread, every bound checked), and a
+//! [`ReadTx`] of a [`Db`] open for writing or of a [`ReadOnly`] one (mapped). Both are a [`Source`] of pages for
+//! [`Bucket`] and [`Cursor`].
 
 mod batch;
 mod bulk;
@@ -9,6 +10,7 @@ mod check;
 mod cursor;
 mod db;
 mod defrag;
+mod digest;
 mod disk;
 mod error;
 mod file;
@@ -23,6 +25,7 @@ mod open;
 mod options;
 mod page;
 mod page_set;
+mod read_only;
 mod rebalance;
 mod shape;
 mod snapshot;
@@ -43,6 +46,7 @@ pub use flusher::Flusher;
 pub use meta::{Meta, MetaFault, Metas, NO_FREELIST};
 pub use options::Options;
 pub use page::{Buf, MAX_KEY_SIZE, MAX_VALUE_SIZE, Page};
+pub use read_only::ReadOnly;
 pub use snapshot::SnapshotReader;
 pub use tree::{Bucket, Buckets, Source};
 pub use view::{ReadTx, View};

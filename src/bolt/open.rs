@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bulk::BulkWriter;
+use super::digest::{DIGEST_SIZE, check_trailing_digest, has_trailing_digest};
 use super::disk::{Disk, DiskFile, parent};
 use super::error::{Error, Result};
 use super::map::Map;
@@ -16,8 +17,8 @@ use super::page::META;
 use super::shape::{Scan, scan};
 use super::view::{Store, View};
 
-/// Times that opening begins anew because the file was replaced meanwhile.
-const TRIES: usize = 100;
+/// How often opening starts again because the file was replaced meanwhile.
+pub(crate) const OPEN_ATTEMPTS: usize = 100;
 
 /// An opened database, as the writer needs to know it.
 pub(crate) struct Opened {
@@ -27,6 +28,8 @@ pub(crate) struct Opened {
     /// The meta page that holds the winner.
     pub slot: u64,
     pub scan: Scan,
+    /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
+    pub digest_at: Option<u64>,
 }
 
 pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
@@ -35,23 +38,20 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
     disk.sync_dir(parent(&path))?;
     remove_leftovers(disk, &path)?;
     let len = file.metadata()?.len();
+    refuse_empty(&path, len)?;
     let metas = read_metas(&file, len)?;
     metas
         .meta
         .check(metas.winner, len)
         .map_err(|d| d.in_file(&path))?;
     check_writable(&path, &metas)?;
+    // A snapshot that was copied into place is checked while its digest is still true of it.
+    check_trailing_digest(&file, len)?;
     let map =
         Map::new(file.file(), len, options.reserve).map_err(|e| Error::io(&path, "map", e))?;
     let page_size = metas.meta.page_size;
-    let store = Store {
-        file: Arc::new(file),
-        page_size,
-        retired: false.into(),
-        warm: Default::default(),
-    };
     let view = Arc::new(View {
-        store: Arc::new(store),
+        store: Arc::new(Store::new(file, page_size)),
         map: Arc::new(map),
         meta: metas.meta,
     });
@@ -59,50 +59,42 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
     // The process that wrote this meta may have been killed before it was synced, and then it stands in
     // memory alone; a sync without a write proves nothing after one that failed. No page may be written
     // again before the meta that frees it is on the disk.
+    // The page is written again as it stands in the file, so that a snapshot's digest stays true of it.
     let file = &view.store.file;
-    file.write_at(
-        metas.winner * u64::from(page_size),
-        &metas.meta.encode(metas.winner),
-    )?;
+    let at = metas.winner * u64::from(page_size);
+    let mut page = vec![0; page_size as usize];
+    file.read_at(at, &mut page)?;
+    file.write_at(at, &page)?;
     file.sync()?;
     Ok(Opened {
         path,
         view,
         slot: metas.winner,
         scan,
+        digest_at: has_trailing_digest(len).then(|| len - DIGEST_SIZE),
     })
 }
 
 /// Opens and locks the file that stands under the name, and makes it if there is none.
 fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFile)> {
-    for _ in 0..TRIES {
+    for _ in 0..OPEN_ATTEMPTS {
         let file = match disk.open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                create(disk, path, options, None)?;
+                create(disk, path, options)?;
                 continue;
             }
             Err(e) => return Err(Error::io(path, "open", e)),
         };
-        if !file.metadata()?.is_file() {
-            return Err(Error::NotBolt {
-                file: path.to_path_buf(),
-                what: "it is not a regular file".into(),
-            });
-        }
+        is_regular(&file)?;
         file.lock()?;
-        // Between opening and locking another process may have renamed a file over this one.
+        // Between opening and locking, another process may have renamed a file over this one.
         if !file.is_at(path)? {
             continue;
         }
         let real = path
             .canonicalize()
             .map_err(|e| Error::io(path, "look up", e))?;
-        if file.metadata()?.len() == 0 {
-            // bbolt takes an empty file for a database that is yet to be made.
-            create(disk, &real, options, Some(&file))?;
-            continue;
-        }
         return Ok((real.clone(), file.renamed(&real)));
     }
     Err(Error::io(
@@ -112,9 +104,32 @@ fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFil
     ))
 }
 
-/// Makes an empty database: written and synced under another name, which it gets last.
-/// `over` is an empty file of this name that is locked and goes.
-fn create(disk: &Disk, path: &Path, options: &Options, over: Option<&DiskFile>) -> Result<()> {
+/// Fails unless the file is a regular one.
+pub(crate) fn is_regular(file: &DiskFile) -> Result<()> {
+    if file.metadata()?.is_file() {
+        return Ok(());
+    }
+    Err(Error::NotBolt {
+        file: file.path().to_path_buf(),
+        what: "it is not a regular file".into(),
+    })
+}
+
+/// Refuses a file without contents. bbolt makes a new database in it; but a database is created under another
+/// name and renamed when it is complete, so that an empty file is what remains of a damaged one.
+pub(crate) fn refuse_empty(path: &Path, len: u64) -> Result<()> {
+    match len {
+        0 => Err(Error::corrupt(
+            path,
+            None,
+            "the file is empty; restore it from a backup, or remove it to start a new database",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Creates an empty database: written and synced under a temporary name, and renamed when it is complete.
+fn create(disk: &Disk, path: &Path, options: &Options) -> Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let dir = parent(path);
     disk.create_dirs(dir)?;
@@ -124,10 +139,7 @@ fn create(disk: &Disk, path: &Path, options: &Options, over: Option<&DiskFile>) 
     let temp = temp_name(path, &format!("new-{}-{count}", std::process::id()));
     let made = BulkWriter::create_on(disk, &temp, page_size, 1).and_then(|new| {
         new.finish()?;
-        match over {
-            Some(_) => disk.rename(&temp, path).map(|()| true),
-            None => disk.rename_new(&temp, path),
-        }
+        disk.rename_new(&temp, path)
     });
     match made {
         Ok(true) => disk.sync_dir(dir),

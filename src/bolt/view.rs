@@ -26,6 +26,17 @@ pub(crate) struct Store {
     pub warm: Warm,
 }
 
+impl Store {
+    pub fn new(file: DiskFile, page_size: u32) -> Store {
+        Store {
+            file: Arc::new(file),
+            page_size,
+            retired: false.into(),
+            warm: Default::default(),
+        }
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         if self.retired.load(Ordering::Acquire) {

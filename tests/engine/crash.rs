@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcd_maintenance::bolt::{Db, Options};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::sim::{Keep, Recorder, Sim, Step};
@@ -90,6 +91,8 @@ enum Start {
     Nothing,
     /// A snapshot, whose last transaction is odd or even.
     Snapshot { odd: bool },
+    /// A snapshot with its digest at the end, copied into place.
+    Digest,
     /// A tree of buckets of several pages.
     ManyBuckets,
 }
@@ -131,6 +134,12 @@ impl Start {
                 let mut bytes = snapshot(2, Some(*odd), &mut model);
                 // The other meta is of no help: what the winner's page holds must never be lost.
                 bytes[1024 + 20] ^= 1;
+                (Some(bytes), model, "db".into())
+            }
+            Start::Digest => {
+                let mut bytes = snapshot(2, None, &mut model);
+                let digest = Sha256::digest(&bytes);
+                bytes.extend_from_slice(&digest);
                 (Some(bytes), model, "db".into())
             }
             Start::ManyBuckets => (Some(snapshot(60, None, &mut model)), model, "db".into()),
@@ -333,6 +342,11 @@ fn a_snapshot_of_an_odd_transaction() {
 #[test]
 fn a_snapshot_of_an_even_transaction() {
     enumerate(&Start::Snapshot { odd: false }, 103);
+}
+
+#[test]
+fn a_snapshot_with_its_digest() {
+    enumerate(&Start::Digest, 105);
 }
 
 #[test]

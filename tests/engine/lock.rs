@@ -157,16 +157,16 @@ fn leftovers_are_removed_and_modes_are_private() {
     assert_sound(&db, "afterwards");
 }
 
-/// An empty file is a database that is yet to be made, as in bbolt; anything else is refused by name and
-/// left as it was.
+/// What is no database is refused by name and left as it was; an empty file is what remains of a damaged one.
 #[test]
 fn what_is_no_database_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     fs::write(&path, "").unwrap();
-    let db = Db::open(&path, small(4096)).unwrap();
-    assert_sound(&db, "once empty");
-    drop(db);
+    let e = Db::open(&path, small(4096)).map(|_| ()).unwrap_err();
+    assert!(matches!(e, Error::Corrupt { .. }), "{e}");
+    assert!(e.to_string().contains("db: the file is empty"), "{e}");
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
     for contents in [&b"text"[..], &[0; 50_000], &[0xff; 9000]] {
         fs::write(&path, contents).unwrap();
         let e = Db::open(&path, small(4096)).map(|_| ()).unwrap_err();
@@ -234,4 +234,71 @@ fn pages_between_two_readers_are_used_again() {
         "{sizes:?}: pages of readers that have ended are not free"
     );
     assert_sound(&db, "at the end");
+}
+
+/// Whoever replaces or removes the file of an open database would have everything that is written afterwards
+/// lost at the next start: the engine notices and refuses, and overwrites nobody's file.
+#[test]
+fn a_replaced_file_is_not_written_to_any_more() {
+    type Replace = fn(&std::path::Path);
+    let ways: [(&str, Replace); 3] = [
+        ("renamed over", |path| {
+            let other = path.with_file_name("other");
+            fs::copy(path, &other).unwrap();
+            fs::rename(&other, path).unwrap();
+        }),
+        ("removed", |path| fs::remove_file(path).unwrap()),
+        ("removed with its directory", |path| {
+            fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }),
+    ];
+    for (way, replace) in ways {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data/db");
+        let db = Db::open(&path, small(4096)).unwrap();
+        let mut model = Model::default();
+        put(&db, &mut model, "a", 100);
+        db.check_path().unwrap();
+        db.defragment().unwrap();
+        db.check_path().unwrap();
+        replace(&path);
+        let there = fs::read(&path).ok();
+        let mut batch = Batch::new();
+        batch.put(b"key", "b", "1").unwrap();
+        let e = db.claim(batch.bytes(), batch.ops()).unwrap_err();
+        assert!(matches!(e, Error::Replaced { .. }), "{way}: {e}");
+        assert!(e.to_string().contains("replaced or removed"), "{way}: {e}");
+        // From then on everything is refused, with that cause.
+        for e in [
+            db.commit(&batch).map(drop).unwrap_err(),
+            db.defragment().map(drop).unwrap_err(),
+        ] {
+            assert!(matches!(e, Error::Latched { .. }), "{way}: {e}");
+            assert!(e.to_string().contains("replaced or removed"), "{way}: {e}");
+        }
+        assert_same(&dump(&db.read()), &model, way);
+        assert!(fs::read(&path).ok() == there, "{way}: the new file changed");
+    }
+}
+
+/// The same where nobody asked before the commit, and before a defragmentation.
+#[test]
+fn a_commit_and_a_defragmentation_notice_a_replaced_file_themselves() {
+    for defragment in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let db = Db::open(&path, small(4096)).unwrap();
+        put(&db, &mut Model::default(), "a", 100);
+        fs::rename(&path, path.with_file_name("away")).unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        let mut batch = Batch::new();
+        batch.put(b"key", "b", "1").unwrap();
+        let e = match defragment {
+            true => db.defragment().map(drop).unwrap_err(),
+            false => db.commit(&batch).map(drop).unwrap_err(),
+        };
+        assert!(matches!(e, Error::Replaced { .. }), "{e}");
+        assert_eq!(fs::read(&path).unwrap(), b"somebody's");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 }

@@ -20,9 +20,8 @@ mod lock;
 mod model;
 /// Random histories of the key space against a plain map for every revision.
 mod mvcc_model;
-/// Random numbers for the histories.
-#[path = "../support/random.rs"]
-mod random;
+/// Databases that are only read: on a read-only file system, beside others, with nothing written.
+mod read_only;
 /// Files of real etcd servers behind our server.
 mod served_fixtures;
 /// A disk as a power loss sees it.
@@ -31,5 +30,10 @@ mod sim;
 mod sizes;
 /// Random numbers and the model that the engine's tests share.
 mod support;
+/// A small disk, and tests that are passed over.
+#[path = "../support/mod.rs"]
+mod system;
 /// Logs and raft snapshot files of real etcd members.
 mod wal;
+
+use system::random;

@@ -33,7 +33,10 @@ pub enum Step {
         file: u64,
         len: usize,
     },
-    Truncate,
+    Truncate {
+        file: u64,
+        len: usize,
+    },
     Sync {
         file: u64,
     },
@@ -133,7 +136,10 @@ impl Watcher for Recorder {
                 file,
                 len: len as usize,
             },
-            Event::Truncate { .. } => Step::Truncate,
+            Event::Truncate { file, len } => Step::Truncate {
+                file,
+                len: len as usize,
+            },
             Event::Sync { file } => Step::Sync { file },
             Event::Rename { from, to } => Step::Rename {
                 from: p(from),
@@ -154,6 +160,26 @@ struct Inode {
     /// Since the last sync: where, what, and whether a sync that failed has made it clean.
     writes: Vec<(usize, Arc<[u8]>, bool)>,
     len: usize,
+    /// Shortest length that the file was cut to since the last sync.
+    cut: Option<usize>,
+}
+
+impl Inode {
+    fn new(durable: Vec<u8>) -> Inode {
+        Inode {
+            len: durable.len(),
+            durable,
+            writes: Vec::new(),
+            cut: None,
+        }
+    }
+
+    /// What is on the disk, without what was cut off since.
+    fn after_cut(&self) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
+        bytes.truncate(self.cut.unwrap_or(usize::MAX));
+        bytes
+    }
 }
 
 /// A change of a directory: a name gets an entry, or loses it.
@@ -220,11 +246,7 @@ impl Sim {
         let mut root = Dir::default();
         if let Some((name, bytes)) = file {
             root.durable.insert(name.into(), Entry::File(0));
-            sim.inodes.push(Inode {
-                len: bytes.len(),
-                durable: bytes,
-                writes: vec![],
-            });
+            sim.inodes.push(Inode::new(bytes));
         }
         sim.dirs.insert(PathBuf::new(), root);
         sim
@@ -248,11 +270,7 @@ impl Sim {
             } else {
                 let bytes = std::fs::read(entry.path()).unwrap();
                 dir.durable.insert(name, Entry::File(self.inodes.len()));
-                self.inodes.push(Inode {
-                    len: bytes.len(),
-                    durable: bytes,
-                    writes: vec![],
-                });
+                self.inodes.push(Inode::new(bytes));
             }
         }
         self.dirs.insert(path, dir);
@@ -305,13 +323,22 @@ impl Sim {
                 let inode = self.inode(*file);
                 inode.len = inode.len.max(*len);
             }
-            // The file has lost its name: nobody can see this.
-            Step::Truncate => {}
+            Step::Truncate { file, len } => {
+                let inode = self.inode(*file);
+                inode.len = *len;
+                inode.cut = Some(inode.cut.map_or(*len, |cut| cut.min(*len)));
+                inode.writes.retain_mut(|(at, bytes, _)| {
+                    *bytes = bytes[..len.saturating_sub(*at).min(bytes.len())].into();
+                    !bytes.is_empty()
+                });
+            }
             Step::Sync { file } => {
                 let inode = self.inode(*file);
                 let (lost, done): (Vec<_>, Vec<_>) = std::mem::take(&mut inode.writes)
                     .into_iter()
                     .partition(|w| w.2);
+                inode.durable = inode.after_cut();
+                inode.cut = None;
                 inode.durable.resize(inode.len, 0);
                 for (at, bytes, _) in done {
                     inode.durable[at..at + bytes.len()].copy_from_slice(&bytes);
@@ -356,7 +383,7 @@ impl Sim {
             .map(|(path, dir)| (path.clone(), dir.now()))
             .collect();
         self.write(into, &dirs, |inode| {
-            let mut bytes = inode.durable.clone();
+            let mut bytes = inode.after_cut();
             bytes.resize(inode.len, 0);
             for (at, b, _) in &inode.writes {
                 bytes[*at..at + b.len()].copy_from_slice(b);
@@ -378,13 +405,17 @@ impl Sim {
         }
         let mut number = 0;
         self.write(into, &dirs, |inode| {
-            let mut bytes = inode.durable.clone();
-            let grown = match &mut keep {
+            // Neither a cut nor growth is on the disk for sure before the next sync.
+            let resized = match &mut keep {
                 Keep::None => false,
                 Keep::Some(rng) => rng.chance(50),
                 _ => true,
             };
-            if grown {
+            let mut bytes = match resized {
+                true => inode.after_cut(),
+                false => inode.durable.clone(),
+            };
+            if resized {
                 bytes.resize(inode.len.max(bytes.len()), 0);
             }
             let last = inode.writes.len().saturating_sub(1);
