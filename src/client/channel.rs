@@ -12,13 +12,20 @@ use std::{
 
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::AsciiMetadataValue};
+use tonic::{Code, Request, Status, client::Grpc, metadata::AsciiMetadataValue};
 use tonic_prost::ProstCodec;
 
 use super::{
     cause::Cause, connection::Connection, deadline::Deadline, embedded::EmbeddedServers,
-    endpoint::Endpoint, error::ClientError, tls::Tls,
+    endpoint::Endpoint, error::ClientError, stream::StreamOptions, tls::Tls,
 };
+
+/// Metadata of every request (etcd v3.7.1, api/v3rpc/rpctypes/metadatafields.go and api/version).
+const TOKEN_KEY: &str = "token";
+const REQUIRE_LEADER_KEY: &str = "hasleader";
+const API_VERSION_KEY: &str = "client-api-version";
+/// The version of etcd's API that this client speaks.
+const API_VERSION: &str = "3.7";
 
 /// Pause before a read is sent again to a server that is not available: etcd's own.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
@@ -52,8 +59,22 @@ pub enum Repeat {
     Yes,
     /// It only reads, but Go's client does not send it again either.
     Read,
+    /// It changes something, and etcd's client repeats it all the same, because doing it twice does little harm.
+    Again,
     /// It may have been done.
     No,
+}
+
+impl Repeat {
+    /// Whether the request may be sent again.
+    pub(super) fn allowed(self) -> bool {
+        matches!(self, Repeat::Yes | Repeat::Again)
+    }
+
+    /// Whether the request may have changed something.
+    pub(super) fn changes(self) -> bool {
+        matches!(self, Repeat::No | Repeat::Again)
+    }
 }
 
 /// A client of one cluster; clones share its connection.
@@ -155,7 +176,7 @@ impl Client {
         loop {
             let (index, connection) = match repeat {
                 Repeat::Yes => self.connection_for_read(deadline).await?,
-                Repeat::Read | Repeat::No => self.connection(deadline).await?,
+                Repeat::Again | Repeat::Read | Repeat::No => self.connection(deadline).await?,
             };
             let mut grpc = self.grpc(&connection);
             let path = http::uri::PathAndQuery::from_static(path);
@@ -172,43 +193,8 @@ impl Client {
         }
     }
 
-    /// One request that only reads, a stream of answers. `connect` bounds the way to a server, `deadline` what comes after it:
-    /// the beginning of the answers here, and each of them in [`Answers::next`]. Sent once.
-    ///
-    /// # Errors
-    /// As [`ClientError`] says.
-    pub async fn stream<Q, A>(
-        &self,
-        path: &'static str,
-        request: Q,
-        connect: Deadline,
-        deadline: Deadline,
-    ) -> Result<Answers<A>, ClientError>
-    where
-        Q: Message + Clone + 'static,
-        A: Message + Default + 'static,
-    {
-        self.check_size(&request)?;
-        let (index, connection) = self.connection(connect).await?;
-        let mut grpc = self.grpc(&connection);
-        let path = http::uri::PathAndQuery::from_static(path);
-        let codec = ProstCodec::<Q, A>::default();
-        let call = grpc.server_streaming(self.request(request, deadline), path, codec);
-        match deadline.run(call).await {
-            None => Err(self.late(index, &connection, Repeat::Read, deadline).await),
-            Some(Ok(answer)) => Ok(Answers {
-                client: self.clone(),
-                index,
-                connection,
-                stream: answer.into_inner(),
-                deadline,
-            }),
-            Some(Err(status)) => Err(self.failed_once(index, &connection, status, deadline).await),
-        }
-    }
-
     /// The error of a request that is not sent again.
-    async fn failed_once(
+    pub(super) async fn failed_once(
         &self,
         index: usize,
         connection: &Connection,
@@ -222,15 +208,11 @@ impl Client {
             .unwrap_or(ClientError::NoEndpoints)
     }
 
-    fn check_size(&self, request: &impl Message) -> Result<(), ClientError> {
-        let (size, limit) = (request.encoded_len(), self.inner.options.max_request_bytes);
-        if size > limit {
-            return Err(ClientError::SendLimit { size, limit });
-        }
-        Ok(())
+    pub(super) fn check_size(&self, request: &impl Message) -> Result<(), ClientError> {
+        check_size(request, self.inner.options.max_request_bytes)
     }
 
-    fn grpc(&self, connection: &Connection) -> Grpc<Connection> {
+    pub(super) fn grpc(&self, connection: &Connection) -> Grpc<Connection> {
         let limit = self.inner.options.max_recv_bytes.unwrap_or(usize::MAX);
         Grpc::with_origin(connection.clone(), connection.origin.clone())
             .max_decoding_message_size(limit)
@@ -242,8 +224,28 @@ impl Client {
             // The server gives up too, but a moment later: the words for it are ours.
             request.set_timeout(left + SERVER_GRACE);
         }
+        let metadata = request.metadata_mut();
+        metadata.insert(
+            API_VERSION_KEY,
+            AsciiMetadataValue::from_static(API_VERSION),
+        );
         if let Some(token) = &*lock(&self.inner.token) {
-            request.metadata_mut().insert("token", token.clone());
+            metadata.insert(TOKEN_KEY, token.clone());
+        }
+        request
+    }
+
+    /// As [`Client::request`], for a stream.
+    pub(super) fn stream_request<Q>(
+        &self,
+        message: Q,
+        options: StreamOptions,
+        deadline: Deadline,
+    ) -> Request<Q> {
+        let mut request = self.request(message, deadline);
+        if options.require_leader {
+            let value = AsciiMetadataValue::from_static("true");
+            request.metadata_mut().insert(REQUIRE_LEADER_KEY, value);
         }
         request
     }
@@ -267,10 +269,10 @@ impl Client {
             let cause = connection.broken(status.message());
             self.record(index, cause.clone());
             *self.inner.current.lock().await = None;
-            if repeat != Repeat::Yes {
+            if !repeat.allowed() {
                 return Err(ClientError::Broken {
                     attempt: self.attempt(index, cause),
-                    maybe_done: repeat == Repeat::No,
+                    maybe_done: repeat.changes(),
                 });
             }
         } else {
@@ -279,7 +281,7 @@ impl Client {
                 status.code(),
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
             );
-            if repeat != Repeat::Yes || !passing {
+            if !repeat.allowed() || !passing {
                 return Err(ClientError::from_status(&status));
             }
             self.record(index, Cause::Unavailable(status.message().to_owned()));
@@ -299,35 +301,15 @@ impl Client {
     }
 }
 
+/// Refuses what is larger than `limit` bytes.
+pub(super) fn check_size(request: &impl Message, limit: usize) -> Result<(), ClientError> {
+    let size = request.encoded_len();
+    if size > limit {
+        return Err(ClientError::SendLimit { size, limit });
+    }
+    Ok(())
+}
+
 fn is_decode_limit(status: &Status) -> bool {
     status.code() == Code::OutOfRange
-}
-
-/// The answers to one request.
-pub struct Answers<A> {
-    client: Client,
-    index: usize,
-    connection: Connection,
-    stream: Streaming<A>,
-    deadline: Deadline,
-}
-
-impl<A: Message + Default + 'static> Answers<A> {
-    /// The next answer; none at the end.
-    ///
-    /// # Errors
-    /// As [`ClientError`] says; nothing is sent again.
-    pub async fn next(&mut self) -> Result<Option<A>, ClientError> {
-        match self.deadline.run(self.stream.message()).await {
-            None => Err(self
-                .client
-                .late(self.index, &self.connection, Repeat::Read, self.deadline)
-                .await),
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(status)) => Err(self
-                .client
-                .failed_once(self.index, &self.connection, status, self.deadline)
-                .await),
-        }
-    }
 }

@@ -209,7 +209,7 @@ impl Client {
         }
         let mut error = self.out_of_time(deadline).await;
         if let ClientError::Deadline { maybe_done, .. } = &mut error {
-            *maybe_done = repeat == Repeat::No;
+            *maybe_done = repeat.changes();
         }
         error
     }

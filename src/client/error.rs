@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 use super::{
     cause::{Cause, Limit},
     endpoint::EndpointError,
+    stream::StreamEnded,
 };
 
 /// What is known of an endpoint that was tried.
@@ -64,6 +65,9 @@ pub enum ClientError {
     /// Another process has the embedded data directory open.
     #[error("{0}")]
     Locked(String),
+    /// A request could not be sent, because its stream has ended; reading the stream gives the reason.
+    #[error(transparent)]
+    StreamEnded(#[from] StreamEnded),
     /// No endpoint can ever be used.
     #[error("{0}")]
     Permanent(String),

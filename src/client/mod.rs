@@ -12,6 +12,7 @@ pub mod error;
 mod not_grpc;
 pub mod probe;
 pub mod rpc;
+pub mod stream;
 pub mod tls;
 
 pub use cause::Limit;
@@ -20,4 +21,5 @@ pub use deadline::Deadline;
 pub use embedded::EmbeddedServers;
 pub use endpoint::Endpoint;
 pub use error::ClientError;
+pub use stream::{Answers, Requests, StreamOptions};
 pub use tls::Tls;

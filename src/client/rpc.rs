@@ -1,21 +1,22 @@
 //! etcd's methods by name, over the channel: which may be sent twice, and how a prefix becomes a range.
 
 use super::{
-    channel::{Answers, Client, Repeat},
+    channel::{Client, Repeat},
     deadline::Deadline,
     error::ClientError,
+    stream::{Answers, Requests, StreamOptions},
 };
-use crate::proto::etcdserverpb as pb;
+use crate::proto::{etcdserverpb as pb, v3electionpb, v3lockpb};
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident $path:literal $request:ident $answer:ident $repeat:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident $path:literal $request:path => $answer:path, $repeat:ident;)*) => {
         impl Client {
             $(
                 $(#[$doc])*
                 ///
                 /// # Errors
                 /// As [`ClientError`] says.
-                pub async fn $name(&self, request: pb::$request, deadline: Deadline) -> Result<pb::$answer, ClientError> {
+                pub async fn $name(&self, request: $request, deadline: Deadline) -> Result<$answer, ClientError> {
                     self.unary($path, request, Repeat::$repeat, deadline).await
                 }
             )*
@@ -23,27 +24,102 @@ macro_rules! methods {
     };
 }
 
+// One row for each method with one request and one answer. The last column is etcd's policy (etcd v3.7.1,
+// client/v3/retry.go), with two exceptions that only read or change nothing a user sees: `AuthStatus`, for which etcd
+// has none, and `Authenticate`, which etcd's client does not repeat.
 methods! {
     /// Reads keys.
-    range "/etcdserverpb.KV/Range" RangeRequest RangeResponse Yes;
+    range "/etcdserverpb.KV/Range" pb::RangeRequest => pb::RangeResponse, Yes;
     /// Writes a key.
-    put "/etcdserverpb.KV/Put" PutRequest PutResponse No;
+    put "/etcdserverpb.KV/Put" pb::PutRequest => pb::PutResponse, No;
     /// Deletes keys.
-    delete_range "/etcdserverpb.KV/DeleteRange" DeleteRangeRequest DeleteRangeResponse No;
+    delete_range "/etcdserverpb.KV/DeleteRange" pb::DeleteRangeRequest => pb::DeleteRangeResponse, No;
     /// Forgets old revisions.
-    compact "/etcdserverpb.KV/Compact" CompactionRequest CompactionResponse No;
-    /// Lists, raises or clears alarms.
-    alarm "/etcdserverpb.Maintenance/Alarm" AlarmRequest AlarmResponse Yes;
-    /// State of the member that is asked.
-    status "/etcdserverpb.Maintenance/Status" StatusRequest StatusResponse Yes;
-    /// Rewrites the member's database without its gaps.
-    defragment "/etcdserverpb.Maintenance/Defragment" DefragmentRequest DefragmentResponse No;
-    /// Hash of the key history.
-    hash_kv "/etcdserverpb.Maintenance/HashKV" HashKvRequest HashKvResponse Yes;
+    compact "/etcdserverpb.KV/Compact" pb::CompactionRequest => pb::CompactionResponse, No;
+
+    /// Makes a lease.
+    lease_grant "/etcdserverpb.Lease/LeaseGrant" pb::LeaseGrantRequest => pb::LeaseGrantResponse, Again;
+    /// Ends a lease and deletes its keys.
+    lease_revoke "/etcdserverpb.Lease/LeaseRevoke" pb::LeaseRevokeRequest => pb::LeaseRevokeResponse, Again;
+    /// What is left of a lease, and its keys.
+    lease_time_to_live "/etcdserverpb.Lease/LeaseTimeToLive" pb::LeaseTimeToLiveRequest => pb::LeaseTimeToLiveResponse, Yes;
+    /// The leases that exist.
+    lease_leases "/etcdserverpb.Lease/LeaseLeases" pb::LeaseLeasesRequest => pb::LeaseLeasesResponse, Yes;
+
+    /// Adds a member to the cluster.
+    member_add "/etcdserverpb.Cluster/MemberAdd" pb::MemberAddRequest => pb::MemberAddResponse, No;
+    /// Removes a member from the cluster.
+    member_remove "/etcdserverpb.Cluster/MemberRemove" pb::MemberRemoveRequest => pb::MemberRemoveResponse, No;
+    /// Changes the addresses of a member.
+    member_update "/etcdserverpb.Cluster/MemberUpdate" pb::MemberUpdateRequest => pb::MemberUpdateResponse, No;
     /// The members of the cluster.
-    member_list "/etcdserverpb.Cluster/MemberList" MemberListRequest MemberListResponse Yes;
+    member_list "/etcdserverpb.Cluster/MemberList" pb::MemberListRequest => pb::MemberListResponse, Yes;
+    /// Gives a learner a vote.
+    member_promote "/etcdserverpb.Cluster/MemberPromote" pb::MemberPromoteRequest => pb::MemberPromoteResponse, No;
+
+    /// Lists, raises or clears alarms.
+    alarm "/etcdserverpb.Maintenance/Alarm" pb::AlarmRequest => pb::AlarmResponse, Yes;
+    /// State of the member that is asked.
+    status "/etcdserverpb.Maintenance/Status" pb::StatusRequest => pb::StatusResponse, Yes;
+    /// Rewrites the member's database without its gaps.
+    defragment "/etcdserverpb.Maintenance/Defragment" pb::DefragmentRequest => pb::DefragmentResponse, No;
+    /// Hash of the member's whole database.
+    hash "/etcdserverpb.Maintenance/Hash" pb::HashRequest => pb::HashResponse, Yes;
+    /// Hash of the key history.
+    hash_kv "/etcdserverpb.Maintenance/HashKV" pb::HashKvRequest => pb::HashKvResponse, Yes;
+    /// Hands the leadership to another member.
+    move_leader "/etcdserverpb.Maintenance/MoveLeader" pb::MoveLeaderRequest => pb::MoveLeaderResponse, Again;
+    /// Checks, begins or ends a downgrade of the cluster.
+    downgrade "/etcdserverpb.Maintenance/Downgrade" pb::DowngradeRequest => pb::DowngradeResponse, No;
+
+    /// Turns authentication on.
+    auth_enable "/etcdserverpb.Auth/AuthEnable" pb::AuthEnableRequest => pb::AuthEnableResponse, No;
+    /// Turns authentication off.
+    auth_disable "/etcdserverpb.Auth/AuthDisable" pb::AuthDisableRequest => pb::AuthDisableResponse, No;
+    /// Whether authentication is on.
+    auth_status "/etcdserverpb.Auth/AuthStatus" pb::AuthStatusRequest => pb::AuthStatusResponse, Yes;
     /// A token for a name and a password.
-    authenticate "/etcdserverpb.Auth/Authenticate" AuthenticateRequest AuthenticateResponse Yes;
+    authenticate "/etcdserverpb.Auth/Authenticate" pb::AuthenticateRequest => pb::AuthenticateResponse, Yes;
+    /// Adds a user.
+    user_add "/etcdserverpb.Auth/UserAdd" pb::AuthUserAddRequest => pb::AuthUserAddResponse, No;
+    /// The roles of a user.
+    user_get "/etcdserverpb.Auth/UserGet" pb::AuthUserGetRequest => pb::AuthUserGetResponse, Yes;
+    /// The users.
+    user_list "/etcdserverpb.Auth/UserList" pb::AuthUserListRequest => pb::AuthUserListResponse, Yes;
+    /// Deletes a user.
+    user_delete "/etcdserverpb.Auth/UserDelete" pb::AuthUserDeleteRequest => pb::AuthUserDeleteResponse, No;
+    /// Changes a user's password.
+    user_change_password "/etcdserverpb.Auth/UserChangePassword" pb::AuthUserChangePasswordRequest => pb::AuthUserChangePasswordResponse, No;
+    /// Gives a user a role.
+    user_grant_role "/etcdserverpb.Auth/UserGrantRole" pb::AuthUserGrantRoleRequest => pb::AuthUserGrantRoleResponse, No;
+    /// Takes a role from a user.
+    user_revoke_role "/etcdserverpb.Auth/UserRevokeRole" pb::AuthUserRevokeRoleRequest => pb::AuthUserRevokeRoleResponse, No;
+    /// Adds a role.
+    role_add "/etcdserverpb.Auth/RoleAdd" pb::AuthRoleAddRequest => pb::AuthRoleAddResponse, No;
+    /// The permissions of a role.
+    role_get "/etcdserverpb.Auth/RoleGet" pb::AuthRoleGetRequest => pb::AuthRoleGetResponse, Yes;
+    /// The roles.
+    role_list "/etcdserverpb.Auth/RoleList" pb::AuthRoleListRequest => pb::AuthRoleListResponse, Yes;
+    /// Deletes a role.
+    role_delete "/etcdserverpb.Auth/RoleDelete" pb::AuthRoleDeleteRequest => pb::AuthRoleDeleteResponse, No;
+    /// Gives a role a permission.
+    role_grant_permission "/etcdserverpb.Auth/RoleGrantPermission" pb::AuthRoleGrantPermissionRequest => pb::AuthRoleGrantPermissionResponse, No;
+    /// Takes a permission from a role.
+    role_revoke_permission "/etcdserverpb.Auth/RoleRevokePermission" pb::AuthRoleRevokePermissionRequest => pb::AuthRoleRevokePermissionResponse, No;
+
+    /// Takes a lock that the server waits for.
+    lock "/v3lockpb.Lock/Lock" v3lockpb::LockRequest => v3lockpb::LockResponse, No;
+    /// Gives a lock back.
+    unlock "/v3lockpb.Lock/Unlock" v3lockpb::UnlockRequest => v3lockpb::UnlockResponse, No;
+
+    /// Waits to become the leader of an election.
+    campaign "/v3electionpb.Election/Campaign" v3electionpb::CampaignRequest => v3electionpb::CampaignResponse, No;
+    /// Changes what the leader of an election says.
+    proclaim "/v3electionpb.Election/Proclaim" v3electionpb::ProclaimRequest => v3electionpb::ProclaimResponse, No;
+    /// The leader of an election.
+    leader "/v3electionpb.Election/Leader" v3electionpb::LeaderRequest => v3electionpb::LeaderResponse, No;
+    /// Gives the leadership of an election back.
+    resign "/v3electionpb.Election/Resign" v3electionpb::ResignRequest => v3electionpb::ResignResponse, No;
 }
 
 impl Client {
@@ -74,7 +150,9 @@ impl Client {
         request: pb::RangeRequest,
         deadline: Deadline,
     ) -> Result<Answers<pb::RangeStreamResponse>, ClientError> {
-        self.stream("/etcdserverpb.KV/RangeStream", request, deadline, deadline)
+        let path = "/etcdserverpb.KV/RangeStream";
+        let options = StreamOptions::default();
+        self.stream(path, request, options, deadline, deadline)
             .await
     }
 
@@ -88,7 +166,57 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answers<pb::SnapshotResponse>, ClientError> {
         let path = "/etcdserverpb.Maintenance/Snapshot";
-        self.stream(path, pb::SnapshotRequest {}, connect, deadline)
+        let options = StreamOptions::default();
+        self.stream(path, pb::SnapshotRequest {}, options, connect, deadline)
+            .await
+    }
+
+    /// The stream of watches: requests create, cancel and ask for progress; answers carry events. Not resumed after a
+    /// failure.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn watch_stream(
+        &self,
+        options: StreamOptions,
+        connect: Deadline,
+    ) -> Result<(Requests<pb::WatchRequest>, Answers<pb::WatchResponse>), ClientError> {
+        let path = "/etcdserverpb.Watch/Watch";
+        self.duplex(path, options, connect, Deadline::never()).await
+    }
+
+    /// The stream of keep-alives: each request renews a lease, each answer says for how long. Not resumed after a
+    /// failure.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn lease_keep_alive_stream(
+        &self,
+        options: StreamOptions,
+        connect: Deadline,
+    ) -> Result<
+        (
+            Requests<pb::LeaseKeepAliveRequest>,
+            Answers<pb::LeaseKeepAliveResponse>,
+        ),
+        ClientError,
+    > {
+        let path = "/etcdserverpb.Lease/LeaseKeepAlive";
+        self.duplex(path, options, connect, Deadline::never()).await
+    }
+
+    /// The leaders of an election, each as it takes over.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn observe(
+        &self,
+        request: v3electionpb::LeaderRequest,
+        connect: Deadline,
+    ) -> Result<Answers<v3electionpb::LeaderResponse>, ClientError> {
+        let path = "/v3electionpb.Election/Observe";
+        let options = StreamOptions::default();
+        self.stream(path, request, options, connect, Deadline::never())
             .await
     }
 
