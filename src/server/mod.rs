@@ -4,6 +4,7 @@
 mod address;
 pub mod alarms;
 pub mod apply;
+pub mod auth;
 pub mod backend;
 pub mod compaction;
 pub mod compactor;

@@ -1,0 +1,553 @@
+//! Users, roles, and whether authentication is on: the state that requests are checked against, and every change of
+//! it. A change returns the records to store; it is durable and visible only when the caller has made it so. Hashes no
+//! passwords and knows no tokens. Source: etcd v3.7.1, server/auth/store.go.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use tracing::{error, info, warn};
+
+use super::permissions::{Permissions, is_valid_range};
+use crate::{
+    proto::{
+        authpb::{Permission, Role, User, UserAddOptions, permission::Type},
+        etcdserverpb as pb,
+    },
+    schema::{Change, auth as records, bucket},
+    server::error::Error,
+};
+
+/// The user without whom authentication cannot be enabled.
+pub const ROOT_USER: &str = "root";
+/// The role that may do everything.
+pub const ROOT_ROLE: &str = "root";
+
+/// One user, with what its roles permit.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub user: User,
+    pub permissions: Permissions,
+}
+
+impl Account {
+    pub fn is_root(&self) -> bool {
+        self.has_role(ROOT_ROLE)
+    }
+
+    pub fn has_role(&self, role: &str) -> bool {
+        self.user.roles.iter().any(|r| r == role)
+    }
+
+    pub fn has_no_password(&self) -> bool {
+        self.user.options.is_some_and(|o| o.no_password)
+    }
+}
+
+/// Users, roles and the switch at one revision. Cloning shares the users and roles.
+#[derive(Clone, Debug)]
+pub struct AuthStore {
+    pub(super) enabled: bool,
+    pub(super) revision: u64,
+    pub(super) users: BTreeMap<Bytes, Arc<Account>>,
+    roles: BTreeMap<Bytes, Arc<Role>>,
+}
+
+impl Default for AuthStore {
+    /// The state of a fresh file.
+    fn default() -> AuthStore {
+        AuthStore::restore(false, records::FIRST_REVISION, [], [])
+    }
+}
+
+/// What a change does beside the new state.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Records to store.
+    pub records: Vec<Change>,
+    /// Users whose tokens are good no longer.
+    pub invalidated: Vec<String>,
+    /// Whether authentication was disabled, with which all tokens end.
+    pub disabled: bool,
+}
+
+impl AuthStore {
+    /// The state that a file's records describe.
+    pub fn restore(
+        enabled: bool,
+        revision: u64,
+        users: impl IntoIterator<Item = User>,
+        roles: impl IntoIterator<Item = Role>,
+    ) -> AuthStore {
+        let roles = roles.into_iter().map(|r| (r.name.clone(), Arc::new(r)));
+        let mut store = AuthStore {
+            enabled,
+            revision: revision.max(records::FIRST_REVISION),
+            users: BTreeMap::new(),
+            roles: roles.collect(),
+        };
+        for user in users {
+            store.insert(user);
+        }
+        store
+    }
+
+    /// Whether authentication is on.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Counts the changes of users and roles.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(super) fn account(&self, name: &str) -> Option<&Arc<Account>> {
+        self.users.get(name.as_bytes())
+    }
+
+    fn find(&self, name: &str) -> Result<&Arc<Account>, Error> {
+        self.account(name).ok_or(Error::UserNotFound)
+    }
+
+    fn role(&self, name: &str) -> Result<&Arc<Role>, Error> {
+        self.roles.get(name.as_bytes()).ok_or(Error::RoleNotFound)
+    }
+
+    fn merged(&self, user: &User) -> Permissions {
+        let roles = user.roles.iter().filter_map(|name| self.role(name).ok());
+        Permissions::merge(roles.flat_map(|role| &role.key_permission))
+    }
+
+    fn insert(&mut self, user: User) {
+        let permissions = self.merged(&user);
+        let name = user.name.clone();
+        self.users
+            .insert(name, Arc::new(Account { user, permissions }));
+    }
+
+    /// Merges again what the users of a role may do.
+    fn refresh(&mut self, role: &str) {
+        let users: Vec<User> = (self.users.values())
+            .filter(|account| account.has_role(role))
+            .map(|account| account.user.clone())
+            .collect();
+        for user in users {
+            self.insert(user);
+        }
+    }
+
+    fn store_user(&mut self, user: User, effects: &mut Effects) {
+        let value = records::encode_user(&user);
+        let record = Change::put(bucket::AUTH_USERS, user.name.to_vec(), value);
+        effects.records.push(record);
+        self.insert(user);
+    }
+
+    fn store_role(&mut self, role: Role, effects: &mut Effects) {
+        let value = records::encode_role(&role);
+        let record = Change::put(bucket::AUTH_ROLES, role.name.to_vec(), value);
+        effects.records.push(record);
+        self.roles.insert(role.name.clone(), Arc::new(role));
+    }
+
+    fn next_revision(&mut self, effects: &mut Effects) {
+        self.revision += 1;
+        let value = records::encode_revision(self.revision);
+        let record = Change::put(bucket::AUTH, records::REVISION, value);
+        effects.records.push(record);
+    }
+
+    fn store_enabled(&mut self, enabled: bool, effects: &mut Effects) {
+        self.enabled = enabled;
+        let value = records::encode_enabled(enabled);
+        let record = Change::put(bucket::AUTH, records::ENABLED, value);
+        effects.records.push(record);
+    }
+
+    /// Turns authentication on.
+    ///
+    /// # Errors
+    /// There is no user `root`, or it has not the role `root`.
+    pub fn enable(&mut self, effects: &mut Effects) -> Result<pb::AuthEnableResponse, Error> {
+        if self.enabled {
+            info!("authentication is already enabled; ignored auth enable request");
+            return Ok(pb::AuthEnableResponse::default());
+        }
+        let root = self.account(ROOT_USER).ok_or(Error::RootUserNotExist)?;
+        if !root.is_root() {
+            return Err(Error::RootRoleNotExist);
+        }
+        self.store_enabled(true, effects);
+        info!("enabled authentication");
+        Ok(pb::AuthEnableResponse::default())
+    }
+
+    /// Turns authentication off.
+    pub fn disable(&mut self, effects: &mut Effects) -> pb::AuthDisableResponse {
+        if self.enabled {
+            self.store_enabled(false, effects);
+            self.next_revision(effects);
+            effects.disabled = true;
+            info!("disabled authentication");
+        }
+        pb::AuthDisableResponse::default()
+    }
+
+    /// Adds a user, with the hash of its password as the request holds it.
+    ///
+    /// # Errors
+    /// The name is empty or taken, or the hash is no base64.
+    pub fn user_add(
+        &mut self,
+        r: &pb::AuthUserAddRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthUserAddResponse, Error> {
+        if r.name.is_empty() {
+            return Err(Error::UserEmpty);
+        }
+        if self.account(&r.name).is_some() {
+            return Err(Error::UserAlreadyExist);
+        }
+        let options = r.options.unwrap_or(UserAddOptions { no_password: false });
+        let password = match options.no_password {
+            true => Bytes::new(),
+            false => decode_hash(&r.hashed_password)?,
+        };
+        let user = User {
+            name: r.name.clone().into(),
+            password,
+            roles: Vec::new(),
+            options: Some(options),
+        };
+        self.store_user(user, effects);
+        self.next_revision(effects);
+        info!("user-name" = r.name, "added a user");
+        Ok(pb::AuthUserAddResponse::default())
+    }
+
+    /// Deletes a user; its tokens end.
+    ///
+    /// # Errors
+    /// There is no such user, or it is `root` while authentication is on.
+    pub fn user_delete(
+        &mut self,
+        r: &pb::AuthUserDeleteRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthUserDeleteResponse, Error> {
+        if self.enabled && r.name == ROOT_USER {
+            error!("user-name" = r.name, "cannot delete 'root' user");
+            return Err(Error::InvalidAuthMgmt);
+        }
+        self.find(&r.name)?;
+        self.users.remove(r.name.as_bytes());
+        effects
+            .records
+            .push(Change::delete(bucket::AUTH_USERS, r.name.clone()));
+        effects.invalidated.push(r.name.clone());
+        self.next_revision(effects);
+        info!("user-name" = r.name, "deleted a user");
+        Ok(pb::AuthUserDeleteResponse::default())
+    }
+
+    /// Changes the hash of a user's password to that of the request; its tokens end. A user without password stays
+    /// one.
+    ///
+    /// # Errors
+    /// There is no such user, or the hash is no base64.
+    pub fn user_change_password(
+        &mut self,
+        r: &pb::AuthUserChangePasswordRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthUserChangePasswordResponse, Error> {
+        let account = self.find(&r.name)?;
+        let password = match account.has_no_password() {
+            true => Bytes::new(),
+            false => decode_hash(&r.hashed_password)?,
+        };
+        let user = User {
+            password,
+            ..account.user.clone()
+        };
+        self.store_user(user, effects);
+        effects.invalidated.push(r.name.clone());
+        self.next_revision(effects);
+        info!("user-name" = r.name, "changed a password of a user");
+        Ok(pb::AuthUserChangePasswordResponse::default())
+    }
+
+    /// Gives a user a role. The role `root` need not exist.
+    ///
+    /// # Errors
+    /// There is no such user or role.
+    pub fn user_grant_role(
+        &mut self,
+        r: &pb::AuthUserGrantRoleRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthUserGrantRoleResponse, Error> {
+        let account = self.find(&r.user)?;
+        if r.role != ROOT_ROLE {
+            self.role(&r.role)?;
+        }
+        let mut user = account.user.clone();
+        match user.roles.binary_search(&r.role) {
+            Ok(_) => {
+                let (name, role) = (&r.user, &r.role);
+                warn!(
+                    "user-name" = name,
+                    "duplicate-role-name" = role,
+                    "ignored grant role request to a user"
+                );
+                return Ok(pb::AuthUserGrantRoleResponse::default());
+            }
+            Err(at) => user.roles.insert(at, r.role.clone()),
+        }
+        self.store_user(user, effects);
+        self.next_revision(effects);
+        info!(
+            "user-name" = r.user,
+            "added-role-name" = r.role,
+            "granted a role to a user"
+        );
+        Ok(pb::AuthUserGrantRoleResponse::default())
+    }
+
+    /// Takes a role from a user.
+    ///
+    /// # Errors
+    /// There is no such user, it has not that role, or it would take the role `root` from the user `root` while
+    /// authentication is on.
+    pub fn user_revoke_role(
+        &mut self,
+        r: &pb::AuthUserRevokeRoleRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthUserRevokeRoleResponse, Error> {
+        if self.enabled && r.name == ROOT_USER && r.role == ROOT_ROLE {
+            error!(
+                "user-name" = r.name,
+                "role-name" = r.role,
+                "'root' user cannot revoke 'root' role"
+            );
+            return Err(Error::InvalidAuthMgmt);
+        }
+        let account = self.find(&r.name)?;
+        let mut user = account.user.clone();
+        user.roles.retain(|role| *role != r.role);
+        if user.roles.len() == account.user.roles.len() {
+            return Err(Error::RoleNotGranted);
+        }
+        self.store_user(user, effects);
+        self.next_revision(effects);
+        info!(
+            "user-name" = r.name,
+            "revoked-role-name" = r.role,
+            "revoked a role from a user"
+        );
+        Ok(pb::AuthUserRevokeRoleResponse::default())
+    }
+
+    /// Adds a role without permissions.
+    ///
+    /// # Errors
+    /// The name is empty or taken.
+    pub fn role_add(
+        &mut self,
+        r: &pb::AuthRoleAddRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthRoleAddResponse, Error> {
+        if r.name.is_empty() {
+            return Err(Error::RoleEmpty);
+        }
+        if self.role(&r.name).is_ok() {
+            return Err(Error::RoleAlreadyExist);
+        }
+        let role = Role {
+            name: r.name.clone().into(),
+            key_permission: Vec::new(),
+        };
+        self.store_role(role, effects);
+        self.next_revision(effects);
+        info!("role-name" = r.name, "created a role");
+        Ok(pb::AuthRoleAddResponse::default())
+    }
+
+    /// Deletes a role, and takes it from all users.
+    ///
+    /// # Errors
+    /// There is no such role, or it is `root` while authentication is on.
+    pub fn role_delete(
+        &mut self,
+        r: &pb::AuthRoleDeleteRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthRoleDeleteResponse, Error> {
+        if self.enabled && r.role == ROOT_ROLE {
+            error!("role-name" = r.role, "cannot delete 'root' role");
+            return Err(Error::InvalidAuthMgmt);
+        }
+        self.role(&r.role)?;
+        self.roles.remove(r.role.as_bytes());
+        effects
+            .records
+            .push(Change::delete(bucket::AUTH_ROLES, r.role.clone()));
+        let users: Vec<User> = (self.users.values())
+            .filter(|account| account.has_role(&r.role))
+            .map(|account| account.user.clone())
+            .collect();
+        for mut user in users {
+            user.roles.retain(|role| *role != r.role);
+            self.store_user(user, effects);
+        }
+        self.next_revision(effects);
+        info!("role-name" = r.role, "deleted a role");
+        Ok(pb::AuthRoleDeleteResponse::default())
+    }
+
+    /// Grants a permission to a role, or changes the kind of one it has on the same range.
+    ///
+    /// # Errors
+    /// The permission is missing, its range is empty, or there is no such role.
+    pub fn role_grant_permission(
+        &mut self,
+        r: &pb::AuthRoleGrantPermissionRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthRoleGrantPermissionResponse, Error> {
+        let granted = r.perm.as_ref().ok_or(Error::PermissionNotGiven)?;
+        if !is_valid_range(&granted.key, &granted.range_end) {
+            return Err(Error::InvalidAuthMgmt);
+        }
+        let mut role = Role::clone(self.role(&r.name)?);
+        let same = |p: &&mut Permission| p.key == granted.key && p.range_end == granted.range_end;
+        match role.key_permission.iter_mut().find(same) {
+            Some(permission) => permission.perm_type = granted.perm_type,
+            None => {
+                let at = role
+                    .key_permission
+                    .partition_point(|p| p.key <= granted.key);
+                role.key_permission.insert(at, granted.clone());
+            }
+        }
+        self.store_role(role, effects);
+        self.refresh(&r.name);
+        self.next_revision(effects);
+        info!(
+            "role-name" = r.name,
+            "granted/updated a permission to a user"
+        );
+        Ok(pb::AuthRoleGrantPermissionResponse::default())
+    }
+
+    /// Takes the permission on a range from a role.
+    ///
+    /// # Errors
+    /// There is no such role, or it has none on exactly that range.
+    pub fn role_revoke_permission(
+        &mut self,
+        r: &pb::AuthRoleRevokePermissionRequest,
+        effects: &mut Effects,
+    ) -> Result<pb::AuthRoleRevokePermissionResponse, Error> {
+        let mut role = Role::clone(self.role(&r.role)?);
+        let before = role.key_permission.len();
+        let other = |p: &Permission| p.key != r.key || p.range_end != r.range_end;
+        role.key_permission.retain(other);
+        if role.key_permission.len() == before {
+            return Err(Error::PermissionNotGranted);
+        }
+        self.store_role(role, effects);
+        self.refresh(&r.role);
+        self.next_revision(effects);
+        info!("role-name" = r.role, "revoked a permission on range");
+        Ok(pb::AuthRoleRevokePermissionResponse::default())
+    }
+
+    /// The roles of a user.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn user_get(&self, name: &str) -> Result<pb::AuthUserGetResponse, Error> {
+        Ok(pb::AuthUserGetResponse {
+            header: None,
+            roles: self.find(name)?.user.roles.clone(),
+        })
+    }
+
+    /// The names of all users, in order.
+    pub fn user_list(&self) -> pb::AuthUserListResponse {
+        pb::AuthUserListResponse {
+            header: None,
+            users: self.users.keys().map(text).collect(),
+        }
+    }
+
+    /// The permissions of a role; the role `root` has one on everything.
+    ///
+    /// # Errors
+    /// There is no such role.
+    pub fn role_get(&self, name: &str) -> Result<pb::AuthRoleGetResponse, Error> {
+        let role = self.role(name)?;
+        let everything = || Permission {
+            perm_type: Type::Readwrite.into(),
+            key: Bytes::new(),
+            range_end: Bytes::from_static(&[0]),
+        };
+        Ok(pb::AuthRoleGetResponse {
+            header: None,
+            perm: match name {
+                ROOT_ROLE => vec![everything()],
+                _ => role.key_permission.clone(),
+            },
+        })
+    }
+
+    /// The names of all roles, in order.
+    pub fn role_list(&self) -> pb::AuthRoleListResponse {
+        pb::AuthRoleListResponse {
+            header: None,
+            roles: self.roles.keys().map(text).collect(),
+        }
+    }
+
+    /// Whether authentication is on, and the revision.
+    pub fn status(&self) -> pb::AuthStatusResponse {
+        pb::AuthStatusResponse {
+            header: None,
+            enabled: self.enabled,
+            auth_revision: self.revision,
+        }
+    }
+
+    /// The hash that a user's password is compared with.
+    ///
+    /// # Errors
+    /// Authentication is off, or the user does not exist or has no password.
+    pub fn password_hash(&self, name: &str) -> Result<Bytes, Error> {
+        if !self.enabled {
+            return Err(Error::AuthNotEnabled);
+        }
+        let account = self.account(name).ok_or(Error::AuthFailed)?;
+        match account.has_no_password() {
+            true => Err(no_password_user()),
+            false => Ok(account.user.password.clone()),
+        }
+    }
+}
+
+fn text(name: &Bytes) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+/// etcd has no code for this refusal, so it goes out as "unknown".
+fn no_password_user() -> Error {
+    let text = "auth: authentication failed, password was given for no password user";
+    Error::Other(tonic::Code::Unknown, text.into())
+}
+
+/// The hash of a password from a request: base64, in which Go lets line breaks stand.
+fn decode_hash(text: &str) -> Result<Bytes, Error> {
+    let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let hash = base64::engine::general_purpose::STANDARD.decode(text);
+    hash.map(Bytes::from).map_err(|_| no_password_user())
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
