@@ -124,11 +124,30 @@ impl FileReader {
 
     /// The same, and shows every entry on the way.
     pub fn check_with(&self, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Checked> {
-        let mut checked = check_with(self, visit)?;
+        Ok(self.check_with_pages(visit)?.0)
+    }
+
+    /// The same, with the set of pages in use.
+    pub(crate) fn check_with_pages(
+        &self,
+        visit: &mut dyn FnMut(Visit<'_>),
+    ) -> Result<(Checked, PageSet)> {
+        let (mut checked, used) = walk(self, visit)?;
         let mut findings = check_metas(self.metas());
         findings.append(&mut checked.findings);
         checked.findings = findings;
-        Ok(checked)
+        Ok((checked, used))
+    }
+
+    /// The pages that the list of free pages names; `None` where the file has no such list.
+    ///
+    /// # Errors
+    /// The list cannot be read, or is damaged.
+    pub(crate) fn freelist(&self) -> Result<Option<Vec<u64>>> {
+        if self.meta().freelist == NO_FREELIST {
+            return Ok(None);
+        }
+        Ok(Some(read_freelist(self)?.1))
     }
 }
 

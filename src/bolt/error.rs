@@ -103,6 +103,21 @@ impl Error {
         }
     }
 
+    /// The same about another file, of which the one that it names is a copy.
+    pub fn of_file(mut self, path: &Path) -> Error {
+        match &mut self {
+            Error::Io { file, .. }
+            | Error::Corrupt { file, .. }
+            | Error::NotBolt { file, .. }
+            | Error::Locked { file }
+            | Error::NoSpace { file, .. }
+            | Error::Cold { file, .. }
+            | Error::Latched { file, .. } => *file = path.to_path_buf(),
+            Error::Invalid(_) => {}
+        }
+        self
+    }
+
     /// Whether a full disk (or quota of the file system) is the cause.
     pub fn is_no_space(&self) -> bool {
         match self {

@@ -5,3 +5,4 @@ pub mod format;
 pub mod json;
 pub mod string;
 pub mod value;
+pub mod zap;

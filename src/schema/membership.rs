@@ -132,6 +132,23 @@ pub fn encode_member(member: &Member) -> (Vec<u8>, Vec<u8>) {
     (encode_id(member.id), to_json(member))
 }
 
+/// The part of a member that the replicated log decides on, in the shape of its JSON.
+#[derive(Serialize)]
+struct RaftAttributes<'a> {
+    #[serde(rename = "peerURLs")]
+    peer_urls: &'a [String],
+    #[serde(rename = "isLearner", skip_serializing_if = "is_false")]
+    is_learner: bool,
+}
+
+/// The JSON of a member's peer URLs, and of whether it votes.
+pub fn raft_attributes(member: &Member) -> Vec<u8> {
+    to_json(&RaftAttributes {
+        peer_urls: &member.peer_urls,
+        is_learner: member.is_learner,
+    })
+}
+
 /// Reads a record of `members`.
 ///
 /// # Errors
@@ -153,9 +170,9 @@ pub fn encode_downgrade(state: &Downgrade) -> Vec<u8> {
 }
 
 /// JSON as Go's encoder writes it: `<`, `>`, `&` and the two Unicode line separators are escaped.
-/// They can only stand in strings, so that replacing them in the finished text is safe.
-pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
-    // Records are plain structs of strings and numbers: writing them into memory can't fail.
+/// They occur only in strings, so that it is safe to replace them in the finished text.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    // Records are plain structs of strings and numbers: writing them into memory cannot fail.
     let mut text = serde_json::to_string(value).unwrap_or_default();
     for (plain, escaped) in [
         ("<", "\\u003c"),

@@ -6,6 +6,7 @@ mod key_set;
 mod live_keys;
 mod open;
 mod records;
+pub mod restore;
 mod status;
 mod verify;
 

@@ -1,11 +1,12 @@
-//! Every record of a file read once, in the order of the file, each against the codec of its
-//! bucket. Gathers what must be known afterwards; what else to do with a record is the caller's.
+//! Reads every record of a file once, in the order of the file, and checks each against the codec of its
+//! bucket. Gathers what must be known afterwards; anything else that is done with a record is up to the
+//! caller.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{Error, SnapshotFile};
 use crate::{
-    bolt::Visit,
+    bolt::{Finding, Visit},
     schema::{
         RecordError, alarm,
         auth::{self, Auth},
@@ -152,61 +153,92 @@ pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), RecordError> + 'a;
 /// Walks all pages and records of `file` once: checks every page that is reached, and every record.
 ///
 /// # Errors
-/// The file can't be read, or something in it can't be right; the first such thing is named.
+/// The file cannot be read, or something in it cannot be right; the first such thing is named.
 pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, Error> {
-    let mut records = Records::default();
-    let mut name = Vec::new();
-    let mut bad: Option<(u64, RecordError)> = None;
-    let mut bad_count = 0usize;
-    let mut see = |v: Visit<'_>| {
-        let (at, result) = match v {
-            Visit::Bucket { name: n } => {
-                name = n.to_vec();
-                records.seen.insert(n.to_vec());
-                (0, visit(Item::Bucket(&name)))
+    let mut inspector = Inspector::new(visit);
+    let findings = file
+        .reader()
+        .check_with(&mut |v| inspector.see(v))?
+        .findings;
+    inspector.finish(file.path(), findings)
+}
+
+/// Checks the records that a walk over a file shows it.
+pub(super) struct Inspector<'a, 'v> {
+    records: Records,
+    visit: &'a mut Visitor<'v>,
+    /// The bucket that began last.
+    bucket: Vec<u8>,
+    /// The first bad record, the page it stands in, and how many there are.
+    bad: Option<(u64, RecordError)>,
+    bad_count: usize,
+}
+
+impl<'a, 'v> Inspector<'a, 'v> {
+    pub fn new(visit: &'a mut Visitor<'v>) -> Self {
+        Inspector {
+            records: Records::default(),
+            visit,
+            bucket: Vec::new(),
+            bad: None,
+            bad_count: 0,
+        }
+    }
+
+    /// Takes in what the walk meets.
+    pub fn see(&mut self, met: Visit<'_>) {
+        let (page, result) = match met {
+            Visit::Bucket { name } => {
+                self.bucket = name.to_vec();
+                self.records.seen.insert(name.to_vec());
+                (0, (self.visit)(Item::Bucket(&self.bucket)))
             }
             Visit::Entry {
                 page,
                 flags: 0,
                 key,
                 value,
-            } => (page, records.read(&name, key, value).and_then(&mut *visit)),
+            } => {
+                let item = self.records.read(&self.bucket, key, value);
+                (page, item.and_then(&mut *self.visit))
+            }
             Visit::Entry { page, key, .. } => {
                 let problem = "a bucket stands where a record should";
-                (page, Err(RecordError::new(&name, key, problem)))
+                (page, Err(RecordError::new(&self.bucket, key, problem)))
             }
         };
         if let Err(e) = result {
-            bad_count += 1;
-            bad.get_or_insert((at, e));
+            self.bad_count += 1;
+            self.bad.get_or_insert((page, e));
         }
-    };
-    let findings = file.reader().check_with(&mut see)?.findings;
-    let path = file.path().to_owned();
-    let others = findings.len().saturating_sub(1);
-    if let Some(first) = findings.into_iter().next() {
-        return Err(Error::Page {
-            file: path,
-            first: Box::new(first),
-            others,
-        });
     }
-    if let Some((page, first)) = bad {
-        return Err(Error::Record {
-            file: path,
-            page,
-            first: Box::new(first),
-            others: bad_count - 1,
-        });
+
+    /// What was gathered, once the walk is over and has come to `findings` about pages.
+    pub fn finish(self, path: &Path, findings: Vec<Finding>) -> Result<Records, Error> {
+        let file = path.to_owned();
+        let others = findings.len().saturating_sub(1);
+        if let Some(first) = findings.into_iter().next() {
+            return Err(Error::Page {
+                file,
+                first: Box::new(first),
+                others,
+            });
+        }
+        if let Some((page, first)) = self.bad {
+            return Err(Error::Record {
+                file,
+                page,
+                first: Box::new(first),
+                others: self.bad_count - 1,
+            });
+        }
+        let seen = &self.records.seen;
+        if let Some(missing) = bucket::REQUIRED.iter().find(|b| !seen.contains(**b)) {
+            return Err(Error::NotEtcd {
+                file,
+                bucket: String::from_utf8_lossy(missing).into_owned(),
+            });
+        }
+        Ok(self.records)
     }
-    if let Some(missing) = bucket::REQUIRED
-        .iter()
-        .find(|b| !records.seen.contains(**b))
-    {
-        return Err(Error::NotEtcd {
-            file: path,
-            bucket: String::from_utf8_lossy(missing).into_owned(),
-        });
-    }
-    Ok(records)
 }

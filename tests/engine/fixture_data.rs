@@ -46,6 +46,11 @@ impl Scratch {
         }
     }
 
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Writes `bytes` as `name`, with a hole behind them up to `size`.
     pub fn write(&self, name: &str, bytes: &[u8], size: u64) -> PathBuf {
         let path = self.dir.path().join(name.replace('/', "-"));

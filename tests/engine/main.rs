@@ -22,6 +22,8 @@ mod model;
 mod mvcc_model;
 /// Databases that are only read: on a read-only file system, beside others, with nothing written.
 mod read_only;
+/// Data directories made from snapshots.
+mod restore;
 /// Files of real etcd servers behind our server.
 mod served_fixtures;
 /// A disk as a power loss sees it.

@@ -1,0 +1,70 @@
+//! Why a restore is refused, or has failed. Where etcd has a text for it, that text is used.
+
+use std::{
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{bolt, snapshot, wal};
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The flags contradict each other, or the directories are not free.
+    #[error("{0}")]
+    Refused(String),
+    /// The operating system refuses.
+    #[error("{doing} {}: {}", file.display(), crate::bolt::plain(source))]
+    Io {
+        /// Such as `open`.
+        doing: &'static str,
+        /// The file or directory.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The file ends without a digest, as one that was copied from a data directory does.
+    #[error("snapshot missing hash but --skip-hash-check=false")]
+    NoDigest,
+    /// The digest is that of other bytes: the file was changed after it was saved.
+    #[error("expected sha256 {}, got {}", go_bytes(stored), go_bytes(actual))]
+    Digest {
+        /// At the end of the file.
+        stored: [u8; 32],
+        /// Computed.
+        actual: [u8; 32],
+    },
+    /// The database in the file is damaged, or is none.
+    #[error(transparent)]
+    File(#[from] snapshot::Error),
+    /// The log or the raft snapshot cannot be written.
+    #[error(transparent)]
+    Wal(#[from] wal::Error),
+}
+
+impl Error {
+    pub(super) fn io(doing: &'static str, file: &Path, source: io::Error) -> Error {
+        Error::Io {
+            doing,
+            file: file.to_owned(),
+            source,
+        }
+    }
+}
+
+impl From<bolt::Error> for Error {
+    fn from(e: bolt::Error) -> Error {
+        Error::File(e.into())
+    }
+}
+
+/// Bytes as Go's `%v` prints them: `[1 2 3]`.
+fn go_bytes(bytes: &[u8]) -> String {
+    let mut out = String::from("[");
+    for (i, byte) in bytes.iter().enumerate() {
+        let separator = if i == 0 { "" } else { " " };
+        let _ = write!(out, "{separator}{byte}"); // a String takes everything
+    }
+    out + "]"
+}
