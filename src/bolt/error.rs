@@ -112,7 +112,8 @@ impl Error {
             | Error::Locked { file }
             | Error::NoSpace { file, .. }
             | Error::Cold { file, .. }
-            | Error::Latched { file, .. } => *file = path.to_path_buf(),
+            | Error::Latched { file, .. }
+            | Error::Replaced { file, .. } => *file = path.to_path_buf(),
             Error::Invalid(_) => {}
         }
         self
