@@ -1,46 +1,68 @@
-//! The wire: messages and services generated from `proto/`. Nothing here is written by hand.
+//! The messages and services on the wire and in files. The submodules are generated from `proto/` by
+//! `cargo run -p protocol-generator`; none of them is written by hand.
 #![allow(clippy::all, missing_docs)]
 
-/// The descriptors of all of it, encoded.
-pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+/// The descriptors of all messages and services, encoded as `google.protobuf.FileDescriptorSet`.
+pub static DESCRIPTORS: &[u8] = include_bytes!("proto/descriptors.bin");
 
-/// `KeyValue` and `Event` (`proto/kv.proto`).
-pub mod mvccpb {
-    tonic::include_proto!("mvccpb");
-}
 /// Users, roles, permissions (`proto/auth.proto`).
-pub mod authpb {
-    tonic::include_proto!("authpb");
-}
-/// Cluster version and member attributes in the log (`proto/membership.proto`).
-pub mod membershippb {
-    tonic::include_proto!("membershippb");
-}
-/// The lease record (`proto/lease.proto`).
-pub mod leasepb {
-    tonic::include_proto!("leasepb");
-}
+#[rustfmt::skip]
+pub mod authpb;
 /// Every service on the client port, and the internal request (`proto/rpc.proto`, `proto/raft_internal.proto`).
-pub mod etcdserverpb {
-    tonic::include_proto!("etcdserverpb");
-}
+#[rustfmt::skip]
+pub mod etcdserverpb;
+/// The lease record (`proto/lease.proto`).
+#[rustfmt::skip]
+pub mod leasepb;
+/// Cluster version and member attributes in the log (`proto/membership.proto`).
+#[rustfmt::skip]
+pub mod membershippb;
+/// `KeyValue` and `Event` (`proto/kv.proto`).
+#[rustfmt::skip]
+pub mod mvccpb;
 /// Entries, hard state and configuration of raft (`proto/raft.proto`).
-pub mod raftpb {
-    tonic::include_proto!("raftpb");
-}
-/// The records of the write-ahead log (`proto/wal.proto`).
-pub mod walpb {
-    tonic::include_proto!("walpb");
-}
+#[rustfmt::skip]
+pub mod raftpb;
 /// The envelope of a raft snapshot file (`proto/snap.proto`).
-pub mod snappb {
-    tonic::include_proto!("snappb");
-}
-/// The lock service (`proto/lock.proto`).
-pub mod v3lockpb {
-    tonic::include_proto!("v3lockpb");
-}
+#[rustfmt::skip]
+pub mod snappb;
 /// The election service (`proto/election.proto`).
-pub mod v3electionpb {
-    tonic::include_proto!("v3electionpb");
+#[rustfmt::skip]
+pub mod v3electionpb;
+/// The lock service (`proto/lock.proto`).
+#[rustfmt::skip]
+pub mod v3lockpb;
+/// The records of the write-ahead log (`proto/wal.proto`).
+#[rustfmt::skip]
+pub mod walpb;
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use sha2::{Digest, Sha256};
+
+    /// A cheap check with every `cargo test`; that of `protocol-generator` compiles `proto/` again.
+    #[test]
+    fn the_generated_code_is_current() {
+        const HINT: &str = "src/proto is out of date: cargo run -p protocol-generator";
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let digests = fs::read_to_string(root.join("src/proto/generated.sha256")).unwrap();
+        let mut listed = BTreeSet::new();
+        for line in digests.lines() {
+            let (digest, path) = line.split_once("  ").unwrap();
+            let contents =
+                fs::read(root.join(path)).unwrap_or_else(|e| panic!("{HINT} ({path}: {e})"));
+            let actual = Sha256::digest(contents);
+            let actual: String = actual.iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(digest, actual, "{HINT} ({path})");
+            listed.insert(path.to_owned());
+        }
+        for entry in fs::read_dir(root.join("proto")).unwrap() {
+            let path = format!("proto/{}", entry.unwrap().file_name().display());
+            if path.ends_with(".proto") {
+                assert!(listed.contains(&path), "{HINT} ({path})");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{bucket, meta};
 
 /// A running CRC-32C. Small pieces are gathered, because the fast code wants long runs.
 pub struct Crc32c {
-    digest: crc_fast::Digest,
+    crc: u32,
     buffer: Vec<u8>,
 }
 
@@ -16,7 +16,7 @@ const GATHER: usize = 16 << 10;
 impl Default for Crc32c {
     fn default() -> Self {
         Crc32c {
-            digest: crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi),
+            crc: 0,
             buffer: Vec::with_capacity(GATHER),
         }
     }
@@ -29,7 +29,7 @@ impl Crc32c {
         if self.buffer.len() + bytes.len() > GATHER {
             self.flush();
             if bytes.len() >= GATHER {
-                self.digest.update(bytes);
+                self.crc = crc32c::crc32c_append(self.crc, bytes);
                 return;
             }
         }
@@ -37,15 +37,14 @@ impl Crc32c {
     }
 
     fn flush(&mut self) {
-        self.digest.update(&self.buffer);
+        self.crc = crc32c::crc32c_append(self.crc, &self.buffer);
         self.buffer.clear();
     }
 
     /// The CRC of everything so far.
     pub fn sum(&mut self) -> u32 {
         self.flush();
-        // The high half is empty for a 32-bit CRC.
-        u32::try_from(self.digest.finalize()).unwrap_or_default()
+        self.crc
     }
 }
 
