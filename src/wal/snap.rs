@@ -121,9 +121,14 @@ mod tests {
         };
         let bytes = encode_snap(&snapshot);
         assert_eq!(decode_snap(bytes.clone().into()), Ok(snapshot.clone()));
+        let envelope = snappb::Snapshot::decode(&bytes[..]).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
+            // The varint of the CRC has room for bits above the 32nd, which mean nothing.
+            if snappb::Snapshot::decode(&bytes[..]).as_ref() == Ok(&envelope) {
+                continue;
+            }
             assert_ne!(decode_snap(bytes.into()), Ok(snapshot.clone()), "bit {bit}");
         }
         for end in 0..bytes.len() {
