@@ -65,7 +65,7 @@ fn generate(root: &Path) -> Result<Files, Box<dyn Error>> {
 }
 
 /// One file for each package: its messages, and a client for each of its services. The server has methods of its own
-/// (`src/server/grpc`).
+/// (`src/server/grpc`); the generated ones are for unit tests of the client.
 fn rust(root: &Path, sources: &[String]) -> Result<Files, Box<dyn Error>> {
     let compiled = protox::compile(sources, [root.join("proto")])?;
     let out = tempfile::tempdir()?;
@@ -74,7 +74,7 @@ fn rust(root: &Path, sources: &[String]) -> Result<Files, Box<dyn Error>> {
     config.bytes(["."]);
     tonic_prost_build::configure()
         .out_dir(out.path())
-        .build_server(false)
+        .server_mod_attribute(".", "#[cfg(test)]")
         .compile_fds_with_config(compiled, config)?;
     let mut files = Files::new();
     for name in names(out.path())? {
