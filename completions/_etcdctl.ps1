@@ -48,16 +48,16 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('put', 'put', [CompletionResultType]::ParameterValue, 'Write a key')
             [CompletionResult]::new('del', 'del', [CompletionResultType]::ParameterValue, 'Delete a key or a range of keys')
             [CompletionResult]::new('txn', 'txn', [CompletionResultType]::ParameterValue, 'Run a transaction read from stdin')
-            [CompletionResult]::new('compaction', 'compaction', [CompletionResultType]::ParameterValue, 'Forget the history before a revision')
+            [CompletionResult]::new('compaction', 'compaction', [CompletionResultType]::ParameterValue, 'Drop the history before a revision')
             [CompletionResult]::new('alarm', 'alarm', [CompletionResultType]::ParameterValue, 'List and clear alarms')
             [CompletionResult]::new('defrag', 'defrag', [CompletionResultType]::ParameterValue, 'Give unused space of members'' databases back')
-            [CompletionResult]::new('endpoint', 'endpoint', [CompletionResultType]::ParameterValue, 'Look at the servers behind --endpoints')
+            [CompletionResult]::new('endpoint', 'endpoint', [CompletionResultType]::ParameterValue, 'Check endpoints one by one')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
-            [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'Look at the members of the cluster')
-            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save a member''s database to a file, and look into such files')
+            [CompletionResult]::new('member', 'member', [CompletionResultType]::ParameterValue, 'List and change the members of the cluster')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save a member''s database to a file, and inspect such files')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
-            [CompletionResult]::new('options', 'options', [CompletionResultType]::ParameterValue, 'List the flags that every command takes')
-            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve an etcd-compatible server of one member')
+            [CompletionResult]::new('options', 'options', [CompletionResultType]::ParameterValue, 'List the flags that every command accepts')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a single-member etcd-compatible server')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show the help of a command')
             break
         }
@@ -214,7 +214,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
             [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
             [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
-            [CompletionResult]::new('--physical', '--physical', [CompletionResultType]::ParameterName, 'Wait until the old revisions are gone from the database')
+            [CompletionResult]::new('--physical', '--physical', [CompletionResultType]::ParameterName, 'Wait until the old revisions are removed from the database')
             break
         }
         'etcdctl;alarm' {
@@ -242,7 +242,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
             [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
             [CompletionResult]::new('disarm', 'disarm', [CompletionResultType]::ParameterValue, 'Clear every alarm')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the alarms that are raised')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the active alarms')
             break
         }
         'etcdctl;alarm;disarm' {
@@ -349,9 +349,37 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
             [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
             [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
-            [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Check that a read goes through and no alarm is raised')
-            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show version, sizes, leader and raft state')
             [CompletionResult]::new('hashkv', 'hashkv', [CompletionResultType]::ParameterValue, 'Show the hash of the key history')
+            [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Check that a read succeeds and no alarm is active')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show version, sizes, leader and raft state')
+            break
+        }
+        'etcdctl;endpoint;hashkv' {
+            [CompletionResult]::new('--rev', '--rev', [CompletionResultType]::ParameterName, 'The last revision to hash; 0 is the latest [default: 0]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Time for a command, without that for connecting [default: 5s]')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
+            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]')
+            [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--auth-jwt-token', '--auth-jwt-token', [CompletionResultType]::ParameterName, 'JSON web token to use in place of --user and --password')
+            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Say on stderr which settings are used')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, for TLS')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of this client, for TLS')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert')
+            [CompletionResult]::new('--insecure-transport', '--insecure-transport', [CompletionResultType]::ParameterName, 'Talk without TLS where the endpoint does not say https [default: true]')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server (for tests only)')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
+            [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
             break
         }
         'etcdctl;endpoint;health' {
@@ -382,34 +410,6 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;endpoint;status' {
-            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
-            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
-            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
-            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
-            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Time for a command, without that for connecting [default: 5s]')
-            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
-            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
-            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
-            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]')
-            [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
-            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
-            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
-            [CompletionResult]::new('--auth-jwt-token', '--auth-jwt-token', [CompletionResultType]::ParameterName, 'JSON web token to use in place of --user and --password')
-            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Say on stderr which settings are used')
-            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, for TLS')
-            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of this client, for TLS')
-            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert')
-            [CompletionResult]::new('--insecure-transport', '--insecure-transport', [CompletionResultType]::ParameterName, 'Talk without TLS where the endpoint does not say https [default: true]')
-            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server (for tests only)')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
-            [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
-            [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
-            [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
-            break
-        }
-        'etcdctl;endpoint;hashkv' {
-            [CompletionResult]::new('--rev', '--rev', [CompletionResultType]::ParameterName, 'The last revision to hash; 0 is the latest [default: 0]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
@@ -490,7 +490,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;member;list' {
-            [CompletionResult]::new('--consistency', '--consistency', [CompletionResultType]::ParameterName, 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]')
+            [CompletionResult]::new('--consistency', '--consistency', [CompletionResultType]::ParameterName, 'Linearizable (l) asks for the latest state; serializable (s) for what the asked member knows [default: l]')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')

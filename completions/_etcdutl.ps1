@@ -35,7 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdutl' -ScriptBlock {
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
-            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Look into a file that was saved, or a stopped member''s member/snap/db')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Inspect a saved snapshot, or a stopped member''s member/snap/db')
             break
         }
         'etcdutl;snapshot;status' {

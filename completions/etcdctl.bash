@@ -1227,7 +1227,7 @@ _etcdctl() {
             return 0
             ;;
         etcdctl__subcmd__endpoint)
-            opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery health status hashkv"
+            opts="-w -d --cluster --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-request-bytes --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery hashkv health status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0

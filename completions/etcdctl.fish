@@ -67,16 +67,16 @@ complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "get" -d 'Read a key
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "put" -d 'Write a key'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "del" -d 'Delete a key or a range of keys'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "txn" -d 'Run a transaction read from stdin'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "compaction" -d 'Forget the history before a revision'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "compaction" -d 'Drop the history before a revision'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "alarm" -d 'List and clear alarms'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "defrag" -d 'Give unused space of members\' databases back'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "endpoint" -d 'Look at the servers behind --endpoints'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "endpoint" -d 'Check endpoints one by one'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "version" -d 'Print the version'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "member" -d 'Look at the members of the cluster'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "snapshot" -d 'Save a member\'s database to a file, and look into such files'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "member" -d 'List and change the members of the cluster'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "snapshot" -d 'Save a member\'s database to a file, and inspect such files'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "completion" -d 'Print a completion script for a shell'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "options" -d 'List the flags that every command takes'
-complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "serve" -d 'Serve an etcd-compatible server of one member'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "options" -d 'List the flags that every command accepts'
+complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "serve" -d 'Run a single-member etcd-compatible server'
 complete -c etcdctl -n "__fish_etcdctl_needs_command" -f -a "help" -d 'Show the help of a command'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand get" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
 s\t''"
@@ -283,7 +283,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -s d -l disc
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l physical -d 'Wait until the old revisions are gone from the database'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand compaction" -l physical -d 'Wait until the old revisions are removed from the database'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
@@ -320,7 +320,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_se
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "disarm" -d 'Clear every alarm'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "list" -d 'List the alarms that are raised'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and not __fish_seen_subcommand_from disarm list" -f -a "list" -d 'List the active alarms'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand alarm; and __fish_seen_subcommand_from disarm" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
@@ -428,46 +428,84 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -s d -l discover
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand defrag" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
 embedded:\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
 simple\t''
 table\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l user -d 'User name, or name:password; without a password it is asked for' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l password -d 'Password of --user' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cacert -d 'Authorities to trust, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l cert -d 'Certificate of this client, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l key -d 'Private key of --cert' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "health" -d 'Check that a read goes through and no alarm is raised'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "status" -d 'Show version, sizes, leader and raft state'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from health status hashkv" -f -a "hashkv" -d 'Show the hash of the key history'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -f -a "hashkv" -d 'Show the hash of the key history'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -f -a "health" -d 'Check that a read succeeds and no alarm is active'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and not __fish_seen_subcommand_from hashkv health status" -f -a "status" -d 'Show version, sizes, leader and raft state'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l rev -d 'The last revision to hash; 0 is the latest [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from health" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
@@ -542,44 +580,6 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_see
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l rev -d 'The last revision to hash; 0 is the latest [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cluster -d 'Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
-http://\t''
-https://\t''
-unix://\t''
-unixs://\t''
-embedded:\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
-json\t''
-protobuf\t''
-simple\t''
-table\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l user -d 'User name, or name:password; without a password it is asked for' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l password -d 'Password of --user' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cacert -d 'Authorities to trust, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l cert -d 'Certificate of this client, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l key -d 'Private key of --cert' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
-false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand endpoint; and __fish_seen_subcommand_from hashkv" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
-false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand version" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
@@ -651,7 +651,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_s
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the members of the cluster'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l consistency -d 'Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]' -r -f -a "l\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l consistency -d 'Linearizable (l) asks for the latest state; serializable (s) for what the asked member knows [default: l]' -r -f -a "l\t''
 s\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''

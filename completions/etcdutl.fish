@@ -45,7 +45,7 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Look into a file that was saved, or a stopped member\'s member/snap/db'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Inspect a saved snapshot, or a stopped member\'s member/snap/db'
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''

@@ -10,6 +10,7 @@ pub mod golang;
 pub mod net;
 pub mod output;
 pub mod process;
+pub mod program;
 pub mod proto;
 pub mod schema;
 pub mod server;

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use etcd_maintenance::cli::help;
-use etcd_maintenance::commands::{completion, documented};
+use etcd_maintenance::commands::{completion, reference};
 
 /// The folders that hold nothing but what is made here.
 pub const FOLDERS: [&str; 2] = ["completions", "man"];
@@ -38,7 +38,7 @@ const EXIT_CODES: [(&str, &str); 7] = [
 /// Every file with its path in the project.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for tree in documented::documented_trees() {
+    for tree in reference::trees() {
         for shell in SHELLS {
             let name = clap_complete::Generator::file_name(&shell, tree.get_name());
             files.insert(

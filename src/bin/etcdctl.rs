@@ -1,9 +1,9 @@
-//! `etcdctl`: see `etcd_maintenance::cli::run`.
+//! `etcdctl`: see `etcd_maintenance::program`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(etcd_maintenance::cli::run::etcdctl(
+    ExitCode::from(etcd_maintenance::program::etcdctl(
         std::env::args_os().skip(1).collect(),
     ))
 }

@@ -1,9 +1,9 @@
-//! `etcdutl`: see `etcd_maintenance::cli::run`.
+//! `etcdutl`: see `etcd_maintenance::program`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(etcd_maintenance::cli::run::etcdutl(
+    ExitCode::from(etcd_maintenance::program::etcdutl(
         std::env::args_os().skip(1).collect(),
     ))
 }

@@ -2,14 +2,17 @@
 //! each command by its full name, then its own flags as `--flag=value` once each, then `--` and the words.
 //! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help` and `OURS`.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
 
 use super::value::Kind;
 use crate::golang::{format::quote, string};
 
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Typed {
+pub enum Parsed {
     /// Hand these to clap: program, then each command of the path with its own flags behind it, then `--` and
     /// the words.
     Run {
@@ -81,7 +84,7 @@ fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
 ///
 /// # Errors
 /// As cobra and pflag word them.
-pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvError> {
+pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvError> {
     let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
     let (path, mut rest, at) = find(root, args);
     let names: Vec<String> = path[1..].iter().map(|c| c.get_name().to_owned()).collect();
@@ -105,7 +108,7 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
     if raw && read.help {
         read.words.push(b"--help".to_vec());
     } else if read.help || command.has_subcommands() {
-        return Ok(Typed::Help(names));
+        return Ok(Parsed::Help(names));
     }
     read.words.extend(words);
     let mut args = vec![];
@@ -126,7 +129,15 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Typed, ArgvErro
     }
     args.push("--".into());
     args.extend(read.words.into_iter().map(OsString::from_vec));
-    Ok(Typed::Run { path: names, args })
+    Ok(Parsed::Run { path: names, args })
+}
+
+/// The name of the first command of the line `args` (without the name of the program), written in full. `names` needs
+/// only the names of the commands and the flags of the root.
+pub fn first_command(names: &clap::Command, args: &[OsString]) -> Option<String> {
+    let args = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+    let (path, ..) = find(names, args);
+    path.get(1).map(|command| command.get_name().to_owned())
 }
 
 /// The path of the command that `words` ask help for; none where the first word is no command. What follows
@@ -467,7 +478,7 @@ mod tests {
             )
     }
 
-    fn typed(line: &str) -> Result<Typed, ArgvError> {
+    fn typed(line: &str) -> Result<Parsed, ArgvError> {
         read(
             &tree(),
             line.split_whitespace().map(OsString::from).collect(),
@@ -476,7 +487,7 @@ mod tests {
 
     fn run(line: &str) -> String {
         match typed(line) {
-            Ok(Typed::Run { args, .. }) => args
+            Ok(Parsed::Run { args, .. }) => args
                 .iter()
                 .map(|a| a.to_string_lossy().into_owned())
                 .collect::<Vec<_>>()
@@ -519,7 +530,7 @@ mod tests {
         );
         assert_eq!(
             typed("endpoint nope"),
-            Ok(Typed::Help(vec!["endpoint".into()]))
+            Ok(Parsed::Help(vec!["endpoint".into()]))
         );
     }
 
@@ -553,8 +564,8 @@ mod tests {
 
     #[test]
     fn help_is_asked_for_in_every_form() {
-        assert_eq!(typed("get --help"), Ok(Typed::Help(vec!["get".into()])));
-        assert_eq!(typed("-h"), Ok(Typed::Help(vec![])));
-        assert_eq!(typed(""), Ok(Typed::Help(vec![])));
+        assert_eq!(typed("get --help"), Ok(Parsed::Help(vec!["get".into()])));
+        assert_eq!(typed("-h"), Ok(Parsed::Help(vec![])));
+        assert_eq!(typed(""), Ok(Parsed::Help(vec![])));
     }
 }

@@ -1,4 +1,4 @@
-//! What a command is given: settings (resolved when first asked for), a client, a place for its words.
+//! What a command gets: the settings (resolved when they are first needed), a client, and a place to print.
 
 use std::cell::OnceCell;
 
@@ -11,16 +11,16 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit},
-    output::{Format, RenderError, RenderOptions, Reply, render, render_notes},
+    output::{Format, RenderError, RenderOptions, Reply, render},
 };
 
-/// Prints a reply: its data on stdout, its notes on stderr.
+/// Prints a reply on stdout and flushes it.
 ///
 /// # Errors
-/// The format has no shape for it, or stdout does not take it.
+/// The format has no shape for it, or stdout cannot be written.
 pub fn emit(
     ui: &Ui,
-    reply: &Reply,
+    reply: &dyn Reply,
     format: Format,
     options: &RenderOptions,
 ) -> Result<(), CommandError> {
@@ -28,9 +28,7 @@ pub fn emit(
         Ok(()) => Ok(()),
         Err(RenderError::Io(error)) => Err(CommandError::stdout(error)),
         Err(error) => Err(CommandError::new(Kind::BadFeature, error)),
-    })?;
-    ui.notes(|err| render_notes(reply, format, err));
-    Ok(())
+    })
 }
 
 /// The surroundings of one command.
@@ -45,7 +43,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// For a command with these global flags; `extra` tells which variables it knows besides theirs.
+    /// For a command with these global flags; `extra` lists the variables that it reads besides theirs.
     pub fn new(ui: Ui, globals: GlobalArgs, extra: Extra) -> Context {
         Context {
             ui,
@@ -57,7 +55,7 @@ impl Context {
         }
     }
 
-    /// The settings; the first call warns of variables that could not be used.
+    /// The settings. The first call prints a warning about each variable that could not be used.
     ///
     /// # Errors
     /// As [`Settings::resolve`].
@@ -78,10 +76,10 @@ impl Context {
         Ok(self.settings.get_or_init(|| settings))
     }
 
-    /// `serve` is no client, and takes no flag that says how to find a server.
+    /// Checks that `serve`, which is not a client, is given no flag that says how to find a server.
     ///
     /// # Errors
-    /// There is one, and `path` is that of `serve`.
+    /// `path` is that of `serve`, and such a flag is given.
     pub fn check_globals(&self, path: &[String]) -> Result<(), CommandError> {
         let ([command], Some(flag)) = (path, self.globals.of_clients()) else {
             return Ok(());
@@ -94,11 +92,11 @@ impl Context {
             format!("{flag} before `{command}` is for commands that ask a server"),
         )
         .hint(format!(
-            "the flags of `{command}` stand behind it: see `etcdctl {command} --help`"
+            "put the flags of `{command}` behind it: see `etcdctl {command} --help`"
         )))
     }
 
-    /// The format in which an error is to be shown; known also where the settings could not be resolved.
+    /// The format in which an error is shown. It is known even where the settings could not be resolved.
     pub fn error_format(&self) -> Format {
         if let Some(settings) = self.settings.get() {
             return settings.format;
@@ -108,7 +106,7 @@ impl Context {
         name.parse().unwrap_or_default()
     }
 
-    /// The command's time, beginning now.
+    /// A deadline at the end of the command's time limit, counted from now.
     ///
     /// # Errors
     /// As [`Context::settings`].
@@ -116,7 +114,7 @@ impl Context {
         Ok(Deadline::after(self.limit()?))
     }
 
-    /// The command's time.
+    /// The command's time limit.
     ///
     /// # Errors
     /// As [`Context::settings`].
@@ -147,7 +145,7 @@ impl Context {
     /// A client of these endpoints, not logged in.
     ///
     /// # Errors
-    /// The settings are wrong, or an endpoint means nothing.
+    /// The settings are wrong, or an endpoint is malformed.
     pub fn client_of(&self, endpoints: &[String]) -> Result<Client, CommandError> {
         let settings = self.settings()?;
         let options = ClientOptions {
@@ -162,10 +160,10 @@ impl Context {
         Ok(Client::new(endpoints, options)?)
     }
 
-    /// Who asks; a password that is not among the settings is asked for once.
+    /// The user or token of this client. A missing password is prompted for, once.
     ///
     /// # Errors
-    /// The settings are wrong, or a password can't be read.
+    /// The settings are wrong, or a password cannot be read.
     pub fn login(&self) -> Result<&Login, CommandError> {
         if let Some(login) = self.login.get() {
             return Ok(login);
@@ -184,24 +182,30 @@ impl Context {
         Ok(self.login.get_or_init(|| login))
     }
 
-    /// Prints a reply in the format that was asked for.
+    /// Prints a reply in the format of `--write-out` and flushes it. A command with several replies calls this for each
+    /// one as it comes.
     ///
     /// # Errors
-    /// The format has no shape for it, or stdout does not take it.
-    pub fn emit(&self, reply: &Reply) -> Result<(), CommandError> {
+    /// The format has no shape for it, or stdout cannot be written.
+    pub fn emit(&self, reply: &dyn Reply) -> Result<(), CommandError> {
         let settings = self.settings()?;
         self.emit_as(reply, settings.format, settings.hex)
     }
 
-    /// As [`Context::emit`], for commands that ask for no settings.
+    /// As [`Context::emit`], for commands that need no settings.
     ///
     /// # Errors
     /// As [`Context::emit`].
-    pub fn emit_as(&self, reply: &Reply, format: Format, hex: bool) -> Result<(), CommandError> {
+    pub fn emit_as(
+        &self,
+        reply: &dyn Reply,
+        format: Format,
+        hex: bool,
+    ) -> Result<(), CommandError> {
         emit(&self.ui, reply, format, &RenderOptions { hex })
     }
 
-    /// Some endpoints failed, each with a line of its own: said as lines, or as the one error of JSON.
+    /// The error for endpoints that failed, each with its own line: printed as lines, or as the single error of JSON.
     pub fn some_failed(&self, lines: &[String], hints: Vec<String>) -> CommandError {
         if self.error_format() == Format::Json {
             return CommandError::new(Kind::Failed, lines.join("; "));
@@ -214,7 +218,7 @@ impl Context {
         error
     }
 
-    /// Ends what the command has started in this process.
+    /// Stops the embedded servers that the command has started.
     pub async fn close(&self) {
         self.embedded.close().await;
     }

@@ -1,4 +1,4 @@
-//! The edge towards the person: arguments, settings, terminal, errors and exit codes.
+//! The command line and its surroundings: arguments, settings, the terminal, errors and exit codes. Knows no command.
 
 pub mod argv;
 pub mod context;
@@ -8,8 +8,8 @@ pub mod help;
 pub mod hints;
 pub mod login;
 pub mod progress;
-pub mod run;
 pub mod settings;
 pub mod terminal_line;
 pub mod ui;
 pub mod value;
+pub mod words;

@@ -1,31 +1,28 @@
-//! The one line of a terminal on which progress is drawn. Decides nothing about what is shown there, and knows
-//! no more of the terminal than its width.
+//! The one line of a terminal on which progress is drawn, as `indicatif` wants it. Does not decide what is shown
+//! there, and writes through [`super::ui`].
 
 use std::{
-    fmt,
-    io::{self, Write},
+    fmt, io,
     sync::{Mutex, PoisonError},
 };
 
 use indicatif::TermLike;
 
-/// Columns that are left free: a terminal shows Ctrl-C as `^C`, and the cursor must still be on this line then,
-/// or another one would be erased.
-const FREE: u16 = 3;
-/// Of a terminal that does not say.
-const DEFAULT_WIDTH: u16 = 80;
+use super::ui;
 
-/// A line of stderr.
+/// Columns that are left free. A terminal shows Ctrl-C as `^C`; the cursor must still be on this line then, or another
+/// line would be erased.
+const FREE: u16 = 3;
+
+/// A line of stderr. What is drawn is gathered until it is flushed.
 #[derive(Default)]
 pub struct TerminalLine {
     drawn: Mutex<String>,
 }
 
-/// Columns that a line may take.
+/// The columns that a line may take.
 pub fn width() -> u16 {
-    let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
-    let columns = if columns == 0 { DEFAULT_WIDTH } else { columns };
-    columns.saturating_sub(FREE)
+    ui::stderr_columns().saturating_sub(FREE)
 }
 
 impl TerminalLine {
@@ -83,8 +80,6 @@ impl TermLike for TerminalLine {
 
     fn flush(&self) -> io::Result<()> {
         let drawn = std::mem::take(&mut *self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut stderr = io::stderr().lock();
-        stderr.write_all(drawn.as_bytes())?;
-        stderr.flush()
+        ui::draw(drawn.as_bytes())
     }
 }

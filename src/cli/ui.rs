@@ -1,5 +1,5 @@
-//! The terminal: the only place that writes to stdout and stderr. What is data goes to stdout, all else to
-//! stderr; decoration only where a person looks at it.
+//! The terminal. This is the only file that writes to stdout and stderr. Data goes to stdout and everything else to
+//! stderr; progress is drawn only on a terminal.
 
 use std::{
     cell::RefCell,
@@ -10,13 +10,36 @@ use super::error::{CommandError, Kind};
 use crate::golang::string;
 use crate::output::{ErrorReply, Format};
 
-/// Where a command's words go.
+/// The output of a command.
 pub struct Ui {
     stdout: RefCell<BufWriter<io::Stdout>>,
 }
 
 /// Bytes gathered before they are written to stdout.
 const STDOUT_BUFFER: usize = 64 << 10;
+
+/// Width of a terminal that does not report one.
+const DEFAULT_COLUMNS: u16 = 80;
+
+/// The width of the terminal behind stderr, in columns.
+pub fn stderr_columns() -> u16 {
+    let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+    if columns == 0 {
+        DEFAULT_COLUMNS
+    } else {
+        columns
+    }
+}
+
+/// Writes bytes that draw on the terminal behind stderr.
+///
+/// # Errors
+/// stderr cannot be written.
+pub fn draw(bytes: &[u8]) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    stderr.write_all(bytes)?;
+    stderr.flush()
+}
 
 impl Default for Ui {
     fn default() -> Ui {
@@ -25,17 +48,17 @@ impl Default for Ui {
 }
 
 impl Ui {
-    /// On this process's stdout and stderr.
+    /// The stdout and stderr of this process.
     pub fn new() -> Ui {
         Ui {
             stdout: RefCell::new(BufWriter::with_capacity(STDOUT_BUFFER, io::stdout())),
         }
     }
 
-    /// Writes data, and sees it on its way before returning.
+    /// Writes data to stdout, and flushes it before returning.
     ///
     /// # Errors
-    /// stdout is full or closed.
+    /// stdout cannot be written.
     pub fn data(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), CommandError>,
@@ -46,38 +69,38 @@ impl Ui {
         stdout.get_mut().flush().map_err(CommandError::stdout)
     }
 
-    /// One line of data.
+    /// Writes one line of data.
     ///
     /// # Errors
-    /// stdout is full or closed.
+    /// stdout cannot be written.
     pub fn line(&self, text: &str) -> Result<(), CommandError> {
         self.data(|out| writeln!(out, "{text}").map_err(CommandError::stdout))
     }
 
-    /// A line for people, on stderr. That stderr does not take it is nobody's concern.
+    /// Writes a line for people to stderr. A failure to do so is ignored.
     pub fn note(&self, text: &str) {
         let mut line = string::bytes(text).into_owned();
         line.push(b'\n');
         let _ = io::stderr().lock().write_all(&line);
     }
 
-    /// Whatever `write` has for stderr.
+    /// Writes to stderr. A failure to do so is ignored.
     pub fn notes(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let _ = write(&mut io::stderr().lock());
     }
 
-    /// Whether progress may be drawn on stderr: a person sees it, on a terminal that can erase a line again.
+    /// Whether progress may be drawn: stderr is a terminal, and it can erase a line.
     pub fn shows_progress(&self) -> bool {
         let terminal = std::env::var_os("TERM").unwrap_or_default();
         self.stderr_is_terminal() && !terminal.is_empty() && terminal != "dumb"
     }
 
-    /// Whether a person sees stderr.
+    /// Whether stderr is a terminal.
     pub fn stderr_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }
 
-    /// Says why a command failed, and gives the exit code.
+    /// Prints why a command failed, and returns the exit code.
     pub fn failed(&self, error: &CommandError, format: Format) -> u8 {
         let exit = error.kind.exit_code();
         if error.kind == Kind::BrokenPipe {
@@ -105,10 +128,10 @@ impl Ui {
 }
 
 impl Ui {
-    /// Asks for a secret on the terminal, without showing what is typed. Input that has ended is an empty one.
+    /// Prompts for a secret, without showing what is typed. At the end of input the secret is empty.
     ///
     /// # Errors
-    /// stdin can't be read.
+    /// stdin cannot be read.
     pub fn ask_password(&self, prompt: &str) -> Result<String, String> {
         use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
         let stdin = io::stdin();

@@ -1,6 +1,6 @@
-//! `compaction`: history before a revision is forgotten.
+//! `compaction`: drops the history before a revision.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt};
+use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 
@@ -9,40 +9,36 @@ use crate::{
         context::Context,
         error::{CommandError, Kind},
         hints, value,
+        words::Words,
     },
     golang::string,
-    output::Reply,
+    output::replies::kv::Compacted,
     proto::etcdserverpb as pb,
+    words,
 };
 
-/// Forget the history before a revision
+/// Drop the history before a revision
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl compaction [options] <revision>",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl compaction 1516
-  etcdctl compaction --physical 1516"
-)]
+  etcdctl compaction --physical 1516")]
 pub struct CompactionArgs {
-    /// Wait until the old revisions are gone from the database
+    /// Wait until the old revisions are removed from the database
     #[arg(long)]
     physical: bool,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<CompactionWords>,
 }
+
+words! { pub CompactionWords: 1..=1, "<revision>", BadArgs "compaction command needs 1 argument" }
 
 /// Runs `compaction`.
 ///
 /// # Errors
-/// The revision is no number, or the server refuses it.
-pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, CommandError> {
-    let [word] = &args.words[..] else {
-        return Err(CommandError::new(
-            Kind::BadArgs,
-            "compaction command needs 1 argument",
-        ));
-    };
-    let revision = value::int(&string::text(word.as_bytes()), 10)
+/// The revision is not a number, or the server refuses it.
+pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Compacted, CommandError> {
+    let [revision] = args.words.exactly()?;
+    let revision = value::int(&string::text(revision.as_bytes()), 10)
         .map_err(|e| CommandError::new(Kind::Failed, e))?;
     let client = ctx.client().await?;
     let request = pb::CompactionRequest {
@@ -50,8 +46,8 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Reply, Co
         physical: args.physical,
     };
     match client.compact(request, ctx.deadline()?).await {
-        Ok(answer) => Ok(Reply::Compaction(answer, revision)),
-        // The newest compact revision is refused here, but it can be read.
+        Ok(answer) => Ok(Compacted { answer, revision }),
+        // The newest compact revision is refused here, but it can still be read.
         Err(error) => {
             let below = revision.saturating_sub(1);
             Err(hints::add_oldest_readable(error.into(), &client, below).await)

@@ -3,67 +3,74 @@
 use clap::{Args, ValueHint};
 use clap_complete::Shell;
 
+use super::table;
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, Kind},
         ui::Ui,
-        value::Suggest,
+        words::{Arity, Words, exact_args},
     },
-    golang::format::{quote, quote_text},
+    golang::format::quote,
 };
 
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl completion [bash|zsh|fish|powershell]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   source <(etcdctl completion bash)
   etcdctl completion bash > /etc/bash_completion.d/etcdctl
   etcdctl completion zsh > \"${fpath[1]}/_etcdctl\"
   etcdctl completion fish > ~/.config/fish/completions/etcdctl.fish
-  etcdctl completion powershell | Out-String | Invoke-Expression"
-)]
+  etcdctl completion powershell | Out-String | Invoke-Expression")]
 pub struct CompletionArgs {
-    #[arg(hide = true, num_args = 0.., value_parser = Suggest(&["bash", "zsh", "fish", "powershell"]))]
-    words: Vec<String>,
+    #[command(flatten)]
+    words: Words<ShellName>,
+}
+
+/// The name of a shell.
+#[derive(Clone, Copy, Debug)]
+pub struct ShellName;
+
+impl Arity for ShellName {
+    const MIN: usize = 1;
+    const MAX: usize = 1;
+    const USAGE: &'static str = "<bash|zsh|fish|powershell>";
+    const CHOICES: &'static [&'static str] = &["bash", "zsh", "fish", "powershell"];
+
+    fn error(given: usize) -> CommandError {
+        exact_args(1, given)
+    }
 }
 
 /// Runs `completion`.
 ///
 /// # Errors
-/// Not one word, or one that is no shell.
-pub fn completion(
-    ctx: &Context,
-    args: CompletionArgs,
-    tree: &clap::Command,
-) -> Result<(), CommandError> {
-    print(&ctx.ui, &args, tree)
+/// There is not exactly one word, or it is not the name of a shell.
+pub async fn completion(ctx: &Context, args: CompletionArgs) -> Result<(), CommandError> {
+    print(&ctx.ui, &args, &table::tree())
 }
 
-/// As [`completion`], for the tool whose commands `tree` holds.
+/// As [`completion`], for the program whose commands `tree` holds.
 ///
 /// # Errors
 /// As [`completion`].
 pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(), CommandError> {
-    let usage = |text: String| CommandError::new(Kind::Usage, text);
-    let [name] = &args.words[..] else {
-        return Err(usage(format!(
-            "accepts 1 arg(s), received {}",
-            args.words.len()
-        )));
-    };
-    let shell = match name.as_str() {
-        "bash" => Shell::Bash,
-        "zsh" => Shell::Zsh,
-        "fish" => Shell::Fish,
-        "powershell" => Shell::PowerShell,
-        _ => {
-            return Err(usage(format!(
-                "invalid argument {} for {}",
-                quote_text(name),
-                quote(format!("{} completion", tree.get_name()).as_bytes())
-            )));
+    let [name] = args.words.exactly()?;
+    let shell = match name.as_encoded_bytes() {
+        b"bash" => Shell::Bash,
+        b"zsh" => Shell::Zsh,
+        b"fish" => Shell::Fish,
+        b"powershell" => Shell::PowerShell,
+        other => {
+            let command = format!("{} completion", tree.get_name());
+            return Err(CommandError::new(
+                Kind::Usage,
+                format!(
+                    "invalid argument {} for {}",
+                    quote(other),
+                    quote(command.as_bytes())
+                ),
+            ));
         }
     };
     let script = script(shell, tree);
@@ -72,7 +79,7 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
 
 /// The script for one shell.
 pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
-    let mut tree = super::documented::documented(tree);
+    let mut tree = super::reference::with_reference(tree);
     let name = tree.get_name().to_owned();
     if shell == Shell::Zsh {
         tree = without_guesses(tree);

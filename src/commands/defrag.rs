@@ -1,6 +1,6 @@
 //! `defrag`: one member after the other, the leader last, because each stands still for a while.
 
-use std::{ffi::OsString, time::Duration, time::Instant};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -11,9 +11,13 @@ use crate::{
         error::{CommandError, Kind},
         hints,
         progress::Spinner,
+        words::{Ignored, Words},
     },
     client::{ClientError, Deadline, Endpoint, Limit},
-    output::{Format, Reply, reply::EndpointTook},
+    output::{
+        Format,
+        replies::maintenance::{Defragmented, MemberTook},
+    },
     proto::etcdserverpb as pb,
 };
 
@@ -22,18 +26,15 @@ use crate::{
 /// Members are taken one after the other, the leader last: each stands still for as long as it takes.
 /// A large database may need more than the default --command-timeout.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl defrag [options]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl defrag
-  etcdctl defrag --cluster --command-timeout=1m"
-)]
+  etcdctl defrag --cluster --command-timeout=1m")]
 pub struct DefragArgs {
     /// Every member of the cluster, not only the endpoints given
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     cluster: Option<bool>,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
 }
 
 /// Time to find out who leads, before any work begins.
@@ -44,7 +45,6 @@ const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// # Errors
 /// A member that failed, after all have had their turn.
 pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError> {
-    let _ = args.words;
     let format = ctx.settings()?.format;
     let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
     let endpoints = leader_last(ctx, endpoints).await?;
@@ -82,18 +82,20 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
             errors.push(error);
             text
         });
-        rows.push(EndpointTook {
+        rows.push(MemberTook {
             endpoint,
             took,
             error,
         });
         if format != Format::Json {
-            // Each line as soon as it is true.
-            ctx.emit(&Reply::Defrag(std::mem::take(&mut rows)))?;
+            // Each member's line is printed as soon as the member is done.
+            let done = Defragmented(std::mem::take(&mut rows));
+            ctx.emit(&done)?;
+            done.failures().iter().for_each(|line| ctx.ui.note(line));
         }
     }
     if format == Format::Json {
-        ctx.emit(&Reply::Defrag(rows))?;
+        ctx.emit(&Defragmented(rows))?;
     }
     if failures.is_empty() {
         return Ok(());

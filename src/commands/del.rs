@@ -1,29 +1,23 @@
 //! `del`: one key or a range of keys.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt, time::Duration};
+use std::{os::unix::ffi::OsStrExt, time::Duration};
 
 use clap::Args;
 
 use super::range;
 use crate::{
-    cli::{
-        context::Context,
-        error::{CommandError, Kind},
-    },
+    cli::{context::Context, error::CommandError, words::Words},
     golang::format::quote,
-    output::Reply,
     proto::etcdserverpb as pb,
+    words,
 };
 
 /// Delete a key or a range of keys
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl del [options] <key> [range_end]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl del greeting
   etcdctl del /jobs/ --prefix --prev-kv
-  etcdctl del a c --range"
-)]
+  etcdctl del a c --range")]
 pub struct DelArgs {
     /// Every key that begins with the given one
     #[arg(long)]
@@ -37,8 +31,13 @@ pub struct DelArgs {
     /// Delete a range without waiting two seconds for an interrupt
     #[arg(long)]
     range: bool,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<DelWords>,
+}
+
+words! {
+    pub DelWords: 1..=2, "<key> [range_end]",
+        BadArgs "del command needs one argument as key and an optional argument as range_end"
 }
 
 /// Time in which a range that was not confirmed can be kept from being deleted.
@@ -48,12 +47,12 @@ const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Arguments that don't go together, or the server's refusal.
-pub async fn del(ctx: &Context, args: DelArgs) -> Result<Reply, CommandError> {
+pub async fn del(ctx: &Context, args: DelArgs) -> Result<pb::DeleteRangeResponse, CommandError> {
     let request = args.request()?;
     args.second_thoughts(ctx).await;
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
-    Ok(Reply::Delete(client.delete_range(request, deadline).await?))
+    Ok(client.delete_range(request, deadline).await?)
 }
 
 impl DelArgs {
@@ -62,14 +61,9 @@ impl DelArgs {
     /// # Errors
     /// Too few or too many words, or flags that don't go together.
     pub fn request(&self) -> Result<pb::DeleteRangeRequest, CommandError> {
-        if self.words.is_empty() || self.words.len() > 2 {
-            return Err(CommandError::new(
-                Kind::BadArgs,
-                "del command needs one argument as key and an optional argument as range_end",
-            ));
-        }
+        let words = self.words.get()?;
         range::prefix_or_from_key(self.prefix, self.from_key)?;
-        let (key, range_end) = range::range(&self.words, self.prefix, self.from_key)?;
+        let (key, range_end) = range::range(words, self.prefix, self.from_key)?;
         Ok(pb::DeleteRangeRequest {
             key,
             range_end,
@@ -79,7 +73,7 @@ impl DelArgs {
 
     /// Warns and waits where a range is to be deleted that nothing confirms.
     pub async fn second_thoughts(&self, ctx: &Context) {
-        if let ([key, end], false) = (&self.words[..], self.range) {
+        if let (Ok([key, end]), false) = (self.words.get(), self.range) {
             ctx.ui.note(&format!(
                 "Warning: Keys between {} and {} will be deleted. Please interrupt the command within next 2 seconds to cancel. You can provide `--range` flag to avoid the delay.",
                 quote(key.as_bytes()),

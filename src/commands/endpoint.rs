@@ -1,110 +1,88 @@
-//! `endpoint health`, `status` and `hashkv`: each server by itself.
+//! `endpoint health`, `status` and `hashkv`, which ask each server by itself.
 
-use std::{
-    ffi::OsString,
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::{
+    cluster::{Outcome, ask_all, endpoints},
+    entry::Shared,
 };
-
-use clap::{Args, Subcommand};
-
-use super::cluster::{Outcome, ask_all, endpoints};
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, Kind},
         hints, value,
+        words::{Ignored, Words},
     },
     client::{Client, ClientError, Deadline},
-    output::{Reply, reply::EndpointHealth},
+    output::{
+        Format,
+        replies::endpoint::{EndpointHealth, HashKv, Health, Status},
+    },
     proto::etcdserverpb as pb,
 };
 
-/// Look at the servers behind --endpoints
+/// The flag that all commands under `endpoint` accept.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl endpoint [options] <command>",
-    after_help = "Examples:
-  etcdctl endpoint status --write-out=table
-  etcdctl endpoint health --cluster"
-)]
-pub struct EndpointArgs {
+pub struct Cluster {
     /// Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     cluster: Option<bool>,
-    #[command(subcommand)]
-    command: EndpointCommand,
 }
 
-/// The commands under `endpoint`.
-#[derive(Debug, Subcommand)]
-pub enum EndpointCommand {
-    /// Check that a read goes through and no alarm is raised
-    #[command(
-        override_usage = "etcdctl endpoint health [options]",
-        after_help = "Examples:
-  etcdctl endpoint health
-  etcdctl endpoint health --cluster --write-out=json"
-    )]
-    Health(Words),
-    /// Show version, sizes, leader and raft state
-    #[command(
-        override_usage = "etcdctl endpoint status [options]",
-        after_help = "Examples:
-  etcdctl endpoint status --write-out=table
-  etcdctl --endpoints=10.0.0.1:2379,10.0.0.2:2379 endpoint status --write-out=json"
-    )]
-    Status(Words),
-    Hashkv(HashKvArgs),
+impl Cluster {
+    async fn endpoints(&self, ctx: &Context) -> Result<Vec<String>, CommandError> {
+        let settings = ctx.settings()?;
+        endpoints(ctx, self.cluster.unwrap_or(settings.cluster)).await
+    }
 }
 
-/// Words that nobody looks at, as in etcdctl.
+/// Check that a read succeeds and no alarm is active
 #[derive(Args, Debug)]
-pub struct Words {
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+#[command(after_help = "Examples:
+  etcdctl endpoint health
+  etcdctl endpoint health --cluster --write-out=json")]
+pub struct HealthArgs {
+    #[command(flatten)]
+    group: Shared<Cluster>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
+}
+
+/// Show version, sizes, leader and raft state
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl endpoint status --write-out=table
+  etcdctl --endpoints=10.0.0.1:2379,10.0.0.2:2379 endpoint status --write-out=json")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    group: Shared<Cluster>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
 }
 
 /// Show the hash of the key history
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl endpoint hashkv [options]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl endpoint hashkv --cluster
-  etcdctl endpoint hashkv --rev=1200 --write-out=json"
-)]
+  etcdctl endpoint hashkv --rev=1200 --write-out=json")]
 pub struct HashKvArgs {
+    #[command(flatten)]
+    group: Shared<Cluster>,
     /// The last revision to hash; 0 is the latest [default: 0]
     #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
     rev: Option<i64>,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
 }
 
-/// Runs `endpoint`.
+/// Runs `endpoint health`.
 ///
 /// # Errors
-/// An endpoint that fails or is not healthy, after all have been shown.
-pub async fn endpoint(ctx: &Context, args: EndpointArgs) -> Result<(), CommandError> {
-    let settings = ctx.settings()?;
-    let cluster = args.cluster.unwrap_or(settings.cluster);
-    let endpoints = endpoints(ctx, cluster).await?;
-    match args.command {
-        EndpointCommand::Health(args) => {
-            let _ = args.words;
-            health(ctx, endpoints).await
-        }
-        EndpointCommand::Status(args) => {
-            let _ = args.words;
-            status(ctx, endpoints).await
-        }
-        EndpointCommand::Hashkv(args) => {
-            let _ = args.words;
-            hashkv(ctx, endpoints, args.rev.unwrap_or(0)).await
-        }
-    }
-}
-
-async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandError> {
+/// An endpoint is not healthy; all of them have been shown by then.
+pub async fn health(ctx: &Context, args: HealthArgs) -> Result<(), CommandError> {
+    let endpoints = args.group.0.endpoints(ctx).await?;
     let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
         let start = Instant::now();
         let result = check(&client, deadline).await;
@@ -133,7 +111,11 @@ async fn health(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
         });
     }
     let healthy = rows.iter().all(|r| r.health);
-    ctx.emit(&Reply::EndpointHealth(rows))?;
+    let reply = Health(rows);
+    ctx.emit(&reply)?;
+    if ctx.settings()?.format == Format::Simple {
+        reply.failures().iter().for_each(|line| ctx.ui.note(line));
+    }
     if healthy {
         return Ok(());
     }
@@ -147,7 +129,7 @@ enum Unhealthy {
     Other(String),
 }
 
-/// A read through consensus, then the alarms. A refusal for want of permission has been through consensus too.
+/// A linearizable read, then the alarms. A refusal for lack of permission has been through consensus too.
 async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
     let request = pb::RangeRequest {
         key: bytes::Bytes::from_static(b"health"),
@@ -175,7 +157,12 @@ async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
     Err(Unhealthy::Other(text))
 }
 
-async fn status(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandError> {
+/// Runs `endpoint status`.
+///
+/// # Errors
+/// An endpoint failed; all others have been shown by then.
+pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError> {
+    let endpoints = args.group.0.endpoints(ctx).await?;
     let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
         client.status(pb::StatusRequest {}, deadline).await
     })
@@ -183,11 +170,17 @@ async fn status(ctx: &Context, endpoints: Vec<String>) -> Result<(), CommandErro
     .logged_in()?;
     let (rows, failures) = split(outcomes);
     let failed = failed(ctx, "Failed to get the status of endpoint", &failures);
-    ctx.emit(&Reply::EndpointStatus(rows))?;
+    ctx.emit(&Status(rows))?;
     failed.map_or(Ok(()), Err)
 }
 
-async fn hashkv(ctx: &Context, endpoints: Vec<String>, revision: i64) -> Result<(), CommandError> {
+/// Runs `endpoint hashkv`.
+///
+/// # Errors
+/// An endpoint failed; all others have been shown by then.
+pub async fn hashkv(ctx: &Context, args: HashKvArgs) -> Result<(), CommandError> {
+    let endpoints = args.group.0.endpoints(ctx).await?;
+    let revision = args.rev.unwrap_or(0);
     let outcomes = ask_all(ctx, endpoints, move |client, deadline| async move {
         client
             .hash_kv(pb::HashKvRequest { revision }, deadline)
@@ -197,7 +190,7 @@ async fn hashkv(ctx: &Context, endpoints: Vec<String>, revision: i64) -> Result<
     .logged_in()?;
     let (rows, mut failures) = split(outcomes);
     let failed = failed(ctx, "Failed to get the hash of endpoint", &failures);
-    ctx.emit(&Reply::EndpointHashKv(rows))?;
+    ctx.emit(&HashKv(rows))?;
     match (failed, failures.pop()) {
         (Some(failed), Some((_, last))) if failed.source.is_none() => {
             let mut error = CommandError::from(last);

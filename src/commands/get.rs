@@ -1,7 +1,5 @@
 //! `get`: keys, at any readable revision.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use tonic::Code;
 
@@ -12,21 +10,20 @@ use crate::{
         error::{CommandError, Kind},
         hints,
         value::{self, Suggest},
+        words::Words,
     },
     client::{Client, Deadline},
-    output::{Format, Reply, reply::GetReply},
+    output::{Format, replies::kv::Get},
     proto::etcdserverpb as pb,
+    words,
 };
 
 /// Read a key or a range of keys
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl get [options] <key> [range_end]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl get /registry --prefix --keys-only
   etcdctl get greeting --rev=1200
-  etcdctl get '' --prefix --limit=10 --sort-by=MODIFY --order=DESCEND"
-)]
+  etcdctl get '' --prefix --limit=10 --sort-by=MODIFY --order=DESCEND")]
 pub struct GetArgs {
     /// Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]
     #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]
@@ -73,15 +70,21 @@ pub struct GetArgs {
     /// Fetch the keys in several answers (servers of 3.7 and later)
     #[arg(long)]
     stream: bool,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<GetWords>,
+}
+
+words! {
+    /// A key and the end of a range. Further words are ignored, as in etcdctl.
+    pub GetWords: 1..=usize::MAX, "<key> [range_end]",
+        BadArgs "get command needs one argument as key and an optional argument as range_end"
 }
 
 /// Runs `get`.
 ///
 /// # Errors
 /// Arguments that don't go together, or the server's refusal.
-pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
+pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
     let request = args.request()?;
     let format = ctx.settings()?.format;
     let deadline = ctx.deadline()?;
@@ -92,8 +95,8 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
     } else {
         client.range(request, deadline).await
     };
-    let response = match answer {
-        Ok(response) => response,
+    let answer = match answer {
+        Ok(answer) => answer,
         Err(error) => {
             let old_server = args.stream && error.code() == Some(Code::Unimplemented);
             let mut error = hints::add_oldest_readable(error.into(), &client, revision).await;
@@ -110,12 +113,10 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Reply, CommandError> {
     if args.print_value_only && format != Format::Simple {
         return Err(bad("print-value-only is only for `--write-out=simple`"));
     }
-    Ok(Reply::Get(GetReply {
-        response,
+    Ok(Get {
+        answer,
         print_value_only: args.print_value_only,
-        keys_only: args.keys_only,
-        count_only: args.count_only,
-    }))
+    })
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
@@ -133,11 +134,7 @@ impl GetArgs {
     /// Too few or too many words, or flags that don't go together.
     pub fn request(&self) -> Result<pb::RangeRequest, CommandError> {
         use pb::range_request::{SortOrder, SortTarget};
-        if self.words.is_empty() {
-            return Err(bad(
-                "get command needs one argument as key and an optional argument as range_end",
-            ));
-        }
+        let words = self.words.get()?;
         range::prefix_or_from_key(self.prefix, self.from_key)?;
         if self.keys_only && self.count_only {
             return Err(bad(
@@ -145,7 +142,7 @@ impl GetArgs {
             ));
         }
         let serializable = range::serializable(self.consistency.as_deref())?;
-        let (key, range_end) = range::range(&self.words, self.prefix, self.from_key)?;
+        let (key, range_end) = range::range(words, self.prefix, self.from_key)?;
         let typed = self.order.as_deref().unwrap_or_default();
         let mut order = match typed.to_uppercase().as_str() {
             "" => SortOrder::None,

@@ -1,37 +1,43 @@
 //! `help`: the help of another command.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt};
+use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 
+use super::table;
 use crate::{
-    cli::{argv, context::Context, error::CommandError, help as text, ui::Ui},
+    cli::{argv, context::Context, error::CommandError, help as text, ui::Ui, words::Words},
     golang::format::quote,
+    words,
 };
 
 /// Show the help of a command
 #[derive(Args, Debug)]
-#[command(override_usage = "etcdctl help [command]")]
 pub struct HelpArgs {
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<HelpWords>,
+}
+
+words! {
+    /// The name of a command. Further words are ignored, as in etcdctl.
+    pub HelpWords: 0..=usize::MAX, "[command]", BadArgs ""
 }
 
 /// Runs `help`.
 ///
 /// # Errors
-/// stdout does not take it.
-pub fn help(ctx: &Context, args: HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
-    print(&ctx.ui, args, tree)
+/// stdout cannot be written.
+pub async fn help(ctx: &Context, args: HelpArgs) -> Result<(), CommandError> {
+    print(&ctx.ui, &args, &table::tree())
 }
 
-/// As [`help`], for the tool whose commands `tree` holds.
+/// As [`help`], for the program whose commands `tree` holds.
 ///
 /// # Errors
 /// As [`help`].
-pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
-    let topics: Vec<String> = args
-        .words
+pub fn print(ui: &Ui, args: &HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
+    let words = args.words.get()?;
+    let topics: Vec<String> = words
         .iter()
         .map(|w| match w.to_str() {
             Some(word) if !word.contains(|c: char| c == '`' || c.is_control()) => {
@@ -40,7 +46,7 @@ pub fn print(ui: &Ui, args: HelpArgs, tree: &clap::Command) -> Result<(), Comman
             _ => quote(w.as_bytes()),
         })
         .collect();
-    match argv::topic(tree, args.words) {
+    match argv::topic(tree, words.to_vec()) {
         Some(path) if path == ["serve"] => ui.line(super::serve::help().trim_end()),
         Some(path) => ui.line(text::help(tree, &path).trim_end()),
         None => {

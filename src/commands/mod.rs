@@ -1,5 +1,5 @@
-//! One file per command: `Args` and an async function from context and args to a `Reply`. Here is only the
-//! list of them.
+//! One file per command: its arguments, and an async function from [`crate::cli::context::Context`] and arguments to
+//! a [`crate::output::Reply`].
 
 pub mod alarm;
 pub mod cluster;
@@ -7,20 +7,19 @@ pub mod compaction;
 pub mod completion;
 pub mod defrag;
 pub mod del;
-pub mod documented;
 pub mod endpoint;
+pub mod entry;
 pub mod get;
 pub mod help;
-pub mod later;
 pub mod member;
 pub mod options;
+pub mod planned;
 pub mod put;
 pub mod range;
+pub mod reference;
 pub mod serve;
 pub mod snapshot;
-pub mod tree;
+pub mod table;
 pub mod txn;
 pub mod utl;
 pub mod version;
-
-pub use tree::{Command, frequent, parse, tree};

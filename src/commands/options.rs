@@ -1,24 +1,26 @@
-//! `options`: the flags that every command takes.
-
-use std::ffi::OsString;
+//! `options`: the flags that every command accepts.
 
 use clap::Args;
 
-use crate::cli::{context::Context, error::CommandError, help};
+use super::table;
+use crate::cli::{
+    context::Context,
+    error::CommandError,
+    help,
+    words::{Ignored, Words},
+};
 
-/// List the flags that every command takes
+/// List the flags that every command accepts
 #[derive(Args, Debug)]
-#[command(override_usage = "etcdctl options")]
 pub struct OptionsArgs {
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
 }
 
 /// Runs `options`.
 ///
 /// # Errors
-/// stdout does not take it.
-pub fn options(ctx: &Context, args: OptionsArgs, tree: &clap::Command) -> Result<(), CommandError> {
-    let _ = args.words;
-    ctx.ui.line(help::options(tree).trim_end())
+/// stdout cannot be written.
+pub async fn options(ctx: &Context, _args: OptionsArgs) -> Result<(), CommandError> {
+    ctx.ui.line(help::options(&table::tree()).trim_end())
 }

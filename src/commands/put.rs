@@ -1,6 +1,6 @@
 //! `put`: one key, its value from the command line or from stdin.
 
-use std::{ffi::OsString, io::Read};
+use std::io::Read;
 
 use bytes::Bytes;
 use clap::Args;
@@ -11,9 +11,10 @@ use crate::{
         context::Context,
         error::{CommandError, Kind},
         value,
+        words::Words,
     },
-    output::Reply,
     proto::etcdserverpb as pb,
+    words,
 };
 
 /// Write a key
@@ -21,13 +22,10 @@ use crate::{
 /// The value is read from stdin where it is not given.
 /// A value that begins with a dash stands behind `--`.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl put [options] <key> [value]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl put greeting hello
   etcdctl put config < config.yaml
-  etcdctl put temperature -- -5"
-)]
+  etcdctl put temperature -- -5")]
 pub struct PutArgs {
     /// Attach the key to this lease (hexadecimal) [default: 0]
     #[arg(long, value_name = "ID")]
@@ -41,28 +39,33 @@ pub struct PutArgs {
     /// Keep the lease that the key has
     #[arg(long)]
     ignore_lease: bool,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<PutWords>,
+}
+
+const ARITY: &str = "put command needs 1 argument and input from stdin or 2 arguments";
+
+words! {
+    /// A key and its value. Further words are ignored, as in etcdctl.
+    pub PutWords: 1..=usize::MAX, "<key> [value]", BadArgs ARITY
 }
 
 /// Runs `put`.
 ///
 /// # Errors
 /// Arguments that don't go together, no value, or the server's refusal.
-pub async fn put(ctx: &Context, args: PutArgs) -> Result<Reply, CommandError> {
+pub async fn put(ctx: &Context, args: PutArgs) -> Result<pb::PutResponse, CommandError> {
     let request = args.request(stdin)?;
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
-    Ok(Reply::Put(client.put(request, deadline).await?))
+    Ok(client.put(request, deadline).await?)
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
     CommandError::new(Kind::BadArgs, text.into())
 }
 
-const ARITY: &str = "put command needs 1 argument and input from stdin or 2 arguments";
-
-/// All of stdin; nothing, where it is empty or can't be read.
+/// All of stdin; none where it cannot be read.
 fn stdin() -> Option<Bytes> {
     let mut value = vec![];
     std::io::stdin().lock().read_to_end(&mut value).ok()?;
@@ -78,13 +81,14 @@ impl PutArgs {
         &self,
         read: impl FnOnce() -> Option<Bytes>,
     ) -> Result<pb::PutRequest, CommandError> {
-        let key = bytes(self.words.first().ok_or_else(|| bad(ARITY))?);
-        if self.ignore_value && self.words.len() > 1 {
+        let words = self.words.get()?;
+        let key = bytes(&words[0]);
+        if self.ignore_value && words.len() > 1 {
             return Err(bad(
                 "put command needs only 1 argument when 'ignore-value' is set",
             ));
         }
-        let value = match self.words.get(1) {
+        let value = match words.get(1) {
             _ if self.ignore_value => Bytes::new(),
             Some(word) => bytes(word),
             None => read()

@@ -1,46 +1,49 @@
-//! `version`: asks nobody.
-
-use std::ffi::OsString;
+//! `version`, which asks no server.
 
 use clap::Args;
 
 use crate::{
-    cli::{context::Context, error::CommandError},
-    output::{Format, Reply, reply::VersionReply},
+    cli::{
+        context::Context,
+        error::CommandError,
+        words::{Ignored, Words},
+    },
+    output::{Format, replies::version::Version},
 };
 
-/// The etcd release that the tools are drop-ins for.
+/// The etcd release that the programs are drop-ins for.
 pub const VERSION: &str = "3.7.1";
 /// Its API.
 pub const API_VERSION: &str = "3.7";
 
 /// Print the version
 #[derive(Args, Debug)]
-#[command(override_usage = "etcdctl version")]
 pub struct VersionArgs {
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
 }
 
-/// What `version` of `tool` says.
-pub fn reply(tool: &'static str) -> Reply {
-    Reply::Version(VersionReply {
-        tool,
-        version: VERSION.into(),
-        api_version: API_VERSION.into(),
-    })
+/// The reply of `version` for the program `name`.
+pub fn reply(name: &'static str) -> Version {
+    Version {
+        name,
+        version: VERSION,
+        api_version: API_VERSION,
+    }
+}
+
+/// The format for `version`: a format that does not exist is no error here.
+pub fn format(asked: Format) -> Format {
+    match asked {
+        Format::Json => Format::Json,
+        _ => Format::Simple,
+    }
 }
 
 /// Runs `version`.
 ///
 /// # Errors
-/// stdout does not take it.
-pub fn version(ctx: &Context, args: VersionArgs) -> Result<(), CommandError> {
-    let _ = args.words;
-    let reply = reply("etcdctl");
-    let format = match ctx.error_format() {
-        Format::Json => Format::Json,
-        _ => Format::Simple,
-    };
-    ctx.emit_as(&reply, format, false)
+/// stdout cannot be written.
+pub async fn version(ctx: &Context, _args: VersionArgs) -> Result<(), CommandError> {
+    ctx.emit_as(&reply("etcdctl"), format(ctx.error_format()), false)
 }

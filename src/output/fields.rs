@@ -1,67 +1,78 @@
-//! `-w fields`: one `"Name" : value` a line. Keys and values are quoted as Go's `%q`, texts of the
-//! server are not.
+//! `-w fields`: one `"Name" : value` per line. Keys and values are quoted as Go's `%q` quotes them; most texts of
+//! the server are not quoted.
 
-use std::io::{self, Write};
+use std::fmt::Display;
+use std::io::Write;
 
-use super::reply::{EndpointHealth, FileHashKv, SnapshotStatus};
-use super::{RenderError, RenderOptions, Reply, rows, simple};
-use crate::golang::format::quote;
-use crate::proto::etcdserverpb as pb;
-use crate::proto::etcdserverpb::response_op::Response;
-use crate::proto::mvccpb;
+use super::{Format, RenderError, Rendered, Reply, simple::Simple};
+use crate::golang::{format, string};
+use crate::proto::etcdserverpb::ResponseHeader;
+use crate::proto::mvccpb::KeyValue;
 
-/// Writes `reply` as fields.
-///
-/// # Errors
-/// As `out` gives them.
-pub fn render(
-    reply: &Reply,
-    options: &RenderOptions,
-    out: &mut dyn Write,
-) -> Result<(), RenderError> {
-    let mut f = Fields {
-        hex: options.hex,
-        out,
-    };
-    match reply {
-        Reply::Get(get) => f.range(&get.response)?,
-        Reply::Put(answer) => f.put(answer)?,
-        Reply::Delete(answer) => f.delete(answer)?,
-        Reply::Txn(answer) => f.txn(answer)?,
-        Reply::Alarm(answer) => f.alarms(answer)?,
-        Reply::EndpointStatus(endpoints) => endpoints
-            .iter()
-            .try_for_each(|(endpoint, s)| f.status(endpoint, s))?,
-        Reply::EndpointHealth(endpoints) => endpoints.iter().try_for_each(|h| f.health(h))?,
-        Reply::EndpointHashKv(endpoints) => endpoints
-            .iter()
-            .try_for_each(|(endpoint, h)| f.hash_kv(endpoint, h))?,
-        Reply::MemberList(answer) => f.members(answer)?,
-        Reply::SnapshotStatus(status) => f.snapshot(status)?,
-        Reply::FileHashKv(hash) => f.file_hash_kv(hash)?,
-        Reply::Compaction(..)
-        | Reply::Defrag(_)
-        | Reply::SnapshotSaved(_)
-        | Reply::Version(_)
-        | Reply::Nothing => {
-            simple::plain(reply, f.out)?;
-        }
-    }
-    Ok(())
-}
-
-struct Fields<'a> {
-    hex: bool,
-    out: &'a mut dyn Write,
+/// Writes `"Name" : value` lines.
+pub struct Fields<'a> {
+    pub(super) hex: bool,
+    pub(super) out: &'a mut dyn Write,
 }
 
 impl Fields<'_> {
-    fn line(&mut self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
-        writeln!(self.out, "\"{name}\" : {value}")
+    /// The format has no shape for this reply.
+    ///
+    /// # Errors
+    /// Always [`RenderError::Unsupported`].
+    pub fn unsupported(&self) -> Rendered {
+        Err(RenderError::Unsupported(Format::Fields))
     }
 
-    /// Ids turn with `--hex`.
-    fn id(&mut self, name: &str, id: u64) -> io::Result<()> {
+    /// The reply is plain text in this format too.
+    ///
+    /// # Errors
+    /// The output cannot be written. The same holds for the other methods.
+    pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
+        reply.simple(&mut Simple {
+            hex: self.hex,
+            out: self.out,
+        })
+    }
+
+    /// A value as it is.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn line(&mut self, name: &str, value: impl Display) -> Rendered {
+        Ok(writeln!(self.out, "\"{name}\" : {value}")?)
+    }
+
+    /// A value as Go's `%q` quotes it.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn quoted(&mut self, name: &str, value: &[u8]) -> Rendered {
+        self.line(name, format::quote(value))
+    }
+
+    /// The empty line between two records.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn end_of_record(&mut self) -> Rendered {
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// Text in a form of its own.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn raw_line(&mut self, text: &str) -> Rendered {
+        self.out.write_all(&string::bytes(text))?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// The id of a cluster or a member; in hexadecimal with `--hex`.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn id(&mut self, name: &str, id: u64) -> Rendered {
         if self.hex {
             self.line(name, format_args!("{id:x}"))
         } else {
@@ -69,9 +80,24 @@ impl Fields<'_> {
         }
     }
 
-    /// The revision only where there is one: answers about members have none.
-    fn header(&mut self, header: Option<&pb::ResponseHeader>) -> io::Result<()> {
-        let none = pb::ResponseHeader::default();
+    /// The id of a lease; with `--hex` it has all 16 digits.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn lease(&mut self, name: &str, id: i64) -> Rendered {
+        if self.hex {
+            self.line(name, format_args!("{id:016x}"))
+        } else {
+            self.line(name, id)
+        }
+    }
+
+    /// The header of an answer. Answers about members have no revision, and none is shown.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn header(&mut self, header: Option<&ResponseHeader>) -> Rendered {
+        let none = ResponseHeader::default();
         let header = header.unwrap_or(&none);
         self.id("ClusterID", header.cluster_id)?;
         self.id("MemberID", header.member_id)?;
@@ -81,145 +107,16 @@ impl Fields<'_> {
         self.line("RaftTerm", header.raft_term)
     }
 
-    fn pair(&mut self, prefix: &str, kv: &mvccpb::KeyValue) -> io::Result<()> {
-        self.line(&format!("{prefix}Key"), quote(&kv.key))?;
+    /// A key with its value, each name with `prefix` before it.
+    ///
+    /// # Errors
+    /// As [`Fields::as_simple`].
+    pub fn pair(&mut self, prefix: &str, kv: &KeyValue) -> Rendered {
+        self.quoted(&format!("{prefix}Key"), &kv.key)?;
         self.line(&format!("{prefix}CreateRevision"), kv.create_revision)?;
         self.line(&format!("{prefix}ModRevision"), kv.mod_revision)?;
         self.line(&format!("{prefix}Version"), kv.version)?;
-        self.line(&format!("{prefix}Value"), quote(&kv.value))?;
-        let lease = format!("{prefix}Lease");
-        if self.hex {
-            self.line(&lease, format_args!("{:016x}", kv.lease))
-        } else {
-            self.line(&lease, kv.lease)
-        }
-    }
-
-    fn range(&mut self, answer: &pb::RangeResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        for kv in &answer.kvs {
-            self.pair("", kv)?;
-        }
-        self.line("More", answer.more)?;
-        self.line("Count", answer.count)
-    }
-
-    fn put(&mut self, answer: &pb::PutResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        answer
-            .prev_kv
-            .iter()
-            .try_for_each(|kv| self.pair("Prev", kv))
-    }
-
-    fn delete(&mut self, answer: &pb::DeleteRangeResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        self.line("Deleted", answer.deleted)?;
-        answer
-            .prev_kvs
-            .iter()
-            .try_for_each(|kv| self.pair("Prev", kv))
-    }
-
-    fn txn(&mut self, answer: &pb::TxnResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        self.line("Succeeded", answer.succeeded)?;
-        for op in &answer.responses {
-            match &op.response {
-                Some(Response::ResponseRange(answer)) => self.range(answer)?,
-                Some(Response::ResponsePut(answer)) => self.put(answer)?,
-                Some(Response::ResponseDeleteRange(answer)) => self.delete(answer)?,
-                Some(Response::ResponseTxn(answer)) => self.txn(answer)?,
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn alarms(&mut self, answer: &pb::AlarmResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        for alarm in &answer.alarms {
-            self.id("MemberID", alarm.member_id)?;
-            self.line("AlarmType", rows::alarm_name(alarm.alarm))?;
-            writeln!(self.out)?;
-        }
-        Ok(())
-    }
-
-    /// The raft term stands in the header already. The leader stays decimal under `--hex`, as in v3.7.1.
-    fn status(&mut self, endpoint: &str, s: &pb::StatusResponse) -> io::Result<()> {
-        self.header(s.header.as_ref())?;
-        self.line("Version", quote(s.version.as_bytes()))?;
-        self.line("StorageVersion", quote(s.storage_version.as_bytes()))?;
-        self.line("DBSize", s.db_size)?;
-        self.line("DBSizeInUse", s.db_size_in_use)?;
-        // Servers before 3.6 send neither the quota nor a downgrade state.
-        if s.db_size_quota != 0 {
-            self.line("DBSizeQuota", s.db_size_quota)?;
-        }
-        self.line("Leader", s.leader)?;
-        self.line("IsLearner", s.is_learner)?;
-        self.line("RaftIndex", s.raft_index)?;
-        self.line("RaftAppliedIndex", s.raft_applied_index)?;
-        let errors: Vec<_> = s.errors.iter().map(|e| rows::tidy_alarm(e)).collect();
-        self.line("Errors", format_args!("[{}]", errors.join(" ")))?;
-        self.line("Endpoint", quote(endpoint.as_bytes()))?;
-        if let Some(downgrade) = &s.downgrade_info {
-            self.line(
-                "DowngradeTargetVersion",
-                quote(downgrade.target_version.as_bytes()),
-            )?;
-            self.line("DowngradeEnabled", downgrade.enabled)?;
-        }
-        writeln!(self.out)
-    }
-
-    fn health(&mut self, h: &EndpointHealth) -> io::Result<()> {
-        self.line("Endpoint", quote(h.endpoint.as_bytes()))?;
-        self.line("Health", h.health)?;
-        self.line("Took", h.took_text())?;
-        self.line("Error", &h.error)?;
-        writeln!(self.out)
-    }
-
-    fn hash_kv(&mut self, endpoint: &str, h: &pb::HashKvResponse) -> io::Result<()> {
-        self.header(h.header.as_ref())?;
-        self.line("Endpoint", quote(endpoint.as_bytes()))?;
-        self.line("Hash", h.hash)?;
-        if h.hash_revision != 0 {
-            self.line("HashRevision", h.hash_revision)?;
-        }
-        writeln!(self.out)
-    }
-
-    fn members(&mut self, answer: &pb::MemberListResponse) -> io::Result<()> {
-        self.header(answer.header.as_ref())?;
-        for m in &answer.members {
-            self.id("ID", m.id)?;
-            self.line("Name", quote(m.name.as_bytes()))?;
-            for url in &m.peer_ur_ls {
-                self.line("PeerURL", quote(url.as_bytes()))?;
-            }
-            for url in &m.client_ur_ls {
-                self.line("ClientURL", quote(url.as_bytes()))?;
-            }
-            self.line("IsLearner", m.is_learner)?;
-            writeln!(self.out)?;
-        }
-        Ok(())
-    }
-
-    fn file_hash_kv(&mut self, h: &FileHashKv) -> io::Result<()> {
-        self.line("Hash", h.hash)?;
-        self.line("Hash revision", h.hash_revision)?;
-        self.line("Compact revision", h.compact_revision)
-    }
-
-    fn snapshot(&mut self, s: &SnapshotStatus) -> io::Result<()> {
-        self.line("Hash", s.hash)?;
-        self.line("Revision", s.revision)?;
-        self.line("Keys", s.total_key)?;
-        self.line("Size", s.total_size)?;
-        self.line("Version", &s.version)
+        self.quoted(&format!("{prefix}Value"), &kv.value)?;
+        self.lease(&format!("{prefix}Lease"), kv.lease)
     }
 }

@@ -1,62 +1,181 @@
-//! `-w json`: one line, with the names, the order and the omissions that Go's `encoding/json` gives
-//! etcd's own types. Enums and ids are numbers, bytes are base64.
+//! `-w json`: one line, with the names, the order and the omissions that Go's `encoding/json` gives etcd's own
+//! types (the struct tags in etcd v3.7.1's generated Go). Enums and ids are numbers, bytes are base64.
+//!
+//! The shape of a single reply is in its file under `replies/`; the shapes that several replies share are here.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use self::cluster::{AlarmsJson, HexMembersJson, MembersJson};
-use self::endpoint::{HashOfJson, HealthJson, StatusOfJson};
-use self::kv::{DeleteJson, PutJson, RangeJson, TxnJson};
-use self::own::{CompactedJson, FileHashKvJson, SavedJson, SnapshotJson, TookJson, VersionJson};
-use super::{RenderError, RenderOptions, Reply};
-use crate::golang::json::write_line;
+use super::{Format, RenderError, Rendered, Reply, simple::Simple};
+use crate::golang::json::{self as go_json, write_line};
+use crate::proto::{etcdserverpb as pb, mvccpb};
 
-mod cluster;
-mod endpoint;
-mod header;
-mod kv;
-mod own;
-
-/// Writes `reply` as one line of JSON.
-///
-/// # Errors
-/// As `out` gives them.
-pub fn render(
-    reply: &Reply,
-    options: &RenderOptions,
-    out: &mut dyn Write,
-) -> Result<(), RenderError> {
-    match reply {
-        Reply::Get(get) => write_line(&RangeJson::from(&get.response), out)?,
-        Reply::Put(answer) => write_line(&PutJson::from(answer), out)?,
-        Reply::Delete(answer) => write_line(&DeleteJson::from(answer), out)?,
-        Reply::Txn(answer) => write_line(&TxnJson::from(answer), out)?,
-        Reply::Compaction(answer, revision) => {
-            write_line(&CompactedJson::new(answer, *revision), out)?
-        }
-        Reply::Alarm(answer) => write_line(&AlarmsJson::from(answer), out)?,
-        Reply::Defrag(endpoints) => list(endpoints.iter().map(TookJson::from), out)?,
-        Reply::EndpointStatus(endpoints) => list(endpoints.iter().map(StatusOfJson::from), out)?,
-        Reply::EndpointHealth(endpoints) => list(endpoints.iter().map(HealthJson::from), out)?,
-        Reply::EndpointHashKv(endpoints) => list(endpoints.iter().map(HashOfJson::from), out)?,
-        Reply::MemberList(answer) if options.hex => write_line(&HexMembersJson::from(answer), out)?,
-        Reply::MemberList(answer) => write_line(&MembersJson::from(answer), out)?,
-        Reply::SnapshotSaved(saved) => write_line(&SavedJson::from(saved), out)?,
-        Reply::SnapshotStatus(status) => write_line(&SnapshotJson::from(status), out)?,
-        Reply::FileHashKv(hash) => write_line(&FileHashKvJson::from(hash), out)?,
-        Reply::Version(version) => write_line(&VersionJson::from(version), out)?,
-        Reply::Nothing => {}
-    }
-    Ok(())
+/// Writes lines of JSON.
+pub struct Json<'a> {
+    pub(super) hex: bool,
+    pub(super) out: &'a mut dyn Write,
 }
 
-/// A list; where nothing is in it `null`, as Go writes a slice that was never filled.
-fn list<T: Serialize>(items: impl Iterator<Item = T>, out: &mut dyn Write) -> io::Result<()> {
-    let items: Vec<T> = items.collect();
-    if items.is_empty() {
-        write_line(&(), out)
-    } else {
-        write_line(&items, out)
+impl Json<'_> {
+    /// The format has no shape for this reply.
+    ///
+    /// # Errors
+    /// Always [`RenderError::Unsupported`].
+    pub fn unsupported(&self) -> Rendered {
+        Err(RenderError::Unsupported(Format::Json))
+    }
+
+    /// The reply is plain text in this format too.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
+        reply.simple(&mut Simple {
+            hex: self.hex,
+            out: self.out,
+        })
+    }
+
+    /// Whether `--hex` is given.
+    pub fn hex(&self) -> bool {
+        self.hex
+    }
+
+    /// One value on one line.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn value(&mut self, value: &impl Serialize) -> Rendered {
+        Ok(write_line(value, self.out)?)
+    }
+
+    /// A list on one line; an empty one is `null`, as Go writes a slice that was never filled.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn list<T: Serialize>(&mut self, items: impl Iterator<Item = T>) -> Rendered {
+        let items: Vec<T> = items.collect();
+        if items.is_empty() {
+            self.value(&())
+        } else {
+            self.value(&items)
+        }
+    }
+}
+
+/// Go's `omitempty`.
+pub fn empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Bytes as base64.
+///
+/// # Errors
+/// As the serializer gives them.
+pub fn base64<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    go_json::base64(bytes, serializer)
+}
+
+/// An id of a cluster or a member, as a number or with `--hex` as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdJson {
+    id: u64,
+    hex: bool,
+}
+
+impl IdJson {
+    /// `id`, as text if `hex`.
+    pub fn new(id: u64, hex: bool) -> IdJson {
+        IdJson { id, hex }
+    }
+
+    /// Whether Go leaves it out: a text is never empty.
+    pub fn omitted(&self) -> bool {
+        self.id == 0 && !self.hex
+    }
+}
+
+impl Serialize for IdJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.hex {
+            serializer.serialize_str(&format!("{:x}", self.id))
+        } else {
+            serializer.serialize_u64(self.id)
+        }
+    }
+}
+
+/// The header of every answer.
+#[derive(Serialize)]
+pub struct HeaderJson {
+    #[serde(skip_serializing_if = "IdJson::omitted")]
+    cluster_id: IdJson,
+    #[serde(skip_serializing_if = "IdJson::omitted")]
+    member_id: IdJson,
+    #[serde(skip_serializing_if = "empty")]
+    revision: i64,
+    #[serde(skip_serializing_if = "empty")]
+    raft_term: u64,
+}
+
+/// The header, where the answer has one.
+pub fn header(header: &Option<pb::ResponseHeader>) -> Option<HeaderJson> {
+    header_hex(header, false)
+}
+
+/// The header, with its ids as text if `hex`.
+pub fn header_hex(header: &Option<pb::ResponseHeader>, hex: bool) -> Option<HeaderJson> {
+    header.as_ref().map(|h| HeaderJson {
+        cluster_id: IdJson::new(h.cluster_id, hex),
+        member_id: IdJson::new(h.member_id, hex),
+        revision: h.revision,
+        raft_term: h.raft_term,
+    })
+}
+
+/// An answer that is nothing but a header.
+#[derive(Serialize)]
+pub struct OnlyHeaderJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<HeaderJson>,
+}
+
+impl OnlyHeaderJson {
+    /// Of an answer with this header.
+    pub fn new(answer: &Option<pb::ResponseHeader>) -> OnlyHeaderJson {
+        OnlyHeaderJson {
+            header: header(answer),
+        }
+    }
+}
+
+/// A key with its value.
+#[derive(Serialize)]
+pub struct KeyValueJson<'a> {
+    #[serde(skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]
+    key: &'a [u8],
+    #[serde(skip_serializing_if = "empty")]
+    create_revision: i64,
+    #[serde(skip_serializing_if = "empty")]
+    mod_revision: i64,
+    #[serde(skip_serializing_if = "empty")]
+    version: i64,
+    #[serde(skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]
+    value: &'a [u8],
+    #[serde(skip_serializing_if = "empty")]
+    lease: i64,
+}
+
+impl<'a> From<&'a mvccpb::KeyValue> for KeyValueJson<'a> {
+    fn from(kv: &'a mvccpb::KeyValue) -> Self {
+        Self {
+            key: &kv.key,
+            create_revision: kv.create_revision,
+            mod_revision: kv.mod_revision,
+            version: kv.version,
+            value: &kv.value,
+            lease: kv.lease,
+        }
     }
 }

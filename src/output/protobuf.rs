@@ -1,39 +1,42 @@
-//! `-w protobuf`: the server's message as it is marshalled, nothing before and nothing after it.
+//! `-w protobuf`: the server's message as it is marshalled, with nothing before or after it.
 
 use std::io::Write;
 
 use prost::Message;
 
-use super::{Format, RenderError, RenderOptions, Reply, simple};
+use super::{Format, RenderError, Rendered, Reply, simple::Simple};
 
-/// Writes the message of `reply`.
-///
-/// # Errors
-/// [`RenderError::Unsupported`] where the reply is no single message of the server.
-pub fn render(
-    reply: &Reply,
-    _options: &RenderOptions,
-    out: &mut dyn Write,
-) -> Result<(), RenderError> {
-    let message = match reply {
-        Reply::Get(get) => get.response.encode_to_vec(),
-        Reply::Put(answer) => answer.encode_to_vec(),
-        Reply::Delete(answer) => answer.encode_to_vec(),
-        Reply::Txn(answer) => answer.encode_to_vec(),
-        Reply::Alarm(answer) => answer.encode_to_vec(),
-        Reply::MemberList(answer) => answer.encode_to_vec(),
-        Reply::EndpointStatus(_)
-        | Reply::EndpointHealth(_)
-        | Reply::EndpointHashKv(_)
-        | Reply::SnapshotStatus(_)
-        | Reply::FileHashKv(_) => return Err(RenderError::Unsupported(Format::Protobuf)),
-        Reply::Compaction(..)
-        | Reply::Defrag(_)
-        | Reply::SnapshotSaved(_)
-        | Reply::Version(_)
-        | Reply::Nothing => {
-            return Ok(simple::plain(reply, out)?);
-        }
-    };
-    Ok(out.write_all(&message)?)
+/// Writes marshalled messages.
+pub struct Protobuf<'a> {
+    pub(super) hex: bool,
+    pub(super) out: &'a mut dyn Write,
+}
+
+impl Protobuf<'_> {
+    /// The reply is not a single message of the server.
+    ///
+    /// # Errors
+    /// Always [`RenderError::Unsupported`].
+    pub fn unsupported(&self) -> Rendered {
+        Err(RenderError::Unsupported(Format::Protobuf))
+    }
+
+    /// The reply is plain text in this format too.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
+        reply.simple(&mut Simple {
+            hex: self.hex,
+            out: self.out,
+        })
+    }
+
+    /// A message.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn message(&mut self, message: &impl Message) -> Rendered {
+        Ok(self.out.write_all(&message.encode_to_vec())?)
+    }
 }

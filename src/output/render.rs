@@ -1,5 +1,5 @@
-//! The choice of a format and the one door to all of them. Knows nothing of how a format draws, of
-//! terminals or of exit codes; writes only into what it is given.
+//! Chooses the format of a reply. Knows nothing about how a format draws, about terminals or about exit codes, and
+//! writes only into what it is given.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{Reply, fields, json, protobuf, simple, table};
+use super::{Reply, fields::Fields, json::Json, protobuf::Protobuf, simple::Simple, table::Table};
 
-/// What `-w` / `--write-out` chose.
+/// An output format, as `-w` / `--write-out` names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Lines for people and shell scripts.
@@ -26,7 +26,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format under the name that `-w` takes.
+    /// Every format with the name that `-w` takes.
     pub const NAMES: [(&'static str, Format); 5] = [
         ("simple", Format::Simple),
         ("fields", Format::Fields),
@@ -39,7 +39,7 @@ impl Format {
 impl FromStr for Format {
     type Err = UnknownFormat;
 
-    /// Exact, lower case only (etcd v3.7.1, `etcdctl/ctlv3/command/printer.go`).
+    /// Names are exact and lower case only (etcd v3.7.1, `etcdctl/ctlv3/command/printer.go`).
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
         Self::NAMES
             .iter()
@@ -64,10 +64,10 @@ impl fmt::Display for Format {
 #[error("unsupported output format")]
 pub struct UnknownFormat;
 
-/// What changes the text of a format without changing the format.
+/// Options that change the text of a format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenderOptions {
-    /// `--hex`: keys and values as `\x66` in simple, ids in hexadecimal in fields and in the JSON of `member`.
+    /// `--hex`: keys and values as `\x66` in simple, ids in hexadecimal in fields and in some JSON.
     pub hex: bool,
 }
 
@@ -77,42 +77,32 @@ pub enum RenderError {
     /// The format has no shape for this reply; exit code 4. The work itself has been done by then.
     #[error("{0} not supported as output format")]
     Unsupported(Format),
-    /// stdout would not take it.
+    /// The output could not be written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Writes what `format` says of `reply` on stdout.
+/// The outcome of writing a reply.
+pub type Rendered = Result<(), RenderError>;
+
+/// Writes `reply` in `format`.
 ///
 /// # Errors
 /// [`RenderError::Unsupported`] before anything is written, where the format has no shape for the reply;
-/// [`RenderError::Io`] as `out` gives it.
+/// [`RenderError::Io`] where `out` cannot be written.
 pub fn render(
-    reply: &Reply,
+    reply: &dyn Reply,
     format: Format,
     options: &RenderOptions,
     out: &mut dyn Write,
-) -> Result<(), RenderError> {
+) -> Rendered {
+    let hex = options.hex;
     match format {
-        Format::Simple => simple::render(reply, options, out),
-        Format::Table => table::render(reply, options, out),
-        Format::Json => json::render(reply, options, out),
-        Format::Fields => fields::render(reply, options, out),
-        Format::Protobuf => protobuf::render(reply, options, out),
-    }
-}
-
-/// Writes the part of `reply` that etcdctl puts on stderr in this format: endpoints that failed.
-///
-/// # Errors
-/// As `err` gives them.
-pub fn render_notes(reply: &Reply, format: Format, err: &mut dyn Write) -> io::Result<()> {
-    match (reply, format) {
-        (Reply::EndpointHealth(rows), Format::Simple) => simple::unhealthy(rows, err),
-        (Reply::Defrag(rows), format) if format != Format::Json => {
-            simple::not_defragmented(rows, err)
-        }
-        _ => Ok(()),
+        Format::Simple => reply.simple(&mut Simple { hex, out }),
+        Format::Fields => reply.fields(&mut Fields { hex, out }),
+        Format::Json => reply.json(&mut Json { hex, out }),
+        Format::Table => reply.table(&mut Table { hex, out }),
+        Format::Protobuf => reply.protobuf(&mut Protobuf { hex, out }),
     }
 }
 

@@ -1,20 +1,20 @@
-//! `-w table`: the ASCII tables of etcdctl up to 3.6. Draws rows and nothing else; the width of the
-//! terminal plays no part.
+//! `-w table`: the ASCII tables of etcdctl up to 3.6. Draws rows and nothing else, and does not depend on the width
+//! of the terminal.
 
 use std::io::Write;
 
 use comfy_table::{
-    Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
+    Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table as Drawing,
+    TableStyle,
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::rows::{self, Rows};
-use super::{Format, RenderError, RenderOptions, Reply, simple};
+use super::{Format, RenderError, Rendered, Reply, Rows, simple::Simple};
 
-/// A cell is folded at blanks where it is wider than this (tablewriter v0.0.5, which etcd 3.6 draws with).
+/// A cell that is wider than this is folded at its blanks (tablewriter v0.0.5, which etcd 3.6 draws with).
 const FOLD_AT: usize = 30;
 
-/// No line between two rows, and the line below the header is as the others.
+/// There is no line between two rows, and the line below the header looks like the others.
 const BORDERS: TableStyle = TableStyle::new()
     .top_border(LineStyle::new('+', '-', '+', '+'))
     .header_lines(ContentLineStyle::new('|', '|', '|'))
@@ -22,37 +22,42 @@ const BORDERS: TableStyle = TableStyle::new()
     .content_lines(ContentLineStyle::new('|', '|', '|'))
     .bottom_border(LineStyle::new('+', '-', '+', '+'));
 
-/// Writes `reply` as a table.
-///
-/// # Errors
-/// [`RenderError::Unsupported`] where the reply is no rows.
-pub fn render(
-    reply: &Reply,
-    _options: &RenderOptions,
-    out: &mut dyn Write,
-) -> Result<(), RenderError> {
-    let rows = match reply {
-        Reply::EndpointStatus(endpoints) => rows::status(endpoints),
-        Reply::EndpointHealth(endpoints) => rows::health(endpoints),
-        Reply::EndpointHashKv(endpoints) => rows::hash_kv(endpoints),
-        Reply::MemberList(answer) => rows::members(answer),
-        Reply::SnapshotStatus(status) => rows::snapshot(status),
-        Reply::FileHashKv(hash) => rows::file_hash_kv(hash),
-        Reply::Get(_) | Reply::Put(_) | Reply::Delete(_) | Reply::Txn(_) | Reply::Alarm(_) => {
-            return Err(RenderError::Unsupported(Format::Table));
-        }
-        Reply::Compaction(..)
-        | Reply::Defrag(_)
-        | Reply::SnapshotSaved(_)
-        | Reply::Version(_)
-        | Reply::Nothing => {
-            return Ok(simple::plain(reply, out)?);
-        }
-    };
-    Ok(writeln!(out, "{}", draw(&rows))?)
+/// Writes ASCII tables.
+pub struct Table<'a> {
+    pub(super) hex: bool,
+    pub(super) out: &'a mut dyn Write,
 }
 
-fn draw(rows: &Rows) -> Table {
+impl Table<'_> {
+    /// The reply does not consist of rows.
+    ///
+    /// # Errors
+    /// Always [`RenderError::Unsupported`].
+    pub fn unsupported(&self) -> Rendered {
+        Err(RenderError::Unsupported(Format::Table))
+    }
+
+    /// The reply is plain text in this format too.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
+        reply.simple(&mut Simple {
+            hex: self.hex,
+            out: self.out,
+        })
+    }
+
+    /// A table of rows.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn rows(&mut self, rows: &Rows) -> Rendered {
+        Ok(writeln!(self.out, "{}", draw(rows))?)
+    }
+}
+
+fn draw(rows: &Rows) -> Drawing {
     let cells: Vec<Vec<Vec<String>>> = rows
         .rows
         .iter()
@@ -70,7 +75,7 @@ fn draw(rows: &Rows) -> Table {
             below.unwrap_or(0),
         ))
     });
-    let mut table = Table::new();
+    let mut table = Drawing::new();
     table
         .load_style(BORDERS)
         .set_content_arrangement(ContentArrangement::Disabled)
@@ -84,20 +89,20 @@ fn draw(rows: &Rows) -> Table {
     table
 }
 
-/// `text` in the middle of `width` columns; an odd space goes to the right.
+/// Centres `text` in `width` columns; an odd space goes to the right.
 fn centre(text: &str, width: usize) -> String {
     let gap = width.saturating_sub(text.width());
     let left = gap / 2;
     format!("{}{text}{}", " ".repeat(left), " ".repeat(gap - left))
 }
 
-/// Folds a cell at blanks into lines of [`FOLD_AT`] columns, or as many as its longest word has.
+/// Folds a cell at its blanks into lines of [`FOLD_AT`] columns, or as many as its longest word needs.
 ///
-/// Of all ways to fold, that one with the least sum of squares of what is left free in each line but the
-/// last. A folded cell takes the whole width, so its first line is filled up.
+/// Of all ways to fold it, this takes the one with the least sum of squares of the columns left free in every line
+/// but the last. A folded cell takes the whole width, so its first line is padded.
 ///
-/// Example: `memberID:10276657743932975437 alarm:NOSPACE` (43 columns) stands on two lines, and the column
-/// is 30 wide, although the longer line has 29.
+/// Example: `memberID:10276657743932975437 alarm:NOSPACE` (43 columns) takes two lines, and the column is 30 wide,
+/// although the longer line has 29.
 fn fold(cell: &str) -> Vec<String> {
     let words: Vec<&str> = cell.split(['\n', ' ']).collect();
     let one_line = words.join(" ");

@@ -12,9 +12,8 @@ use crate::server::{
     flags::{self, Effect, FLAGS, Kind},
 };
 
-/// The words after `serve`, flags and all.
+/// Run a single-member etcd-compatible server
 #[derive(clap::Args, Clone, Debug, Default)]
-#[command(override_usage = "etcdctl serve [flags]")]
 pub struct ServeArgs {
     /// Flags of etcd's server
     #[arg(id = "raw", value_name = "FLAGS", allow_hyphen_values = true)]

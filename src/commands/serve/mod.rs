@@ -2,11 +2,13 @@
 //! until a signal, and logs go to stderr as etcd's do.
 
 mod args;
+mod command;
 mod documented;
 mod log;
 mod notify;
 mod run;
 
 pub use args::{ServeArgs, help};
+pub use command::command;
 pub use documented::with_flags;
 pub use run::{ServeError, serve};

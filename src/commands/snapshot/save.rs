@@ -9,12 +9,14 @@ use crate::{
         context::Context,
         error::{CommandError, Kind, io_text},
         progress::Bytes,
+        words::Words,
     },
     client::{ClientError, Deadline, Limit, error::status_as_it_came},
     files::{part_file::PartError, writer::Writer},
     golang::string,
-    output::{Format, RenderOptions, Reply, reply::SnapshotSaved},
+    output::{Format, RenderOptions, replies::maintenance::SnapshotSaved},
     process::signals::Termination,
+    words,
 };
 
 /// Save a member's database to a file
@@ -25,16 +27,18 @@ use crate::{
 /// any member holds all the data. An endpoint that does not answer is given up after --dial-timeout; after that there
 /// is no time limit unless --command-timeout is given. Exit status 5 means that nothing was saved.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl snapshot save [options] <filename>",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl snapshot save backup.db
   etcdctl --endpoints=10.0.0.1:2379 snapshot save /backup/etcd-$(date +%Y%m%d).db
-  etcdctl snapshot status backup.db --write-out=table"
-)]
+  etcdctl snapshot status backup.db --write-out=table")]
 pub struct SaveArgs {
-    #[arg(hide = true, num_args = 0.., value_hint = clap::ValueHint::FilePath)]
-    words: Vec<std::ffi::OsString>,
+    #[command(flatten)]
+    words: Words<SaveWords>,
+}
+
+words! {
+    pub SaveWords: 1..=1, "<filename>", BadArgs "snapshot save expects one argument <filename>",
+        HINT = clap::ValueHint::FilePath
 }
 
 /// Runs `snapshot save`.
@@ -42,12 +46,7 @@ pub struct SaveArgs {
 /// # Errors
 /// Anything that keeps the file from being whole; exit code 5.
 pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
-    let [path] = &args.words[..] else {
-        return Err(CommandError::new(
-            Kind::BadArgs,
-            "snapshot save expects one argument <filename>",
-        ));
-    };
+    let [path] = args.words.exactly()?;
     let path = Path::new(path);
     let settings = ctx.settings().map_err(|error| match error.kind {
         // etcdctl sets up its client as part of saving.
@@ -85,7 +84,9 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         saved = fetch(ctx, path, &mut file) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
         signal = signal => return Err(interrupted(path, file, signal)),
     };
-    ctx.emit(&Reply::SnapshotSaved(saved))?;
+    // The file is locked until it is closed, and its status cannot be read before.
+    drop(file);
+    ctx.emit(&saved)?;
     if says_status(ctx) {
         say_status(ctx, path);
     }
@@ -181,7 +182,7 @@ fn say_status(ctx: &Context, path: &Path) {
     };
     ctx.ui.notes(|err| {
         crate::output::render(
-            &Reply::SnapshotStatus(super::status::reply(status)),
+            &super::status::reply(status),
             Format::Table,
             &RenderOptions::default(),
             err,

@@ -1,6 +1,6 @@
 //! One condition of a transaction: `TARGET("KEY") OPERATOR "VALUE"`.
 
-use super::words;
+use super::split;
 use crate::{
     cli::{
         error::{CommandError, Kind},
@@ -98,7 +98,7 @@ fn scan(text: &[u8]) -> Parts {
     let Some(rest) = rest.strip_prefix(b")").and_then(blanks) else {
         return parts;
     };
-    let end = words::word_end(rest);
+    let end = split::word_end(rest);
     if end == 0 {
         return parts;
     }
@@ -112,17 +112,17 @@ fn scan(text: &[u8]) -> Parts {
 
 /// What follows one blank or more; at the end of the text there need be none.
 fn blanks(text: &[u8]) -> Option<&[u8]> {
-    let trimmed = words::trim_start(text);
+    let trimmed = split::trim_start(text);
     (text.is_empty() || trimmed.len() < text.len()).then_some(trimmed)
 }
 
 /// A text in double quotes or backquotes, and what follows.
 fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let text = words::trim_start(text);
+    let text = split::trim_start(text);
     match text.first()? {
         b'"' => {
-            let end = words::quoted_end(text)?;
-            Some((words::unquote(&text[1..end - 1]).ok()?, &text[end..]))
+            let end = split::quoted_end(text)?;
+            Some((split::unquote(&text[1..end - 1]).ok()?, &text[end..]))
         }
         b'`' => {
             let end = text[1..].iter().position(|&b| b == b'`')? + 1;

@@ -2,8 +2,8 @@
 
 mod compare;
 mod request;
+mod split;
 #[allow(clippy::module_inception)]
 mod txn;
-mod words;
 
 pub use txn::{TxnArgs, txn};

@@ -4,10 +4,10 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-use super::words;
+use super::split;
 use crate::{
     cli::{
-        argv::{self, ArgvError, Typed},
+        argv::{self, ArgvError, Parsed},
         context::Context,
         error::{CommandError, Kind},
         help,
@@ -38,21 +38,21 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
     let shown = string::text(line).into_owned();
     let invalid =
         |what: &str| CommandError::new(Kind::InvalidInput, format!("invalid txn {what}: {shown}"));
-    let words = words::split(line).map_err(|e| CommandError::new(Kind::InvalidInput, e))?;
+    let words = split::split(line).map_err(|e| CommandError::new(Kind::InvalidInput, e))?;
     if words.len() < 2 {
         return Err(invalid("compare request"));
     }
     let tree = Line::command();
     let words = words.into_iter().map(OsString::from_vec).collect();
     let args = match argv::read(&tree, words) {
-        Ok(Typed::Run { args, .. }) => args,
+        Ok(Parsed::Run { args, .. }) => args,
         Err(ArgvError::Flag(path, _)) => {
             if ctx.error_format() != Format::Json {
                 ctx.ui.note(&help::usage(&tree, &path));
             }
             return Err(invalid("request"));
         }
-        Ok(Typed::Help(_)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),
+        Ok(Parsed::Help(_)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),
     };
     let matches = tree
         .try_get_matches_from(args)

@@ -1,20 +1,18 @@
 //! The command: three blocks of lines, each ended by an empty one.
 
-use std::{
-    ffi::OsString,
-    io::{BufRead, Stdin},
-};
+use std::io::{BufRead, Stdin};
 
 use clap::Args;
 
-use super::{compare, request, words};
+use super::{compare, request, split};
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, Kind, io_text},
+        words::Words,
     },
-    output::Reply,
     proto::etcdserverpb as pb,
+    words,
 };
 
 /// Run a transaction read from stdin
@@ -24,9 +22,7 @@ use crate::{
 /// A condition is TARGET("KEY") OPERATOR "VALUE"; targets are value, version, create, mod and lease
 /// (hexadecimal), operators =, !=, < and >. A request is a get, put or del line as on the command line.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdctl txn [options]",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdctl txn <<'END'
   mod(\"counter\") = \"7\"
 
@@ -34,27 +30,23 @@ use crate::{
 
   get counter
 
-  END"
-)]
+  END")]
 pub struct TxnArgs {
     /// Say which block comes next
     #[arg(long, short)]
     interactive: bool,
-    #[arg(hide = true, num_args = 0..)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<TxnWords>,
 }
+
+words! { pub TxnWords: 0..=0, "", BadArgs "txn command does not accept argument" }
 
 /// Runs `txn`.
 ///
 /// # Errors
 /// Input that is no transaction, or the server's refusal.
-pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<Reply, CommandError> {
-    if !args.words.is_empty() {
-        return Err(CommandError::new(
-            Kind::BadArgs,
-            "txn command does not accept argument",
-        ));
-    }
+pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, CommandError> {
+    args.words.get()?;
     let client = ctx.client().await?;
     let stdin = std::io::stdin();
     let prompt = |text: &str| {
@@ -79,7 +71,7 @@ pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<Reply, CommandError> {
         transaction.failure.push(request::parse(ctx, &line).await?);
     }
     // The command's time begins when the last line has been read.
-    Ok(Reply::Txn(client.txn(transaction, ctx.deadline()?).await?))
+    Ok(client.txn(transaction, ctx.deadline()?).await?)
 }
 
 /// The next line without the blanks around it; none at the end of a block.
@@ -95,6 +87,6 @@ fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
             "a transaction is three blocks of lines (conditions, then, else), each ended by an empty line",
         ));
     }
-    let line = words::trim(&line);
+    let line = split::trim(&line);
     Ok((!line.is_empty()).then(|| line.to_vec()))
 }

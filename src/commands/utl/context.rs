@@ -1,48 +1,71 @@
-//! What a command of etcdutl is given: the terminal and the format. There is no environment to look
-//! at: etcdutl has no variables.
+//! What a command of etcdutl gets: the global flags and a place to print. etcdutl reads no environment variables.
+
+use clap::Args;
 
 use crate::{
     cli::{
         context::emit,
         error::{CommandError, Kind},
+        global::FORMATS,
         ui::Ui,
+        value::{self, GoDuration, Suggest},
     },
     output::{Format, RenderOptions, Reply},
 };
+
+/// The flags that every command of etcdutl accepts.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Output format: fields, json, protobuf, simple, table [default: simple]
+    #[arg(long, short = 'w', global = true, value_name = "FORMAT", value_parser = Suggest(FORMATS), hide_possible_values = true)]
+    write_out: Option<String>,
+    /// Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    timeout: Option<GoDuration>,
+}
+
+/// etcdutl's default for `--timeout` (etcd v3.7.1, etcdutl/ctl.go).
+const DEFAULT_TIMEOUT: GoDuration = GoDuration::seconds(10);
 
 /// The surroundings of one command.
 pub struct Context {
     /// The terminal.
     pub ui: Ui,
-    write_out: String,
+    globals: GlobalArgs,
 }
 
 impl Context {
-    /// For a command with `--write-out` as typed.
-    pub fn new(ui: Ui, write_out: String) -> Context {
-        Context { ui, write_out }
+    /// For a command with these global flags.
+    pub fn new(ui: Ui, globals: GlobalArgs) -> Context {
+        Context { ui, globals }
     }
 
-    /// The format that was asked for. Commands that print in only one way do not call this.
+    /// The time to wait for the lock on a database file; zero waits for ever.
+    pub fn timeout(&self) -> GoDuration {
+        self.globals.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// The format of `--write-out`. Commands that print in only one way do not call this.
     ///
     /// # Errors
-    /// It is no format; exit code 4.
+    /// There is no such format; exit code 4.
     pub fn format(&self) -> Result<Format, CommandError> {
-        self.write_out
-            .parse()
+        let name = self.globals.write_out.as_deref().unwrap_or("simple");
+        name.parse()
             .map_err(|e| CommandError::new(Kind::BadFeature, e))
     }
 
     /// The format in which an error is shown.
     pub fn error_format(&self) -> Format {
-        self.write_out.parse().unwrap_or_default()
+        self.format().unwrap_or_default()
     }
 
-    /// Prints a reply.
+    /// Prints a reply on stdout and flushes it.
     ///
     /// # Errors
-    /// The format has no shape for it, or stdout does not take it.
-    pub fn emit(&self, reply: &Reply, format: Format) -> Result<(), CommandError> {
+    /// The format has no shape for it, or stdout cannot be written.
+    pub fn emit(&self, reply: &dyn Reply, format: Format) -> Result<(), CommandError> {
         emit(&self.ui, reply, format, &RenderOptions::default())
     }
 }

@@ -1,6 +1,6 @@
 //! `hashkv`: the hash over the history in a file. Does not write to it, as etcdutl's own does.
 
-use std::{ffi::OsString, path::Path};
+use std::path::Path;
 
 use clap::Args;
 
@@ -9,24 +9,40 @@ use crate::{
     cli::{
         error::{CommandError, Kind},
         value,
+        words::{Arity, Words, exact_args},
     },
-    output::{Reply, reply::FileHashKv},
+    output::replies::snapshot::FileHashKv,
 };
 
-/// The arguments of `hashkv`.
+/// Print the hash of the history of keys in a file
+///
+/// Members that hold the same data have the same hash at the same revision, whatever else is in their files. Compare
+/// it with `etcdctl endpoint hashkv`. The file is only read.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdutl hashkv [options] <filename>",
-    after_help = "Examples:
+#[command(after_help = "Examples:
   etcdutl hashkv backup.db
-  etcdutl hashkv backup.db --rev=1200 --write-out=json"
-)]
+  etcdutl hashkv backup.db --rev=1200 --write-out=json")]
 pub struct HashKvArgs {
     /// Revision up to which the history is hashed; 0 is the latest [default: 0]
     #[arg(long, value_name = "REVISION", value_parser = value::flag_int, allow_negative_numbers = true)]
     rev: Option<i64>,
-    #[arg(hide = true, num_args = 0.., value_hint = clap::ValueHint::FilePath)]
-    words: Vec<OsString>,
+    #[command(flatten)]
+    words: Words<HashKvWords>,
+}
+
+/// The name of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct HashKvWords;
+
+impl Arity for HashKvWords {
+    const MIN: usize = 1;
+    const MAX: usize = 1;
+    const USAGE: &'static str = "<filename>";
+    const HINT: clap::ValueHint = clap::ValueHint::FilePath;
+
+    fn error(given: usize) -> CommandError {
+        exact_args(1, given)
+    }
 }
 
 /// Runs `hashkv`.
@@ -34,10 +50,7 @@ pub struct HashKvArgs {
 /// # Errors
 /// The file is no database, or damaged; the revision is compacted or in the future.
 pub fn hashkv(ctx: &Context, args: &HashKvArgs) -> Result<(), CommandError> {
-    let [path] = &args.words[..] else {
-        let text = format!("accepts 1 arg(s), received {}", args.words.len());
-        return Err(CommandError::new(Kind::Usage, text));
-    };
+    let [path] = args.words.exactly()?;
     let format = ctx.format()?;
     let hash = crate::snapshot::hash_kv(Path::new(path), args.rev.unwrap_or(0))
         .map_err(|e| CommandError::new(Kind::Failed, e))?;
@@ -46,5 +59,5 @@ pub fn hashkv(ctx: &Context, args: &HashKvArgs) -> Result<(), CommandError> {
         hash_revision: hash.hash_revision,
         compact_revision: hash.compact_revision,
     };
-    ctx.emit(&Reply::FileHashKv(reply), format)
+    ctx.emit(&reply, format)
 }

@@ -1,9 +1,8 @@
-//! `etcdutl`: one file per command, as beside this folder. No command of it opens a connection.
+//! The commands of `etcdutl`: one file per command. None of them opens a connection.
 
 pub mod context;
 pub mod hashkv;
 pub mod snapshot;
-pub mod tree;
+pub mod table;
 
-pub use context::Context;
-pub use tree::{Command, parse, tree};
+pub use context::{Context, GlobalArgs};

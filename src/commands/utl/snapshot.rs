@@ -1,78 +1,51 @@
-//! `snapshot status`: what a file holds.
+//! `snapshot status`: what a file contains.
 
-use std::{ffi::OsString, path::Path};
+use std::path::Path;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::Context;
 use crate::{
-    cli::error::{CommandError, Kind},
-    commands::{later::LaterArgs, snapshot::status::reply},
-    output::Reply,
+    cli::{
+        error::{CommandError, Kind},
+        words::Words,
+    },
+    commands::snapshot::status::{StatusWords, reply},
     snapshot::Error,
 };
 
-/// The commands under `snapshot`.
-#[derive(Debug, Subcommand)]
-pub enum SnapshotCommand {
-    #[command(hide = true)]
-    Restore(LaterArgs),
-    /// Look into a file that was saved, or a stopped member's member/snap/db
-    ///
-    /// Prints the hash, the latest revision, the number of keys, the size and the storage version.
-    /// Everything in the file is checked on the way, its digest too, and the file is only read.
-    Status(StatusArgs),
-}
-
-/// The arguments of `snapshot status`.
-#[derive(Args, Debug)]
-#[command(
-    override_usage = "etcdutl snapshot status [options] <filename>",
-    after_help = "Examples:
-  etcdutl snapshot status backup.db --write-out=table"
-)]
-pub struct StatusArgs {
-    #[arg(hide = true, num_args = 0.., value_hint = clap::ValueHint::FilePath)]
-    words: Vec<OsString>,
-}
-
-/// Runs `snapshot`.
+/// Inspect a saved snapshot, or a stopped member's member/snap/db
 ///
-/// # Errors
-/// As the command says.
-pub fn snapshot(ctx: &Context, command: SnapshotCommand) -> Result<(), CommandError> {
-    match command {
-        SnapshotCommand::Restore(args) => args.refuse_by("etcdutl", "snapshot restore"),
-        SnapshotCommand::Status(args) => status(ctx, &args),
-    }
+/// Prints the hash, the latest revision, the number of keys, the size and the storage version. Everything in the file
+/// is checked on the way, including its digest, and the file is only read.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdutl snapshot status backup.db --write-out=table")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    words: Words<StatusWords>,
 }
 
 /// Runs `snapshot status`.
 ///
 /// # Errors
 /// The file is no database, or damaged: what and where.
-fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
-    let [path] = &args.words[..] else {
-        return Err(CommandError::new(
-            Kind::BadArgs,
-            "snapshot status requires exactly one argument",
-        ));
-    };
+pub fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
+    let [path] = args.words.exactly()?;
     let path = Path::new(path);
     // A missing file comes before a wrong format, as in etcdutl.
     crate::snapshot::exists(path).map_err(|e| CommandError::new(Kind::Failed, e))?;
     let format = ctx.format()?;
     match crate::snapshot::status(path) {
-        Ok(status) => ctx.emit(&Reply::SnapshotStatus(reply(status)), format),
+        Ok(status) => ctx.emit(&reply(status), format),
         Err(error) => {
             if let Error::Seal {
                 status: Some(status),
                 ..
             } = &error
             {
-                // True of what was read, whatever else is wrong.
-                let status = reply((**status).clone());
-                ctx.emit(&Reply::SnapshotStatus(status), format)?;
+                // This holds for the part that was read, even though the file as a whole is damaged.
+                ctx.emit(&reply((**status).clone()), format)?;
             }
             Err(CommandError::new(Kind::Failed, error))
         }

@@ -1,18 +1,20 @@
-//! The trees of commands as completions and man pages show them: with `serve`'s flags, which clap is not asked
-//! to read. Reads no command line.
+//! The trees of commands as completions and man pages show them: with the flags of `serve`, which clap does not read.
+//! Reads no command line.
 
 use clap::{Command, builder::PossibleValuesParser};
 
-use super::tree::tree;
+use super::{table, utl};
 
-/// Of each program.
-pub fn documented_trees() -> Vec<Command> {
-    vec![documented(&tree()), documented(&super::utl::tree())]
+/// The tree of each program.
+pub fn trees() -> Vec<Command> {
+    vec![
+        with_reference(&table::tree()),
+        with_reference(&utl::table::tree()),
+    ]
 }
 
-/// `tree` with `serve`'s flags, where it has that command without them, with the commands for words of `help`, and without the commands that are hidden
-/// because they are still to come.
-pub fn documented(tree: &Command) -> Command {
+/// `tree` with the flags of `serve`, with the names of commands as words of `help`, and without hidden commands.
+pub fn with_reference(tree: &Command) -> Command {
     let mut shown = Command::new(tree.get_name().to_owned())
         .disable_help_subcommand(true)
         .disable_help_flag(true)
@@ -20,7 +22,7 @@ pub fn documented(tree: &Command) -> Command {
         .subcommands(
             tree.get_subcommands()
                 .filter(|sub| !sub.is_hide_set())
-                .map(documented),
+                .map(with_reference),
         );
     if let Some(about) = tree.get_about() {
         shown = shown.about(about.clone());

@@ -1,0 +1,187 @@
+//! The words of a command line that are not flags, as one argument type with a rule about how many there may be.
+//! Knows no command.
+
+use std::{ffi::OsString, marker::PhantomData, os::unix::ffi::OsStringExt};
+
+use clap::{
+    Arg, ArgMatches, Args, Command, FromArgMatches, ValueHint, builder::OsStringValueParser,
+};
+
+use super::{error::CommandError, value::Suggest};
+use crate::golang::string;
+
+/// Id of the argument that holds the words.
+pub const WORDS: &str = "words";
+
+/// How many words a command takes, and what it says if there are too few or too many. The macro
+/// [`words!`](crate::words) declares one in a line.
+pub trait Arity {
+    /// The fewest words.
+    const MIN: usize;
+    /// The most words. Where etcdctl ignores further words this is `usize::MAX`.
+    const MAX: usize;
+    /// The words as the usage line shows them, for example `<key> [value]`.
+    const USAGE: &'static str;
+    /// What the shell completes.
+    const HINT: ValueHint = ValueHint::Other;
+    /// The words that completion offers; others are not refused here.
+    const CHOICES: &'static [&'static str] = &[];
+
+    /// The error for a command line with `given` words.
+    fn error(given: usize) -> CommandError;
+}
+
+/// The words of a command with the arity `A`.
+#[derive(Clone, Debug)]
+pub struct Words<A> {
+    words: Vec<OsString>,
+    arity: PhantomData<A>,
+}
+
+impl<A: Arity> Words<A> {
+    /// The words.
+    ///
+    /// # Errors
+    /// There are too few or too many of them.
+    pub fn get(&self) -> Result<&[OsString], CommandError> {
+        if (A::MIN..=A::MAX).contains(&self.words.len()) {
+            Ok(&self.words)
+        } else {
+            Err(A::error(self.words.len()))
+        }
+    }
+
+    /// The words of a command that takes exactly `N`.
+    ///
+    /// # Errors
+    /// There are too few or too many of them.
+    pub fn exactly<const N: usize>(&self) -> Result<&[OsString; N], CommandError> {
+        const { assert!(A::MIN == N && A::MAX == N) };
+        self.words
+            .as_slice()
+            .try_into()
+            .map_err(|_| A::error(self.words.len()))
+    }
+}
+
+impl<A> Default for Words<A> {
+    fn default() -> Self {
+        Words {
+            words: vec![],
+            arity: PhantomData,
+        }
+    }
+}
+
+impl<A: Arity> Args for Words<A> {
+    fn augment_args(command: Command) -> Command {
+        let arg = Arg::new(WORDS)
+            .hide(true)
+            .num_args(0..)
+            .value_name(A::USAGE)
+            .value_hint(A::HINT);
+        // Only words with choices need a parser that offers them.
+        command.arg(if A::CHOICES.is_empty() {
+            arg.value_parser(OsStringValueParser::new())
+        } else {
+            arg.value_parser(Suggest(A::CHOICES))
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<A: Arity> FromArgMatches for Words<A> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let words = if A::CHOICES.is_empty() {
+            let words = matches.get_many::<OsString>(WORDS);
+            words.into_iter().flatten().cloned().collect()
+        } else {
+            let words = matches.get_many::<String>(WORDS);
+            let raw = |word: &String| OsString::from_vec(string::bytes(word).into_owned());
+            words.into_iter().flatten().map(raw).collect()
+        };
+        Ok(Words {
+            words,
+            arity: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Declares an [`Arity`]: its name, how many words, the usage, the kind and text of the error, and options.
+///
+/// ```
+/// etcd_maintenance::words! {
+///     /// The words of a command that takes one key.
+///     pub OneKey: 1..=1, "<key>", BadArgs "the command needs one key"
+/// }
+/// ```
+#[macro_export]
+macro_rules! words {
+    ($(#[$doc:meta])* $vis:vis $name:ident: $min:literal..=$max:expr, $usage:literal, $kind:ident $error:expr
+     $(, $option:ident = $value:expr)* $(,)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        $vis struct $name;
+
+        impl $crate::cli::words::Arity for $name {
+            const MIN: usize = $min;
+            const MAX: usize = $max;
+            const USAGE: &'static str = $usage;
+            $(const $option: $crate::words!(@type $option) = $value;)*
+
+            fn error(_given: usize) -> $crate::cli::error::CommandError {
+                $crate::cli::error::CommandError::new($crate::cli::error::Kind::$kind, $error)
+            }
+        }
+    };
+    (@type HINT) => { clap::ValueHint };
+    (@type CHOICES) => { &'static [&'static str] };
+}
+
+words! {
+    /// Words that nobody looks at, as in etcdctl.
+    pub Ignored: 0..=usize::MAX, "", BadArgs ""
+}
+
+/// The error of cobra's `ExactArgs`, with the usage behind it.
+pub fn exact_args(wanted: usize, given: usize) -> CommandError {
+    CommandError::new(
+        super::error::Kind::Usage,
+        format!("accepts {wanted} arg(s), received {given}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    words! { Pair: 1..=2, "<a> [b]", BadArgs "one or two" }
+    words! { One: 1..=1, "<a>", BadArgs "one" }
+
+    fn words<A: Arity>(words: &[&str]) -> Words<A> {
+        let line = std::iter::once("tool").chain(words.iter().copied());
+        let matches = Words::<A>::augment_args(Command::new("tool")).get_matches_from(line);
+        Words::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn the_number_of_words_is_checked_with_the_text_of_the_command() {
+        assert_eq!(words::<Pair>(&["x"]).get().unwrap(), ["x"]);
+        assert_eq!(words::<Pair>(&["x", "y"]).get().unwrap(), ["x", "y"]);
+        for wrong in [&[][..], &["x", "y", "z"]] {
+            let error = words::<Pair>(wrong).get().unwrap_err();
+            assert_eq!(error.to_string(), "one or two");
+        }
+        assert_eq!(words::<One>(&["x"]).exactly().unwrap(), &["x"]);
+        assert!(words::<One>(&[]).exactly::<1>().is_err());
+        assert_eq!(words::<Ignored>(&["x"; 9]).get().unwrap().len(), 9);
+    }
+}

@@ -1,0 +1,168 @@
+//! The shape of a table of commands: what both programs' tables consist of, the tree that clap reads, and the way
+//! from a parsed command line to the command's function. Knows no command.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::cli::{
+    argv::{self, RAW},
+    words::WORDS,
+};
+
+/// Adds flags, words and help to a command that has only a name.
+pub type Augment = fn(Command) -> Command;
+
+/// One row of a table: a command or a group of commands. `R` is the function that runs a command.
+pub struct Entry<R: 'static> {
+    /// As typed.
+    pub name: &'static str,
+    /// The heading under which the help of the program lists it; empty inside a group.
+    pub heading: &'static str,
+    /// Whether help, completion and man pages leave it out.
+    pub hidden: bool,
+    /// What it is.
+    pub node: Node<R>,
+}
+
+/// What a row stands for.
+pub enum Node<R: 'static> {
+    /// A command with its arguments and the function that runs it.
+    Command { augment: Augment, run: R },
+    /// Commands under a common name, with the flags that all of them take.
+    Group {
+        about: &'static str,
+        shared: Augment,
+        entries: &'static [Entry<R>],
+    },
+}
+
+impl<R: Copy> Entry<R> {
+    /// The whole command, with everything below it; `parents` are the names above it.
+    fn command(&self, parents: &str) -> Command {
+        let name = format!("{parents} {}", self.name);
+        let command = Command::new(self.name).hide(self.hidden);
+        match &self.node {
+            Node::Command { augment, .. } => {
+                let command = augment(command);
+                let usage = usage(&name, &command);
+                command.override_usage(usage)
+            }
+            Node::Group {
+                about,
+                shared,
+                entries,
+            } => {
+                let commands: Vec<Command> = entries.iter().map(|e| e.command(&name)).collect();
+                let examples: Vec<String> = commands.iter().filter_map(first_example).collect();
+                let command = match examples.as_slice() {
+                    [] => command,
+                    examples => command.after_help(format!("Examples:\n{}", examples.join("\n"))),
+                };
+                shared(command)
+                    .about(*about)
+                    .override_usage(format!("{name} <command>"))
+                    .subcommands(commands)
+            }
+        }
+    }
+}
+
+/// The first example in the help of a command.
+fn first_example(command: &Command) -> Option<String> {
+    let text = command.get_after_help()?.to_string();
+    let first = text.strip_prefix("Examples:\n")?.lines().next()?;
+    Some(first.to_owned())
+}
+
+/// The usage line of a command: its full name, `[options]` if it has flags, and its words.
+fn usage(name: &str, command: &Command) -> String {
+    let mut usage = name.to_owned();
+    let raw = |arg: &clap::Arg| arg.get_id() == RAW && !arg.is_hide_set();
+    if command
+        .get_arguments()
+        .any(|a| a.get_long().is_some() || raw(a))
+    {
+        usage.push_str(" [options]");
+    }
+    let words = command.get_arguments().find(|arg| arg.get_id() == WORDS);
+    let names = words
+        .and_then(clap::Arg::get_value_names)
+        .unwrap_or_default();
+    for words in names.iter().filter(|words| !words.is_empty()) {
+        usage.push(' ');
+        usage.push_str(words);
+    }
+    usage
+}
+
+/// `root` with every command of the table.
+pub fn whole_tree<R: Copy>(root: Command, entries: &'static [Entry<R>]) -> Command {
+    let name = root.get_name().to_owned();
+    root.subcommands(entries.iter().map(|entry| entry.command(&name)))
+}
+
+/// A tree that is enough to read the command line `args`: all names, and the arguments of the one command that the
+/// line is about. Making the whole tree would take a tenth of the time of a short command. A line without a command
+/// gets the whole tree.
+pub fn tree_for<R: Copy>(
+    root: Command,
+    entries: &'static [Entry<R>],
+    args: &[OsString],
+) -> Command {
+    let parents = root.get_name().to_owned();
+    let mut names = root
+        .clone()
+        .subcommands(entries.iter().map(|entry| Command::new(entry.name)));
+    let wanted = argv::first_command(&names, args);
+    match entries
+        .iter()
+        .find(|entry| Some(entry.name) == wanted.as_deref())
+    {
+        Some(entry) => {
+            if let Some(command) = names.find_subcommand_mut(entry.name) {
+                *command = entry.command(&parents);
+            }
+            names
+        }
+        None => whole_tree(root, entries),
+    }
+}
+
+/// What a path of names leads to: the function of the command, and the part of `matches` that belongs to it.
+pub fn find<'m, R: Copy>(
+    entries: &'static [Entry<R>],
+    matches: &'m ArgMatches,
+) -> Option<(R, &'m ArgMatches)> {
+    let (name, matches) = matches.subcommand()?;
+    let entry = entries.iter().find(|entry| entry.name == name)?;
+    match &entry.node {
+        Node::Command { run, .. } => Some((*run, matches)),
+        Node::Group { entries, .. } => find(entries, matches),
+    }
+}
+
+/// The flags of a group, for the arguments of a command in it. The group declares them, as global flags, and clap hands
+/// their values down.
+#[derive(Debug)]
+pub struct Shared<F>(pub F);
+
+impl<F: Args> Args for Shared<F> {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+impl<F: FromArgMatches> FromArgMatches for Shared<F> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        F::from_arg_matches(matches).map(Shared)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}

@@ -1,0 +1,18 @@
+//! `serve` as a row of etcdctl's table of commands.
+
+use super::{ServeArgs, help, serve};
+use crate::cli::{
+    context::Context,
+    error::{CommandError, Kind},
+};
+
+/// Runs `serve`, or shows its help, which is not drawn by clap.
+///
+/// # Errors
+/// The server could not start or did not stop cleanly.
+pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError> {
+    if args.wants_help() {
+        return ctx.ui.line(help().trim_end());
+    }
+    serve(&args).map_err(|e| CommandError::new(Kind::Failed, e))
+}

@@ -1,0 +1,237 @@
+//! The commands of etcdctl: one row for each, in etcdctl's order, which suggestions follow. A row gives the name,
+//! the heading in the help, the arguments and the function. Nothing is decided here.
+
+use std::{ffi::OsString, future::Future, pin::Pin};
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+use super::{
+    alarm, compaction, completion, defrag, del, endpoint,
+    entry::{self, Entry, Node},
+    get, help, member, options, planned, put, serve, snapshot, txn, version,
+};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        global::GlobalArgs,
+    },
+    output::Reply,
+};
+
+/// Runs a command with the arguments that clap has read.
+pub type Run = for<'a> fn(&'a Context, &'a ArgMatches) -> Running<'a>;
+
+/// A running command.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), CommandError>> + 'a>>;
+
+const KEYS: &str = "Key-value commands";
+const MAINTENANCE: &str = "Cluster maintenance commands";
+const CONCURRENCY: &str = "Concurrency commands";
+const AUTHENTICATION: &str = "Authentication commands";
+const UTILITY: &str = "Utility commands";
+
+/// Hands over what a command returns: a reply is printed; `()` says that everything has been handed over already.
+trait HandOver {
+    fn hand_over(self, ctx: &Context) -> Result<(), CommandError>;
+}
+
+impl<T: Reply> HandOver for T {
+    fn hand_over(self, ctx: &Context) -> Result<(), CommandError> {
+        ctx.emit(&self)
+    }
+}
+
+impl HandOver for () {
+    fn hand_over(self, _ctx: &Context) -> Result<(), CommandError> {
+        Ok(())
+    }
+}
+
+/// A command: `command(NAME, HEADING, ARGUMENTS, FUNCTION)`. The function is
+/// `async fn(&Context, ARGUMENTS) -> Result<impl Reply, CommandError>`. A command with several replies, such as a
+/// stream, prints each one with [`Context::emit`] as it comes and returns `()`.
+macro_rules! command {
+    ($name:literal, $heading:expr, $args:ty, $call:path) => {
+        Entry {
+            name: $name,
+            heading: $heading,
+            hidden: false,
+            node: Node::Command {
+                augment: <$args as Args>::augment_args,
+                run: (|ctx, matches| {
+                    Box::pin(async move {
+                        let args = <$args>::from_arg_matches(matches).map_err(misread)?;
+                        $call(ctx, args).await?.hand_over(ctx)
+                    })
+                }) as Run,
+            },
+        }
+    };
+}
+
+/// A command whose name is taken, but which does not exist yet.
+macro_rules! planned {
+    ($name:literal, $heading:expr, $path:literal) => {
+        Entry {
+            name: $name,
+            heading: $heading,
+            hidden: true,
+            node: Node::Command {
+                augment: <planned::PlannedArgs as Args>::augment_args,
+                run: (|_, _| Box::pin(async { planned::refuse(concat!("etcdctl ", $path)) }))
+                    as Run,
+            },
+        }
+    };
+}
+
+/// Commands under a common name: `group(NAME, HEADING, WHAT IT IS FOR, [ROWS])`, with flags that all of them take
+/// before the rows where there are any.
+macro_rules! group {
+    ($name:literal, $heading:expr, $about:literal, [$($row:expr),* $(,)?]) => {
+        group!($name, $heading, $about, std::convert::identity, [$($row),*])
+    };
+    ($name:literal, $heading:expr, $about:literal, $shared:expr, [$($row:expr),* $(,)?]) => {
+        Entry {
+            name: $name,
+            heading: $heading,
+            hidden: false,
+            node: Node::Group { about: $about, shared: $shared, entries: &[$($row),*] },
+        }
+    };
+}
+
+/// Every command.
+#[rustfmt::skip]
+static COMMANDS: &[Entry<Run>] = &[
+    command!("get", KEYS, get::GetArgs, get::get),
+    command!("put", KEYS, put::PutArgs, put::put),
+    command!("del", KEYS, del::DelArgs, del::del),
+    command!("txn", KEYS, txn::TxnArgs, txn::txn),
+    command!("compaction", KEYS, compaction::CompactionArgs, compaction::compaction),
+    group!("alarm", MAINTENANCE, "List and clear alarms", [
+        command!("disarm", "", alarm::DisarmArgs, alarm::disarm),
+        command!("list", "", alarm::ListArgs, alarm::list),
+    ]),
+    command!("defrag", MAINTENANCE, defrag::DefragArgs, defrag::defrag),
+    group!("endpoint", MAINTENANCE, "Check endpoints one by one", endpoint::Cluster::augment_args, [
+        command!("hashkv", "", endpoint::HashKvArgs, endpoint::hashkv),
+        command!("health", "", endpoint::HealthArgs, endpoint::health),
+        command!("status", "", endpoint::StatusArgs, endpoint::status),
+    ]),
+    planned!("move-leader", MAINTENANCE, "move-leader"),
+    planned!("watch", KEYS, "watch"),
+    command!("version", UTILITY, version::VersionArgs, version::version),
+    planned!("lease", KEYS, "lease"),
+    group!("member", MAINTENANCE, "List and change the members of the cluster", [
+        planned!("add", "", "member add"),
+        command!("list", "", member::ListArgs, member::list),
+        planned!("promote", "", "member promote"),
+        planned!("remove", "", "member remove"),
+        planned!("update", "", "member update"),
+    ]),
+    group!("snapshot", MAINTENANCE, "Save a member's database to a file, and inspect such files", [
+        planned!("restore", "", "snapshot restore"),
+        command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
+        command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
+    ]),
+    planned!("make-mirror", UTILITY, "make-mirror"),
+    planned!("lock", CONCURRENCY, "lock"),
+    planned!("elect", CONCURRENCY, "elect"),
+    planned!("auth", AUTHENTICATION, "auth"),
+    planned!("user", AUTHENTICATION, "user"),
+    planned!("role", AUTHENTICATION, "role"),
+    planned!("check", UTILITY, "check"),
+    command!("completion", UTILITY, completion::CompletionArgs, completion::completion),
+    planned!("downgrade", MAINTENANCE, "downgrade"),
+    command!("serve", UTILITY, serve::ServeArgs, serve::command),
+    command!("options", UTILITY, options::OptionsArgs, options::options),
+    command!("help", UTILITY, help::HelpArgs, help::help),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  etcdctl put greeting hello
+  etcdctl get greeting
+  etcdctl --write-out=table endpoint status --cluster
+  etcdctl --endpoints=embedded:demo put greeting hello    # no server needed: data directory demo
+";
+
+fn root() -> clap::Command {
+    GlobalArgs::augment_args(clap::Command::new("etcdctl"))
+        .about("A client for etcd: keys, maintenance, and a server to try it on")
+        .override_usage("etcdctl [options] <command>")
+        .after_help(EXAMPLES)
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+}
+
+/// The whole tree of commands, as clap reads it.
+pub fn tree() -> clap::Command {
+    entry::whole_tree(root(), COMMANDS)
+}
+
+/// A tree that is enough to read the command line `args`: see [`entry::tree_for`].
+pub fn tree_for(args: &[OsString]) -> clap::Command {
+    entry::tree_for(root(), COMMANDS, args)
+}
+
+/// The heading of a command in the help of etcdctl.
+pub fn heading(name: &str) -> &'static str {
+    let entry = COMMANDS.iter().find(|entry| entry.name == name);
+    entry.map_or("", |entry| entry.heading)
+}
+
+/// The function of the command that `matches` names, and the matches that belong to it.
+pub fn find(matches: &ArgMatches) -> Option<(Run, &ArgMatches)> {
+    entry::find(COMMANDS, matches)
+}
+
+/// clap takes every line that [`crate::cli::argv`] lets through; this is for one that it does not.
+fn misread(error: clap::Error) -> CommandError {
+    let text = error.to_string();
+    CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_for_one_command_has_that_command_as_it_is_in_the_whole_tree() {
+        let all = tree();
+        for entry in COMMANDS {
+            let light = tree_for(&["--hex".into(), entry.name.into(), "get".into()]);
+            let names = |c: &clap::Command| -> Vec<String> {
+                c.get_subcommands().map(|c| c.get_name().into()).collect()
+            };
+            assert_eq!(names(&light), names(&all));
+            assert_eq!(arguments(&light), arguments(&all));
+            let of = |c: &clap::Command| shape(c.find_subcommand(entry.name).unwrap());
+            assert!(of(&light) == of(&all), "{}", entry.name);
+        }
+    }
+
+    fn arguments(command: &clap::Command) -> Vec<String> {
+        command
+            .get_arguments()
+            .map(|arg| format!("{arg:?}"))
+            .collect()
+    }
+
+    fn shape(command: &clap::Command) -> Vec<(String, Vec<String>)> {
+        let below = command.get_subcommands().flat_map(shape);
+        let own = (command.get_name().to_owned(), arguments(command));
+        std::iter::once(own).chain(below).collect()
+    }
+
+    #[test]
+    fn every_command_has_a_heading_and_clap_finds_no_fault_with_it() {
+        tree().debug_assert();
+        for entry in COMMANDS {
+            assert_eq!(heading(entry.name), entry.heading);
+            assert!(!entry.heading.is_empty(), "{}", entry.name);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The commands of etcdutl: one row for each, in etcdutl's order. Nothing is decided here.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+use super::{Context, GlobalArgs, hashkv, snapshot};
+use crate::{
+    cli::error::{CommandError, Kind},
+    commands::{
+        completion,
+        entry::{self, Entry, Node},
+        help, planned, version,
+    },
+};
+
+/// Runs a command with the arguments that clap has read.
+pub type Run = fn(&Context, &ArgMatches) -> Result<(), CommandError>;
+
+/// A command: `command(NAME, ARGUMENTS, FUNCTION)`. The function is
+/// `fn(&Context, &ARGUMENTS) -> Result<(), CommandError>` and prints its replies with [`Context::emit`].
+macro_rules! command {
+    ($name:literal, $args:ty, $call:expr) => {
+        Entry {
+            name: $name,
+            heading: "",
+            hidden: false,
+            node: Node::Command {
+                augment: <$args as Args>::augment_args,
+                run: (|ctx, matches| {
+                    let args = <$args>::from_arg_matches(matches).map_err(misread)?;
+                    $call(ctx, &args)
+                }) as Run,
+            },
+        }
+    };
+}
+
+/// A command whose name is taken, but which does not exist yet.
+macro_rules! planned {
+    ($name:literal, $path:literal) => {
+        Entry {
+            name: $name,
+            heading: "",
+            hidden: true,
+            node: Node::Command {
+                augment: <planned::PlannedArgs as Args>::augment_args,
+                run: (|_, _| planned::refuse(concat!("etcdutl ", $path))) as Run,
+            },
+        }
+    };
+}
+
+/// Commands under a common name: `group(NAME, WHAT IT IS FOR, [ROWS])`.
+macro_rules! group {
+    ($name:literal, $about:literal, [$($row:expr),* $(,)?]) => {
+        Entry {
+            name: $name,
+            heading: "",
+            hidden: false,
+            node: Node::Group { about: $about, shared: std::convert::identity, entries: &[$($row),*] },
+        }
+    };
+}
+
+/// Every command.
+#[rustfmt::skip]
+static COMMANDS: &[Entry<Run>] = &[
+    planned!("defrag", "defrag"),
+    group!("snapshot", "Look into snapshots", [
+        planned!("restore", "snapshot restore"),
+        command!("status", snapshot::StatusArgs, snapshot::status),
+    ]),
+    command!("hashkv", hashkv::HashKvArgs, hashkv::hashkv),
+    command!("version", version::VersionArgs, |ctx: &Context, _: &version::VersionArgs| {
+        ctx.emit(&version::reply("etcdutl"), version::format(ctx.error_format()))
+    }),
+    command!("completion", completion::CompletionArgs, |ctx: &Context, args: &completion::CompletionArgs| {
+        completion::print(&ctx.ui, args, &tree())
+    }),
+    planned!("migrate", "migrate"),
+    command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
+        help::print(&ctx.ui, args, &tree())
+    }),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  etcdutl snapshot status backup.db --write-out=table
+  etcdutl hashkv backup.db --rev=1200
+";
+
+fn root() -> clap::Command {
+    GlobalArgs::augment_args(clap::Command::new("etcdutl"))
+        .about("Offline tools for etcd's snapshot and database files")
+        .override_usage("etcdutl [options] <command>")
+        .after_help(EXAMPLES)
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+}
+
+/// The whole tree of commands, as clap reads it.
+pub fn tree() -> clap::Command {
+    let mut tree = entry::whole_tree(root(), COMMANDS);
+    if let Some(completion) = tree.find_subcommand_mut("completion") {
+        *completion = completion.clone().after_help(COMPLETION_EXAMPLES);
+    }
+    tree
+}
+
+/// A tree that is enough to read the command line `args`: see [`entry::tree_for`].
+pub fn tree_for(args: &[OsString]) -> clap::Command {
+    entry::tree_for(root(), COMMANDS, args)
+}
+
+/// The function of the command that `matches` names, and the matches that belong to it.
+pub fn find(matches: &ArgMatches) -> Option<(Run, &ArgMatches)> {
+    entry::find(COMMANDS, matches)
+}
+
+const COMPLETION_EXAMPLES: &str = "Examples:
+  source <(etcdutl completion bash)
+  etcdutl completion bash > /etc/bash_completion.d/etcdutl
+  etcdutl completion zsh > \"${fpath[1]}/_etcdutl\"
+  etcdutl completion fish > ~/.config/fish/completions/etcdutl.fish
+  etcdutl completion powershell | Out-String | Invoke-Expression";
+
+/// clap takes every line that [`crate::cli::argv`] lets through; this is for one that it does not.
+fn misread(error: clap::Error) -> CommandError {
+    let text = error.to_string();
+    CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())
+}

@@ -1,0 +1,8 @@
+//! One file of replies for each service of etcd, and for the commands that ask no server.
+
+pub mod cluster;
+pub mod endpoint;
+pub mod kv;
+pub mod maintenance;
+pub mod snapshot;
+pub mod version;

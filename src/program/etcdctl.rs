@@ -1,0 +1,70 @@
+//! `etcdctl`: reads the command line, runs the command and reports how it ended.
+
+use std::ffi::OsString;
+
+use clap::FromArgMatches;
+
+use super::line::{self, Line};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        global::GlobalArgs,
+        settings::Extra,
+        ui::Ui,
+    },
+    commands::table,
+    output::Format,
+    process::signals,
+};
+
+/// Runs `etcdctl` with `args` (without the name of the program), and returns the exit code.
+pub fn etcdctl(args: Vec<OsString>) -> u8 {
+    signals::survive_file_size_limit();
+    let ui = Ui::new();
+    let root = table::tree_for(&args);
+    let Line { path, args } = match line::read(&ui, &root, args) {
+        Ok(line) => line,
+        Err(exit) => return exit,
+    };
+    let failed = |error: String| Err(CommandError::new(Kind::Failed, error));
+    let matches = match line::matches(root, args) {
+        Ok(matches) => matches,
+        Err(error) => return line::end(&ui, table::tree, &path, failed(error), Format::Simple),
+    };
+    let globals = GlobalArgs::from_arg_matches(&matches).unwrap_or_default();
+    let extra = Extra {
+        cluster: path.first().is_some_and(|name| name == "endpoint"),
+    };
+    let context = Context::new(ui, globals, extra);
+    let result = match table::find(&matches) {
+        Some((run, matches)) => run_to_end(&context, &path, run, matches),
+        None => failed(format!("no command called {}", path.join(" "))),
+    };
+    let format = context.error_format();
+    line::end(&context.ui, table::tree, &path, result, format)
+}
+
+/// Runs a command on a runtime of its own; one thread is enough for a client.
+fn run_to_end(
+    context: &Context,
+    path: &[String],
+    run: table::Run,
+    matches: &clap::ArgMatches,
+) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::new(Kind::Failed, error))?;
+    let result = runtime.block_on(async {
+        let result = match context.check_globals(path) {
+            Ok(()) => run(context, matches).await,
+            Err(error) => Err(error),
+        };
+        context.close().await;
+        result
+    });
+    // Whatever is still running, such as a name lookup, must not delay the exit.
+    runtime.shutdown_background();
+    result
+}
