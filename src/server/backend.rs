@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{
     error::Error,
+    meter::Meter,
     mvcc::{encoded::Encoded, revision::Revision, view::Values},
 };
 use crate::{
@@ -67,17 +68,18 @@ impl Tx {
         self.0.warming_bucket(bucket::KEY).map_err(Error::storage)
     }
 
-    /// CRC-32C over all buckets, as etcd's `Hash` call computes it.
+    /// CRC-32C over all buckets, as etcd's `Hash` call computes it. Asks `go_on` at every record.
     ///
     /// # Errors
-    /// A page is damaged.
-    pub fn hash(&self) -> Result<u32, Error> {
+    /// A page is damaged, or what `go_on` returns.
+    pub fn hash(&self, go_on: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
         let mut crc = hash::Crc32c::default();
         for next in self.0.buckets().map_err(Error::storage)? {
             let (name, records) = next.map_err(Error::storage)?;
             crc.write(name);
             for entry in records.iter().map_err(Error::storage)? {
                 let entry = entry.map_err(Error::storage)?;
+                go_on()?;
                 if !hash::ignored_by_server(name, entry.key) {
                     crc.write(entry.key);
                     crc.write(entry.value);
@@ -92,14 +94,14 @@ impl Values for Tx {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
         match revs {
             [] => Ok(Vec::new()),
-            _ => values(self.keys()?, revs, Error::storage),
+            _ => values(Records::new(self.keys()?, Error::storage), revs),
         }
     }
 
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
         match revs {
             [] => Ok(()),
-            _ => append(self.keys()?, revs, Error::storage, to),
+            _ => append(Records::new(self.keys()?, Error::storage), revs, to),
         }
     }
 }
@@ -109,49 +111,68 @@ fn follows(before: Revision, rev: Revision) -> bool {
     rev.main == before.main + 1 || (rev.main == before.main && rev.sub == before.sub + 1)
 }
 
-/// The same records without waiting for the disk: an error where some are not in memory.
-pub struct WarmTx<'a> {
+/// The records of a committed state for one read, within the limits of its meter.
+pub struct MeteredTx<'a> {
     tx: &'a Tx,
-    cold: Cell<bool>,
+    meter: &'a Meter,
+    /// Whether the read may wait for the disk.
+    may_wait: bool,
+    was_cold: Cell<bool>,
 }
 
-impl WarmTx<'_> {
-    /// The records of `tx`.
-    pub fn new(tx: &Tx) -> WarmTx<'_> {
-        WarmTx {
+impl<'a> MeteredTx<'a> {
+    /// The records of `tx`; without `may_wait`, a page that is not in memory is an error.
+    pub fn new(tx: &'a Tx, meter: &'a Meter, may_wait: bool) -> MeteredTx<'a> {
+        MeteredTx {
             tx,
-            cold: Cell::new(false),
+            meter,
+            may_wait,
+            was_cold: Cell::new(false),
         }
     }
 
-    /// Whether a record was not in memory.
-    pub fn was_cold(&self) -> bool {
-        self.cold.get()
+    /// Whether the read was stopped by its limits, so that it may be tried again with wider ones.
+    pub fn was_interrupted(&self) -> bool {
+        self.was_cold.get() || self.meter.was_exceeded()
     }
 
     fn fail(&self, error: bolt::Error) -> Error {
-        self.cold.set(matches!(error, bolt::Error::Cold { .. }));
+        self.was_cold.set(matches!(error, bolt::Error::Cold { .. }));
         Error::storage(error)
     }
 
     fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
-        self.tx.0.warm_bucket(bucket::KEY).map_err(|e| self.fail(e))
+        let keys = match self.may_wait {
+            true => self.tx.0.warming_bucket(bucket::KEY),
+            false => self.tx.0.warm_bucket(bucket::KEY),
+        };
+        keys.map_err(|e| self.fail(e))
+    }
+
+    fn records(&self) -> Result<Records<'_, WarmView<'_>, impl Fn(bolt::Error) -> Error>, Error> {
+        let mut records = Records::new(self.keys()?, |e| self.fail(e));
+        records.meter = Some(self.meter);
+        Ok(records)
     }
 }
 
-impl Values for WarmTx<'_> {
+impl Values for MeteredTx<'_> {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
         match revs {
             [] => Ok(Vec::new()),
-            _ => values(self.keys()?, revs, |e| self.fail(e)),
+            _ => values(self.records()?, revs),
         }
     }
 
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
         match revs {
             [] => Ok(()),
-            _ => append(self.keys()?, revs, |e| self.fail(e), to),
+            _ => append(self.records()?, revs, to),
         }
+    }
+
+    fn go_on(&self) -> Result<(), Error> {
+        self.meter.check()
     }
 }
 
@@ -160,6 +181,7 @@ struct Records<'a, S: Source<Buf = &'a [u8]>, F> {
     keys: Option<Bucket<S>>,
     fail: F,
     last: Option<(Revision, Cursor<S>)>,
+    meter: Option<&'a Meter>,
 }
 
 impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, F> {
@@ -168,10 +190,19 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
             keys,
             fail,
             last: None,
+            meter: None,
         }
     }
 
     fn find(&mut self, rev: Revision) -> Result<&'a [u8], Error> {
+        let record = self.look_up(rev)?;
+        if let Some(meter) = self.meter {
+            meter.record(record.len())?;
+        }
+        Ok(record)
+    }
+
+    fn look_up(&mut self, rev: Revision) -> Result<&'a [u8], Error> {
         let name = rev.encode();
         let missing = || {
             let missing = "the index knows of it, but there is no such record";
@@ -198,12 +229,10 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
 
 /// Appends the records as they stand in the file, each proven to be one.
 fn append<'a, S: Source<Buf = &'a [u8]>>(
-    keys: Option<Bucket<S>>,
+    mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
-    fail: impl Fn(bolt::Error) -> Error,
     to: &mut Encoded,
 ) -> Result<(), Error> {
-    let mut records = Records::new(keys, fail);
     for rev in revs {
         let record = records.find(*rev)?;
         key::KeyValueRef::of_record(&rev.encode(), record).map_err(|e| Error::record(&e))?;
@@ -213,11 +242,9 @@ fn append<'a, S: Source<Buf = &'a [u8]>>(
 }
 
 fn values<'a, S: Source<Buf = &'a [u8]>>(
-    keys: Option<Bucket<S>>,
+    mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
-    fail: impl Fn(bolt::Error) -> Error,
 ) -> Result<Vec<KeyValue>, Error> {
-    let mut records = Records::new(keys, fail);
     let decode = |rev: &Revision, record: Bytes| {
         key::decode_shared(&rev.encode(), &record).map_err(|e| Error::record(&e))
     };

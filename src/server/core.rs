@@ -5,6 +5,7 @@
 //! Invariant: an answer to a write means that it is durable, and nothing is visible that a crash
 //! could take back.
 
+mod admission;
 mod hashing;
 mod kv;
 mod maintenance;
@@ -23,8 +24,12 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use self::{
+    admission::{Admission, Size},
+    open::Opened,
+    reading::Read,
+};
 pub use self::{open::OpenError, snapshot::Snapshot};
-use self::{open::Opened, reading::Read};
 use super::{
     apply::{Compaction, Op, Request},
     compaction,
@@ -32,6 +37,7 @@ use super::{
     config::Config,
     context::RequestContext,
     error::Error,
+    meter::Cancelled,
     quota::Quota,
     shared::Shared,
     writer::Writer,
@@ -51,6 +57,7 @@ pub struct Core {
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    admission: Admission,
     max_request_bytes: usize,
     quota: Quota,
     quota_bytes: i64,
@@ -112,6 +119,7 @@ impl Core {
             inner: Arc::new(Inner {
                 shared: shared.clone(),
                 threads: Mutex::new(threads),
+                admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
                 quota,
                 quota_bytes: config.quota_backend_bytes,
@@ -145,25 +153,58 @@ impl Core {
         *header = Some(self.inner.shared.header(revision));
     }
 
-    /// Answers a read: at once where that takes no time, otherwise on a thread that may wait.
+    /// Answers a read: at once where that takes no time, otherwise on a thread that may wait, when its turn
+    /// has come. Stops when the caller goes away.
     async fn read<R: Read>(&self, context: &RequestContext, read: R) -> Result<R::Answer, Error> {
-        match reading::at_once(&self.inner.shared, read) {
-            Ok(result) => result,
-            Err(read) => {
-                self.blocking(context, move |shared| reading::blocking(shared, &read))
-                    .await
+        let shared = &self.inner.shared;
+        let read = match self.inner.admission.has_space() {
+            true => match reading::at_once(shared, read) {
+                Ok(result) => return result,
+                Err(read) => read,
+            },
+            false => read,
+        };
+        let read = Arc::new(read);
+        if read.is_short(&shared.index) {
+            let small = read.clone();
+            let answer = self
+                .blocking(context, Size::Small, move |shared, cancelled| {
+                    reading::blocking(shared, &*small, reading::SMALL_BYTES, cancelled)
+                })
+                .await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
             }
         }
+        let answer = self
+            .blocking(context, Size::Large, move |shared, cancelled| {
+                reading::blocking(shared, &*read, usize::MAX, cancelled)
+            })
+            .await?;
+        answer.ok_or(Error::Stopped)
     }
 
-    /// Runs work that may take long or touch cold pages, off the async workers.
+    /// Runs work that may take long or touch cold pages off the async workers, when its turn has come. The
+    /// work is told when the caller goes away.
     async fn blocking<T: Send + 'static>(
         &self,
-        _context: &RequestContext,
-        work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+        context: &RequestContext,
+        size: Size,
+        work: impl FnOnce(&Shared, &Cancelled) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let admitted = self.inner.admission.admit(size).await?;
+        if context.is_expired() {
+            return Err(Error::DeadlineExceeded);
+        }
+        let cancelled = Cancelled::default();
+        let _guard = CancelOnDrop(cancelled.clone());
         let shared = self.inner.shared.clone();
-        tokio::task::spawn_blocking(move || work(&shared))
+        let work = move || {
+            let result = cancelled.check().and_then(|()| work(&shared, &cancelled));
+            drop(admitted);
+            result
+        };
+        tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Error::Stopped)?
     }
@@ -214,6 +255,15 @@ impl Core {
         // Nothing can be done about a runtime that is going down at the same time: then the last
         // clone of the core does it.
         let _ = tokio::task::spawn_blocking(move || inner.stop()).await;
+    }
+}
+
+/// Tells the work of a request that its caller has gone away.
+struct CancelOnDrop(Cancelled);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.set();
     }
 }
 

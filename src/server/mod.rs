@@ -22,6 +22,7 @@ mod http;
 pub mod lease;
 pub mod lifecycle;
 pub mod metrics;
+mod meter;
 pub mod mvcc;
 pub mod queue;
 pub mod quota;

@@ -31,8 +31,8 @@ pub trait Pending: Send {
     /// Adds what the request may write.
     fn claim(&self, claim: &mut SpaceClaim<'_>);
 
-    /// Applies the request and keeps the answer until it is durable.
-    fn apply(&mut self, applier: &mut Applier);
+    /// Applies the request and keeps the answer until it is durable. Returns the bytes of the answer.
+    fn apply(&mut self, applier: &mut Applier) -> usize;
 
     /// The group is durable: sends the answer.
     fn answer(self: Box<Self>);
@@ -57,8 +57,11 @@ impl<O: Op> Pending for Waiting<O> {
         self.request.op.claim(claim);
     }
 
-    fn apply(&mut self, applier: &mut Applier) {
-        self.result = Some(applier.apply(&self.request));
+    fn apply(&mut self, applier: &mut Applier) -> usize {
+        let result = applier.apply(&self.request);
+        let bytes = result.as_ref().map_or(0, O::answer_bytes);
+        self.result = Some(result);
+        bytes
     }
 
     fn answer(self: Box<Self>) {

@@ -27,6 +27,9 @@ use super::{
 };
 use crate::bolt::Db;
 
+/// Bytes of answers after which no more requests join a group.
+const GROUP_ANSWER_BYTES: usize = 64 << 20;
+
 /// The single writer of a core.
 pub struct Writer {
     shared: Arc<Shared>,
@@ -80,26 +83,41 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, group: Vec<Box<dyn Pending>>) {
+    fn write(&mut self, mut group: Vec<Box<dyn Pending>>) {
+        while !group.is_empty() {
+            group = self.write_group(group);
+        }
+    }
+
+    /// Takes a group through all steps. Returns the requests that did not fit into it, because the answers
+    /// became too large.
+    fn write_group(&mut self, group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
         if let Some(failed) = &self.failed {
-            return refuse(group, failed);
+            refuse(group, failed);
+            return Vec::new();
         }
         // 1. Claim the space.
         let mut group = self.claim(group);
         if group.is_empty() {
-            return;
+            return group;
         }
         // 2. Apply.
         self.applier.begin_group(self.db.sizes().total);
+        let (mut applied, mut answer_bytes) = (0, 0);
         for request in &mut group {
-            request.apply(&mut self.applier);
+            if answer_bytes > GROUP_ANSWER_BYTES {
+                break;
+            }
+            answer_bytes += request.apply(&mut self.applier);
+            applied += 1;
         }
+        let rest = group.split_off(applied);
         // 3. and 4. Commit and publish.
         if let Err(error) = self.commit() {
             error!(%error, "commit failed; no more writes are taken");
             refuse(group, &error);
             self.failed = Some(error);
-            return;
+            return rest;
         }
         // 5. Answer, and start the compactions.
         for request in group {
@@ -110,6 +128,7 @@ impl Writer {
                 self.compacting += 1;
             }
         }
+        rest
     }
 
     /// Claims the space that the whole group may need. Where there is not enough, refuses the requests

@@ -34,6 +34,10 @@ impl Op for PutRequest {
         put_cost(self)
     }
 
+    fn answer_bytes(answer: &PutResponse) -> usize {
+        answer.encoded_len()
+    }
+
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.put(self);
     }
@@ -53,6 +57,10 @@ impl Op for DeleteRangeRequest {
 
     fn message_len(&self) -> usize {
         self.encoded_len()
+    }
+
+    fn answer_bytes(answer: &DeleteRangeResponse) -> usize {
+        answer.encoded_len()
     }
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
@@ -78,6 +86,10 @@ impl Op for TxnRequest {
 
     fn quota_cost(&self) -> i64 {
         txn_cost(self)
+    }
+
+    fn answer_bytes(answer: &TxnResponse) -> usize {
+        answer.encoded_len()
     }
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {

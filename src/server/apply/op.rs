@@ -26,6 +26,11 @@ pub trait Op: Send + 'static {
         0
     }
 
+    /// Bytes of what the answer returns of the store. It stays in memory until the group is durable.
+    fn answer_bytes(_answer: &Self::Answer) -> usize {
+        0
+    }
+
     /// Adds everything that the operation may write, whichever way its compares go.
     fn claim(&self, claim: &mut SpaceClaim<'_>);
 

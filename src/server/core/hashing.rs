@@ -6,6 +6,7 @@ use crate::{
     schema::hashkv::HashKv,
     server::{
         error::Error,
+        meter::Cancelled,
         mvcc::compaction_hashes::{Kept, KeyHash},
         shared::Shared,
     },
@@ -15,7 +16,11 @@ use crate::{
 ///
 /// # Errors
 /// The revision is compacted and not one of the last compactions', or in the future.
-pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Error> {
+pub fn by_revision(
+    shared: &Shared,
+    revision: i64,
+    cancelled: &Cancelled,
+) -> Result<(KeyHash, i64), Error> {
     loop {
         let published = shared.published()?;
         let current = published.revision;
@@ -52,6 +57,7 @@ pub fn by_revision(shared: &Shared, revision: i64) -> Result<(KeyHash, i64), Err
         published
             .tx
             .records(Bound::Unbounded, up_to, |key, value| {
+                cancelled.check()?;
                 hash.write(key, value, |rev| keeps.contains(rev))
                     .map_err(|e| Error::record(&e))
             })?;

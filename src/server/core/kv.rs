@@ -2,7 +2,8 @@
 
 use super::{
     Core,
-    reading::{EncodedRange, RangeChunk},
+    admission::Size,
+    reading::{self, EncodedRange, RangeChunk},
 };
 use crate::{
     proto::etcdserverpb as pb,
@@ -39,7 +40,9 @@ impl Core {
         free: usize,
     ) -> Result<Encoded, Error> {
         let header = self.inner.shared.header(0);
-        self.read(context, EncodedRange { r, header, free }).await
+        let mut answer = self.read(context, EncodedRange { r, header, free }).await?;
+        answer.counted_by(&self.inner.admission.answers());
+        Ok(answer)
     }
 
     /// One chunk of a long range: as [`Core::range`], but `count` counts only up to the limit.
@@ -77,6 +80,12 @@ impl Core {
         context: &RequestContext,
         r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
+        // The deleted keys may be as large an answer as a range's.
+        let index = &self.inner.shared.index;
+        let _admitted = match !r.prev_kv || reading::is_short(index, &r.key, &r.range_end) {
+            true => None,
+            false => Some(self.inner.admission.admit(Size::Large).await?),
+        };
         self.write(context, r).await
     }
 
@@ -90,10 +99,30 @@ impl Core {
         r: pb::TxnRequest,
     ) -> Result<pb::TxnResponse, Error> {
         if !txn::is_read_only(&r) {
+            // A transaction may return as much as a range does.
+            let _admitted = match reading::returns_few_keys(&r, &self.inner.shared.index) {
+                true => None,
+                false => Some(self.inner.admission.admit(Size::Large).await?),
+            };
             return self.write(context, r).await;
         }
         let mut answer = self.read(context, r).await?;
         self.complete(&mut answer.header);
+        Ok(answer)
+    }
+
+    /// As [`Core::txn`], encoded, behind so many free bytes.
+    ///
+    /// # Errors
+    /// As [`Core::txn`].
+    pub async fn txn_encoded(
+        &self,
+        context: &RequestContext,
+        r: pb::TxnRequest,
+        free: usize,
+    ) -> Result<Encoded, Error> {
+        let mut answer = Encoded::of_message(&self.txn(context, r).await?, free);
+        answer.counted_by(&self.inner.admission.answers());
         Ok(answer)
     }
 

@@ -1,6 +1,6 @@
 //! The Maintenance service: alarms, status, defragmentation, hashes and snapshots.
 
-use super::{Core, Snapshot, VERSION, hashing};
+use super::{Core, Snapshot, VERSION, admission::Size, hashing};
 use crate::{
     proto::etcdserverpb as pb,
     schema::fresh,
@@ -84,11 +84,11 @@ impl Core {
     /// # Errors
     /// A page is damaged, or the server has stopped.
     pub async fn hash(&self, context: &RequestContext) -> Result<pb::HashResponse, Error> {
-        self.blocking(context, |shared| {
+        self.blocking(context, Size::Scan, |shared, cancelled| {
             let published = shared.published()?;
             Ok(pb::HashResponse {
                 header: Some(shared.header(published.revision)),
-                hash: published.tx.hash()?,
+                hash: published.tx.hash(|| cancelled.check())?,
             })
         })
         .await
@@ -103,8 +103,8 @@ impl Core {
         context: &RequestContext,
         r: pb::HashKvRequest,
     ) -> Result<pb::HashKvResponse, Error> {
-        self.blocking(context, move |shared| {
-            let (hash, current) = hashing::by_revision(shared, r.revision)?;
+        self.blocking(context, Size::Scan, move |shared, cancelled| {
+            let (hash, current) = hashing::by_revision(shared, r.revision, cancelled)?;
             Ok(pb::HashKvResponse {
                 header: Some(shared.header(current)),
                 hash: hash.hash,

@@ -1,13 +1,14 @@
-//! Reads of the committed state: what is short and in memory is answered at once; anything else, and
-//! whatever would wait for the disk, on a thread that may block.
+//! Reads of the committed state. What is short and in memory is answered at once; anything else, and
+//! whatever would wait for the disk, runs on a thread that may block.
 
 use crate::{
     proto::etcdserverpb::{
         RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse, request_op::Request,
     },
     server::{
-        backend::WarmTx,
+        backend::MeteredTx,
         error::Error,
+        meter::{Cancelled, Meter},
         mvcc::{
             encoded::Encoded,
             index::{KeyRange, TreeIndex},
@@ -18,12 +19,16 @@ use crate::{
     },
 };
 
-/// Most keys that a read may meet to be answered at once.
+/// Most keys that a short read may meet.
 const SHORT: usize = 32;
+/// Most bytes that an async worker copies for one answer.
+const INLINE_BYTES: usize = 256 << 10;
+/// Most bytes that a small read copies.
+pub const SMALL_BYTES: usize = 1 << 20;
 
 /// Something to be read at one revision.
-pub trait Read: Send + 'static {
-    /// What comes of it.
+pub trait Read: Send + Sync + 'static {
+    /// The answer.
     type Answer: Send + 'static;
 
     /// Reads it.
@@ -32,7 +37,7 @@ pub trait Read: Send + 'static {
     /// Those of [`View::range`].
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<Self::Answer, Error>;
 
-    /// Whether it names a revision that it wants; otherwise any new one will do.
+    /// Whether it names the revision to read at; otherwise it is answered from the newest state.
     fn names_revision(&self) -> bool;
 
     /// Whether it meets few keys.
@@ -122,14 +127,38 @@ impl Read for TxnRequest {
     }
 }
 
-fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
+/// Whether every part of a transaction returns few keys, and all of them together do, whichever way the
+/// compares go.
+pub fn returns_few_keys(r: &TxnRequest, index: &TreeIndex) -> bool {
+    fn returning(r: &TxnRequest, index: &TreeIndex, parts: &mut usize) -> bool {
+        r.success.iter().chain(&r.failure).all(|op| {
+            let few = match &op.request {
+                Some(Request::RequestRange(r)) => is_short(index, &r.key, &r.range_end),
+                Some(Request::RequestDeleteRange(r)) if r.prev_kv => {
+                    is_short(index, &r.key, &r.range_end)
+                }
+                Some(Request::RequestDeleteRange(_)) => return true,
+                Some(Request::RequestTxn(nested)) => return returning(nested, index, parts),
+                Some(Request::RequestPut(r)) if r.prev_kv => true,
+                Some(Request::RequestPut(_)) | None => return true,
+            };
+            *parts += 1;
+            few && *parts <= SHORT
+        })
+    }
+    returning(r, index, &mut 0)
+}
+
+/// Whether a range holds few keys.
+pub fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
     match KeyRange::new(key, end) {
         KeyRange::One(_) => true,
         range => index.is_short(range, SHORT),
     }
 }
 
-/// Answers a short read from what is in memory; gives it back where that won't do.
+/// Answers a short read from what is in memory. Gives the read back where that is not enough, or where the
+/// answer would be too long to be copied on an async worker.
 pub fn at_once<R: Read>(shared: &Shared, read: R) -> Result<Result<R::Answer, Error>, R> {
     if !read.is_short(&shared.index) {
         return Err(read);
@@ -138,25 +167,35 @@ pub fn at_once<R: Read>(shared: &Shared, read: R) -> Result<Result<R::Answer, Er
         Ok(published) => published,
         Err(error) => return Ok(Err(error)),
     };
-    let values = WarmTx::new(&published.tx);
+    let meter = Meter::new(INLINE_BYTES, Cancelled::default());
+    let values = MeteredTx::new(&published.tx, &meter, false);
     match read.run(&shared.view_of(&published, &values)) {
         Err(Error::Compacted) if !read.names_revision() => Err(read),
-        Err(_) if values.was_cold() => Err(read),
+        Err(_) if values.was_interrupted() => Err(read),
         result => Ok(result),
     }
 }
 
-/// Answers a read, however long that takes. Where it names no revision, a compaction that
-/// overtakes the newest state means only that there is a newer one to read.
+/// Answers a read that copies at most `bytes`, however long that takes; `None` where it would copy more.
+/// Where the read names no revision, a compaction that overtakes the newest state means only that there is a
+/// newer one to read.
 ///
 /// # Errors
-/// Those of the read, or the server has stopped.
-pub fn blocking<R: Read>(shared: &Shared, read: &R) -> Result<R::Answer, Error> {
+/// Those of the read, the caller is gone, or the server has stopped.
+pub fn blocking<R: Read>(
+    shared: &Shared,
+    read: &R,
+    bytes: usize,
+    cancelled: &Cancelled,
+) -> Result<Option<R::Answer>, Error> {
     loop {
         let published = shared.published()?;
-        match read.run(&shared.view_of(&published, &published.tx)) {
+        let meter = Meter::new(bytes, cancelled.clone());
+        let values = MeteredTx::new(&published.tx, &meter, true);
+        match read.run(&shared.view_of(&published, &values)) {
             Err(Error::Compacted) if !read.names_revision() => {}
-            result => return result,
+            Err(_) if values.was_interrupted() => return Ok(None),
+            result => return result.map(Some),
         }
     }
 }

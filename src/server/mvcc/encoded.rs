@@ -1,5 +1,7 @@
-//! The answer to a range in its encoding. A stored record is the message `KeyValue` as it stands in the answer: it is
-//! copied once, from the file's mapping to where it is sent from. Knows nothing of frames.
+//! An encoded answer. A stored record is already the message `KeyValue` as a range's answer holds it, so it is copied
+//! once, from the file's mapping into the buffers that are sent. Knows nothing of frames.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::{
@@ -19,12 +21,55 @@ use crate::{
 /// Bytes of each piece but the last: four frames of HTTP/2 as most clients take them, and small enough to come out of
 /// memory that was used before, where larger ones would be mapped anew and zeroed by the system each time.
 const PIECE: usize = 64 << 10;
+/// Messages of up to so many bytes are not counted while they wait to be sent.
+const SHORT: usize = 1 << 10;
 /// Number of the field `kvs` of `RangeResponse`.
 const KVS: u32 = 2;
 /// Most bytes of the field `header`.
 const HEADER: usize = 2 + 4 * FIELD;
 /// Most bytes in front of a record: the field's number and its length.
 const FIELD: usize = 11;
+
+/// Counts the memory of answers that are not sent yet.
+pub trait Holder: Send + Sync + std::fmt::Debug {
+    /// So many more bytes are held.
+    fn hold(&self, bytes: usize);
+
+    /// So many bytes are held no longer.
+    fn release(&self, bytes: usize);
+}
+
+/// Bytes that a [`Holder`] counts until this is dropped.
+#[derive(Debug)]
+struct Held {
+    bytes: usize,
+    holder: Arc<dyn Holder>,
+}
+
+impl Held {
+    fn new(bytes: usize, holder: Arc<dyn Holder>) -> Held {
+        holder.hold(bytes);
+        Held { bytes, holder }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.holder.release(self.bytes);
+    }
+}
+
+/// A piece of an answer that is counted until it is sent.
+struct Piece {
+    bytes: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// An encoded message in pieces.
 #[derive(Debug, Default)]
@@ -33,6 +78,8 @@ pub struct Encoded {
     last: Vec<u8>,
     /// Records that are still to come, as far as is known.
     expected: usize,
+    /// Counts the memory of the message.
+    held: Option<Held>,
 }
 
 impl Encoded {
@@ -63,6 +110,25 @@ impl Encoded {
         let rest = view.range_records(request, &mut encoded)?;
         encoded.message(&rest);
         Ok(encoded)
+    }
+
+    /// Any other message, behind so many free bytes.
+    pub fn of_message(message: &impl prost::Message, free: usize) -> Encoded {
+        let mut last = Vec::with_capacity(free + message.encoded_len());
+        last.resize(free, 0);
+        message.encode_raw(&mut last);
+        Encoded {
+            last,
+            ..Encoded::default()
+        }
+    }
+
+    /// Has the memory of the message counted until it is sent. Short messages are not worth counting.
+    pub fn counted_by(&mut self, holder: &Arc<dyn Holder>) {
+        let bytes = self.length();
+        if bytes > SHORT {
+            self.held = Some(Held::new(bytes, holder.clone()));
+        }
     }
 
     /// Appends fields of the message.
@@ -125,8 +191,22 @@ impl Encoded {
 
     /// All of it, none of the pieces empty.
     pub fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
-        let all = self.full.into_iter().chain([self.last]);
-        all.filter(|piece| !piece.is_empty()).map(Bytes::from)
+        let Encoded {
+            full, last, held, ..
+        } = self;
+        let all = full.into_iter().chain([last]);
+        let all = all.filter(|piece| !piece.is_empty());
+        let pieces: Vec<Bytes> = match &held {
+            None => all.map(Bytes::from).collect(),
+            // From here on each piece is counted for itself.
+            Some(held) => all
+                .map(|bytes| {
+                    let _held = Held::new(bytes.len(), held.holder.clone());
+                    Bytes::from_owner(Piece { bytes, _held })
+                })
+                .collect(),
+        };
+        pieces.into_iter()
     }
 }
 
@@ -143,6 +223,46 @@ mod tests {
         let whole = pieces.concat();
         assert_eq!(whole.len(), length);
         RangeResponse::decode(&whole[free..]).unwrap()
+    }
+
+    #[derive(Debug, Default)]
+    struct Count(std::sync::atomic::AtomicUsize);
+
+    impl Holder for Count {
+        fn hold(&self, bytes: usize) {
+            self.0
+                .fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+
+        fn release(&self, bytes: usize) {
+            self.0
+                .fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn memory_is_counted_until_each_piece_is_sent() {
+        let count = Arc::new(Count::default());
+        let holder: Arc<dyn Holder> = count.clone();
+        let held = || count.0.load(std::sync::atomic::Ordering::Relaxed);
+        let mut encoded = Encoded::default();
+        encoded.bytes(&[7; 2 * PIECE + 100]);
+        encoded.counted_by(&holder);
+        assert_eq!(held(), 2 * PIECE + 100);
+        let mut pieces = encoded.into_pieces();
+        assert_eq!(held(), 2 * PIECE + 100);
+        drop(pieces.next());
+        assert_eq!(held(), PIECE + 100);
+        drop(pieces);
+        assert_eq!(held(), 0);
+        let message = RangeResponse {
+            count: 7,
+            ..Default::default()
+        };
+        let mut short = Encoded::of_message(&message, 5);
+        short.counted_by(&holder);
+        assert_eq!(held(), 0);
+        assert_eq!(decoded(short, 5), message);
     }
 
     #[test]

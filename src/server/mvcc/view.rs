@@ -28,6 +28,9 @@ use crate::{
     server::error::Error,
 };
 
+/// Keys that a walk through the index meets before it asks again whether to go on.
+const KEYS_BETWEEN_CHECKS: i64 = 1000;
+
 /// Where the record of a put is read from.
 pub trait Values {
     /// The records of these puts, in this order.
@@ -43,6 +46,14 @@ pub trait Values {
     fn value(&self, rev: Revision) -> Result<KeyValue, Error> {
         let mut one = self.values(&[rev])?;
         one.pop().ok_or(Error::Corrupt)
+    }
+
+    /// Whether to go on with work that takes long.
+    ///
+    /// # Errors
+    /// Nobody waits for the answer any more.
+    fn go_on(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Appends the records of these puts, in this order.
@@ -202,8 +213,15 @@ impl<V: Values> View<'_, V> {
         let names_only = names_only(r);
         let mut hits: Vec<(Found, Bytes)> = Vec::new();
         let mut count = 0;
+        let mut stopped = Ok(());
         self.index.visit(keys, at, |key, found| {
             count += 1;
+            if count % KEYS_BETWEEN_CHECKS == 0 {
+                stopped = self.values.go_on();
+                if stopped.is_err() {
+                    return false;
+                }
+            }
             if hits.len() < gather && filter.as_ref().is_none_or(|f| f.takes(&found)) {
                 let key = match names_only {
                     true => Bytes::copy_from_slice(key),
@@ -213,6 +231,7 @@ impl<V: Values> View<'_, V> {
             }
             total || r.count_only || hits.len() < gather
         });
+        stopped?;
         self.check_compacted(at)?;
         Ok(Hits { hits, count })
     }
