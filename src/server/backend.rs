@@ -11,7 +11,7 @@ use super::{
     mvcc::{encoded::Encoded, revision::Revision, view::Values},
 };
 use crate::{
-    bolt::{self, Bucket, Cursor, Entry, ReadTx, Source, WarmView},
+    bolt::{self, Bucket, Cursor, Db, Entry, ReadOnly, ReadTx, Sizes, Source, WarmView},
     proto::mvccpb::KeyValue,
     schema::{RecordError, bucket, hash, key},
 };
@@ -19,6 +19,29 @@ use crate::{
 /// Values of one answer share allocations of this size: small enough to come out of memory that was used
 /// before, where larger ones would be mapped anew and zeroed by the system each time.
 const ARENA: usize = 64 << 10;
+
+/// An open database file.
+#[derive(Clone)]
+pub enum DatabaseFile {
+    /// Open for reading and writing.
+    Writable(Db),
+    /// Open for reading alone.
+    ReadOnly(ReadOnly),
+}
+
+impl DatabaseFile {
+    /// How large the last committed state is. Of a file that is only read, the first call reads every page
+    /// header.
+    ///
+    /// # Errors
+    /// A page is damaged.
+    pub fn sizes(&self) -> Result<Sizes, Error> {
+        match self {
+            DatabaseFile::Writable(db) => Ok(db.sizes()),
+            DatabaseFile::ReadOnly(db) => db.sizes().map_err(Error::storage),
+        }
+    }
+}
 
 /// A committed state of the file.
 #[derive(Clone)]

@@ -141,6 +141,25 @@ impl Core {
         Ok(core(threads))
     }
 
+    /// Opens the data directory of `config` for reading: nothing is created or written, and every write is
+    /// refused. Works on a file system that is full or mounted read-only. Blocks on disk.
+    ///
+    /// # Errors
+    /// There is no database, a process has it open for writing, or it can't be served.
+    pub fn open_read_only(config: &Config) -> Result<Core, OpenError> {
+        Ok(Core {
+            inner: Arc::new(Inner {
+                shared: open::open_read_only(config)?,
+                threads: Mutex::default(),
+                admission: Admission::default(),
+                max_request_bytes: config.max_request_bytes,
+                // The quota is looked at for writes alone.
+                quota: Quota::unlimited(),
+                quota_bytes: config.quota_backend_bytes,
+            }),
+        })
+    }
+
     /// The header that stands in every answer, at the committed revision.
     pub fn header(&self) -> pb::ResponseHeader {
         let shared = &self.inner.shared;
@@ -229,7 +248,8 @@ impl Core {
         let Ok(published) = shared.published() else {
             return error;
         };
-        let used = i64::try_from(published.db.sizes().total).unwrap_or(i64::MAX);
+        let used = published.file.sizes().map_or(0, |sizes| sizes.total);
+        let used = i64::try_from(used).unwrap_or(i64::MAX);
         if self.inner.quota.admits(used, cost) {
             return error;
         }

@@ -82,11 +82,26 @@ impl Server {
     /// # Errors
     /// As [`Core::open`], and settings that contradict each other.
     pub async fn start(config: Config) -> Result<Server, OpenError> {
+        Server::start_with(config, Core::open).await
+    }
+
+    /// Opens the data directory for reading; every write is refused. Nothing is created.
+    ///
+    /// # Errors
+    /// As [`Core::open_read_only`].
+    pub async fn start_read_only(config: Config) -> Result<Server, OpenError> {
+        Server::start_with(config, Core::open_read_only).await
+    }
+
+    async fn start_with(
+        config: Config,
+        open: impl FnOnce(&Config) -> Result<Core, OpenError> + Send + 'static,
+    ) -> Result<Server, OpenError> {
         config
             .validate()
             .map_err(|e| OpenError::Other(e.to_string()))?;
         let opened = config.clone();
-        let core = tokio::task::spawn_blocking(move || Core::open(&opened))
+        let core = tokio::task::spawn_blocking(move || open(&opened))
             .await
             .map_err(|e| OpenError::Other(e.to_string()))??;
         let (phase, _) = watch::channel(Phase::Running);

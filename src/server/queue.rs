@@ -114,6 +114,8 @@ struct Line {
     items: VecDeque<Item>,
     bytes: usize,
     closed: bool,
+    /// Why no request is taken at all.
+    refusal: Option<Error>,
     writer_sleeps: bool,
 }
 
@@ -157,6 +159,9 @@ impl Queue {
         if line.closed {
             return Err(Error::Stopped);
         }
+        if let Some(refusal) = &line.refusal {
+            return Err(refusal.clone());
+        }
         let full = line.bytes > 0 && line.bytes.saturating_add(bytes) > WAITING_BYTES;
         if full && bytes > 0 {
             return Err(Error::RequestTooManyRequests);
@@ -187,6 +192,11 @@ impl Queue {
                 return Some(work);
             }
         }
+    }
+
+    /// Refuses every request from now on with this error.
+    pub fn refuse_all(&self, error: Error) {
+        self.line.lock().refusal = Some(error);
     }
 
     /// Takes no more requests; those that wait are still served.

@@ -69,6 +69,11 @@ impl Quota {
         Quota { limit: Some(bytes) }
     }
 
+    /// No limit.
+    pub fn unlimited() -> Quota {
+        Quota { limit: None }
+    }
+
     /// Whether a request of `cost` fits where `used` bytes are taken. What costs nothing always fits.
     pub fn admits(self, used: i64, cost: i64) -> bool {
         match self.limit {

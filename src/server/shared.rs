@@ -9,12 +9,11 @@ use std::sync::{
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    bolt::Db,
     proto::etcdserverpb::ResponseHeader,
     server::{
         alarms::Alarms,
         apply::Ids,
-        backend::Tx,
+        backend::{DatabaseFile, Tx},
         error::Error,
         mvcc::{compaction_hashes::CompactionHashes, event::Event, index::TreeIndex, view::View},
         queue::Queue,
@@ -24,7 +23,7 @@ use crate::{
 /// A committed state: everything that a client may see, as one group left it.
 pub struct Published {
     /// The file, for its sizes.
-    pub db: Db,
+    pub file: DatabaseFile,
     /// The records.
     pub tx: Tx,
     /// Main revision of the newest write.

@@ -20,12 +20,12 @@ use tracing::{error, info, warn};
 
 use super::{
     apply::{Applier, Compaction, Space, SpaceClaim},
-    backend::Tx,
+    backend::{DatabaseFile, Tx},
     error::Error,
     queue::{AfterCompactions, Pending, Work},
     shared::{Published, Shared},
 };
-use crate::bolt::Db;
+use crate::bolt::{self, Db};
 
 /// Bytes of answers after which no more requests join a group.
 const GROUP_ANSWER_BYTES: usize = 64 << 20;
@@ -142,6 +142,12 @@ impl Writer {
             self.disk_full = false;
             return group;
         };
+        if !is_no_space(&error) {
+            error!(%error, "nothing can be written to the file; no more writes are taken");
+            refuse(group, &error);
+            self.failed = Some(error);
+            return Vec::new();
+        }
         self.disk_full = true;
         if group.len() == 1 {
             warn!(%error, "no space on the disk; request refused");
@@ -189,7 +195,7 @@ impl Writer {
         let events = state.head.committed(tx.clone());
         let compacted = state.head.compacted.load(Ordering::Acquire);
         let published = Published {
-            db: self.db.clone(),
+            file: DatabaseFile::Writable(self.db.clone()),
             tx,
             revision: state.head.revision,
             applied: state.applied,
@@ -230,7 +236,10 @@ impl Writer {
             "defragmenting"
         );
         let started = std::time::Instant::now();
-        let result = self.db.defragment().map_err(Error::storage);
+        let result = (self.db.defragment()).map_err(|error| match error.is_no_space() {
+            true => self.no_space_to_defragment(before.in_use, &error),
+            false => Error::storage(error),
+        });
         match &result {
             Ok(_) => {
                 self.disk_full = false;
@@ -248,6 +257,23 @@ impl Writer {
         }
         result.map(drop)
     }
+
+    /// The error of a defragmentation whose new file of about `wanted` bytes does not fit on the disk.
+    fn no_space_to_defragment(&self, wanted: u64, error: &bolt::Error) -> Error {
+        let free = rustix::fs::statvfs(self.db.path())
+            .map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+        let missing = wanted.saturating_sub(free);
+        let text = format!(
+            "etcdserver: {error}: the new file needs about {wanted} bytes, {free} are free, \
+             {missing} more are needed"
+        );
+        Error::Other(tonic::Code::ResourceExhausted, text)
+    }
+}
+
+/// Whether a full disk is the cause of an error.
+fn is_no_space(error: &Error) -> bool {
+    matches!(error, Error::Other(tonic::Code::ResourceExhausted, _))
 }
 
 /// Makes sure that so much can be written.

@@ -86,6 +86,7 @@ impl Admission {
     }
 
     /// Bytes of finished answers that are not sent yet.
+    #[cfg(test)]
     pub fn answer_bytes(&self) -> usize {
         self.answers.bytes.load(Ordering::Relaxed)
     }

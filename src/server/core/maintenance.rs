@@ -34,7 +34,7 @@ impl Core {
     pub async fn status(&self, _context: &RequestContext) -> Result<pb::StatusResponse, Error> {
         let shared = &self.inner.shared;
         let published = shared.published()?;
-        let sizes = published.db.sizes();
+        let sizes = published.file.sizes()?;
         Ok(pb::StatusResponse {
             header: Some(shared.header(published.revision)),
             version: VERSION.into(),

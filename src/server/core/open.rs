@@ -9,7 +9,7 @@ use std::{
 use tracing::info;
 
 use crate::{
-    bolt::{self, Batch, Db, Options},
+    bolt::{self, Batch, Db, Options, ReadOnly, ReadTx},
     schema::{
         Change, RecordError, alarm,
         auth::Auth,
@@ -20,9 +20,11 @@ use crate::{
     server::{
         alarms::Alarms,
         apply::{Applier, Ids, Start},
-        backend::Tx,
+        backend::{DatabaseFile, Tx},
         config::Config,
+        error::Error,
         mvcc::{
+            index::TreeIndex,
             restore::{RestoreError, restore},
             write::Head,
         },
@@ -43,6 +45,12 @@ pub enum OpenError {
     EtcdMember {
         /// The directory.
         path: PathBuf,
+    },
+    /// There is nothing to read.
+    #[error("no database in {}", dir.display())]
+    NoDatabase {
+        /// The directory.
+        dir: PathBuf,
     },
     /// Another process has the file open.
     #[error(
@@ -107,14 +115,10 @@ pub struct Opened {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
-    let dir = &config.data_dir;
-    if dir.join("member").exists() {
-        return Err(OpenError::EtcdMember { path: dir.clone() });
-    }
-    let path = dir.join("db");
+    let path = database_path(config)?;
     let db = Db::open(&path, options)?;
     let me = member(config);
-    let stored = Stored::read(&db, &path)?;
+    let stored = Stored::read(&db.read(), &path)?;
     stored.refuse_unsupported(&path)?;
 
     let (changes, term, applied) = match stored.is_fresh {
@@ -129,18 +133,88 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     };
     commit_start(&db, changes)?;
 
+    let meta = stored.meta.clone();
+    let file = DatabaseFile::Writable(db.clone());
+    let (index, published, compacted) = restore_store(&path, db.read(), file, stored, applied)?;
+    let quota = Quota::from_flag(config.quota_backend_bytes);
+    let ids = ids(&me, term);
+    let start = Start {
+        index: index.clone(),
+        head: Head::new(published.tx.clone(), published.revision, compacted),
+        alarms: published.alarms.clone(),
+        applied,
+        finished_compact: meta.finished_compact,
+        scheduled_compact: meta.scheduled_compact,
+        ids,
+    };
+    let finished = meta.finished_compact.unwrap_or(-1);
+    Ok(Opened {
+        shared: Arc::new(Shared::new(index, ids, published, compacted)),
+        db,
+        applier: Applier::new(start, quota),
+        quota,
+        unfinished: (compacted > finished).then_some((finished, compacted)),
+    })
+}
+
+/// Opens the data directory of `config` for reading: nothing is created or written, and every write is
+/// refused. Blocks on disk.
+///
+/// # Errors
+/// See [`OpenError`]; [`OpenError::NoDatabase`] where there is none.
+pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
+    let path = database_path(config)?;
+    if !path.exists() {
+        return Err(OpenError::NoDatabase {
+            dir: config.data_dir.clone(),
+        });
+    }
+    let db = ReadOnly::open(&path)?;
+    let stored = Stored::read(&db.read(), &path)?;
+    stored.refuse_unsupported(&path)?;
+    let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
+    let applied = stored.meta.consistent_index.unwrap_or(0);
     let tx = db.read();
+    let file = DatabaseFile::ReadOnly(db);
+    let (index, published, compacted) = restore_store(&path, tx, file, stored, applied)?;
+    let shared = Shared::new(index, ids(&member(config), term), published, compacted);
+    shared.queue.refuse_all(Error::Other(
+        tonic::Code::FailedPrecondition,
+        format!(
+            "etcdserver: {} is open for reading only: nothing can be written",
+            path.display()
+        ),
+    ));
+    Ok(Arc::new(shared))
+}
+
+/// The database file of a data directory.
+fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
+    let dir = &config.data_dir;
+    match dir.join("member").exists() {
+        true => Err(OpenError::EtcdMember { path: dir.clone() }),
+        false => Ok(dir.join("db")),
+    }
+}
+
+/// The index, the state to publish first, and the compact revision of an open file.
+fn restore_store(
+    path: &Path,
+    tx: ReadTx,
+    file: DatabaseFile,
+    stored: Stored,
+    applied: u64,
+) -> Result<(Arc<TreeIndex>, Published, i64), OpenError> {
     tx.will_need();
     let (index, last) = restore(&tx).map_err(|e| match e {
         RestoreError::Bolt(e) => OpenError::Engine(e),
         RestoreError::Record(source) => OpenError::Record {
-            path: path.clone(),
+            path: path.into(),
             source,
         },
     })?;
-    let finished = stored.meta.finished_compact.unwrap_or(-1);
     let compacted = stored.meta.compact_revision().unwrap_or(-1);
-    // Where the newest changes were all compacted away, their records say too little.
+    // Where the newest changes were all compacted away, the records that are left say too little.
     let revision = last.max(compacted);
     info!(
         "restored-compact-revision" = compacted,
@@ -148,40 +222,24 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         keys = index.len(),
         "kvstore restored"
     );
+    let published = Published {
+        file,
+        tx: Tx::new(tx),
+        revision,
+        applied,
+        alarms: Alarms::restore(stored.alarms),
+        events: Vec::new(),
+    };
+    Ok((Arc::new(index), published, compacted))
+}
 
-    let (index, alarms) = (Arc::new(index), Alarms::restore(stored.alarms));
-    let tx = Tx::new(tx);
-    let quota = Quota::from_flag(config.quota_backend_bytes);
-    let ids = Ids {
+/// The ids in answers.
+fn ids(me: &Member, term: u64) -> Ids {
+    Ids {
         cluster: ids::cluster_id(&[me.id]),
         member: me.id,
         term,
-    };
-    let start = Start {
-        index: index.clone(),
-        head: Head::new(tx.clone(), revision, compacted),
-        alarms: alarms.clone(),
-        applied,
-        finished_compact: stored.meta.finished_compact,
-        scheduled_compact: stored.meta.scheduled_compact,
-        ids,
-    };
-    let applier = Applier::new(start, quota);
-    let published = Published {
-        db: db.clone(),
-        tx,
-        revision,
-        applied,
-        alarms,
-        events: Vec::new(),
-    };
-    Ok(Opened {
-        shared: Arc::new(Shared::new(index, ids, published, compacted)),
-        db,
-        applier,
-        quota,
-        unfinished: (compacted > finished).then_some((finished, compacted)),
-    })
+    }
 }
 
 /// This member, as the flags make it.
@@ -209,8 +267,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(db: &Db, path: &Path) -> Result<Stored, OpenError> {
-        let tx = db.read();
+    fn read(tx: &ReadTx, path: &Path) -> Result<Stored, OpenError> {
         let mut stored = Stored {
             is_fresh: tx.buckets()?.next().transpose()?.is_none(),
             ..Stored::default()

@@ -1249,3 +1249,79 @@ async fn a_group_ends_when_its_answers_are_large() {
     // The first put, nine transactions with 72 MiB, and the last one.
     assert_eq!(after - before, 3);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_replaced_is_not_written_to() {
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    f.core.put(&context, put("k", "v")).await.unwrap();
+    let path = f.config.data_dir.join("db");
+    std::fs::copy(&path, path.with_extension("copy")).unwrap();
+    std::fs::rename(path.with_extension("copy"), &path).unwrap();
+    for _ in 0..2 {
+        let refused = f.core.put(&context, put("k", "lost")).await.unwrap_err();
+        assert!(refused.text().contains("has been replaced"), "{refused}");
+        let refused = f.core.defragment(&context).await.unwrap_err();
+        assert!(refused.text().contains("has been replaced"), "{refused}");
+    }
+    assert_eq!(value(&f.core, "k").await.unwrap(), "v");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_opened_for_reading_answers_reads_and_refuses_writes() {
+    use std::io::Read as _;
+    let f = start(|_| {});
+    let context = RequestContext::in_process();
+    let open = |config: &Config| tokio::task::block_in_place(|| Core::open_read_only(config));
+    for i in 0..3 {
+        f.core
+            .put(&context, put("k", format!("{i}")))
+            .await
+            .unwrap();
+    }
+    let raise = alarm(AlarmAction::Activate, 5, AlarmType::Corrupt);
+    f.core.alarm(&context, raise).await.unwrap();
+    let hash = f.core.hash(&context).await.unwrap().hash;
+    assert!(matches!(open(&f.config).err(), Some(OpenError::Locked(_))));
+    f.core.shutdown().await;
+    let before = std::fs::read(f.config.data_dir.join("db")).unwrap();
+
+    let (one, other) = (open(&f.config).unwrap(), open(&f.config).unwrap());
+    for core in [&one, &other] {
+        assert_eq!(value(core, "k").await.unwrap(), "2");
+        let old = core.range(&context, get("k", 3)).await.unwrap();
+        assert_eq!(old.kvs[0].value, "1");
+        assert_eq!(core.hash(&context).await.unwrap().hash, hash);
+        let hash_kv = core
+            .hash_kv(&context, pb::HashKvRequest { revision: 0 })
+            .await;
+        assert_eq!(hash_kv.unwrap().hash_revision, 4);
+        let status = core.status(&context).await.unwrap();
+        assert_eq!(status.header.unwrap().revision, 4);
+        assert_eq!(status.errors, ["memberID:5 alarm:CORRUPT"]);
+        assert!(status.db_size >= status.db_size_in_use && status.db_size_in_use > 0);
+        let mut bytes = Vec::new();
+        let mut snapshot = core.snapshot(&context).await.unwrap();
+        snapshot.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len() as i64, status.db_size);
+
+        let text = |error: Option<Error>| error.unwrap().text().to_string();
+        for refused in [
+            text(core.put(&context, put("k", "")).await.err()),
+            text(core.delete_range(&context, delete("k")).await.err()),
+            text(core.compact(&context, compaction(2, false)).await.err()),
+            text(core.defragment(&context).await.err()),
+            text(core.alarm(&context, raise).await.err()),
+        ] {
+            assert!(refused.contains("open for reading only"), "{refused}");
+        }
+    }
+    one.shutdown().await;
+    drop(other);
+    assert_eq!(std::fs::read(f.config.data_dir.join("db")).unwrap(), before);
+
+    let missing = f.config.data_dir.join("missing");
+    let refused = open(&Config::new(&missing)).err().unwrap().to_string();
+    assert_eq!(refused, format!("no database in {}", missing.display()));
+    assert!(!missing.exists());
+}

@@ -63,15 +63,11 @@ impl Kv {
         self.core.delete_range(context, r).await
     }
 
-    pub async fn txn(
-        &self,
-        context: &RequestContext,
-        r: pb::TxnRequest,
-    ) -> Result<pb::TxnResponse, Error> {
+    pub async fn txn(&self, context: &RequestContext, r: pb::TxnRequest) -> Result<Encoded, Error> {
         if let Err(error) = checks::check_txn(&r, self.max_txn_ops) {
             return Err(self.core.refusal(context, txn_cost(&r), error).await);
         }
-        self.core.txn(context, r).await
+        self.core.txn_encoded(context, r, message::PREFIX).await
     }
 
     /// Sends the range piece by piece, all at the revision of the first. Only the last piece has a header, `more` and

@@ -247,7 +247,7 @@ methods! {
     RangeStream "etcdserverpb.KV" "RangeStream" [] server_stream kv.range_stream;
     Put "etcdserverpb.KV" "Put" ["kv/put"] unary kv.put;
     DeleteRange "etcdserverpb.KV" "DeleteRange" ["kv/deleterange"] unary kv.delete_range;
-    Txn "etcdserverpb.KV" "Txn" ["kv/txn"] unary kv.txn;
+    Txn "etcdserverpb.KV" "Txn" ["kv/txn"] encoded kv.txn;
     Compact "etcdserverpb.KV" "Compact" ["kv/compaction"] unary core.compact;
     Alarm "etcdserverpb.Maintenance" "Alarm" ["maintenance/alarm"] unary core.alarm;
     Status "etcdserverpb.Maintenance" "Status" ["maintenance/status"] unary maintenance.status;
