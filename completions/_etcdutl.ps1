@@ -24,18 +24,47 @@ Register-ArgumentCompleter -Native -CommandName 'etcdutl' -ScriptBlock {
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
-            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Look into snapshots')
+            [CompletionResult]::new('defrag', 'defrag', [CompletionResultType]::ParameterValue, 'Defragment the database of a stopped member')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Look into snapshots, and restore them')
             [CompletionResult]::new('hashkv', 'hashkv', [CompletionResultType]::ParameterValue, 'Print the hash of the history of keys in a file')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Migrate the database of a stopped member to another version of etcd')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show the help of a command')
+            break
+        }
+        'etcdutl;defrag' {
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory of the member (required)')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
             break
         }
         'etcdutl;snapshot' {
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
+            [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Restore a snapshot to a new data directory')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Inspect a saved snapshot, or a stopped member''s member/snap/db')
+            break
+        }
+        'etcdutl;snapshot;restore' {
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Path of the new data directory [default: NAME.etcd]')
+            [CompletionResult]::new('--wal-dir', '--wal-dir', [CompletionResultType]::ParameterName, 'Path of the new write-ahead log, if it is not to be inside the data directory')
+            [CompletionResult]::new('--initial-cluster', '--initial-cluster', [CompletionResultType]::ParameterName, 'Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]')
+            [CompletionResult]::new('--initial-cluster-token', '--initial-cluster-token', [CompletionResultType]::ParameterName, 'Token of the new cluster; it must differ from that of any other cluster [default: etcd-cluster]')
+            [CompletionResult]::new('--initial-advertise-peer-urls', '--initial-advertise-peer-urls', [CompletionResultType]::ParameterName, 'Peer URLs of this member [default: http://localhost:2380]')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member [default: default]')
+            [CompletionResult]::new('--skip-hash-check', '--skip-hash-check', [CompletionResultType]::ParameterName, 'Accept a file without a digest, as one that was copied from a data directory')
+            [CompletionResult]::new('--initial-memory-map-size', '--initial-memory-map-size', [CompletionResultType]::ParameterName, 'Bytes of the database that etcd maps at first; it decides how much the file grows [default: 10737418240]')
+            [CompletionResult]::new('--bump-revision', '--bump-revision', [CompletionResultType]::ParameterName, 'By how much the revision grows, so that clients never see it go back; needs --mark-compacted [default: 0]')
+            [CompletionResult]::new('--mark-compacted', '--mark-compacted', [CompletionResultType]::ParameterName, 'Declare everything up to the new revision compacted, so that watchers start anew; needs --bump-revision')
+            [CompletionResult]::new('--for-serve', '--for-serve', [CompletionResultType]::ParameterName, 'Make a directory for `etcdctl serve` instead of one for etcd')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Make the directory usable by this release of etcd: 3.4, 3.5, 3.6 or 3.7')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything and show what would be made, without making it')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
             break
         }
         'etcdutl;snapshot;status' {
@@ -58,6 +87,15 @@ Register-ArgumentCompleter -Native -CommandName 'etcdutl' -ScriptBlock {
             break
         }
         'etcdutl;completion' {
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
+            break
+        }
+        'etcdutl;migrate' {
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory of the member (required)')
+            [CompletionResult]::new('--target-version', '--target-version', [CompletionResultType]::ParameterName, 'Version of etcd that the database is to fit, 3.5 or above (required)')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Write the version even if the migration is not possible; not recommended')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')

@@ -688,43 +688,96 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from list" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
 embedded:\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
 simple\t''
 table\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l user -d 'User name, or name:password; without a password it is asked for' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l password -d 'Password of --user' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l cacert -d 'Authorities to trust, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l cert -d 'Certificate of this client, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l key -d 'Private key of --cert' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "save" -d 'Save a member\'s database to a file'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from save status" -f -a "status" -d 'Look into a file that was saved'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "restore" -d 'Restore a snapshot to a new data directory'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "save" -d 'Save a member\'s database to a file'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "status" -d 'Look into a file that was saved'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Path of the new data directory [default: NAME.etcd]' -r -f -a "(__fish_complete_directories)"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l wal-dir -d 'Path of the new write-ahead log, if it is not to be inside the data directory' -r -f -a "(__fish_complete_directories)"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster -d 'Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster-token -d 'Token of the new cluster; it must differ from that of any other cluster [default: etcd-cluster]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-advertise-peer-urls -d 'Peer URLs of this member [default: http://localhost:2380]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l name -d 'Name of this member [default: default]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l skip-hash-check -d 'Accept a file without a digest, as one that was copied from a data directory' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-memory-map-size -d 'Bytes of the database that etcd maps at first; it decides how much the file grows [default: 10737418240]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l bump-revision -d 'By how much the revision grows, so that clients never see it go back; needs --mark-compacted [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l mark-compacted -d 'Declare everything up to the new revision compacted, so that watchers start anew; needs --bump-revision' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l for-serve -d 'Make a directory for `etcdctl serve` instead of one for etcd' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l target -d 'Make the directory usable by this release of etcd: 3.4, 3.5, 3.6 or 3.7' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l dry-run -d 'Check everything and show what would be made, without making it' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''

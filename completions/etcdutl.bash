@@ -38,17 +38,26 @@ _etcdutl() {
             etcdutl,completion)
                 cmd="etcdutl__subcmd__completion"
                 ;;
+            etcdutl,defrag)
+                cmd="etcdutl__subcmd__defrag"
+                ;;
             etcdutl,hashkv)
                 cmd="etcdutl__subcmd__hashkv"
                 ;;
             etcdutl,help)
                 cmd="etcdutl__subcmd__help"
                 ;;
+            etcdutl,migrate)
+                cmd="etcdutl__subcmd__migrate"
+                ;;
             etcdutl,snapshot)
                 cmd="etcdutl__subcmd__snapshot"
                 ;;
             etcdutl,version)
                 cmd="etcdutl__subcmd__version"
+                ;;
+            etcdutl__subcmd__snapshot,restore)
+                cmd="etcdutl__subcmd__snapshot__subcmd__restore"
                 ;;
             etcdutl__subcmd__snapshot,status)
                 cmd="etcdutl__subcmd__snapshot__subcmd__status"
@@ -60,7 +69,7 @@ _etcdutl() {
 
     case "${cmd}" in
         etcdutl)
-            opts="-w --write-out --timeout snapshot hashkv version completion help"
+            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -111,6 +120,39 @@ _etcdutl() {
             COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        etcdutl__subcmd__defrag)
+            opts="-w --data-dir --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         etcdutl__subcmd__hashkv)
             opts="-w --rev --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -142,7 +184,7 @@ _etcdutl() {
             return 0
             ;;
         etcdutl__subcmd__help)
-            opts="-w --write-out --timeout snapshot hashkv version completion help"
+            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -167,13 +209,138 @@ _etcdutl() {
             COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        etcdutl__subcmd__snapshot)
-            opts="-w --write-out --timeout status"
+        etcdutl__subcmd__migrate)
+            opts="-w --data-dir --target-version --force --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --data-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --target-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --force)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__snapshot)
+            opts="-w --write-out --timeout restore status"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__snapshot__subcmd__restore)
+            opts="-w --data-dir --wal-dir --initial-cluster --initial-cluster-token --initial-advertise-peer-urls --name --skip-hash-check --initial-memory-map-size --bump-revision --mark-compacted --for-serve --target --dry-run --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wal-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --initial-cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --initial-cluster-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --initial-advertise-peer-urls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip-hash-check)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --initial-memory-map-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bump-revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mark-compacted)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --for-serve)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dry-run)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
                 --write-out)
                     COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
                     return 0

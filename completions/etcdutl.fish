@@ -34,18 +34,51 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
-complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "snapshot" -d 'Look into snapshots'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "defrag" -d 'Defragment the database of a stopped member'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "snapshot" -d 'Look into snapshots, and restore them'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "hashkv" -d 'Print the hash of the history of keys in a file'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "version" -d 'Print the version'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "completion" -d 'Print a completion script for a shell'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "migrate" -d 'Migrate the database of a stopped member to another version of etcd'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "help" -d 'Show the help of a command'
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -l data-dir -d 'Data directory of the member (required)' -r -f -a "(__fish_complete_directories)"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
 simple\t''
 table\t''"
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Inspect a saved snapshot, or a stopped member\'s member/snap/db'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -f -a "restore" -d 'Restore a snapshot to a new data directory'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -f -a "status" -d 'Inspect a saved snapshot, or a stopped member\'s member/snap/db'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Path of the new data directory [default: NAME.etcd]' -r -f -a "(__fish_complete_directories)"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l wal-dir -d 'Path of the new write-ahead log, if it is not to be inside the data directory' -r -f -a "(__fish_complete_directories)"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster -d 'Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster-token -d 'Token of the new cluster; it must differ from that of any other cluster [default: etcd-cluster]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-advertise-peer-urls -d 'Peer URLs of this member [default: http://localhost:2380]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l name -d 'Name of this member [default: default]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l skip-hash-check -d 'Accept a file without a digest, as one that was copied from a data directory' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-memory-map-size -d 'Bytes of the database that etcd maps at first; it decides how much the file grows [default: 10737418240]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l bump-revision -d 'By how much the revision grows, so that clients never see it go back; needs --mark-compacted [default: 0]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l mark-compacted -d 'Declare everything up to the new revision compacted, so that watchers start anew; needs --bump-revision' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l for-serve -d 'Make a directory for `etcdctl serve` instead of one for etcd' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l target -d 'Make the directory usable by this release of etcd: 3.4, 3.5, 3.6 or 3.7' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l dry-run -d 'Check everything and show what would be made, without making it' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -71,6 +104,16 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand completion" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -l data-dir -d 'Data directory of the member (required)' -r -f -a "(__fish_complete_directories)"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -l target-version -d 'Version of etcd that the database is to fit, 3.5 or above (required)' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -l force -d 'Write the version even if the migration is not possible; not recommended' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -78,4 +121,4 @@ simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand completion" -f -a "bash zsh fish powershell"
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -f -a "snapshot hashkv version completion help"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -f -a "defrag snapshot hashkv version completion migrate help"

@@ -186,11 +186,10 @@ fn find(
     let mut path = vec![root];
     let mut before = 0;
     loop {
-        let command = path[path.len() - 1];
         let Some(at) = word_positions(&args, &path).first().copied() else {
             return (path, args, before);
         };
-        let Some(next) = child(command, &args[at]) else {
+        let Some(next) = child(&path, &args[at]) else {
             return (path, args, before);
         };
         args.remove(at);
@@ -203,17 +202,37 @@ fn find(
     }
 }
 
-/// Commands that etcdctl v3.7.1 does not have: they don't make its prefixes ambiguous (`s`, `snapshot s`).
-const OURS: [&str; 2] = ["serve", "status"];
+/// Commands that etcd's programs of v3.7.1 do not have, by the command that they are under. They do not make a prefix
+/// of etcd's own names ambiguous: `etcdctl snapshot s` is `save`, `etcdutl m` is `migrate`.
+const OURS: [(&str, &[&str]); 4] = [
+    ("etcdctl", &["serve"]),
+    ("etcdctl snapshot", &["restore", "status", "verify"]),
+    (
+        "etcdutl",
+        &[
+            "hash",
+            "iterate-bucket",
+            "list-bucket",
+            "meta",
+            "scan-keys",
+            "wal",
+        ],
+    ),
+    ("etcdutl snapshot", &["restore-plan", "salvage", "verify"]),
+];
 
-/// The command called `word`, or the only one whose name begins with it.
-fn child<'a>(command: &'a clap::Command, word: &[u8]) -> Option<&'a clap::Command> {
+/// The command below the last one of `path` that is called `word`, or the only one whose name begins with it.
+fn child<'a>(path: &[&'a clap::Command], word: &[u8]) -> Option<&'a clap::Command> {
     let begins = |c: &&clap::Command| c.get_name().as_bytes().starts_with(word);
-    let matches: Vec<_> = command.get_subcommands().filter(begins).collect();
+    let matches: Vec<_> = path.last()?.get_subcommands().filter(begins).collect();
     if let Some(exact) = matches.iter().find(|c| c.get_name().as_bytes() == word) {
         return Some(exact);
     }
-    let mut theirs = matches.iter().filter(|c| !OURS.contains(&c.get_name()));
+    let names: Vec<&str> = path.iter().map(|c| c.get_name()).collect();
+    let parent = names.join(" ");
+    let ours = OURS.iter().find(|(name, _)| *name == parent);
+    let is_ours = |c: &clap::Command| ours.is_some_and(|(_, names)| names.contains(&c.get_name()));
+    let mut theirs = matches.iter().filter(|c| !is_ours(c));
     match (&matches[..], theirs.next(), theirs.next()) {
         ([only], ..) | (_, Some(only), None) => Some(only),
         _ => None,

@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use super::{
     alarm, compaction, completion, defrag, del, endpoint,
     entry::{self, Entry, Node},
-    get, help, member, options, planned, put, serve, snapshot, txn, version,
+    get, help, member, options, planned, put, serve, snapshot, txn, utl, version,
 };
 use crate::{
     cli::{
@@ -132,7 +132,7 @@ static COMMANDS: &[Entry<Run>] = &[
         planned!("update", "", "member update"),
     ]),
     group!("snapshot", MAINTENANCE, "Save a member's database to a file, and inspect such files", [
-        planned!("restore", "", "snapshot restore"),
+        command!("restore", "", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
         command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
         command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
     ]),

@@ -1,5 +1,6 @@
 //! Offline tools over snapshot and database files. Opens no connection.
 
+pub mod data_dir;
 mod error;
 mod hash_kv;
 mod key_set;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::etcd::{self, Release};
 use crate::support::program::{Program, scratch};
-use crate::support::server::{Launch, Server};
+use crate::support::server::{Launch, Server, free_ports};
 
 /// Keys with several versions, deleted ones, bytes that are no text, a compaction in the middle: 5 live keys of
 /// 100 that were, and revisions on both sides of the compaction.
@@ -197,4 +197,206 @@ fn our_snapshot_restored_by_their_tools_is_a_running_etcd_with_the_same_hash() {
             .run()
             .success();
     }
+}
+
+/// A snapshot that our own server wrote, restored by our own tool.
+fn restore(snapshot: &Path, data: &Path) -> Program {
+    Program::etcdutl()
+        .args(["snapshot", "restore"])
+        .arg(snapshot)
+        .arg(format!("--data-dir={}", data.display()))
+}
+
+#[test]
+fn what_we_restore_is_a_running_etcd_of_every_release() {
+    let saved = Saved::new();
+    for release in Release::ALL {
+        let (Some(launch), Some(etcdctl)) = (etcd::server(release), etcd::etcdctl(Release::V3_7))
+        else {
+            continue;
+        };
+        let data = saved.dir.path().join(format!("by-us-{release}"));
+        restore(&saved.dir.path().join("backup.db"), &data)
+            .arg(format!("--target={release}"))
+            .run()
+            .success();
+        let restored = launch.data_dir(&data).start();
+        let (keys, hash) = contents(&etcdctl, saved.server.endpoint(), 16);
+        let (their_keys, their_hash) = contents(&etcdctl, restored.endpoint(), 16);
+        assert_eq!(keys.as_array().map(Vec::len), Some(LIVE as usize));
+        assert_eq!(their_keys, keys, "etcd {release}");
+        assert_eq!(their_hash, hash, "etcd {release}");
+        let at = etcdctl.arg(format!("--endpoints={}", restored.endpoint()));
+        at.clone().args(["put", "after", "restore"]).run().success();
+        // It starts again from what it has written since.
+        let restored = restored.restart();
+        let at = etcd::etcdctl(Release::V3_7)
+            .expect("it was there")
+            .arg(format!("--endpoints={}", restored.endpoint()));
+        let after = at
+            .args(["get", "after", "--print-value-only"])
+            .run()
+            .success();
+        assert_eq!(after.out(), "restore\n", "etcd {release}");
+    }
+}
+
+/// Snapshots of older releases, restored without a target, as somebody who upgrades would.
+#[test]
+fn snapshots_of_every_release_are_restored_for_the_same_release() {
+    for release in Release::ALL {
+        let (Some(launch), Some(theirs)) = (etcd::server(release), etcd::etcdctl(release)) else {
+            continue;
+        };
+        let server = launch.start();
+        populate(&theirs, server.endpoint());
+        let dir = scratch();
+        let file = dir.path().join("backup.db");
+        save(&theirs, server.endpoint(), &file);
+        let data = dir.path().join("restored");
+        let said = restore(&file, &data).run().success();
+        assert!(
+            said.err().contains("\tadded member\t{\"cluster-id\": "),
+            "{said}"
+        );
+        assert_eq!(said.out(), "");
+        let restored = launch.data_dir(&data).start();
+        let (keys, hash) = contents(&theirs, server.endpoint(), 16);
+        assert_eq!(contents(&theirs, restored.endpoint(), 16), (keys, hash));
+    }
+}
+
+#[test]
+fn three_members_restored_from_one_snapshot_are_one_cluster() {
+    let saved = Saved::new();
+    for release in Release::ALL {
+        let (Some(launch), Some(etcdctl)) = (etcd::server(release), etcd::etcdctl(Release::V3_7))
+        else {
+            continue;
+        };
+        let ports: [u16; 3] = free_ports();
+        let url = |i: usize| format!("http://127.0.0.1:{}", ports[i]);
+        let cluster: Vec<String> = (0..3).map(|i| format!("m{i}={}", url(i))).collect();
+        let cluster = cluster.join(",");
+        let data: Vec<PathBuf> = (0..3)
+            .map(|i| saved.dir.path().join(format!("m{i}-{release}")))
+            .collect();
+        for (i, data) in data.iter().enumerate() {
+            restore(&saved.dir.path().join("backup.db"), data)
+                .args([
+                    "--initial-cluster-token=restored",
+                    "--bump-revision=1000",
+                    "--mark-compacted",
+                ])
+                .arg(format!("--target={release}"))
+                .arg(format!("--name=m{i}"))
+                .arg(format!("--initial-cluster={cluster}"))
+                .arg(format!("--initial-advertise-peer-urls={}", url(i)))
+                .run()
+                .success();
+        }
+        // None of them answers before two of them run.
+        let members: Vec<Server> = std::thread::scope(|scope| {
+            let start = |i: usize| {
+                let launch = launch
+                    .clone()
+                    .data_dir(&data[i])
+                    .flag(format!("--name=m{i}"))
+                    .flag(format!("--listen-peer-urls={}", url(i)))
+                    .flag(format!("--initial-advertise-peer-urls={}", url(i)));
+                scope.spawn(move || launch.start())
+            };
+            let threads: Vec<_> = (0..3).map(start).collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().expect("the member starts"))
+                .collect()
+        });
+        let answers: Vec<_> = members
+            .iter()
+            .map(|m| contents(&etcdctl, m.endpoint(), 0))
+            .collect();
+        assert_eq!(answers[0].0.as_array().map(Vec::len), Some(LIVE as usize));
+        assert!(answers.iter().all(|a| *a == answers[0]), "etcd {release}");
+        let at = etcdctl.arg(format!("--endpoints={}", members[1].endpoint()));
+        // A watch from before the bump is told that its history is gone.
+        let watch = at.clone().args(["watch", "key/1", "--rev=10"]).run();
+        assert!(
+            watch.err().contains("required revision has been compacted"),
+            "{watch}"
+        );
+        let put = at
+            .args(["put", "after", "restore", "-w", "json"])
+            .run()
+            .success();
+        assert_eq!(put.json()["header"]["revision"], 1017, "etcd {release}");
+    }
+}
+
+#[test]
+fn what_we_restore_for_our_own_server_is_served() {
+    let saved = Saved::new();
+    let data = saved.dir.path().join("served");
+    restore(&saved.dir.path().join("backup.db"), &data)
+        .arg("--for-serve")
+        .run()
+        .success();
+    let restored = Launch::serve().data_dir(&data).start();
+    let etcdctl = Program::etcdctl();
+    assert_eq!(
+        contents(&etcdctl, restored.endpoint(), 16),
+        contents(&etcdctl, saved.server.endpoint(), 16)
+    );
+    etcdctl
+        .arg(format!("--endpoints={}", restored.endpoint()))
+        .args(["put", "after", "restore"])
+        .run()
+        .success();
+}
+
+/// Directories of real members, defragmented and migrated by ours, boot again.
+#[test]
+fn a_stopped_members_directory_survives_our_defrag_and_migrate() {
+    let (Some(launch), Some(theirs)) = (etcd::server(Release::V3_7), etcd::etcdctl(Release::V3_7))
+    else {
+        return;
+    };
+    let dir = scratch();
+    let data = dir.path().join("data");
+    let launch = launch.data_dir(&data);
+    let mut server = launch.start();
+    populate(&theirs, server.endpoint());
+    let before = contents(&theirs, server.endpoint(), 16);
+    let at_data = format!("--data-dir={}", data.display());
+    // While it runs, the tool waits for the lock as long as it is told, and changes nothing.
+    let refused = Program::etcdutl()
+        .args(["defrag", "--timeout=100ms", &at_data])
+        .run();
+    refused.failure(1, "the database is locked: another process has it open");
+    server.terminate();
+    let defragged = Program::etcdutl()
+        .args(["defrag", &at_data])
+        .run()
+        .success();
+    assert!(
+        defragged
+            .err()
+            .contains("\tfinished defragmenting directory\t{"),
+        "{defragged}"
+    );
+    let migrate = |to: &str| {
+        let to = format!("--target-version={to}");
+        Program::etcdutl().args(["migrate", &at_data, &to]).run()
+    };
+    migrate("3.6")
+        .success()
+        .failure(0, "updated storage version");
+    migrate("3.8").failure(1, "version \"3.8.0\" is not supported");
+    migrate("3.7").success();
+    migrate("3.7").success().failure(
+        0,
+        "storage version up-to-date\t{\"storage-version\": \"3.7\"}",
+    );
+    let server = launch.start();
+    assert_eq!(contents(&theirs, server.endpoint(), 16), before);
 }

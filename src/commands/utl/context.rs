@@ -1,5 +1,7 @@
 //! What a command of etcdutl gets: the global flags and a place to print. etcdutl reads no environment variables.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::{
@@ -41,9 +43,12 @@ impl Context {
         Context { ui, globals }
     }
 
-    /// The time to wait for the lock on a database file; zero waits for ever.
-    pub fn timeout(&self) -> GoDuration {
-        self.globals.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    /// The time to wait for the lock on a database file; `None` waits for ever.
+    pub fn lock_timeout(&self) -> Option<Duration> {
+        match self.globals.timeout.unwrap_or(DEFAULT_TIMEOUT) {
+            GoDuration(0) => None,
+            timeout => Some(timeout.to_std()),
+        }
     }
 
     /// The format of `--write-out`. Commands that print in only one way do not call this.

@@ -1,7 +1,10 @@
 //! The commands of `etcdutl`: one file per command. None of them opens a connection.
 
 pub mod context;
+pub mod defrag;
 pub mod hashkv;
+pub mod migrate;
+pub mod restore;
 pub mod snapshot;
 pub mod table;
 

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Context, GlobalArgs, hashkv, snapshot};
+use super::{Context, GlobalArgs, defrag, hashkv, migrate, restore, snapshot};
 use crate::{
     cli::error::{CommandError, Kind},
     commands::{
         completion,
         entry::{self, Entry, Node},
-        help, planned, version,
+        help, version,
     },
 };
 
@@ -36,21 +36,6 @@ macro_rules! command {
     };
 }
 
-/// A command whose name is taken, but which does not exist yet.
-macro_rules! planned {
-    ($name:literal, $path:literal) => {
-        Entry {
-            name: $name,
-            heading: "",
-            hidden: true,
-            node: Node::Command {
-                augment: <planned::PlannedArgs as Args>::augment_args,
-                run: (|_, _| planned::refuse(concat!("etcdutl ", $path))) as Run,
-            },
-        }
-    };
-}
-
 /// Commands under a common name: `group(NAME, WHAT IT IS FOR, [ROWS])`.
 macro_rules! group {
     ($name:literal, $about:literal, [$($row:expr),* $(,)?]) => {
@@ -66,9 +51,9 @@ macro_rules! group {
 /// Every command.
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
-    planned!("defrag", "defrag"),
-    group!("snapshot", "Look into snapshots", [
-        planned!("restore", "snapshot restore"),
+    command!("defrag", defrag::DefragArgs, defrag::defrag),
+    group!("snapshot", "Look into snapshots, and restore them", [
+        command!("restore", restore::RestoreArgs, restore::restore),
         command!("status", snapshot::StatusArgs, snapshot::status),
     ]),
     command!("hashkv", hashkv::HashKvArgs, hashkv::hashkv),
@@ -78,7 +63,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("completion", completion::CompletionArgs, |ctx: &Context, args: &completion::CompletionArgs| {
         completion::print(&ctx.ui, args, &tree())
     }),
-    planned!("migrate", "migrate"),
+    command!("migrate", migrate::MigrateArgs, migrate::migrate),
     command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
         help::print(&ctx.ui, args, &tree())
     }),
@@ -87,6 +72,7 @@ static COMMANDS: &[Entry<Run>] = &[
 const EXAMPLES: &str = "\
 Examples:
   etcdutl snapshot status backup.db --write-out=table
+  etcdutl snapshot restore backup.db --data-dir=restored
   etcdutl hashkv backup.db --rev=1200
 ";
 

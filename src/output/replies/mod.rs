@@ -4,5 +4,6 @@ pub mod cluster;
 pub mod endpoint;
 pub mod kv;
 pub mod maintenance;
+pub mod restore;
 pub mod snapshot;
 pub mod version;

@@ -310,7 +310,8 @@ impl<'a> Run<'a> {
                 fs::write(&path, text.repeat(step.times.unwrap_or(1)))
             }
             Some("copy") => {
-                fs::copy(&path, self.fill(step.to.as_deref().unwrap_or_default())).map(drop)
+                let to = self.fill(step.to.as_deref().unwrap_or_default());
+                copy(Path::new(&path), Path::new(&to))
             }
             Some("truncate") => File::options()
                 .write(true)
@@ -367,6 +368,19 @@ fn settle(server: &Server) {
             server.log()
         );
     }
+}
+
+/// Copies a file, or a directory with all that is in it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop);
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn walk(dir: &Path, prefix: &str, rows: &mut Vec<String>) {

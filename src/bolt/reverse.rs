@@ -1,0 +1,104 @@
+//! Walking a bucket from its last entry to its first. Checks pages as a cursor of a strict source does, and
+//! like it holds one page a level.
+
+use super::cursor::{Entry, check_bounds};
+use super::error::{Damage, Result};
+use super::page::{Page, check_pgid};
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
+
+/// The entries of a bucket, the last one first; made by [`Bucket::iter_rev`].
+pub struct Reverse<S: Source> {
+    source: S,
+    stack: Vec<Frame<S>>,
+    done: bool,
+}
+
+struct Frame<S: Source> {
+    page: Page<S::Buf>,
+    /// Elements that are still to be visited: those before this one.
+    left: usize,
+    upper: Option<S::Buf>,
+}
+
+impl<S: Source> Bucket<S> {
+    /// All entries, the last one first.
+    pub fn iter_rev(&self) -> Result<Reverse<S>> {
+        let source = self.source();
+        let mut reverse = Reverse {
+            source,
+            stack: Vec::with_capacity(8),
+            done: false,
+        };
+        let page = match self.root() {
+            Root::Inline(page) => page.clone(),
+            Root::Page(pgid) => source.page(*pgid, || 1)?,
+        };
+        reverse.push(page, None, None)?;
+        Ok(reverse)
+    }
+}
+
+impl<S: Source> Reverse<S> {
+    fn push(
+        &mut self,
+        page: Page<S::Buf>,
+        lower: Option<&[u8]>,
+        upper: Option<S::Buf>,
+    ) -> Result<()> {
+        let fail = in_source(self.source);
+        if self.stack.len() >= MAX_DEPTH {
+            let what = format!("the tree is more than {MAX_DEPTH} levels deep here");
+            return Err(fail(page.damage(what)));
+        }
+        page.check_tree_page().map_err(fail)?;
+        page.verify(false).map_err(fail)?;
+        check_bounds(&page, lower, upper.as_deref()).map_err(fail)?;
+        let left = page.count();
+        self.stack.push(Frame { page, left, upper });
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<Option<Entry<S::Buf>>> {
+        let fail = in_source(self.source);
+        while let Some(top) = self.stack.last_mut() {
+            let Some(i) = top.left.checked_sub(1) else {
+                self.stack.pop();
+                continue;
+            };
+            top.left = i;
+            if top.page.is_leaf() {
+                let (flags, key, value) = top.page.leaf(i).map_err(fail)?;
+                return Ok(Some(Entry { flags, key, value }));
+            }
+            let (key, child) = top.page.branch(i).map_err(fail)?;
+            let upper = if i + 1 < top.page.count() {
+                Some(top.page.branch(i + 1).map_err(fail)?.0)
+            } else {
+                top.upper.clone()
+            };
+            let parent = top.page.pgid();
+            check_pgid(child, self.source.meta().high_water, "its parent").map_err(|d| {
+                fail(Damage::at(
+                    parent,
+                    format!("element {i} is wrong: {}", d.what),
+                ))
+            })?;
+            let page = self.source.page(child, || 1)?;
+            self.push(page, Some(&key), upper)?;
+        }
+        Ok(None)
+    }
+}
+
+impl<S: Source> Iterator for Reverse<S> {
+    type Item = Result<Entry<S::Buf>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.step().transpose();
+        self.done = !matches!(item, Some(Ok(_)));
+        item
+    }
+}

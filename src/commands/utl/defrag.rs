@@ -1,0 +1,54 @@
+//! `defrag`: shrinks the database of a stopped member.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{Context, restore::log};
+use crate::{
+    cli::{
+        error::{CommandError, Kind},
+        words::{Ignored, Words},
+    },
+    golang::string,
+    snapshot::data_dir,
+};
+
+/// Defragment the database of a stopped member
+///
+/// Free pages are given back to the file system. The old file is replaced only when the new one is complete and on
+/// the disk. A member that runs is defragmented by `etcdctl defrag`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdutl defrag --data-dir=/var/lib/etcd")]
+pub struct DefragArgs {
+    /// Data directory of the member (required)
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    _words: Words<Ignored>,
+}
+
+/// Runs `defrag`.
+///
+/// # Errors
+/// There is no database, a server has it open until --timeout is over, or it is damaged.
+pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
+    let Some(dir) = &args.data_dir else {
+        return Err(missing_flags(&["data-dir"]));
+    };
+    data_dir::defragment(dir, ctx.lock_timeout(), &mut |line| log(&ctx.ui, &line))
+        .map(drop)
+        .map_err(|e| {
+            let dir = string::of_path(dir);
+            let text = format!("Failed to defragment etcd data[{dir}] ({e})");
+            CommandError::new(Kind::Failed, text)
+        })
+}
+
+/// The error of cobra for flags that must be given.
+pub fn missing_flags(names: &[&str]) -> CommandError {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    let text = format!("required flag(s) {} not set", quoted.join(", "));
+    CommandError::new(Kind::Usage, text)
+}

@@ -1,0 +1,42 @@
+//! Changes of a stopped member's data directory: defragmentation and migration. Unlike the rest of
+//! `snapshot` these write, under the lock that servers take.
+
+mod defrag;
+mod migrate;
+
+use std::path::{Path, PathBuf};
+
+pub use defrag::{DefragOutcome, defragment};
+pub use migrate::{MigrateError, Migrated, TargetVersion, migrate};
+
+use super::Error;
+
+/// The database in a data directory: a member's, or that of our own server.
+///
+/// # Errors
+/// There is none; the text names the file that etcd looks for.
+pub fn database(dir: &Path) -> Result<PathBuf, Error> {
+    let member = dir.join("member/snap/db");
+    match std::fs::metadata(&member) {
+        Ok(_) => Ok(member),
+        Err(source) => {
+            let served = dir.join("db");
+            if served.is_file() {
+                return Ok(served);
+            }
+            Err(Error::stat(&member, source))
+        }
+    }
+}
+
+/// The file that a tool was given: itself, or the database in the data directory of that name.
+///
+/// # Errors
+/// There is no such file.
+pub fn file_or_database(path: &Path) -> Result<PathBuf, Error> {
+    match std::fs::metadata(path) {
+        Ok(info) if info.is_dir() => database(path),
+        Ok(_) => Ok(path.to_owned()),
+        Err(source) => Err(Error::stat(path, source)),
+    }
+}
