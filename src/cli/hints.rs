@@ -45,11 +45,8 @@ pub fn of(error: &ClientError) -> Vec<String> {
             hints.extend(maybe_done.then(|| MAYBE_DONE.into()));
             hints
         }
-        ClientError::Status { message, .. }
-            if message.starts_with("unexpected HTTP status code received from server")
-                || message.starts_with("transport: received unexpected content-type")
-                || message.starts_with("malformed header: missing HTTP content-type") =>
-        {
+        ClientError::Unreachable { attempts } => of_attempts(attempts),
+        error if error.is_not_grpc() => {
             vec!["an HTTP server answered there, but not etcd".into()]
         }
         ClientError::Broken {
@@ -91,6 +88,7 @@ pub fn of_all<'e>(errors: impl IntoIterator<Item = &'e ClientError>) -> Vec<Stri
                 any_done |= maybe_done;
                 attempts.extend_from_slice(more);
             }
+            ClientError::Unreachable { attempts: more } => attempts.extend_from_slice(more),
             error => others.extend(of(error)),
         }
     }
@@ -100,7 +98,7 @@ pub fn of_all<'e>(errors: impl IntoIterator<Item = &'e ClientError>) -> Vec<Stri
             attempts,
             maybe_done: any_done,
         }),
-        None => vec![],
+        None => of_attempts(&attempts),
     };
     for hint in others {
         if !hints.contains(&hint) {

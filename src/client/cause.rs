@@ -14,6 +14,14 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// None.
+    pub fn none() -> Limit {
+        Limit {
+            length: Duration::MAX,
+            flag: "",
+        }
+    }
+
     /// `--dial-timeout`.
     pub fn dial(length: Duration) -> Limit {
         Limit {
@@ -42,6 +50,10 @@ pub enum Cause {
     Refused,
     /// The socket file is missing.
     NoSocket,
+    /// The name could not be looked up now.
+    NameUnknown(String),
+    /// The proxy between this client and the server did not connect them.
+    Proxy(String),
     /// The network does not lead there.
     NoRoute(String),
     /// The name has no address.
@@ -87,7 +99,14 @@ impl Cause {
     pub fn permanent(&self) -> bool {
         matches!(
             self,
-            Cause::Unsupported(_) | Cause::Meaningless(_) | Cause::Embedded(_) | Cause::Locked(_)
+            Cause::Unsupported(_)
+                | Cause::Meaningless(_)
+                | Cause::Embedded(_)
+                | Cause::Locked(_)
+                | Cause::NameNotFound(_)
+                | Cause::TlsExpected
+                | Cause::PlainExpected
+                | Cause::Tls(_)
         )
     }
 
@@ -114,6 +133,8 @@ impl fmt::Display for Cause {
             Cause::NoSocket => f.write_str("no such socket file"),
             Cause::NoRoute(text) => write!(f, "no way to that host: {text}"),
             Cause::NameNotFound(name) => write!(f, "the name {name:?} has no address"),
+            Cause::NameUnknown(text) => write!(f, "the name could not be looked up: {text}"),
+            Cause::Proxy(text) => f.write_str(text),
             Cause::ConnectTimeout(limit) => {
                 write!(f, "no connection within {limit}: a wrong address, or a firewall")
             }

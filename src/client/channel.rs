@@ -1,24 +1,33 @@
-//! Requests over the connection in use: a request is sent twice only where that can do no harm, as etcd's Go
-//! client does it.
+//! A client of one cluster, and its requests with one answer: sent over a connection that the balancer chooses, and sent
+//! again where the policy in `retry.rs` allows it.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Code, Request, Status, client::Grpc, metadata::AsciiMetadataValue};
+use tonic::{Request, Status, client::Grpc, metadata::AsciiMetadataValue};
 use tonic_prost::ProstCodec;
 
 use super::{
-    cause::Cause, connection::Connection, deadline::Deadline, embedded::EmbeddedServers,
-    endpoint::Endpoint, error::ClientError, stream::StreamOptions, tls::Tls,
+    balancer::{Avoid, Balancer},
+    cause::Cause,
+    connection::Connection,
+    deadline::Deadline,
+    embedded::EmbeddedServers,
+    endpoint::Endpoint,
+    error::ClientError,
+    failure::{Failure, Unprocessed},
+    proxy::Proxies,
+    retry::{MAX_ATTEMPTS, may_repeat, pause},
+    stream::StreamOptions,
+    tls::Tls,
+    token::{self, Tokens},
 };
+
+pub use super::retry::Repeat;
 
 /// Metadata of every request (etcd v3.7.1, api/v3rpc/rpctypes/metadatafields.go and api/version).
 const TOKEN_KEY: &str = "token";
@@ -27,9 +36,11 @@ const API_VERSION_KEY: &str = "client-api-version";
 /// The version of etcd's API that this client speaks.
 const API_VERSION: &str = "3.7";
 
-/// Pause before a read is sent again to a server that is not available: etcd's own.
-const RETRY_PAUSE: Duration = Duration::from_millis(25);
-/// So much longer than the client a server works on a request whose time has run out.
+/// The request that gets a token is not repeated with a fresh one.
+const AUTHENTICATE: &str = "/etcdserverpb.Auth/Authenticate";
+/// A request that failed at one endpoint waits so long for another one to come up.
+const AVOID: Duration = Duration::from_millis(25);
+/// The server gives up so much later than the client, so that the text of the error is the client's.
 const SERVER_GRACE: Duration = Duration::from_millis(50);
 
 /// How a client works.
@@ -52,32 +63,7 @@ pub struct ClientOptions {
     pub embedded: EmbeddedServers,
 }
 
-/// Whether a request may be sent again when its fate is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// It only reads.
-    Yes,
-    /// It only reads, but Go's client does not send it again either.
-    Read,
-    /// It changes something, and etcd's client repeats it all the same, because doing it twice does little harm.
-    Again,
-    /// It may have been done.
-    No,
-}
-
-impl Repeat {
-    /// Whether the request may be sent again.
-    pub(super) fn allowed(self) -> bool {
-        matches!(self, Repeat::Yes | Repeat::Again)
-    }
-
-    /// Whether the request may have changed something.
-    pub(super) fn changes(self) -> bool {
-        matches!(self, Repeat::No | Repeat::Again)
-    }
-}
-
-/// A client of one cluster; clones share its connection.
+/// A client of one cluster; clones share its connections.
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
@@ -87,27 +73,21 @@ pub(super) struct Inner {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) options: ClientOptions,
     pub(super) tls: Arc<Tls>,
-    token: Mutex<Option<AsciiMetadataValue>>,
-    pub(super) current: tokio::sync::Mutex<Option<(usize, Connection)>>,
+    pub(super) proxies: Arc<Proxies>,
+    pub(super) tokens: Tokens,
+    pub(super) balancer: Balancer,
     /// Whether a connection was tried before.
     pub(super) tried: AtomicBool,
-    /// What became of the last attempt at each endpoint, and those that run.
-    pub(super) causes: Mutex<BTreeMap<usize, Cause>>,
-    pub(super) running: Mutex<BTreeMap<usize, Running>>,
-    /// The endpoint that is tried first.
-    pub(super) start: AtomicUsize,
 }
 
-/// An attempt to connect.
-#[derive(Clone, Copy)]
-pub(super) struct Running {
-    pub(super) since: Instant,
-    /// Only the server's first words are missing.
-    pub(super) connected: bool,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a request has been through.
+#[derive(Default)]
+pub(super) struct History {
+    /// Times that it failed.
+    attempts: u32,
+    /// A fresh token was asked for.
+    refreshed: bool,
+    pub(super) avoid: Option<Avoid>,
 }
 
 impl Client {
@@ -125,24 +105,27 @@ impl Client {
         {
             return Err(first.into());
         }
-        let endpoints = parsed
+        let endpoints: Vec<Endpoint> = parsed
             .into_iter()
             .map(|e| e.unwrap_or_else(Endpoint::from))
             .map(|e| e.with_default_tls(options.tls.is_some()))
             .collect();
         Ok(Client {
             inner: Arc::new(Inner {
+                balancer: Balancer::new(endpoints.len()),
                 endpoints,
                 tls: options.tls.clone().unwrap_or_default(),
+                proxies: Arc::new(Proxies::from_env()),
                 options,
-                token: Mutex::default(),
-                current: tokio::sync::Mutex::default(),
+                tokens: Tokens::default(),
                 tried: AtomicBool::new(false),
-                causes: Mutex::default(),
-                running: Mutex::default(),
-                start: AtomicUsize::new(0),
             }),
         })
+    }
+
+    /// The endpoints, as typed.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.inner.endpoints.iter().map(|e| e.typed.as_str())
     }
 
     /// Sends this token with every request from now on.
@@ -150,11 +133,7 @@ impl Client {
     /// # Errors
     /// It holds what no header can.
     pub fn set_token(&self, token: &str) -> Result<(), ClientError> {
-        let token = token
-            .parse()
-            .map_err(|_| ClientError::Permanent("the token can't be sent as a header".into()))?;
-        *lock(&self.inner.token) = Some(token);
-        Ok(())
+        self.inner.tokens.set(token)
     }
 
     /// One request, one answer.
@@ -173,27 +152,123 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.check_size(&request)?;
+        let mut history = History::default();
         loop {
-            let (index, connection) = match repeat {
-                Repeat::Yes => self.connection_for_read(deadline).await?,
-                Repeat::Again | Repeat::Read | Repeat::No => self.connection(deadline).await?,
-            };
+            let (index, connection) = self.connection(repeat, history.avoid, deadline).await?;
             let mut grpc = self.grpc(&connection);
-            let path = http::uri::PathAndQuery::from_static(path);
+            let uri = http::uri::PathAndQuery::from_static(path);
             let codec = ProstCodec::<Q, A>::default();
-            let call = grpc.unary(self.request(request.clone(), deadline), path, codec);
-            match deadline.run(call).await {
+            let token = self.inner.tokens.current();
+            let message = self.request(request.clone(), &token, deadline);
+            match deadline.run(grpc.unary(message, uri, codec)).await {
                 None => return Err(self.late(index, &connection, repeat, deadline).await),
                 Some(Ok(answer)) => return Ok(answer.into_inner()),
                 Some(Err(status)) => {
-                    self.after_failure(index, &connection, status, repeat, deadline)
+                    let failure = Failure::of(&status, &connection);
+                    if path != AUTHENTICATE
+                        && self
+                            .refresh(&mut history, &failure, &token, deadline)
+                            .await?
+                    {
+                        continue;
+                    }
+                    self.after_failure(&mut history, index, &connection, failure, repeat, deadline)
                         .await?;
                 }
             }
         }
     }
 
-    /// The error of a request that is not sent again.
+    /// Gets a new token where the server refuses the one that was sent, once for each request. Whether it did.
+    pub(super) async fn refresh(
+        &self,
+        history: &mut History,
+        failure: &Failure,
+        sent: &Option<AsciiMetadataValue>,
+        deadline: Deadline,
+    ) -> Result<bool, ClientError> {
+        let Failure::Answered(error) = failure else {
+            return Ok(false);
+        };
+        if history.refreshed || !token::is_stale(error) {
+            return Ok(false);
+        }
+        history.refreshed = true;
+        if self.inner.tokens.renewable() {
+            Box::pin(self.renew_token(sent, deadline)).await?;
+            return Ok(true);
+        }
+        // A client that is known by its certificate has no token, and simply asks again.
+        Ok(sent.is_none() && error.is(token::OLD_REVISION))
+    }
+
+    /// Returns after a pause where the request may be sent again.
+    pub(super) async fn after_failure(
+        &self,
+        history: &mut History,
+        index: usize,
+        connection: &Connection,
+        failure: Failure,
+        repeat: Repeat,
+        deadline: Deadline,
+    ) -> Result<(), ClientError> {
+        // The balancer looks at the endpoint with other eyes now.
+        let balancer = &self.inner.balancer;
+        match &failure {
+            Failure::Broken(cause) | Failure::Unprocessed(Unprocessed::NotSent(cause)) => {
+                balancer.lost(index, connection, cause.clone());
+            }
+            Failure::Unprocessed(Unprocessed::Refused(error))
+            | Failure::Aborted(error)
+            | Failure::Answered(error) => {
+                if let ClientError::Status { message, .. } = error {
+                    balancer.record(index, Cause::Unavailable(message.clone()));
+                }
+            }
+        }
+
+        // What failed because time ran out is reported as that.
+        let out_of_time = match &failure {
+            Failure::Aborted(error) | Failure::Answered(error) => error.is_timeout(),
+            _ => true,
+        };
+        if deadline.passed() && out_of_time {
+            return Err(self.late(index, connection, repeat, deadline).await);
+        }
+
+        history.attempts += 1;
+        let endpoints = self.inner.endpoints.len();
+        if history.attempts >= MAX_ATTEMPTS || !may_repeat(&failure, repeat, endpoints) {
+            return Err(self.final_error(index, failure, repeat));
+        }
+        history.avoid = (endpoints > 1).then(|| Avoid {
+            index,
+            until: Instant::now() + AVOID,
+        });
+        let pause = tokio::time::sleep(pause(history.attempts, endpoints));
+        match deadline.run(pause).await {
+            Some(()) => Ok(()),
+            None => Err(self.out_of_time(deadline).await),
+        }
+    }
+
+    fn final_error(&self, index: usize, failure: Failure, repeat: Repeat) -> ClientError {
+        match failure {
+            Failure::Unprocessed(Unprocessed::NotSent(cause)) => ClientError::Broken {
+                attempt: self.attempt(index, cause),
+                maybe_done: false,
+            },
+            Failure::Broken(cause) => ClientError::Broken {
+                attempt: self.attempt(index, cause),
+                maybe_done: repeat.changes(),
+            },
+            Failure::Unprocessed(Unprocessed::Refused(error))
+            | Failure::Aborted(error)
+            | Failure::Answered(error) => error,
+        }
+    }
+
+    /// The error of a stream that is not opened again.
     pub(super) async fn failed_once(
         &self,
         index: usize,
@@ -201,11 +276,17 @@ impl Client {
         status: Status,
         deadline: Deadline,
     ) -> ClientError {
-        self.after_failure(index, connection, status, Repeat::Read, deadline)
-            .await
-            .err()
-            // What is not repeated always has an error.
-            .unwrap_or(ClientError::NoEndpoints)
+        let failure = Failure::of(&status, connection);
+        match &failure {
+            Failure::Broken(cause) | Failure::Unprocessed(Unprocessed::NotSent(cause)) => {
+                self.inner.balancer.lost(index, connection, cause.clone());
+            }
+            _ => {}
+        }
+        if deadline.passed() && !matches!(&failure, Failure::Answered(e) if !e.is_timeout()) {
+            return self.late(index, connection, Repeat::Read, deadline).await;
+        }
+        self.final_error(index, failure, Repeat::Read)
     }
 
     pub(super) fn check_size(&self, request: &impl Message) -> Result<(), ClientError> {
@@ -218,10 +299,14 @@ impl Client {
             .max_decoding_message_size(limit)
     }
 
-    fn request<Q>(&self, message: Q, deadline: Deadline) -> Request<Q> {
+    fn request<Q>(
+        &self,
+        message: Q,
+        token: &Option<AsciiMetadataValue>,
+        deadline: Deadline,
+    ) -> Request<Q> {
         let mut request = Request::new(message);
         if let Some(left) = deadline.left() {
-            // The server gives up too, but a moment later: the words for it are ours.
             request.set_timeout(left + SERVER_GRACE);
         }
         let metadata = request.metadata_mut();
@@ -229,7 +314,7 @@ impl Client {
             API_VERSION_KEY,
             AsciiMetadataValue::from_static(API_VERSION),
         );
-        if let Some(token) = &*lock(&self.inner.token) {
+        if let Some(token) = token {
             metadata.insert(TOKEN_KEY, token.clone());
         }
         request
@@ -240,64 +325,15 @@ impl Client {
         &self,
         message: Q,
         options: StreamOptions,
+        token: &Option<AsciiMetadataValue>,
         deadline: Deadline,
     ) -> Request<Q> {
-        let mut request = self.request(message, deadline);
+        let mut request = self.request(message, token, deadline);
         if options.require_leader {
             let value = AsciiMetadataValue::from_static("true");
             request.metadata_mut().insert(REQUIRE_LEADER_KEY, value);
         }
         request
-    }
-
-    /// Returns where the request may be sent again.
-    async fn after_failure(
-        &self,
-        index: usize,
-        connection: &Connection,
-        status: Status,
-        repeat: Repeat,
-        deadline: Deadline,
-    ) -> Result<(), ClientError> {
-        let transport = std::error::Error::source(&status).is_some();
-        if deadline.passed()
-            && (transport || matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled))
-        {
-            return Err(self.late(index, connection, repeat, deadline).await);
-        }
-        if transport && !is_decode_limit(&status) {
-            let cause = connection.broken(status.message());
-            self.record(index, cause.clone());
-            *self.inner.current.lock().await = None;
-            if !repeat.allowed() {
-                return Err(ClientError::Broken {
-                    attempt: self.attempt(index, cause),
-                    maybe_done: repeat.changes(),
-                });
-            }
-        } else {
-            // A server that has no leader gives up by itself.
-            let passing = matches!(
-                status.code(),
-                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
-            );
-            if !repeat.allowed() || !passing {
-                return Err(ClientError::from_status(&status));
-            }
-            self.record(index, Cause::Unavailable(status.message().to_owned()));
-            if self.inner.endpoints.len() > 1 {
-                self.inner.start.store(index + 1, Ordering::Relaxed);
-                *self.inner.current.lock().await = None;
-            }
-        }
-        if deadline
-            .run(tokio::time::sleep(RETRY_PAUSE))
-            .await
-            .is_none()
-        {
-            return Err(self.out_of_time(deadline).await);
-        }
-        Ok(())
     }
 }
 
@@ -308,8 +344,4 @@ pub(super) fn check_size(request: &impl Message, limit: usize) -> Result<(), Cli
         return Err(ClientError::SendLimit { size, limit });
     }
     Ok(())
-}
-
-fn is_decode_limit(status: &Status) -> bool {
-    status.code() == Code::OutOfRange
 }

@@ -1,166 +1,140 @@
-//! Which connection a client uses: the one that it has, else the first endpoint that answers, tried again until
-//! time runs out; and what is known of those that did not answer.
+//! How a request gets its connection: it waits until the balancer has one, or until time runs out; and what is then
+//! known of the endpoints that did not answer.
 
-use std::{sync::atomic::Ordering, time::Duration};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep_until},
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
+use tokio::time::{Instant, sleep_until};
+
 use super::{
-    cause::{Cause, Limit},
-    channel::{Client, Repeat, Running, lock},
+    balancer::{Avoid, Step},
+    cause::Cause,
+    channel::{Client, Inner},
     connection::{Connection, KeepAlive},
     deadline::Deadline,
     dial::{DialOptions, dial},
     endpoint::Target,
     error::{Attempt, ClientError},
     probe,
+    retry::Repeat,
 };
 
-/// Pauses between rounds of attempts: grows from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// A further endpoint is tried when the ones before have not answered for so long.
-const STAGGER: Duration = Duration::from_millis(25);
-/// Attempts that run at the same time.
-const IN_FLIGHT: usize = 16;
-/// grpc-go pings no more often than this; a server closes the connection of who does.
+/// grpc-go pings no more often than this; a server closes the connection of a client that does.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(10);
+/// A new server has so long to acknowledge SETTINGS before a write is sent to it all the same.
+const ACKNOWLEDGED: Duration = Duration::from_millis(25);
 /// Time to find out what stands behind a port, once a command has failed anyway.
 const PROBE: Duration = Duration::from_millis(300);
 /// Endpoints that are looked at more closely after a failure.
 const PROBED: usize = 3;
 
 impl Client {
-    /// For a request that may be sent twice: as [`Client::connection`], but the very first time, where there is one
-    /// endpoint, the request may go out before the server has said anything. That saves waiting for it once, and
-    /// whatever goes wrong is tried again in the usual way.
-    pub(super) async fn connection_for_read(
-        &self,
-        deadline: Deadline,
-    ) -> Result<(usize, Connection), ClientError> {
-        let mut current = self.inner.current.lock().await;
-        if self.inner.endpoints.len() == 1
-            && !self.inner.tried.swap(true, Ordering::Relaxed)
-            && let Some(Some(connection)) = deadline.run(self.dial_one(0, true)).await
-        {
-            *current = Some((0, connection.clone()));
-            return Ok((0, connection));
-        }
-        drop(current);
-        self.connection(deadline).await
-    }
-
-    /// The connection in use, or the first that comes about.
+    /// A connection for a request.
+    ///
+    /// The very first request of a client with one endpoint is sent before the server has said anything, if it may be sent
+    /// twice. That saves one round trip, and whatever goes wrong is tried again in the usual way.
     pub(super) async fn connection(
         &self,
+        repeat: Repeat,
+        avoid: Option<Avoid>,
         deadline: Deadline,
     ) -> Result<(usize, Connection), ClientError> {
         if deadline.passed() {
             return Err(self.out_of_time(deadline).await);
         }
-        let mut current = self.inner.current.lock().await;
-        if let Some((index, connection)) = &*current
-            && connection.usable()
-        {
-            return Ok((*index, connection.clone()));
+        let first = !self.inner.tried.swap(true, Ordering::Relaxed);
+        if first && repeat == Repeat::Yes && self.inner.endpoints.len() == 1 {
+            let balancer = &self.inner.balancer;
+            balancer.first_dial(|index| self.dial_task(index, true));
         }
-        self.inner.tried.store(true, Ordering::Relaxed);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match deadline.run(self.dial_any()).await {
-                None => return Err(self.out_of_time(deadline).await),
-                Some(Some((index, connection))) => {
-                    *current = Some((index, connection.clone()));
-                    return Ok((index, connection));
-                }
-                Some(None) => {}
-            }
-            if let Some(error) = self.never() {
-                return Err(error);
-            }
-            if deadline.run(tokio::time::sleep(pause)).await.is_none() {
-                return Err(self.out_of_time(deadline).await);
-            }
-            pause = (pause * 8 / 5).min(LAST_PAUSE);
+        let found = deadline.run(self.wait_for_connection(avoid)).await;
+        let Some((index, connection)) = found.transpose()? else {
+            return Err(self.out_of_time(deadline).await);
+        };
+        if repeat == Repeat::Yes || connection.answered() {
+            return Ok((index, connection));
         }
+        // What changes something is sent only to a server that has shown that it speaks HTTP/2. Where there are others, it
+        // has a moment to show that it also reads: one that hangs up at once is then left before anything was sent.
+        let checked = async {
+            connection.settled().await?;
+            if self.inner.endpoints.len() > 1 {
+                let _ = tokio::time::timeout(ACKNOWLEDGED, connection.acknowledged()).await;
+            }
+            if connection.usable() {
+                Ok(())
+            } else {
+                Err(connection.broken("EOF"))
+            }
+        };
+        if let Some(Err(cause)) = deadline.run(checked).await {
+            self.inner.balancer.lost(index, &connection, cause);
+            return Box::pin(self.connection(repeat, avoid, deadline)).await;
+        }
+        Ok((index, connection))
     }
 
-    /// One round: every endpoint once, in their order, several at a time.
-    async fn dial_any(&self) -> Option<(usize, Connection)> {
-        let count = self.inner.endpoints.len();
-        if count == 1 {
-            return Some((0, self.dial_one(0, false).await?));
-        }
-        // Not first the one that has just failed.
-        let start = self.inner.start.load(Ordering::Relaxed);
-        let mut attempts = JoinSet::new();
-        let mut next = 0;
+    async fn wait_for_connection(
+        &self,
+        avoid: Option<Avoid>,
+    ) -> Result<(usize, Connection), ClientError> {
+        let balancer = &self.inner.balancer;
         loop {
-            if next < count && attempts.len() < IN_FLIGHT {
-                let (client, index) = (self.clone(), (start + next) % count);
-                attempts.spawn(async move { (index, client.dial_one(index, false).await) });
-                next += 1;
-            } else if attempts.is_empty() {
-                return None;
-            }
-            let stagger = Instant::now() + STAGGER;
-            let more = next < count && attempts.len() < IN_FLIGHT;
-            tokio::select! {
-                done = attempts.join_next() => {
-                    if let Some(Ok((index, Some(connection)))) = done {
-                        // The others end here.
-                        lock(&self.inner.running).clear();
-                        return Some((index, connection));
+            // Registered before the state is looked at, so that no change is missed.
+            let changed = balancer.changed.notified();
+            match balancer.step(Instant::now(), avoid, |index| self.dial_task(index, false)) {
+                Step::Use(index, connection) => return Ok((index, connection)),
+                Step::Never => return Err(self.unreachable().await),
+                Step::Wait(None) => changed.await,
+                Step::Wait(Some(until)) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = sleep_until(until) => {}
                     }
                 }
-                () = sleep_until(stagger), if more => {}
             }
         }
     }
 
-    async fn dial_one(&self, index: usize, at_once: bool) -> Option<Connection> {
-        let endpoint = &self.inner.endpoints[index];
-        let options = self.inner.options.clone();
+    /// Dials once and tells the balancer. Does not keep the client alive.
+    fn dial_task(&self, index: usize, at_once: bool) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::downgrade(&self.inner);
+        let endpoint = self.inner.endpoints[index].clone();
+        let (tls, proxies) = (Arc::clone(&self.inner.tls), Arc::clone(&self.inner.proxies));
+        let client = &self.inner.options;
+        let embedded = client.embedded.clone();
         let options = DialOptions {
-            timeout: options.dial_timeout,
+            timeout: client.dial_timeout,
             keepalive: KeepAlive {
-                time: options.keepalive_time.max(SHORTEST_KEEPALIVE),
-                timeout: options.keepalive_timeout,
+                time: client.keepalive_time.max(SHORTEST_KEEPALIVE),
+                timeout: client.keepalive_timeout,
             },
             at_once,
         };
-        let running = |connected| {
-            let since = Instant::now();
-            lock(&self.inner.running).insert(index, Running { since, connected });
-        };
-        running(false);
-        let result = match &endpoint.target {
-            Target::Embedded { dir, flags } => {
-                let stream = self.inner.options.embedded.connect(dir, flags).await;
-                match stream.and_then(|stream| Ok((stream, endpoint.origin()?))) {
-                    Ok((stream, origin)) => Connection::open(stream, origin, options).await,
+        async move {
+            let result = match &endpoint.target {
+                Target::Embedded { dir, flags } => match embedded.connect(dir, flags).await {
+                    Ok(stream) => match endpoint.origin() {
+                        Ok(origin) => Connection::open(stream, origin, options).await,
+                        Err(cause) => Err(cause),
+                    },
                     Err(cause) => Err(cause),
+                },
+                _ => {
+                    let connected = || {
+                        if let Some(inner) = inner.upgrade() {
+                            inner.balancer.connected(index);
+                        }
+                    };
+                    dial(&endpoint, &tls, &proxies, options, connected).await
                 }
-            }
-            _ => dial(endpoint, &self.inner.tls, options, || running(true)).await,
-        };
-        lock(&self.inner.running).remove(&index);
-        match result {
-            Ok(connection) => {
-                lock(&self.inner.causes).remove(&index);
-                Some(connection)
-            }
-            Err(cause) => {
-                self.record(index, cause);
-                None
+            };
+            if let Some(inner) = inner.upgrade() {
+                inner.balancer.dialled(Instant::now(), index, result);
             }
         }
-    }
-
-    pub(super) fn record(&self, index: usize, cause: Cause) {
-        lock(&self.inner.causes).insert(index, cause);
     }
 
     pub(super) fn attempt(&self, index: usize, cause: Cause) -> Attempt {
@@ -170,21 +144,23 @@ impl Client {
         }
     }
 
-    /// An error where no endpoint can ever be used.
-    fn never(&self) -> Option<ClientError> {
-        let causes = lock(&self.inner.causes);
-        let all = causes.len() == self.inner.endpoints.len();
-        let (index, first) = causes.iter().next()?;
-        if !all || !causes.values().all(Cause::permanent) {
-            return None;
-        }
-        Some(match first {
-            Cause::Unsupported(_) | Cause::Meaningless(_) => {
-                ClientError::Permanent(format!("{}: {first}", self.inner.endpoints[*index].typed))
+    /// The error where no endpoint can ever be used.
+    async fn unreachable(&self) -> ClientError {
+        let causes = self.inner.balancer.causes(super::Limit::none());
+        if let Some((index, first)) = causes.first_key_value() {
+            match first {
+                Cause::Unsupported(_) | Cause::Meaningless(_) => {
+                    let endpoint = &self.inner.endpoints[*index].typed;
+                    return ClientError::Permanent(format!("{endpoint}: {first}"));
+                }
+                Cause::Locked(text) => return ClientError::Locked(text.clone()),
+                Cause::Embedded(text) => return ClientError::Permanent(text.clone()),
+                _ => {}
             }
-            Cause::Locked(text) => ClientError::Locked(text.clone()),
-            _ => ClientError::Permanent(first.to_string()),
-        })
+        }
+        ClientError::Unreachable {
+            attempts: self.look_closer(causes).await,
+        }
     }
 
     /// Time ran out while a request was under way.
@@ -195,17 +171,14 @@ impl Client {
         repeat: Repeat,
         deadline: Deadline,
     ) -> ClientError {
-        let refused = matches!(
-            lock(&self.inner.causes).get(&index),
-            Some(Cause::Unavailable(_))
-        );
-        // What it has said each time before is more than that it has not said it once more.
-        if !refused {
+        // An earlier Unavailable reply is kept: it says more than this timeout.
+        let balancer = &self.inner.balancer;
+        if !matches!(balancer.cause(index), Some(Cause::Unavailable(_))) {
             let cause = match connection.heard() {
                 true => Cause::NoAnswer(deadline.limit),
                 false => Cause::Silent(deadline.limit),
             };
-            self.record(index, cause);
+            balancer.record(index, cause);
         }
         let mut error = self.out_of_time(deadline).await;
         if let ClientError::Deadline { maybe_done, .. } = &mut error {
@@ -216,32 +189,29 @@ impl Client {
 
     /// Time ran out: gathers what is known, and looks once more at what is not clear.
     pub(super) async fn out_of_time(&self, deadline: Deadline) -> ClientError {
-        for (index, running) in lock(&self.inner.running).clone() {
-            let limit = Limit {
-                length: running.since.elapsed().min(deadline.limit.length),
-                flag: deadline.limit.flag,
-            };
-            let cause = if running.connected {
-                Cause::Silent(limit)
-            } else {
-                Cause::ConnectTimeout(limit)
-            };
-            lock(&self.inner.causes).entry(index).or_insert(cause);
+        let causes = self.inner.balancer.causes(deadline.limit);
+        ClientError::Deadline {
+            limit: deadline.limit,
+            attempts: self.look_closer(causes).await,
+            maybe_done: false,
         }
-        let causes = lock(&self.inner.causes).clone();
+    }
+
+    /// Asks the first few ports that failed what they are.
+    async fn look_closer(&self, causes: std::collections::BTreeMap<usize, Cause>) -> Vec<Attempt> {
+        let Inner {
+            endpoints, proxies, ..
+        } = &*self.inner;
         let mut attempts = vec![];
         for (index, mut cause) in causes {
             if attempts.len() < PROBED
-                && let Target::Tcp { host, port, tls } = &self.inner.endpoints[index].target
+                && let Target::Tcp { host, port, tls } = &endpoints[index].target
+                && proxies.proxy_for(host, *port).is_none()
             {
                 cause = probe::closer(cause, host, *port, *tls, PROBE).await;
             }
             attempts.push(self.attempt(index, cause));
         }
-        ClientError::Deadline {
-            limit: deadline.limit,
-            attempts,
-            maybe_done: false,
-        }
+        attempts
     }
 }

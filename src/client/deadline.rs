@@ -28,10 +28,7 @@ impl Deadline {
     pub fn never() -> Deadline {
         Deadline {
             at: None,
-            limit: Limit {
-                length: Duration::MAX,
-                flag: "",
-            },
+            limit: Limit::none(),
         }
     }
 
@@ -46,8 +43,8 @@ impl Deadline {
         self.left() == Some(Duration::ZERO)
     }
 
-    /// The future's result, or none when time runs out first. With no time left nothing is begun: the timer counts in
-    /// milliseconds, in which much can be done.
+    /// The future's result, or `None` when time runs out first. An expired deadline never polls the future: tokio's timers
+    /// have millisecond granularity, so it could still complete.
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         match self.at {
             Some(_) if self.passed() => None,

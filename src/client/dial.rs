@@ -1,27 +1,28 @@
 //! From an endpoint to an open connection: one attempt, bounded in time. Decides nothing about others.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
-};
+use std::{error::Error, io, time::Duration};
 
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
+    time::timeout,
 };
+use tower_service::Service;
 
 use super::{
     cause::{Cause, Limit},
     connection::{Connection, KeepAlive},
-    endpoint::{Endpoint, Target},
+    endpoint::{Endpoint, Target, authority},
+    proxy::{Proxies, tunnel},
+    resolver::{NoSuchHost, Resolver},
     tls::{Tls, handshake},
 };
 
 /// Bounds of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct DialOptions {
-    /// For connecting, and again for the server's first words.
+    /// For connecting, and again for the server's SETTINGS.
     pub timeout: Duration,
     /// Of the connection.
     pub keepalive: KeepAlive,
@@ -29,31 +30,50 @@ pub struct DialOptions {
     pub at_once: bool,
 }
 
-/// Opens a connection over the network; `connected` is told when only the server's words are missing.
+/// The addresses of the other family are tried too when those of the first have not answered for so long, as Go does it.
+const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(300);
+
+/// Opens a connection over the network; `connected` is called when only the server's SETTINGS are missing.
 ///
 /// # Errors
 /// Why it did not come about.
 pub async fn dial(
     endpoint: &Endpoint,
     tls: &Tls,
+    proxies: &Proxies,
     options: DialOptions,
     connected: impl FnOnce(),
 ) -> Result<Connection, Cause> {
-    let timeout = options.timeout;
+    let limit = options.timeout;
+    let late = |_| Cause::ConnectTimeout(Limit::dial(limit));
     match &endpoint.target {
         Target::Tcp {
             host,
             port,
             tls: secret,
         } => {
-            let stream = connect(host, *port, timeout).await?;
+            let secret = secret.then_some(tls);
+            let Some(proxy) = proxies.proxy_for(host, *port) else {
+                let stream = connect(host, *port, limit).await?;
+                connected();
+                return speak(stream, endpoint, secret, options).await;
+            };
+            let stream = connect(&proxy.host, proxy.port, limit)
+                .await
+                .map_err(|cause| {
+                    Cause::Proxy(format!("the proxy {proxy:?} (HTTPS_PROXY): {cause}"))
+                })?;
+            let authority = authority(host, *port);
+            let stream = timeout(limit, tunnel(stream, proxy, &authority))
+                .await
+                .map_err(late)??;
             connected();
-            speak(stream, endpoint, secret.then_some(tls), options).await
+            speak(stream, endpoint, secret, options).await
         }
         Target::Unix { path, tls: secret } => {
-            let stream = tokio::time::timeout(timeout, UnixStream::connect(path))
+            let stream = timeout(limit, UnixStream::connect(path))
                 .await
-                .map_err(|_| Cause::ConnectTimeout(Limit::dial(timeout)))?
+                .map_err(late)?
                 .map_err(|e| Cause::of_connect(&e))?;
             connected();
             speak(stream, endpoint, secret.then_some(tls), options).await
@@ -86,44 +106,48 @@ where
     }
 }
 
-/// Connects to the first address of `host` that takes it.
+/// Connects to the first address of `host` that accepts. Both address families are raced.
 ///
 /// # Errors
-/// Why none did: the cause at the last one.
-pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Cause> {
-    let end = Instant::now() + timeout;
-    let mut cause = Cause::NameNotFound(host.to_owned());
-    for address in addresses(host, port, timeout).await? {
-        let left = end.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left, TcpStream::connect(address)).await {
-            Err(_) => return Err(Cause::ConnectTimeout(Limit::dial(timeout))),
-            Ok(Err(error)) => cause = Cause::of_connect(&error),
-            Ok(Ok(stream)) => {
-                // Requests are small and wait for their answers.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-        }
+/// Why none did.
+pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Cause> {
+    let uri: http::Uri = format!("http://{}", authority(host, port))
+        .parse()
+        .map_err(|_| Cause::NameNotFound(host.to_owned()))?;
+    let mut connector = HttpConnector::new_with_resolver(Resolver);
+    // Requests are small and wait for their answers.
+    connector.set_nodelay(true);
+    connector.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
+    connector.set_connect_timeout(Some(limit));
+    match timeout(limit, connector.call(uri)).await {
+        Err(_) => Err(Cause::ConnectTimeout(Limit::dial(limit))),
+        Ok(Ok(stream)) => Ok(stream.into_inner()),
+        Ok(Err(error)) => Err(cause_of(&error, host, limit)),
     }
-    Err(cause)
 }
 
-async fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, Cause> {
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
+/// Why the connector failed: the error that it wraps.
+fn cause_of(error: &(dyn Error + 'static), host: &str, limit: Duration) -> Cause {
+    let mut inner: Option<&io::Error> = None;
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if error.is::<NoSuchHost>() {
+            return Cause::NameNotFound(host.to_owned());
+        }
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            if io.get_ref().is_some_and(|e| e.is::<NoSuchHost>()) {
+                return Cause::NameNotFound(host.to_owned());
+            }
+            inner = Some(io);
+        }
+        source = error.source();
     }
-    if host == "localhost" {
-        // Not worth a resolver and the thread that it runs on.
-        return Ok(vec![
-            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
-            SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port),
-        ]);
+    match inner {
+        // Without a number it is not the system's, but the connector's own.
+        Some(io) if io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_none() => {
+            Cause::ConnectTimeout(Limit::dial(limit))
+        }
+        Some(io) => Cause::of_connect(io),
+        None => Cause::Io(error.to_string()),
     }
-    let unknown = || Cause::NameNotFound(host.to_owned());
-    let found: io::Result<Vec<_>> =
-        match tokio::time::timeout(timeout, tokio::net::lookup_host((host, port))).await {
-            Err(_) => return Err(unknown()),
-            Ok(found) => found.map(Iterator::collect),
-        };
-    found.map_err(|_| unknown())
 }

@@ -154,13 +154,26 @@ impl Endpoint {
     /// The `:authority` of requests.
     pub fn authority(&self) -> String {
         match &self.target {
-            Target::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
-            Target::Tcp { host, port, .. } => format!("{host}:{port}"),
-            // A path is no authority: Go's servers take anything here, ours and others want a host.
-            Target::Unix { .. } | Target::Embedded { .. } | Target::Nothing(_) => {
-                "localhost".into()
-            }
+            Target::Tcp { host, port, .. } => authority(host, *port),
+            // The name of the socket's file, as etcdctl 3.5 and later have it (etcd v3.7.1,
+            // client/v3/internal/endpoint/endpoint.go), unless it is one that no HTTP/2 server accepts.
+            Target::Unix { path, .. } => path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .filter(|name| name.parse::<http::uri::Authority>().is_ok())
+                .unwrap_or("localhost")
+                .to_owned(),
+            Target::Embedded { .. } | Target::Nothing(_) => "localhost".into(),
         }
+    }
+}
+
+/// A host and a port as one text.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 

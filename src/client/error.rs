@@ -38,6 +38,13 @@ pub enum ClientError {
         /// The request was sent and may have changed something.
         maybe_done: bool,
     },
+    /// No endpoint can be used, and waiting would not change that. Scripts know etcdctl's text for it, although ours does
+    /// not wait until time runs out.
+    #[error("context deadline exceeded")]
+    Unreachable {
+        /// One per endpoint, in the order of the endpoints.
+        attempts: Vec<Attempt>,
+    },
     /// The connection broke in the middle of a request that must not be sent twice.
     #[error("rpc error: code = Unavailable desc = error reading from server: {}", .attempt.cause_text())]
     Broken {
@@ -101,11 +108,26 @@ impl ClientError {
     pub fn code(&self) -> Option<Code> {
         match self {
             ClientError::Status { code, .. } => Some(*code),
-            ClientError::Deadline { .. } => Some(Code::DeadlineExceeded),
+            ClientError::Deadline { .. } | ClientError::Unreachable { .. } => {
+                Some(Code::DeadlineExceeded)
+            }
             ClientError::Broken { .. } => Some(Code::Unavailable),
             ClientError::SendLimit { .. } => Some(Code::ResourceExhausted),
             _ => None,
         }
+    }
+
+    /// Whether a server of plain HTTP answered, as `http_response.rs` reports it.
+    pub fn is_not_grpc(&self) -> bool {
+        matches!(self, ClientError::Status { message, .. }
+            if message.starts_with("unexpected HTTP status code received from server")
+                || message.starts_with("transport: received unexpected content-type")
+                || message.starts_with("malformed header: missing HTTP content-type"))
+    }
+
+    /// Whether the server, or this client, gave up for want of time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.code(), Some(Code::DeadlineExceeded | Code::Cancelled))
     }
 
     /// Whether the server answered exactly this.

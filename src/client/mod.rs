@@ -1,5 +1,6 @@
 //! The gRPC client: endpoints, connections, failover, retries. Prints nothing, and exits nothing.
 
+mod balancer;
 pub mod cause;
 pub mod channel;
 mod connect;
@@ -9,11 +10,17 @@ pub mod dial;
 mod embedded;
 pub mod endpoint;
 pub mod error;
-mod not_grpc;
+mod failure;
+mod http_response;
+mod monitor;
 pub mod probe;
+mod proxy;
+mod resolver;
+mod retry;
 pub mod rpc;
 pub mod stream;
 pub mod tls;
+mod token;
 
 pub use cause::Limit;
 pub use channel::{Client, ClientOptions};

@@ -1,5 +1,5 @@
-//! A closer look at a port that did not answer as etcd does: asked once, after a command has failed, so that
-//! the error can say what stands there.
+//! Finds out what listens on a port that did not answer as etcd does. Done once, after a command has failed, so that the
+//! error can say it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{cause::Cause, connection::words_of_another, dial::connect};
+use super::{cause::Cause, dial::connect, monitor::not_http2};
 
 /// Bytes of an answer that are read.
 const ANSWER: usize = 2048;
@@ -66,10 +66,10 @@ async fn look(host: &str, port: u16) -> Option<Cause> {
         return Some(Cause::PeerPort);
     }
     if !answer.is_empty() {
-        return words_of_another(&answer);
+        return not_http2(&answer);
     }
     let answer = ask(host, port, &CLIENT_HELLO).await?;
-    match words_of_another(&answer) {
+    match not_http2(&answer) {
         Some(Cause::TlsExpected) => Some(Cause::TlsExpected),
         _ => None,
     }
@@ -78,7 +78,7 @@ async fn look(host: &str, port: u16) -> Option<Cause> {
 /// Whether it is a server of HTTP/2, or of something else, without TLS.
 async fn look_without_tls(host: &str, port: u16) -> Option<Cause> {
     let answer = ask(host, port, PREFACE).await?;
-    match words_of_another(&answer) {
+    match not_http2(&answer) {
         None => Some(Cause::PlainExpected),
         Some(Cause::NotEtcd(words)) if !words.is_empty() => Some(Cause::NotEtcd(words)),
         Some(_) => None,

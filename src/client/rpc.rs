@@ -4,7 +4,7 @@ use super::{
     channel::{Client, Repeat},
     deadline::Deadline,
     error::ClientError,
-    stream::{Answers, Requests, StreamOptions},
+    stream::{Answers, FirstAnswer, Requests, StreamOptions},
 };
 use crate::proto::{etcdserverpb as pb, v3electionpb, v3lockpb};
 
@@ -151,12 +151,16 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answers<pb::RangeStreamResponse>, ClientError> {
         let path = "/etcdserverpb.KV/RangeStream";
-        let options = StreamOptions::default();
-        self.stream(path, request, options, deadline, deadline)
+        let first = FirstAnswer {
+            repeat: Repeat::Read,
+            deadline,
+        };
+        self.stream_from_first(path, request, first, deadline, deadline)
             .await
     }
 
-    /// The member's whole database as a stream.
+    /// The member's whole database as a stream. `connect` bounds the way to a server, and again the time until its first
+    /// answer; `deadline` bounds each later one.
     ///
     /// # Errors
     /// As [`ClientError`] says.
@@ -166,8 +170,11 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answers<pb::SnapshotResponse>, ClientError> {
         let path = "/etcdserverpb.Maintenance/Snapshot";
-        let options = StreamOptions::default();
-        self.stream(path, pb::SnapshotRequest {}, options, connect, deadline)
+        let first = FirstAnswer {
+            repeat: Repeat::Yes,
+            deadline: connect,
+        };
+        self.stream_from_first(path, pb::SnapshotRequest {}, first, connect, deadline)
             .await
     }
 
@@ -218,32 +225,6 @@ impl Client {
         let options = StreamOptions::default();
         self.stream(path, request, options, connect, Deadline::never())
             .await
-    }
-
-    /// Logs in, and keeps the token. A server without authentication is content without one.
-    ///
-    /// # Errors
-    /// The server refuses the password, or can't be reached.
-    pub async fn login(
-        &self,
-        name: &str,
-        password: &str,
-        deadline: Deadline,
-    ) -> Result<(), ClientError> {
-        let request = pb::AuthenticateRequest {
-            name: name.into(),
-            password: password.into(),
-        };
-        match self.authenticate(request, deadline).await {
-            Ok(answer) => self.set_token(&answer.token),
-            Err(error) if error.is("etcdserver: authentication is not enabled") => Ok(()),
-            // A server that knows no authentication asks for none.
-            Err(ClientError::Status {
-                code: tonic::Code::Unimplemented,
-                ..
-            }) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }
 

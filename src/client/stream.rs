@@ -10,14 +10,15 @@ use std::{
 use prost::Message;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
-use tonic::{Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::{
-    channel::{Client, Repeat},
-    connection::{Connection, Transport},
+    channel::{Client, History, Repeat},
+    connection::Connection,
     deadline::Deadline,
     error::ClientError,
+    failure::{Failure, Transport},
 };
 
 /// Requests that wait to be sent on a two-way stream. Further ones wait for room, so that a server which reads
@@ -77,6 +78,15 @@ enum State<A> {
     Open(Box<Streaming<A>>),
 }
 
+/// How a stream is handled until its first answer.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstAnswer {
+    /// Whether the stream is opened again after a failure.
+    pub repeat: Repeat,
+    /// For the first answer.
+    pub deadline: Deadline,
+}
+
 /// Requests until either side has had enough: HTTP/2 cancels a call only when its requests have ended too.
 struct UntilCancelled<Q> {
     requests: mpsc::Receiver<Q>,
@@ -100,6 +110,8 @@ pub struct Answers<A> {
     index: usize,
     connection: Connection,
     state: State<A>,
+    /// An answer that has been read already, and the end of the stream if there was none.
+    first: Option<Option<A>>,
     deadline: Deadline,
     /// Ends the requests of a two-way stream when this is dropped.
     #[allow(dead_code, reason = "its drop is the signal")]
@@ -114,6 +126,9 @@ impl<A: Message + Default + 'static> Answers<A> {
     /// # Errors
     /// As [`ClientError`] says. Nothing is sent again.
     pub async fn next(&mut self) -> Result<Option<A>, ClientError> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
         match self.deadline.run(self.state.message()).await {
             None => Err(self
                 .client
@@ -139,6 +154,28 @@ impl<A: Message + Default + 'static> Answers<A> {
 }
 
 impl<A: Message + Default + 'static> State<A> {
+    /// Begins a call. Its failure, too, is told by [`State::message`].
+    async fn begin<Q: Message + 'static>(
+        mut grpc: Grpc<Connection>,
+        path: &'static str,
+        requests: Request<impl Stream<Item = Q> + Send + 'static>,
+    ) -> State<A> {
+        let path = http::uri::PathAndQuery::from_static(path);
+        let mut call: Opening<A> = Box::pin(async move {
+            let not_ready = |e: Transport| Status::from_error(e.into());
+            grpc.ready().await.map_err(not_ready)?;
+            grpc.streaming(requests, path, ProstCodec::<Q, A>::default())
+                .await
+        });
+        // The first poll hands the call to the connection, whose task then sends the requests by itself. The answer is
+        // waited for later, because most servers are silent until they have a request.
+        match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+            Poll::Pending => State::Opening(call),
+            Poll::Ready(Ok(answer)) => State::Open(Box::new(answer.into_inner())),
+            Poll::Ready(Err(status)) => State::Opening(Box::pin(async { Err(status) })),
+        }
+    }
+
     async fn message(&mut self) -> Result<Option<A>, Status> {
         loop {
             match self {
@@ -204,6 +241,68 @@ impl Client {
         Ok((Requests { sender, limit }, answers))
     }
 
+    /// As [`Client::stream`], but returns only when the first answer is there, and until then opens the stream again
+    /// where that is allowed.
+    pub(super) async fn stream_from_first<Q, A>(
+        &self,
+        path: &'static str,
+        request: Q,
+        first: FirstAnswer,
+        connect: Deadline,
+        deadline: Deadline,
+    ) -> Result<Answers<A>, ClientError>
+    where
+        Q: Message + Clone + 'static,
+        A: Message + Default + 'static,
+    {
+        self.check_size(&request)?;
+        let mut history = History::default();
+        loop {
+            let (index, connection) = self
+                .connection(Repeat::Read, history.avoid, connect)
+                .await?;
+            let token = self.inner.tokens.current();
+            let requests = tokio_stream::once(request.clone());
+            let requests =
+                self.stream_request(requests, StreamOptions::default(), &token, deadline);
+            let mut state = State::begin(self.grpc(&connection), path, requests).await;
+            let status = match first.deadline.run(state.message()).await {
+                None => {
+                    return Err(self
+                        .late(index, &connection, Repeat::Read, first.deadline)
+                        .await);
+                }
+                Some(Ok(answer)) => {
+                    return Ok(Answers {
+                        client: self.clone(),
+                        index,
+                        connection,
+                        state,
+                        first: Some(answer),
+                        deadline,
+                        on_drop_cancel: None,
+                    });
+                }
+                Some(Err(status)) => status,
+            };
+            let failure = Failure::of(&status, &connection);
+            if !self
+                .refresh(&mut history, &failure, &token, first.deadline)
+                .await?
+            {
+                self.after_failure(
+                    &mut history,
+                    index,
+                    &connection,
+                    failure,
+                    first.repeat,
+                    first.deadline,
+                )
+                .await?;
+            }
+        }
+    }
+
     async fn open_stream<Q, A>(
         &self,
         path: &'static str,
@@ -216,31 +315,16 @@ impl Client {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let (index, connection) = self.connection(connect).await?;
-        let mut grpc = self.grpc(&connection);
-        let path = http::uri::PathAndQuery::from_static(path);
-        let request = self.stream_request(requests, options, deadline);
-        let mut call: Opening<A> = Box::pin(async move {
-            let not_ready = |e: Transport| Status::from_error(e.into());
-            grpc.ready().await.map_err(not_ready)?;
-            grpc.streaming(request, path, ProstCodec::<Q, A>::default())
-                .await
-        });
-        // The first poll hands the call to the connection, whose task then sends the requests by itself. The answer
-        // is waited for in `next`, because most servers are silent until they have a request.
-        let begun = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-        let state = match begun {
-            Poll::Pending => State::Opening(call),
-            Poll::Ready(Ok(answer)) => State::Open(Box::new(answer.into_inner())),
-            Poll::Ready(Err(status)) => {
-                return Err(self.failed_once(index, &connection, status, deadline).await);
-            }
-        };
+        let (index, connection) = self.connection(Repeat::Read, None, connect).await?;
+        let token = self.inner.tokens.current();
+        let request = self.stream_request(requests, options, &token, deadline);
+        let state = State::begin(self.grpc(&connection), path, request).await;
         Ok(Answers {
             client: self.clone(),
             index,
             connection,
             state,
+            first: None,
             deadline,
             on_drop_cancel: None,
         })
@@ -251,15 +335,6 @@ impl Client {
 mod tests {
     use std::time::Duration;
 
-    use hyper::server::conn::http2;
-    use hyper_util::{
-        rt::{TokioExecutor, TokioIo},
-        service::TowerToHyperService,
-    };
-    use tokio::net::TcpListener;
-    use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-    use tonic::Request;
-
     use super::*;
     use crate::{
         client::{ClientOptions, EmbeddedServers, Limit},
@@ -268,6 +343,13 @@ mod tests {
             watch_server::{Watch, WatchServer},
         },
     };
+    use hyper::server::conn::http2;
+    use hyper_util::{
+        rt::{TokioExecutor, TokioIo},
+        service::TowerToHyperService,
+    };
+    use tokio::net::TcpListener;
+    use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
     /// What one call showed the server.
     struct Call {

@@ -6,8 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::program::Program;
-use crate::support::server::{Launch, free_ports};
+use crate::support::peer::{Answer, Begin, BlackHole, PREFACE, Peer, code};
+use crate::support::program::{Finished, Program};
+use crate::support::server::{Launch, Server, free_ports};
 
 /// An empty SETTINGS frame: the first words of every HTTP/2 server.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -113,7 +114,6 @@ fn frames(mut bytes: &[u8]) -> Vec<u8> {
     types
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
 
 #[test]
@@ -557,4 +557,347 @@ fn an_http2_server_that_is_no_etcd() {
     // It is asked again until time runs out; what it has said is known all the same.
     let said = format!("the server answered: {text}503 (Service Unavailable); {no_type}\n");
     get(&unavailable).failure(1, &said);
+}
+
+/// What a bad endpoint beside a good one does to a write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum OnWrite {
+    /// Nothing: it goes to the good one.
+    Succeeds,
+    /// It may have been carried out, or not: it is not sent again, and fails where it met the bad one.
+    Once,
+}
+
+/// Rounds for each case, because the client chooses by chance where it begins.
+const ROUNDS: usize = 4;
+
+/// Runs a read and a write with a bad endpoint beside a good one, several times.
+#[track_caller]
+fn beside_a_good_one(server: &Server, what: &str, bad: &str, peer: Option<&Peer>, write: OnWrite) {
+    let run = |endpoints: String, args: &[&str]| -> Finished {
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoints}"))
+            .arg("--command-timeout=30s")
+            .args(args)
+            .run()
+    };
+    let good = server.endpoint();
+    for round in 0..ROUNDS {
+        let endpoints = match round % 2 {
+            0 => format!("{bad},{good}"),
+            _ => format!("{good},{bad}"),
+        };
+        for read in [&["get", "k"][..], &["member", "list"]] {
+            let run = run(endpoints.clone(), read);
+            assert_eq!(run.code(), 0, "{what}: {run}");
+            assert_eq!(run.err(), "", "{what}: {run}");
+        }
+        let before = peer.map_or(0, Peer::requests);
+        let run = run(endpoints, &["put", "k", "v"]);
+        let asked = peer.map_or(0, Peer::requests) - before;
+        match write {
+            OnWrite::Succeeds => assert_eq!(
+                (run.code(), run.out().as_str()),
+                (0, "OK\n"),
+                "{what}: {run}"
+            ),
+            OnWrite::Once => {
+                assert!(asked <= 1, "{what}: it was sent {asked} times");
+                assert_eq!(run.code() == 0, asked == 0, "{what}: {run}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_endpoint_beside_a_good_one_costs_no_request() {
+    let server = Launch::serve().start();
+    for begin in [
+        Begin::Close,
+        Begin::Silence,
+        Begin::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        Begin::Http2ThenClose,
+        Begin::Http2ThenGoAway,
+    ] {
+        let what = format!("{begin:?}");
+        let peer = Peer::beginning(begin);
+        beside_a_good_one(
+            &server,
+            &what,
+            &peer.endpoint(),
+            Some(&peer),
+            OnWrite::Succeeds,
+        );
+    }
+    let go_away = |code, processed, close| Answer::GoAway {
+        code,
+        processed,
+        close,
+    };
+    for (answer, write) in [
+        (Answer::Close, OnWrite::Once),
+        (go_away(code::NO_ERROR, false, true), OnWrite::Succeeds),
+        (go_away(code::NO_ERROR, false, false), OnWrite::Succeeds),
+        (
+            go_away(code::ENHANCE_YOUR_CALM, false, true),
+            OnWrite::Succeeds,
+        ),
+        (go_away(code::NO_ERROR, true, true), OnWrite::Once),
+        (Answer::Status(14, "etcdserver: no leader"), OnWrite::Once),
+        (
+            Answer::Status(14, "there is no connection available"),
+            OnWrite::Succeeds,
+        ),
+        (
+            Answer::Status(14, "etcdserver: rpc not supported for learner"),
+            OnWrite::Succeeds,
+        ),
+        (
+            Answer::Http {
+                status: 404,
+                kind: None,
+            },
+            OnWrite::Once,
+        ),
+        (
+            Answer::Http {
+                status: 503,
+                kind: Some("text/html"),
+            },
+            OnWrite::Once,
+        ),
+        (
+            Answer::Http {
+                status: 200,
+                kind: Some("text/html"),
+            },
+            OnWrite::Once,
+        ),
+        (Answer::HalfMessage, OnWrite::Once),
+    ] {
+        let what = format!("{answer:?}");
+        let peer = Peer::answering(answer);
+        beside_a_good_one(&server, &what, &peer.endpoint(), Some(&peer), write);
+    }
+}
+
+#[test]
+fn a_stream_that_is_reset_is_opened_elsewhere_where_that_is_safe() {
+    let server = Launch::serve().start();
+    for reset in 0..=14 {
+        let peer = Peer::answering(Answer::Reset(reset));
+        let write = match reset {
+            code::REFUSED_STREAM => OnWrite::Succeeds,
+            _ => OnWrite::Once,
+        };
+        let what = format!("RST_STREAM {reset}");
+        beside_a_good_one(&server, &what, &peer.endpoint(), Some(&peer), write);
+    }
+    // One alone is asked again only as often as etcd's client does it.
+    let refusing = Peer::answering(Answer::Reset(code::REFUSED_STREAM));
+    let error = "Error: rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: REFUSED_STREAM\n";
+    for args in [&["get", "k"][..], &["put", "k", "v"]] {
+        let before = refusing.requests();
+        Program::etcdctl()
+            .arg(format!("--endpoints={}", refusing.endpoint()))
+            .args(["--command-timeout=60s"])
+            .args(args)
+            .run()
+            .failure(1, error);
+        assert_eq!(refusing.requests() - before, 100);
+    }
+    let failing = Peer::answering(Answer::Reset(2));
+    Program::etcdctl()
+        .arg(format!("--endpoints={}", failing.endpoint()))
+        .args(["get", "k"])
+        .run()
+        .failure(1, "Error: rpc error: code = Internal desc = stream terminated by RST_STREAM with error code: INTERNAL_ERROR\n");
+    assert_eq!(failing.requests(), 1);
+}
+
+#[test]
+fn an_address_that_drops_everything_is_passed_by() {
+    let server = Launch::serve().start();
+    let hole = BlackHole::start(([127, 0, 0, 1], 0).into());
+    let bad = hole.address().to_string();
+    beside_a_good_one(&server, "dropped SYNs", &bad, None, OnWrite::Succeeds);
+    // The same name, one family of addresses dead: the other one is tried long before the dial timeout is over.
+    let port = hole.address().port();
+    let listen = format!("--listen-client-urls=http://[::1]:{port}");
+    let _server = Launch::serve().flag(listen).start();
+    let run = Program::etcdctl()
+        .arg(format!("--endpoints=localhost:{port}"))
+        .args([
+            "--dial-timeout=40s",
+            "--command-timeout=40s",
+            "put",
+            "k",
+            "v",
+        ])
+        .run()
+        .success();
+    assert_eq!(run.out(), "OK\n");
+    assert!(run.took < Duration::from_secs(20), "{run}");
+}
+
+#[test]
+fn a_snapshot_that_does_not_begin_is_given_up_after_the_dial_timeout() {
+    for answer in [Answer::Never, Answer::HeadersOnly] {
+        let peer = Peer::answering(answer);
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Program::etcdctl()
+            .arg(format!("--endpoints={}", peer.endpoint()))
+            .args(["--dial-timeout=400ms", "snapshot", "save", "s.db"])
+            .current_dir(dir.path())
+            .run()
+            .failure(5, "Error: context deadline exceeded\n")
+            .failure(
+                5,
+                &format!(
+                    "hint: {}: connected, but no answer within 400ms (--dial-timeout)\n",
+                    peer.endpoint()
+                ),
+            );
+        let left = std::fs::read_dir(dir.path())
+            .expect("it can be listed")
+            .count();
+        assert_eq!(left, 0);
+    }
+    // What etcd repeats before the first answer is repeated.
+    let peer = Peer::answering(Answer::Status(14, "etcdserver: no leader"));
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    Program::etcdctl()
+        .arg(format!("--endpoints={}", peer.endpoint()))
+        .args(["--dial-timeout=1s", "snapshot", "save", "s.db"])
+        .current_dir(dir.path())
+        .run()
+        .failure(5, "Error: ");
+    assert!(peer.requests() > 1, "{}", peer.requests());
+}
+
+#[test]
+fn requests_spread_over_the_members() {
+    let servers: Vec<Server> = (0..3).map(|_| Launch::serve().start()).collect();
+    let endpoints: Vec<&str> = servers.iter().map(Server::endpoint).collect();
+    let endpoints = format!("--endpoints={}", endpoints.join(","));
+    for _ in 0..30 {
+        Program::etcdctl()
+            .arg(&endpoints)
+            .args(["put", "k", "v"])
+            .run()
+            .success();
+    }
+    let mut sum = 0;
+    for server in &servers {
+        let status = Program::etcdctl()
+            .arg(format!("--endpoints={}", server.endpoint()))
+            .args(["endpoint", "status", "--write-out=json"])
+            .run()
+            .success()
+            .json();
+        let puts = status[0]["Status"]["header"]["revision"]
+            .as_i64()
+            .expect("a revision")
+            - 1;
+        // By chance none gets nothing: that would happen once in 64,000 runs for each.
+        assert!(puts > 0, "{status}");
+        sum += puts;
+    }
+    assert_eq!(sum, 30);
+}
+
+#[test]
+fn what_cannot_change_ends_at_once_and_a_refused_port_is_tried_until_the_end() {
+    let long = "--command-timeout=50s";
+    let run = |endpoint: &str, args: &[&str]| {
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(args)
+            .args(["get", "k"])
+            .run()
+    };
+    let run = run("no-such-name.invalid:2379", &[long]);
+    assert_eq!(
+        run.err(),
+        "Error: context deadline exceeded\nhint: no-such-name.invalid:2379: the name \"no-such-name.invalid\" has no address\n"
+    );
+    assert!(run.took < Duration::from_secs(40), "{run}");
+}
+
+#[test]
+fn hosts_that_are_not_local_are_reached_through_the_proxy() {
+    let server = Launch::serve().start();
+    let (proxy, seen) = connect_proxy(server.endpoint().to_owned(), "HTTP/1.1 200 OK\r\n\r\n");
+    let put = |endpoint: &str, env: &[(&str, &str)]| {
+        let mut program = Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .args(["put", "k", "v", "--command-timeout=700ms"]);
+        for (name, value) in env {
+            program = program.env(name, value);
+        }
+        program.run()
+    };
+    let url = format!("http://us%40er:secret@{proxy}");
+    // Nobody can look this name up: only the proxy knows it.
+    for name in ["HTTPS_PROXY", "https_proxy"] {
+        put("far.away.invalid:2379", &[(name, &url)]).success();
+        let head = seen.recv().expect("the proxy was asked");
+        assert!(
+            head.starts_with("CONNECT far.away.invalid:2379 HTTP/1.1\r\n"),
+            "{head}"
+        );
+        let credentials = "proxy-authorization: Basic dXNAZXI6c2VjcmV0\r\n";
+        assert!(
+            head.to_lowercase().contains(&credentials.to_lowercase()),
+            "{head}"
+        );
+    }
+    // Local hosts, and those of NO_PROXY, are reached without it.
+    put(server.endpoint(), &[("HTTPS_PROXY", &url)]).success();
+    let excepted = [("HTTPS_PROXY", url.as_str()), ("NO_PROXY", "away.invalid")];
+    put("far.away.invalid:2379", &excepted).failure(1, "has no address\n");
+    put("far.away.invalid:2379", &[("HTTP_PROXY", &url)]).failure(1, "has no address\n");
+    assert!(seen.try_recv().is_err());
+    // A proxy that refuses is named, without its password.
+    let (refusing, _) = connect_proxy(
+        String::new(),
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    );
+    let url = format!("http://user:secret@{refusing}");
+    let run = put("far.away.invalid:2379", &[("HTTPS_PROXY", &url)]).failure(
+        1,
+        &format!("hint: far.away.invalid:2379: the proxy {refusing} (HTTPS_PROXY) did not connect to far.away.invalid:2379: it answered 403 Forbidden\n"),
+    );
+    assert!(!run.err().contains("secret"), "{run}");
+}
+
+/// A proxy that connects everybody to `server`, after this answer; the heads of the requests.
+fn connect_proxy(
+    server: String,
+    answer: &'static str,
+) -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let (tell, server) = (tell.clone(), server.clone());
+            thread::spawn(move || {
+                let mut head = vec![];
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && matches!(client.read(&mut byte), Ok(1)) {
+                    head.extend(byte);
+                }
+                let _ = tell.send(String::from_utf8_lossy(&head).into_owned());
+                let _ = client.write_all(answer.as_bytes());
+                if let Ok(mut server) = TcpStream::connect(server) {
+                    let mut from = client.try_clone().expect("a socket can be shared");
+                    let mut to = server.try_clone().expect("a socket can be shared");
+                    thread::spawn(move || std::io::copy(&mut from, &mut to));
+                    let _ = std::io::copy(&mut server, &mut client);
+                }
+            });
+        }
+    });
+    (address, told)
 }

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{files::Tls, words};
+use super::{error, files::Tls};
 use crate::client::cause::{Cause, Limit};
 
 /// What TLS runs over: one type, so that what speaks over it is compiled once.
@@ -45,11 +45,11 @@ pub async fn handshake(
     match tokio::time::timeout(timeout, handshake).await {
         Err(_) => Err(Cause::Silent(Limit::dial(timeout))),
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(words::of_io(&error).unwrap_or_else(|| match error.kind() {
+        Ok(Err(e)) => Err(error::cause_of(&e).unwrap_or_else(|| match e.kind() {
             std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
                 Cause::TlsClosed
             }
-            _ => Cause::of_connect(&error),
+            _ => Cause::of_connect(&e),
         })),
     }
 }

@@ -1,12 +1,12 @@
-//! Answers over HTTP/2 that are not gRPC's: made into the refusal that Go's client makes of them (grpc-go,
-//! internal/transport/http2_client.go). Reads no body.
+//! Turns an HTTP response that is not gRPC, as a proxy or a web server sends it, into the gRPC error that grpc-go reports
+//! for it (internal/transport/http2_client.go). Reads no body.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use tonic::Code;
 
 const GRPC: &str = "application/grpc";
 
-/// `answer` as it is, where it is one of gRPC; else one that only says why it is none.
+/// Returns a gRPC response unchanged, and replaces any other by one that only carries the error.
 pub fn checked<B>(mut answer: Response<B>) -> Response<B> {
     let status = answer.status();
     let mut errors = vec![];
@@ -31,7 +31,7 @@ pub fn checked<B>(mut answer: Response<B>) -> Response<B> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     headers.insert("grpc-status", HeaderValue::from(code(status) as i32));
-    // Percent signs and letters are good in any header.
+    // After percent-encoding, the text is valid in a header.
     if let Ok(text) = HeaderValue::from_str(&percent_encoded(&errors.join("; "))) {
         headers.insert("grpc-message", text);
     }

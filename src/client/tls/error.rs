@@ -1,4 +1,4 @@
-//! What went wrong with TLS, in the words of Go's crypto/tls. Decides nothing.
+//! Turns errors of TLS into causes, with the texts of Go's crypto/tls. Decides nothing.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::verify::Refused;
 use crate::client::cause::Cause;
 
 /// The cause, where `error` is one of TLS.
-pub fn of_io(error: &io::Error) -> Option<Cause> {
+pub fn cause_of(error: &io::Error) -> Option<Cause> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match error {
         // What is no record of TLS at all.
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn alerts_have_the_names_that_go_gives_them() {
-        let words = |alert| match of_io(&io::Error::other(Error::AlertReceived(alert))) {
+        let words = |alert| match cause_of(&io::Error::other(Error::AlertReceived(alert))) {
             Some(Cause::Tls(text)) => text,
             other => panic!("{other:?}"),
         };
@@ -87,6 +87,6 @@ mod tests {
             words(AlertDescription::UnknownCA),
             "remote error: tls: unknown certificate authority"
         );
-        assert_eq!(of_io(&io::Error::other("another")), None);
+        assert_eq!(cause_of(&io::Error::other("another")), None);
     }
 }
