@@ -298,9 +298,10 @@ mod tests {
             ("h:1", true, "https://h:1/", "h"),
             ("http://h:1", true, "http://h:1/", "h"),
             ("https://[::1]:1", false, "https://[::1]:1/", "::1"),
-            ("unix:///run/h:0", false, "http://localhost/", "h"),
-            ("unix:///run/h:0", true, "https://localhost/", "h"),
-            ("unixs://h", false, "https://localhost/", "h"),
+            ("unix:///run/h:0", false, "http://h:0/", "h"),
+            ("unix:///run/h:0", true, "https://h:0/", "h"),
+            ("unixs://h", false, "https://h/", "h"),
+            ("unix:///run/a b", false, "http://localhost/", "a b"),
         ] {
             let endpoint = Endpoint::parse(typed).unwrap().with_default_tls(default);
             assert_eq!(endpoint.origin().unwrap().to_string(), origin, "{typed}");
