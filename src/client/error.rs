@@ -72,6 +72,20 @@ pub enum ClientError {
     /// Another process has the embedded data directory open.
     #[error("{0}")]
     Locked(String),
+    /// The server ended a watch.
+    #[error("{reason}")]
+    WatchCancelled {
+        /// Why.
+        reason: String,
+        /// Where the watch began behind what is kept: the oldest revision that can still be watched. Otherwise 0.
+        compact_revision: i64,
+    },
+    /// No server renewed a lease in its time.
+    #[error("etcdserver: requested lease not found")]
+    LeaseExpired {
+        /// Of the lease.
+        id: i64,
+    },
     /// A request could not be sent, because its stream has ended; reading the stream gives the reason.
     #[error(transparent)]
     StreamEnded(#[from] StreamEnded),

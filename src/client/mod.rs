@@ -3,6 +3,7 @@
 mod balancer;
 pub mod cause;
 pub mod channel;
+pub mod concurrency;
 mod connect;
 pub mod connection;
 pub mod deadline;
@@ -12,6 +13,8 @@ pub mod endpoint;
 pub mod error;
 mod failure;
 mod http_response;
+pub mod lease;
+pub mod mirror;
 mod monitor;
 pub mod probe;
 mod proxy;
@@ -21,6 +24,7 @@ pub mod rpc;
 pub mod stream;
 pub mod tls;
 mod token;
+pub mod watch;
 
 pub use cause::Limit;
 pub use channel::{Client, ClientOptions};

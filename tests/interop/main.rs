@@ -21,5 +21,7 @@ mod kill;
 mod releases;
 /// Snapshots of theirs read by ours, of ours read and restored by theirs.
 mod snapshots;
+/// Watches, leases, locks, elections, mirrors and tokens of our client library, also over connections that break.
+mod streams;
 /// The maintenance session, on every pair of client and server.
 mod walkthrough;

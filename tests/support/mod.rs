@@ -10,6 +10,7 @@ pub mod gate;
 pub mod peer;
 pub mod program;
 pub mod random;
+pub mod relay;
 pub mod server;
 pub mod skip;
 pub mod small_disk;

@@ -1,0 +1,113 @@
+//! A lease that is kept alive for as long as its owner runs: what locks and elections hang on.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::AbortHandle};
+
+use crate::{
+    client::{Client, ClientError, Deadline, Limit},
+    proto::etcdserverpb as pb,
+};
+
+/// A lease that is kept alive. Clones share it; when the last one is dropped, it is no longer kept alive.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    lease: i64,
+    ttl: i64,
+    limit: Limit,
+    /// Whether the lease is still kept alive.
+    alive: watch::Receiver<bool>,
+    task: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Session {
+    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds each of the session's requests.
+    ///
+    /// # Errors
+    /// The lease could not be granted.
+    pub async fn new(client: &Client, ttl: i64, limit: Limit) -> Result<Session, ClientError> {
+        let request = pb::LeaseGrantRequest { ttl, id: 0 };
+        let lease = client.lease_grant(request, Deadline::after(limit)).await?;
+        Ok(Session::with_lease(client, lease.id, ttl, limit))
+    }
+
+    /// Keeps a lease alive that exists already.
+    pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
+        let (end, alive) = watch::channel(true);
+        let mut keep_alive = client.keep_alive(lease);
+        let task = tokio::spawn(async move {
+            while keep_alive.next().await.is_ok() {}
+            // Nobody may be listening.
+            let _ = end.send(false);
+        });
+        Session {
+            inner: Arc::new(Inner {
+                client: client.clone(),
+                lease,
+                ttl,
+                limit,
+                alive,
+                task: task.abort_handle(),
+            }),
+        }
+    }
+
+    /// The id of the lease.
+    pub fn lease(&self) -> i64 {
+        self.inner.lease
+    }
+
+    /// The client that the session uses.
+    pub fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// The time for one request, beginning now.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.inner.limit)
+    }
+
+    /// Waits until the lease is no longer kept alive: it expired, was revoked, or the session was closed.
+    pub async fn ended(&self) {
+        let mut alive = self.inner.alive.clone();
+        // An error means that the sender is gone, and with it the keep-alive.
+        let _ = alive.wait_for(|alive| !alive).await;
+    }
+
+    /// Stops keeping the lease alive; it ends with its time to live.
+    pub fn orphan(&self) {
+        self.inner.task.abort();
+    }
+
+    /// Stops keeping the lease alive and revokes it, which deletes its keys. Tried for as long as the lease would live.
+    ///
+    /// # Errors
+    /// The server did not revoke it.
+    pub async fn close(&self) -> Result<(), ClientError> {
+        self.orphan();
+        let life = Duration::from_secs(self.inner.ttl.max(1).unsigned_abs());
+        let limit = Limit {
+            length: life.min(self.inner.limit.length),
+            flag: self.inner.limit.flag,
+        };
+        let request = pb::LeaseRevokeRequest {
+            id: self.inner.lease,
+        };
+        self.inner
+            .client
+            .lease_revoke(request, Deadline::after(limit))
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Copies what is under a prefix: first all keys at one revision, in pages, then every change after it (etcd v3.7.1,
+//! client/v3/mirror/syncer.go). Writes nothing itself.
+
+use bytes::Bytes;
+
+use super::{
+    cause::Limit, channel::Client, deadline::Deadline, error::ClientError, rpc::prefix_end,
+    stream::StreamOptions, watch::Watcher,
+};
+use crate::proto::{etcdserverpb as pb, mvccpb};
+
+/// Keys in a page: etcd's number.
+const PAGE: i64 = 1000;
+
+/// The source of a mirror.
+pub struct Syncer {
+    client: Client,
+    /// Where the next page begins; `None` behind the last one.
+    next: Option<Bytes>,
+    first: Bytes,
+    range_end: Bytes,
+    /// All pages are read at this revision; 0 until the first one tells it.
+    revision: i64,
+    limit: Limit,
+}
+
+impl Syncer {
+    /// Of the keys under `prefix` (all keys, if it is empty), at `revision`, or at the current one if that is 0. `limit`
+    /// bounds each page.
+    pub fn new(client: &Client, prefix: &[u8], revision: i64, limit: Limit) -> Syncer {
+        let first = match prefix {
+            [] => Bytes::from_static(b"\0"),
+            prefix => Bytes::copy_from_slice(prefix),
+        };
+        Syncer {
+            client: client.clone(),
+            next: Some(first.clone()),
+            first,
+            range_end: prefix_end(prefix).into(),
+            revision,
+            limit,
+        }
+    }
+
+    /// The revision that the pages show; 0 before the first one, if none was given.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The next page of keys, or `None` behind the last one.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says; the same page can be asked for again.
+    pub async fn page(&mut self) -> Result<Option<Vec<mvccpb::KeyValue>>, ClientError> {
+        let Some(key) = self.next.clone() else {
+            return Ok(None);
+        };
+        let request = pb::RangeRequest {
+            key,
+            range_end: self.range_end.clone(),
+            limit: PAGE,
+            revision: self.revision,
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .range(request, Deadline::after(self.limit))
+            .await?;
+        if self.revision == 0 {
+            self.revision = answer.header.as_ref().map_or(0, |h| h.revision);
+        }
+        self.next = match answer.kvs.last() {
+            Some(last) if answer.more => Some([&last.key[..], b"\0"].concat().into()),
+            _ => None,
+        };
+        Ok(Some(answer.kvs))
+    }
+
+    /// The changes after the revision of the pages, without end.
+    pub fn updates(&self) -> Watcher {
+        let create = pb::WatchCreateRequest {
+            key: self.first.clone(),
+            range_end: self.range_end.clone(),
+            start_revision: self.revision + 1,
+            ..Default::default()
+        };
+        self.client.watch(
+            create,
+            StreamOptions::default(),
+            Deadline::after(self.limit),
+        )
+    }
+}

@@ -1,0 +1,251 @@
+//! A watch that outlives its connection: after a failure it goes on at another endpoint, behind the last revision that it
+//! has seen, so that no event is lost and none comes twice (etcd v3.7.1, client/v3/watch.go). Each watch has a stream of its
+//! own.
+
+use std::time::Duration;
+
+use tonic::Code;
+
+use super::{
+    channel::Client,
+    deadline::Deadline,
+    error::ClientError,
+    retry::jitter,
+    stream::{Answers, Requests, StreamOptions},
+    token,
+};
+use crate::proto::etcdserverpb::{self as pb, watch_request::RequestUnion};
+
+/// Pauses between attempts to go on: grows from the first to the last, as etcd's.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_JITTER: f64 = 0.2;
+/// Times in a row that a fresh token is asked for because the server refuses the one that was sent.
+const RENEWALS: u32 = 3;
+
+const NO_LEADER: &str = "etcdserver: no leader";
+const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
+const FUTURE_REVISION: &str = "etcdserver: mvcc: required revision is a future revision";
+
+/// A running watch. Dropping it ends it.
+pub struct Watcher {
+    client: Client,
+    /// What is watched; its start revision is always the next one that has not been seen, or 0 before anything is known.
+    create: pb::WatchCreateRequest,
+    options: StreamOptions,
+    /// For the first connection. A later one is waited for without limit.
+    connect: Deadline,
+    stream: Option<(Requests<pb::WatchRequest>, Answers<pb::WatchResponse>)>,
+    /// The parts of an answer that the server sends in several.
+    parts: Option<pb::WatchResponse>,
+    /// The caller knows that the watch exists.
+    announced: bool,
+    pause: Duration,
+    renewals: u32,
+    /// Progress is asked for as soon as there is a stream again.
+    progress_due: bool,
+}
+
+impl Client {
+    /// A watch of what `create` names. `connect` bounds the way to the first server.
+    pub fn watch(
+        &self,
+        create: pb::WatchCreateRequest,
+        options: StreamOptions,
+        connect: Deadline,
+    ) -> Watcher {
+        Watcher {
+            client: self.clone(),
+            create,
+            options,
+            connect,
+            stream: None,
+            parts: None,
+            announced: false,
+            pause: FIRST_PAUSE,
+            renewals: 0,
+            progress_due: false,
+        }
+    }
+}
+
+impl Watcher {
+    /// The next answer: the first says that the watch was created, later ones carry events, or none as a sign of progress.
+    ///
+    /// Dropping the future before it is ready loses nothing.
+    ///
+    /// # Errors
+    /// The server ended the watch ([`ClientError::WatchCancelled`]), refuses it, has no leader where one is required, or
+    /// was not reached before anything was seen. The watch is over then.
+    pub async fn next(&mut self) -> Result<pb::WatchResponse, ClientError> {
+        loop {
+            let answer = match self.stream().await {
+                Ok(answers) => answers.next().await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(Some(answer)) => {
+                    if let Some(answer) = self.take(answer).await? {
+                        return Ok(answer);
+                    }
+                }
+                // A stream that ends without a reason is one that broke.
+                Ok(None) => self.interrupted(None).await?,
+                Err(error) => self.interrupted(Some(error)).await?,
+            }
+        }
+    }
+
+    /// Asks the server to say how far it is: the answer has no events, and comes through [`Watcher::next`].
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn request_progress(&mut self) -> Result<(), ClientError> {
+        self.progress_due = true;
+        self.send_progress().await
+    }
+
+    async fn send_progress(&mut self) -> Result<(), ClientError> {
+        let Some((requests, _)) = &self.stream else {
+            return Ok(());
+        };
+        let request = RequestUnion::ProgressRequest(pb::WatchProgressRequest {});
+        let request = pb::WatchRequest {
+            request_union: Some(request),
+        };
+        match requests.send(request).await {
+            Ok(()) => self.progress_due = false,
+            // Sent again with the next stream.
+            Err(ClientError::StreamEnded(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The stream, opened where there is none.
+    async fn stream(&mut self) -> Result<&mut Answers<pb::WatchResponse>, ClientError> {
+        if self.stream.is_none() {
+            let connect = match self.announced {
+                false => self.connect,
+                true => Deadline::never(),
+            };
+            let (requests, answers) = self.client.watch_stream(self.options, connect).await?;
+            let request = pb::WatchRequest {
+                request_union: Some(RequestUnion::CreateRequest(self.create.clone())),
+            };
+            match requests.send(request).await {
+                // Of a stream that has ended already, reading tells the reason.
+                Ok(()) | Err(ClientError::StreamEnded(_)) => {}
+                Err(error) => return Err(error),
+            }
+            self.parts = None;
+            self.stream = Some((requests, answers));
+            if self.progress_due {
+                self.send_progress().await?;
+            }
+        }
+        match &mut self.stream {
+            Some((_, answers)) => Ok(answers),
+            // It was set just now.
+            None => Err(ClientError::NoEndpoints),
+        }
+    }
+
+    /// What the caller is to see of an answer.
+    async fn take(
+        &mut self,
+        mut answer: pb::WatchResponse,
+    ) -> Result<Option<pb::WatchResponse>, ClientError> {
+        // The parts of one answer become one again, so that a revision is seen whole or not at all.
+        if let Some(mut parts) = self.parts.take() {
+            parts.events.append(&mut answer.events);
+            parts.fragment = answer.fragment;
+            answer = parts;
+        }
+        if answer.fragment {
+            self.parts = Some(answer);
+            return Ok(None);
+        }
+
+        if answer.canceled {
+            if answer.created && token::is_stale_text(&answer.cancel_reason) {
+                return self.renew().await;
+            }
+            return Err(cancelled(&answer));
+        }
+
+        self.renewals = 0;
+        self.pause = FIRST_PAUSE;
+        let revision = answer.header.as_ref().map_or(0, |h| h.revision);
+        if answer.created {
+            // Without a start revision the watch begins behind the current one.
+            if self.create.start_revision == 0 {
+                self.create.start_revision = revision + 1;
+            }
+            let first = !self.announced;
+            self.announced = true;
+            return Ok(first.then_some(answer));
+        }
+        // An answer without events says that all before its revision has been sent.
+        let seen = match answer.events.last().and_then(|event| event.kv.as_ref()) {
+            Some(kv) => kv.mod_revision,
+            None => revision,
+        };
+        self.create.start_revision = self.create.start_revision.max(seen + 1);
+        Ok(Some(answer))
+    }
+
+    async fn renew(&mut self) -> Result<Option<pb::WatchResponse>, ClientError> {
+        self.stream = None;
+        self.renewals += 1;
+        if self.renewals > RENEWALS {
+            return Err(ClientError::Status {
+                code: Code::Unauthenticated,
+                message: "etcdserver: invalid auth token".into(),
+            });
+        }
+        let stale = self.client.inner.tokens.current();
+        self.client.renew_token(&stale, self.connect).await?;
+        Ok(None)
+    }
+
+    /// Prepares to go on after a failure, or returns it where that is of no use.
+    async fn interrupted(&mut self, error: Option<ClientError>) -> Result<(), ClientError> {
+        self.stream = None;
+        if let Some(error) = error {
+            if token::is_stale(&error) && self.client.inner.tokens.renewable() {
+                self.renew().await?;
+                return Ok(());
+            }
+            if !resumable(&error) {
+                return Err(error);
+            }
+        }
+        tokio::time::sleep(jitter(self.pause, PAUSE_JITTER)).await;
+        self.pause = self.pause.mul_f64(1.25).min(LAST_PAUSE);
+        Ok(())
+    }
+}
+
+/// Whether another attempt may end otherwise (etcd v3.7.1, client/v3/client.go, isHaltErr).
+fn resumable(error: &ClientError) -> bool {
+    match error {
+        ClientError::Status { message, .. } if message == NO_LEADER => false,
+        ClientError::Status { code, .. } => matches!(code, Code::Unavailable | Code::Internal),
+        ClientError::Broken { .. } | ClientError::StreamEnded(_) => true,
+        _ => false,
+    }
+}
+
+/// Why the server ended a watch.
+fn cancelled(answer: &pb::WatchResponse) -> ClientError {
+    let reason = match answer.cancel_reason.as_str() {
+        _ if answer.compact_revision != 0 => COMPACTED,
+        "" => FUTURE_REVISION,
+        reason => reason,
+    };
+    ClientError::WatchCancelled {
+        reason: reason.to_owned(),
+        compact_revision: answer.compact_revision,
+    }
+}

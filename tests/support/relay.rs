@@ -1,0 +1,90 @@
+//! A relay in front of a server that a test can cut, stall and point at another server, as a network does.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+#[derive(Default)]
+struct State {
+    target: String,
+    connections: Vec<TcpStream>,
+    stalled: bool,
+}
+
+/// Accepts on a free port of 127.0.0.1 and forwards to one server. Its threads end with the test's process.
+pub struct Relay {
+    endpoint: String,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+impl Relay {
+    /// Forwards to `server` (`host:port`).
+    pub fn before(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
+        let relay = Self {
+            endpoint: listener.local_addr().expect("it is bound").to_string(),
+            state: Arc::default(),
+        };
+        relay.point_at(server);
+        let state = Arc::clone(&relay.state);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let target = state.0.lock().expect("no panic").target.clone();
+                if let Ok(server) = TcpStream::connect(target) {
+                    forward(&state, &client, &server);
+                    forward(&state, &server, &client);
+                }
+            }
+        });
+        relay
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// New connections go to this server.
+    pub fn point_at(&self, server: &str) {
+        server.clone_into(&mut self.state.0.lock().expect("no panic").target);
+    }
+
+    /// Breaks every connection.
+    pub fn cut(&self) {
+        for stream in self.state.0.lock().expect("no panic").connections.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// From now on nothing passes, or everything again.
+    pub fn stall(&self, stalled: bool) {
+        self.state.0.lock().expect("no panic").stalled = stalled;
+        self.state.1.notify_all();
+    }
+}
+
+fn forward(state: &Arc<(Mutex<State>, Condvar)>, from: &TcpStream, to: &TcpStream) {
+    let clone = |stream: &TcpStream| stream.try_clone().expect("a socket can be shared");
+    let (mut from, mut to, state) = (clone(from), clone(to), Arc::clone(state));
+    state
+        .0
+        .lock()
+        .expect("no panic")
+        .connections
+        .push(clone(&from));
+    thread::spawn(move || {
+        let mut buffer = [0; 64 << 10];
+        while let Ok(n) = from.read(&mut buffer)
+            && n > 0
+        {
+            let open = state.0.lock().expect("no panic");
+            drop(state.1.wait_while(open, |s| s.stalled).expect("no panic"));
+            if to.write_all(&buffer[..n]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    });
+}
