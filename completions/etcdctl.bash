@@ -2684,7 +2684,7 @@ _etcdctl() {
             return 0
             ;;
         etcdctl__subcmd__serve)
-            opts="-w -d --data-dir --name --listen-client-urls --advertise-client-urls --quota-backend-bytes --auto-compaction-mode --auto-compaction-retention --max-txn-ops --max-request-bytes --max-concurrent-streams --grpc-keepalive-interval --grpc-keepalive-timeout --enable-grpc-gateway --log-level --log-format --initial-advertise-peer-urls --initial-cluster --initial-cluster-token --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
+            opts="-w -d --data-dir --name --listen-client-urls --advertise-client-urls --quota-backend-bytes --auto-compaction-mode --auto-compaction-retention --max-txn-ops --max-request-bytes --max-concurrent-streams --grpc-keepalive-interval --grpc-keepalive-timeout --enable-grpc-gateway --auth-token --auth-token-ttl --bcrypt-cost --log-level --log-format --initial-advertise-peer-urls --initial-cluster --initial-cluster-token --endpoints --write-out --hex --command-timeout --dial-timeout --keepalive-time --keepalive-timeout --max-recv-bytes --user --password --auth-jwt-token --debug --cacert --cert --key --insecure-transport --insecure-skip-tls-verify --discovery-srv --discovery-srv-name --insecure-discovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -2742,6 +2742,18 @@ _etcdctl() {
                     return 0
                     ;;
                 --enable-grpc-gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-token-ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bcrypt-cost)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -932,6 +932,9 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-concurrent
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-interval -d 'Time after which a silent connection is pinged; 0 never [default: 2h] [env: ETCD_GRPC_KEEPALIVE_INTERVAL]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-timeout -d 'Time after which a connection that answers no ping is closed [default: 20s] [env: ETCD_GRPC_KEEPALIVE_TIMEOUT]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l enable-grpc-gateway -d 'Answer JSON requests under /v3/ as well [default: true] [env: ETCD_ENABLE_GRPC_GATEWAY]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auth-token -d 'Tokens of logged-in users: simple, or jwt,sign-method=METHOD,priv-key=FILE[,pub-key=FILE][,ttl=10m] [default: simple] [env: ETCD_AUTH_TOKEN]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auth-token-ttl -d 'Seconds that a simple token is good after its last use [default: 300] [env: ETCD_AUTH_TOKEN_TTL]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l bcrypt-cost -d 'Cost of hashing passwords with bcrypt, from 4 to 31 [default: 10] [env: ETCD_BCRYPT_COST]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-level -d 'Least important lines to log: debug, info, warn, error, panic or fatal [default: info] [env: ETCD_LOG_LEVEL]' -r -f -a "debug\t''
 info\t''
 warn\t''

@@ -64,6 +64,7 @@ impl Embedded {
     /// One line that names the directory or the flag.
     async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
+        config.leases_count_downtime = true;
         for (name, value) in flags {
             config
                 .set(name, value)

@@ -8,6 +8,7 @@ use super::{
     bucket,
     error::RecordError,
     key::{Revision, RevisionKey},
+    lease::{CHECKPOINT_TIME, CheckpointTime},
     version::Version,
 };
 
@@ -59,6 +60,8 @@ pub struct Meta {
     pub finished_compact: Option<i64>,
     /// Version of the schema.
     pub storage_version: Option<Version>,
+    /// When the last clean stop recorded what remains of leases. Only this server writes it.
+    pub lease_checkpoint: Option<CheckpointTime>,
 }
 
 impl Meta {
@@ -74,6 +77,7 @@ impl Meta {
             SCHEDULED_COMPACT => self.scheduled_compact = Some(revision(key, value)?),
             FINISHED_COMPACT => self.finished_compact = Some(revision(key, value)?),
             STORAGE_VERSION => self.storage_version = Some(decode_version(key, value)?),
+            CHECKPOINT_TIME => self.lease_checkpoint = Some(CheckpointTime::decode(value)?),
             _ => {}
         }
         Ok(())

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     apply::{Compaction, RemoveRevisions, Request},
+    auth::Identity,
     error::Error,
     mvcc::{
         compaction_hashes::{Kept, KeyHash},
@@ -162,7 +163,7 @@ fn remove(
             records: now.to_vec(),
             finished: finished.filter(|_| later.is_empty()),
         };
-        let request = Request::new(op, None, shared.ids.member);
+        let request = Request::new(op, Identity::Server, shared.ids.member);
         let answer = match shared.queue.push(request) {
             Ok(answer) => answer.blocking_recv().map_err(|_| Error::Stopped)?,
             Err(error) => Err(error),

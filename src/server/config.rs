@@ -44,6 +44,17 @@ pub struct Config {
     pub initial_cluster_token: String,
     /// Whether `/v3/...` answers JSON.
     pub gateway: bool,
+    /// The tokens of logged-in users, as etcd writes it: `simple`, or `jwt` with options.
+    pub auth_token: String,
+    /// Time that a simple token is good after its last use.
+    pub auth_token_ttl: Duration,
+    /// Cost of hashing a password with bcrypt.
+    pub bcrypt_cost: u32,
+    /// Whether the common name of a verified client certificate is the name of a user.
+    pub client_cert_auth: bool,
+    /// Whether leases expire while the directory is closed, as one that is opened for each command needs. No flag sets
+    /// it: `embedded:` does.
+    pub leases_count_downtime: bool,
     /// Least important lines to log.
     pub log_level: LogLevel,
     /// Shape of a log line.
@@ -112,6 +123,11 @@ impl Config {
             initial_cluster: None,
             initial_cluster_token: "etcd-cluster".into(),
             gateway: true,
+            auth_token: "simple".into(),
+            auth_token_ttl: Duration::from_secs(300),
+            bcrypt_cost: 10,
+            client_cert_auth: false,
+            leases_count_downtime: false,
             log_level: LogLevel::Info,
             log_format: LogFormat::Json,
             compaction_mode: "periodic".into(),
@@ -174,6 +190,12 @@ impl Config {
             }
             "grpc-keepalive-timeout" => self.keepalive_timeout = value::duration(text)?,
             "enable-grpc-gateway" => self.gateway = value::boolean(text)?,
+            "auth-token" => self.auth_token = text.into(),
+            "auth-token-ttl" => self.auth_token_ttl = Duration::from_secs(value::uint(text)?),
+            "bcrypt-cost" => {
+                self.bcrypt_cost =
+                    u32::try_from(value::uint(text)?).map_err(|_| "number out of range")?;
+            }
             "log-level" => self.log_level = log_level(text)?,
             "log-format" => {
                 self.log_format = match text {

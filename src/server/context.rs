@@ -8,13 +8,15 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use http::HeaderMap;
 
+use super::auth::Identity;
+
 /// The circumstances of one request.
 #[derive(Clone, Debug, Default)]
 pub struct RequestContext {
     /// Where the request came from.
     pub peer: Peer,
-    /// The authenticated user; `None` without authentication.
-    pub identity: Option<Identity>,
+    /// On whose behalf the request is made. `Nobody` means that token and client certificate tell.
+    pub identity: Identity,
     /// When the client stops waiting; `None`: never.
     pub deadline: Option<Instant>,
     /// gRPC metadata or HTTP headers, as they were received. May hold secrets: never log it.
@@ -22,9 +24,12 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// A request that this process makes on its own behalf: no identity, no deadline, no metadata.
+    /// A request that this process makes on its own behalf: it may do everything, and has no deadline and no metadata.
     pub fn in_process() -> RequestContext {
-        RequestContext::default()
+        RequestContext {
+            identity: Identity::Server,
+            ..RequestContext::default()
+        }
     }
 
     /// Whether the deadline has passed.
@@ -52,15 +57,6 @@ pub enum PeerAddress {
     Tcp(SocketAddr),
     /// A unix socket; its clients have no address.
     Unix,
-}
-
-/// The user on whose behalf a request is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The user's name.
-    pub user: Arc<str>,
-    /// Revision of the auth store that the user was authenticated at.
-    pub auth_revision: u64,
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! could take back.
 
 mod admission;
+mod auth;
 mod hashing;
 mod kv;
+mod lease;
 mod maintenance;
 mod open;
 mod reading;
@@ -18,11 +20,12 @@ mod tests;
 use std::{
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use self::{
     admission::{Admission, Size},
@@ -31,7 +34,8 @@ use self::{
 };
 pub use self::{open::OpenError, snapshot::Snapshot};
 use super::{
-    apply::{Compaction, Op, Request},
+    apply::{Compaction, Op, RecordLeases, Request},
+    auth::{Identity, Passwords},
     compaction,
     compactor::{self, Schedule},
     config::Config,
@@ -61,6 +65,9 @@ struct Inner {
     max_request_bytes: usize,
     quota: Quota,
     quota_bytes: i64,
+    passwords: Passwords,
+    /// Whether the common name of a verified client certificate is the name of a user.
+    client_cert_auth: bool,
 }
 
 impl Core {
@@ -108,7 +115,9 @@ impl Core {
                 done,
             });
         }
-        let writer = Writer::new(shared.clone(), db, applier, compactions, resumed);
+        let mut writer = Writer::new(shared.clone(), db, applier, compactions, resumed);
+        // What has expired while the file was closed is gone before anybody reads.
+        writer.revoke_expired();
         let compacts = shared.clone();
         start("writer", Box::new(move || writer.run()))?;
         let started = start(
@@ -123,8 +132,12 @@ impl Core {
                 max_request_bytes: config.max_request_bytes,
                 quota,
                 quota_bytes: config.quota_backend_bytes,
+                passwords: Passwords::new(config.bcrypt_cost),
+                client_cert_auth: config.client_cert_auth,
             }),
         };
+        let leases = shared.clone();
+        let started = started.and_then(|()| start("leases", Box::new(move || lease::run(&leases))));
         if let Err(error) = started {
             drop(core(threads));
             return Err(error);
@@ -147,17 +160,34 @@ impl Core {
     /// # Errors
     /// There is no database, a process has it open for writing, or it can't be served.
     pub fn open_read_only(config: &Config) -> Result<Core, OpenError> {
-        Ok(Core {
+        let shared = open::open_read_only(config)?;
+        // Keys of leases that have expired must be deleted before anybody reads. Where the disk does not let that
+        // happen, they can still be read.
+        if !shared.lessor.expired(Instant::now()).is_empty() {
+            drop(shared);
+            match Core::open(config) {
+                Ok(core) => return Ok(core),
+                Err(error) => warn!(%error, "the keys of expired leases can't be deleted"),
+            }
+            return Ok(Core::reading(config, open::open_read_only(config)?));
+        }
+        Ok(Core::reading(config, shared))
+    }
+
+    fn reading(config: &Config, shared: Arc<Shared>) -> Core {
+        Core {
             inner: Arc::new(Inner {
-                shared: open::open_read_only(config)?,
+                shared,
                 threads: Mutex::default(),
                 admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
                 // The quota is looked at for writes alone.
                 quota: Quota::unlimited(),
                 quota_bytes: config.quota_backend_bytes,
+                passwords: Passwords::new(config.bcrypt_cost),
+                client_cert_auth: config.client_cert_auth,
             }),
-        })
+        }
     }
 
     /// The header that stands in every answer, at the committed revision.
@@ -172,9 +202,29 @@ impl Core {
         *header = Some(self.inner.shared.header(revision));
     }
 
+    /// Answers a read that the caller is permitted to make. An answer that users and roles have overtaken does not go
+    /// out.
+    async fn read<R: Read>(&self, context: &RequestContext, read: R) -> Result<R::Answer, Error> {
+        let shared = &self.inner.shared;
+        if !shared.is_auth_enabled()? {
+            return self.read_unchecked(context, read).await;
+        }
+        let store = shared.auth()?;
+        let identity = self.identify(context)?;
+        read.authorize(&store, &identity, &shared.lessor)?;
+        drop(store);
+        let answer = self.read_unchecked(context, read).await?;
+        shared.auth()?.check_still(&identity)?;
+        Ok(answer)
+    }
+
     /// Answers a read: at once where that takes no time, otherwise on a thread that may wait, when its turn
     /// has come. Stops when the caller goes away.
-    async fn read<R: Read>(&self, context: &RequestContext, read: R) -> Result<R::Answer, Error> {
+    async fn read_unchecked<R: Read>(
+        &self,
+        context: &RequestContext,
+        read: R,
+    ) -> Result<R::Answer, Error> {
         let shared = &self.inner.shared;
         let read = match self.inner.admission.has_space() {
             true => match reading::at_once(shared, read) {
@@ -231,7 +281,7 @@ impl Core {
     /// Sends an operation to the writer and waits for the answer.
     async fn write<O: Op>(&self, context: &RequestContext, op: O) -> Result<O::Answer, Error> {
         let shared = &self.inner.shared;
-        let request = Request::new(op, context.identity.clone(), shared.ids.member);
+        let request = Request::new(op, self.identify(context)?, shared.ids.member);
         if request.size > self.inner.max_request_bytes {
             return Err(self
                 .refusal(context, request.cost, Error::RequestTooLarge)
@@ -243,7 +293,7 @@ impl Core {
 
     /// What etcd says of a request that is refused with `error` before it gets to the writer: the quota comes
     /// first. One that does not fit raises the alarm, whatever else is wrong with it.
-    pub async fn refusal(&self, context: &RequestContext, cost: i64, error: Error) -> Error {
+    pub async fn refusal(&self, _context: &RequestContext, cost: i64, error: Error) -> Error {
         let shared = &self.inner.shared;
         let Ok(published) = shared.published() else {
             return error;
@@ -259,7 +309,7 @@ impl Core {
                 member_id: shared.ids.member,
                 alarm: pb::AlarmType::Nospace.into(),
             };
-            let raise = Request::new(raise, context.identity.clone(), shared.ids.member);
+            let raise = Request::new(raise, Identity::Server, shared.ids.member);
             // The refusal is the same if that fails.
             if let Ok(raised) = shared.queue.push(raise) {
                 let _ = raised.await;
@@ -290,12 +340,17 @@ impl Drop for CancelOnDrop {
 impl Inner {
     fn stop(&self) {
         self.shared.stop();
+        self.shared.lessor.close();
+        // The last thing that the writer does. The reply is kept, because a request that nobody waits for is dropped.
+        let record = Request::new(RecordLeases, Identity::Server, self.shared.ids.member);
+        let recorded = self.shared.queue.push(record);
         self.shared.queue.close();
         let mut threads = self.threads.lock();
         for thread in threads.drain(..) {
             // A panic was reported when it happened.
             let _ = thread.join();
         }
+        drop(recorded);
         self.shared.close();
     }
 }
@@ -316,7 +371,7 @@ fn auto_compact(shared: &Arc<Shared>, schedule: Schedule) {
                 revision,
                 physical: false,
             };
-            let request = Request::new(request, None, shared.ids.member);
+            let request = Request::new(request, Identity::Server, shared.ids.member);
             let answer = shared.queue.push(request)?;
             answer
                 .blocking_recv()

@@ -75,6 +75,17 @@ impl<O: Op> Pending for Waiting<O> {
     }
 }
 
+/// A request on its way through the writer, and what its caller waits for.
+pub fn pending<O: Op>(request: Request<O>) -> (Box<dyn Pending>, Reply<O::Answer>) {
+    let (reply, answer) = oneshot::channel();
+    let pending = Waiting {
+        request,
+        reply,
+        result: None,
+    };
+    (Box::new(pending), answer)
+}
+
 /// What the writer does next.
 pub enum Work {
     /// Requests to apply and commit together.
@@ -127,12 +138,7 @@ impl Queue {
     /// The server has stopped, or too much is waiting.
     pub fn push<O: Op>(&self, request: Request<O>) -> Result<Reply<O::Answer>, Error> {
         let bytes = request.size + OVERHEAD;
-        let (reply, answer) = oneshot::channel();
-        let pending = Box::new(Waiting {
-            request,
-            reply,
-            result: None,
-        });
+        let (pending, answer) = pending(request);
         self.enqueue(Item::Request { pending, bytes }, bytes)?;
         Ok(answer)
     }
@@ -244,12 +250,15 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::etcdserverpb::{PutRequest, PutResponse};
+    use crate::{
+        proto::etcdserverpb::{PutRequest, PutResponse},
+        server::auth::Identity,
+    };
 
     fn put(size: usize) -> Request<PutRequest> {
         Request {
             op: PutRequest::default(),
-            identity: None,
+            identity: Identity::Nobody,
             cost: 0,
             size,
         }

@@ -1,9 +1,12 @@
 //! What readers, the writer and the compaction share: the published state, the index and the queue.
 //! Holds them and decides nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::SystemTime,
 };
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -13,8 +16,10 @@ use crate::{
     server::{
         alarms::Alarms,
         apply::Ids,
+        auth::{AuthStore, Tokens},
         backend::{DatabaseFile, Tx},
         error::Error,
+        lease::{IdGenerator, Lessor},
         mvcc::{compaction_hashes::CompactionHashes, event::Event, index::TreeIndex, view::View},
         queue::Queue,
     },
@@ -32,6 +37,8 @@ pub struct Published {
     pub applied: u64,
     /// Active alarms.
     pub alarms: Alarms,
+    /// Users and roles.
+    pub auth: Arc<AuthStore>,
     /// The changes of keys that led here from the state published before, in order.
     pub events: Vec<Event>,
 }
@@ -46,6 +53,12 @@ pub struct Shared {
     pub compaction_hashes: Mutex<CompactionHashes>,
     /// The ids in answers.
     pub ids: Ids,
+    /// The committed leases.
+    pub lessor: Arc<Lessor>,
+    /// Ids for leases whose clients choose none.
+    pub lease_ids: IdGenerator,
+    /// The tokens of logged-in users.
+    pub tokens: Tokens,
     /// The published compact revision; -1 before the first compaction.
     compacted: AtomicI64,
     published: RwLock<Option<Arc<Published>>>,
@@ -54,9 +67,19 @@ pub struct Shared {
 
 impl Shared {
     /// A core that begins with `published`.
-    pub fn new(index: Arc<TreeIndex>, ids: Ids, published: Published, compacted: i64) -> Shared {
+    pub fn new(
+        index: Arc<TreeIndex>,
+        ids: Ids,
+        lessor: Arc<Lessor>,
+        tokens: Tokens,
+        published: Published,
+        compacted: i64,
+    ) -> Shared {
         Shared {
             index,
+            lessor,
+            lease_ids: IdGenerator::new(ids.member, SystemTime::now()),
+            tokens,
             queue: Queue::default(),
             compaction_hashes: Mutex::default(),
             ids,
@@ -72,6 +95,26 @@ impl Shared {
     /// The server has stopped.
     pub fn published(&self) -> Result<Arc<Published>, Error> {
         self.published.read().clone().ok_or(Error::Stopped)
+    }
+
+    /// Users and roles as committed.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub fn auth(&self) -> Result<Arc<AuthStore>, Error> {
+        let published = self.published.read();
+        let published = published.as_ref().ok_or(Error::Stopped)?;
+        Ok(published.auth.clone())
+    }
+
+    /// Whether authentication is on.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub fn is_auth_enabled(&self) -> Result<bool, Error> {
+        let published = self.published.read();
+        let published = published.as_ref().ok_or(Error::Stopped)?;
+        Ok(published.auth.is_enabled())
     }
 
     /// Lets everybody see a committed state. The compact revision comes with it, and before the

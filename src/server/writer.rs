@@ -14,21 +14,30 @@
 //! A defragmentation waits until no compaction is under way, because a file that is rewritten beside one
 //! keeps what the compaction is about to remove. Requests go on meanwhile.
 
-use std::sync::{Arc, atomic::Ordering, mpsc::Sender};
+use std::{
+    sync::{Arc, atomic::Ordering, mpsc::Sender},
+    time::Instant,
+};
 
 use tracing::{error, info, warn};
 
 use super::{
-    apply::{Applier, Compaction, Space, SpaceClaim},
+    apply::{Applier, Compaction, Request, Space, SpaceClaim},
+    auth::Identity,
     backend::{DatabaseFile, Tx},
     error::Error,
-    queue::{AfterCompactions, Pending, Work},
+    queue::{self, AfterCompactions, Pending, Work},
     shared::{Published, Shared},
 };
-use crate::bolt::{self, Db};
+use crate::{
+    bolt::{self, Db},
+    proto::etcdserverpb::LeaseRevokeRequest,
+};
 
 /// Bytes of answers after which no more requests join a group.
 const GROUP_ANSWER_BYTES: usize = 64 << 20;
+/// Leases that an opening revokes in one group.
+const REVOKED_AT_ONCE: usize = 1000;
 
 /// The single writer of a core.
 pub struct Writer {
@@ -80,6 +89,25 @@ impl Writer {
             if may_defragment && !self.after_compactions.is_empty() {
                 self.serve_after_compactions();
             }
+        }
+    }
+
+    /// Revokes the leases that have expired by now, before anybody is served. Where that fails, the leases are still
+    /// there, and are tried again.
+    pub fn revoke_expired(&mut self) {
+        let lessor = self.shared.lessor.clone();
+        let expired = lessor.expired(Instant::now());
+        for ids in expired.chunks(REVOKED_AT_ONCE) {
+            let (requests, replies): (Vec<_>, Vec<_>) = (ids.iter())
+                .map(|&id| {
+                    let revoke = LeaseRevokeRequest { id };
+                    let member = self.shared.ids.member;
+                    queue::pending(Request::new(revoke, Identity::Server, member))
+                })
+                .unzip();
+            self.write(requests);
+            lessor.count_expired(ids.len() as u64);
+            drop(replies);
         }
     }
 
@@ -191,7 +219,14 @@ impl Writer {
     /// Lets everybody see what is committed.
     fn publish(&mut self) {
         let tx = Tx::new(self.db.read());
+        let tokens = &self.shared.tokens;
         let state = self.applier.state_mut();
+        let effects = state.take_auth_effects();
+        if state.auth.is_enabled() {
+            tokens.enable();
+        }
+        // Before the rest, so that whoever sees a key finds it on its lease.
+        state.leases.commit(Instant::now());
         let events = state.head.committed(tx.clone());
         let compacted = state.head.compacted.load(Ordering::Acquire);
         let published = Published {
@@ -200,9 +235,20 @@ impl Writer {
             revision: state.head.revision,
             applied: state.applied,
             alarms: state.alarms.clone(),
+            auth: state.auth.clone(),
             events,
         };
         self.shared.publish(published, compacted);
+        // After the rest, so that no token ends before the reason can be seen.
+        for effects in effects {
+            effects
+                .invalidated
+                .iter()
+                .for_each(|user| tokens.invalidate(user));
+            if effects.disabled {
+                tokens.disable();
+            }
+        }
     }
 
     /// Serves everybody who has waited for the end of compactions.

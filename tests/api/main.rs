@@ -9,6 +9,8 @@ mod target;
 /// Requests in short form, and assertions on refusals.
 mod ask;
 
+/// Users, roles, permissions, tokens, and what each RPC needs.
+mod auth;
 /// The list of members, and what a single member says to changes of it.
 mod cluster;
 /// Compaction: what is gone, what stays, and its refusals.
@@ -19,6 +21,8 @@ mod embedding;
 mod gateway;
 /// Put, range and delete, and every option of them.
 mod kv;
+/// Leases: grants, renewals, expiry, and the keys attached to them.
+mod lease;
 /// Sizes and numbers past which a request is refused.
 mod limits;
 /// Status, alarms, defragmentation, hashes, and what an operator may ask of one member.

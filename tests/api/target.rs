@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use etcd_maintenance::{
     proto::etcdserverpb::{
         self as pb, auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
-        maintenance_client::MaintenanceClient,
+        lease_client::LeaseClient, maintenance_client::MaintenanceClient,
     },
     server::{config::Config, embedded::Server},
 };
@@ -51,6 +51,10 @@ impl Target {
 
     pub fn cluster(&self) -> ClusterClient<Channel> {
         ClusterClient::new(self.channel.clone())
+    }
+
+    pub fn lease(&self) -> LeaseClient<Channel> {
+        LeaseClient::new(self.channel.clone())
     }
 
     pub fn auth(&self) -> AuthClient<Channel> {

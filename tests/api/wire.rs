@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use etcd_maintenance::proto::etcdserverpb::{
-    self as pb, lease_client::LeaseClient, watch_client::WatchClient,
-};
+use etcd_maintenance::proto::etcdserverpb::{self as pb, watch_client::WatchClient};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -359,25 +357,6 @@ async fn later_services_are_refused_by_name(t: Arc<Target>) {
     assert_eq!(refusal.code(), Code::Unimplemented);
     assert!(
         refusal.message().contains("watches are not served yet"),
-        "{refusal}"
-    );
-    let grant = pb::LeaseGrantRequest { ttl: 5, id: 0 };
-    let refusal = LeaseClient::new(t.channel.clone())
-        .lease_grant(grant)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal.code(), Code::Unimplemented);
-    assert!(
-        refusal.message().contains("leases are not served yet"),
-        "{refusal}"
-    );
-    let refusal = t
-        .auth()
-        .auth_enable(pb::AuthEnableRequest {})
-        .await
-        .unwrap_err();
-    assert!(
-        refusal.message().contains("auth is not served yet"),
         "{refusal}"
     );
 }

@@ -1,14 +1,13 @@
-//! Files of real etcd servers behind our server: it must answer what etcd answered. Leases and
-//! authentication are taken out of a copy first, because a file with them is refused.
+//! Files of real etcd servers behind our server: it must answer what etcd answered.
 
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use etcd_maintenance::{
-    bolt::{Batch, Db, Options},
+    bolt::{Db, Options},
     proto::etcdserverpb as pb,
-    schema::bucket,
+    schema::{bucket, lease},
     server::{config::Config, context::RequestContext, core::Core, error::Error},
 };
 use serde_json::{Value, json};
@@ -22,19 +21,6 @@ fn data_dir(name: &str, entry: &Value) -> (tempfile::TempDir, PathBuf) {
     std::fs::copy(scratch.good(name, entry), dir.path().join("db")).unwrap();
     let db = dir.path().join("db");
     (dir, db)
-}
-
-/// Takes out what this server does not have yet.
-fn without_leases_and_auth(db: &Path) {
-    let db = Db::open(db, Options::default()).unwrap();
-    let tx = db.read();
-    let mut batch = Batch::new();
-    for name in [bucket::LEASE, bucket::AUTH] {
-        for entry in tx.bucket(name).unwrap().unwrap().iter().unwrap() {
-            batch.delete(name, entry.unwrap().key.to_vec()).unwrap();
-        }
-    }
-    db.commit(&batch).unwrap();
 }
 
 async fn open(dir: &Path) -> Core {
@@ -63,8 +49,7 @@ async fn live_keys_and_hashes_are_etcds() {
     let expected = fixture_data::expected();
     let (mut lists, mut hashes) = (0, 0);
     for (name, entry) in fixture_data::good_files(&expected) {
-        let (dir, db) = data_dir(name, entry);
-        without_leases_and_auth(&db);
+        let (dir, _) = data_dir(name, entry);
         let core = open(dir.path()).await;
         let revision = entry["facts"]["server_revision"].as_i64().unwrap();
         assert_eq!(core.header().revision, revision, "{name}");
@@ -130,19 +115,83 @@ fn row(kv: &etcd_maintenance::proto::mvccpb::KeyValue) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leases_and_authentication_are_refused_by_name() {
+async fn users_and_roles_of_etcd_are_served() {
     let expected = fixture_data::expected();
-    for (name, why) in [
-        ("basic-3.7.snapshot.db", "leases"),
-        ("accounts-3.7.snapshot.db", "authentication"),
+    for name in ["accounts-3.5.snapshot.db", "accounts-3.7.snapshot.db"] {
+        let entry = &expected["files"][name];
+        let (dir, _) = data_dir(name, entry);
+        let core = open(dir.path()).await;
+        let nobody = RequestContext::default();
+        let status = core.auth_status(&nobody, pb::AuthStatusRequest {});
+        let status = status.await.unwrap();
+        let revision = entry["facts"]["auth_revision"].as_u64().unwrap();
+        assert_eq!(
+            (status.enabled, status.auth_revision),
+            (true, revision),
+            "{name}"
+        );
+        let all = pb::RangeRequest {
+            key: Bytes::from_static(b"\0"),
+            range_end: Bytes::from_static(b"\0"),
+            ..Default::default()
+        };
+        let refused = core.range(&nobody, all.clone()).await;
+        assert_eq!(refused.err(), Some(Error::UserEmpty), "{name}");
+        let login = pb::AuthenticateRequest {
+            name: "root".into(),
+            password: "pw-root".into(),
+        };
+        let token = core.authenticate(&nobody, login).await.unwrap().token;
+        let mut root = RequestContext::default();
+        root.metadata.insert("token", token.parse().unwrap());
+        let answer = core.range(&root, all).await.unwrap();
+        assert!(answer.count > 0, "{name}");
+        let users = core.user_list(&root, pb::AuthUserListRequest {}).await;
+        assert!(users.unwrap().users.contains(&"root".to_string()), "{name}");
+        core.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_of_etcd_go_on_where_their_checkpoint_was() {
+    let expected = fixture_data::expected();
+    for name in [
+        "checkpointed-3.5.snapshot.db",
+        "checkpointed-3.7.snapshot.db",
     ] {
-        let (dir, db) = data_dir(name, &expected["files"][name]);
-        let config = Config::new(dir.path());
-        let before = fixture_data::sha256(&std::fs::read(&db).unwrap());
-        let error = Core::open(&config).err().unwrap().to_string();
-        assert!(error.contains(why) && error.contains("db"), "{error}");
-        let after = fixture_data::sha256(&std::fs::read(&db).unwrap());
-        assert_eq!(before, after, "the file is left as it was");
+        let entry = &expected["files"][name];
+        let (dir, db) = data_dir(name, entry);
+        let mut records = Vec::new();
+        {
+            let db = Db::open(&db, Options::default()).unwrap();
+            let tx = db.read();
+            for entry in tx.bucket(bucket::LEASE).unwrap().unwrap().iter().unwrap() {
+                let entry = entry.unwrap();
+                records.push(lease::decode(entry.key, entry.value).unwrap());
+            }
+        }
+        let core = open(dir.path()).await;
+        let context = RequestContext::in_process();
+        let list = core.lease_leases(&context, pb::LeaseLeasesRequest {}).await;
+        assert_eq!(list.unwrap().leases.len(), records.len(), "{name}");
+        assert!(
+            records.iter().any(|record| record.remaining_ttl > 0),
+            "{name}"
+        );
+        for record in records {
+            let r = pb::LeaseTimeToLiveRequest {
+                id: record.id,
+                keys: true,
+            };
+            let seen = core.lease_time_to_live(&context, r).await.unwrap();
+            assert_eq!(seen.granted_ttl, record.ttl, "{name}");
+            let most = match record.remaining_ttl {
+                0 => record.ttl,
+                remaining => remaining,
+            };
+            assert!(seen.ttl <= most + 1, "{name}: {} > {most}", seen.ttl);
+        }
+        core.shutdown().await;
     }
 }
 

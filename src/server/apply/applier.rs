@@ -2,7 +2,7 @@
 
 use super::{
     Apply, Compaction, Op, Request, Start, State,
-    layers::{AlarmLayer, Plain, QuotaLayer},
+    layers::{AlarmLayer, AuthLayer, Plain, QuotaLayer},
 };
 use crate::{
     bolt::Batch,
@@ -12,7 +12,7 @@ use crate::{
 /// Applies operations through all layers, and gathers what they changed.
 pub struct Applier {
     state: State,
-    layers: QuotaLayer<AlarmLayer<Plain>>,
+    layers: QuotaLayer<AlarmLayer<AuthLayer<Plain>>>,
     broken: bool,
 }
 
@@ -22,7 +22,7 @@ impl Applier {
         Applier {
             state: State::new(start),
             layers: QuotaLayer {
-                inner: AlarmLayer(Plain),
+                inner: AlarmLayer(AuthLayer(Plain)),
                 quota,
             },
             broken: false,

@@ -10,7 +10,7 @@ use crate::{
     proto::etcdserverpb::{
         DeleteRangeRequest, PutRequest, TxnRequest, request_op::Request as Operation,
     },
-    server::mvcc::index::KeyRange,
+    server::{auth::AuthStore, mvcc::index::KeyRange},
 };
 
 /// Bytes that a put's record takes beside key and value: its revision, field tags, lengths, varints.
@@ -158,6 +158,29 @@ impl<'a> SpaceClaim<'a> {
                 Some(Operation::RequestRange(_)) | None => {}
             }
         }
+    }
+
+    /// A lease may be revoked: its keys are deleted, also those that the group attaches to it before.
+    pub fn revoke_lease(&mut self, id: i64) {
+        // A range that no request can name stands for keys that only the group puts.
+        let marker = Bytes::copy_from_slice(&id.to_be_bytes());
+        self.deleted_ranges.insert((Bytes::new(), marker));
+        for key in self.state.leases.keys(id).unwrap_or_default() {
+            self.delete(&DeleteRangeRequest {
+                key,
+                ..Default::default()
+            });
+        }
+    }
+
+    /// Number of leases, for what is written about all of them.
+    pub fn lease_count(&self) -> u64 {
+        self.state.leases.lessor().len() as u64
+    }
+
+    /// Users and roles as applied, for the size of their records.
+    pub fn auth(&self) -> &AuthStore {
+        &self.state.auth
     }
 
     /// So many records with so many bytes of keys and values may be written or deleted besides.

@@ -2,7 +2,11 @@
 
 use prost::Message as _;
 
-use super::{claim::SpaceClaim, op::Op, state::State};
+use super::{
+    claim::SpaceClaim,
+    op::{Caller, Op},
+    state::State,
+};
 use crate::{
     proto::etcdserverpb::{
         DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, ResponseHeader,
@@ -42,8 +46,12 @@ impl Op for PutRequest {
         claim.put(self);
     }
 
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_put(caller.identity, self, caller.leases)
+    }
+
     fn apply(&self, state: &mut State) -> Result<PutResponse, Error> {
-        let mut answer = state.head.put(&state.index, self, &|_| false)?;
+        let mut answer = state.change_keys(|head, index, leases| head.put(index, self, leases))?;
         complete(state, &mut answer.header);
         Ok(answer)
     }
@@ -67,8 +75,12 @@ impl Op for DeleteRangeRequest {
         claim.delete(self);
     }
 
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_delete(caller.identity, self)
+    }
+
     fn apply(&self, state: &mut State) -> Result<DeleteRangeResponse, Error> {
-        let mut answer = state.head.delete_range(&state.index, self)?;
+        let mut answer = state.change_keys(|head, index, _| head.delete_range(index, self))?;
         complete(state, &mut answer.header);
         Ok(answer)
     }
@@ -96,8 +108,12 @@ impl Op for TxnRequest {
         claim.txn(self);
     }
 
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_txn(caller.identity, self, caller.leases)
+    }
+
     fn apply(&self, state: &mut State) -> Result<TxnResponse, Error> {
-        let mut answer = state.head.txn(&state.index, self, &|_| false)?;
+        let mut answer = state.change_keys(|head, index, leases| head.txn(index, self, leases))?;
         complete(state, &mut answer.header);
         Ok(answer)
     }

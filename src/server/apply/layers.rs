@@ -1,12 +1,13 @@
 //! The layers that an operation passes before it changes anything, in etcd's order: the quota refuses
 //! what no longer fits and raises NOSPACE, CORRUPT refuses every change of data, NOSPACE refuses what
-//! needs space. A layer looks at the request, refuses it or hands it on; the innermost applies it.
+//! needs space, and auth refuses what the caller may not do. A layer looks at the request, refuses it or
+//! hands it on; the innermost applies it.
 //! Source: etcd v3.7.1, server/etcdserver/apply.
 
 use tracing::warn;
 
 use super::{
-    op::{Op, Request},
+    op::{Caller, Op, Request},
     state::State,
 };
 use crate::{
@@ -39,6 +40,25 @@ impl Apply for Plain {
         request: &Request<O>,
     ) -> Result<O::Answer, Error> {
         request.op.apply(state)
+    }
+}
+
+/// Refuses what the caller may not do.
+#[derive(Debug)]
+pub struct AuthLayer<A>(pub A);
+
+impl<A: Apply> Apply for AuthLayer<A> {
+    fn apply<O: Op>(
+        &mut self,
+        state: &mut State,
+        request: &Request<O>,
+    ) -> Result<O::Answer, Error> {
+        request.op.authorize(&Caller {
+            identity: &request.identity,
+            auth: &state.auth,
+            leases: &state.leases,
+        })?;
+        self.0.apply(state, request)
     }
 }
 

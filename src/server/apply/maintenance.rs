@@ -5,7 +5,11 @@ use std::sync::atomic::Ordering;
 use prost::Message as _;
 use tokio::sync::oneshot;
 
-use super::{claim::SpaceClaim, op::Op, state::State};
+use super::{
+    claim::SpaceClaim,
+    op::{Caller, Op},
+    state::State,
+};
 use crate::{
     proto::etcdserverpb::{
         AlarmMember, AlarmRequest, AlarmResponse, AlarmType, CompactionRequest,
@@ -46,6 +50,10 @@ impl Op for CompactionRequest {
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
     }
 
     fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
@@ -99,6 +107,10 @@ impl Op for RemoveRevisions {
         claim.records(RECORD_KEY * n + SHORT_RECORDS.0, n);
     }
 
+    fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn apply(&self, state: &mut State) -> Result<(), Error> {
         for (rev, tombstone) in &self.records {
             let key = match tombstone {
@@ -132,6 +144,11 @@ impl Op for AlarmRequest {
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    /// The service checks it; the server raises alarms itself.
+    fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
+        Ok(())
     }
 
     fn apply(&self, state: &mut State) -> Result<AlarmResponse, Error> {

@@ -4,7 +4,11 @@
 use prost::encoding::encoded_len_varint;
 
 use super::{claim::SpaceClaim, state::State};
-use crate::server::{context::Identity, error::Error};
+use crate::server::{
+    auth::{AuthStore, Identity},
+    error::Error,
+    lease::Group,
+};
 
 /// A change of the server's state that only the writer may make.
 pub trait Op: Send + 'static {
@@ -34,6 +38,12 @@ pub trait Op: Send + 'static {
     /// Adds everything that the operation may write, whichever way its compares go.
     fn claim(&self, claim: &mut SpaceClaim<'_>);
 
+    /// Checks that the caller may do it, as users, roles and leases are when it is applied.
+    ///
+    /// # Errors
+    /// The caller may not.
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error>;
+
     /// Makes the change, after all layers have let it pass.
     ///
     /// # Errors
@@ -41,13 +51,23 @@ pub trait Op: Send + 'static {
     fn apply(&self, state: &mut State) -> Result<Self::Answer, Error>;
 }
 
+/// Who wants an operation, and what decides whether that is permitted.
+pub struct Caller<'a> {
+    /// On whose behalf the operation is made.
+    pub identity: &'a Identity,
+    /// Users and roles, as applied.
+    pub auth: &'a AuthStore,
+    /// Leases and the keys attached to them, as applied.
+    pub leases: &'a Group,
+}
+
 /// An operation on its way to the writer, with what is computed of it once and what layers look at.
 #[derive(Debug)]
 pub struct Request<O> {
     /// The operation.
     pub op: O,
-    /// On whose behalf; `None` without authentication.
-    pub identity: Option<Identity>,
+    /// On whose behalf.
+    pub identity: Identity,
     /// See [`Op::quota_cost`].
     pub cost: i64,
     /// Bytes of the request as etcd's log would carry it: what the request size limit is compared with.
@@ -57,9 +77,9 @@ pub struct Request<O> {
 impl<O: Op> Request<O> {
     /// Measures an operation. `member_id` matters, because the number of a request in etcd's log begins
     /// with two bytes of it.
-    pub fn new(op: O, identity: Option<Identity>, member_id: u64) -> Request<O> {
+    pub fn new(op: O, identity: Identity, member_id: u64) -> Request<O> {
         let size = match O::LOG_FIELD {
-            Some(field) => logged_len(field, op.message_len(), identity.as_ref(), member_id),
+            Some(field) => logged_len(field, op.message_len(), &identity, member_id),
             None => op.message_len(),
         };
         Request {
@@ -72,19 +92,17 @@ impl<O: Op> Request<O> {
 }
 
 /// Length of an `InternalRaftRequest` that holds a message of `len` bytes in this field.
-fn logged_len(field: u32, len: usize, identity: Option<&Identity>, member_id: u64) -> usize {
+fn logged_len(field: u32, len: usize, identity: &Identity, member_id: u64) -> usize {
     let tag = |field: u32| encoded_len_varint(u64::from(field) << 3);
     // A number as etcd makes it: member, then time and a counter.
     let id = (member_id << 48) | (1 << 40);
     let mut header = 1 + encoded_len_varint(id);
-    if let Some(Identity {
-        user,
-        auth_revision,
-    }) = identity
-    {
-        header += 1 + encoded_len_varint(user.len() as u64) + user.len();
-        if *auth_revision > 0 {
-            header += 1 + encoded_len_varint(*auth_revision);
+    if let Identity::User { name, revision } = identity {
+        if !name.is_empty() {
+            header += 1 + encoded_len_varint(name.len() as u64) + name.len();
+        }
+        if *revision > 0 {
+            header += 1 + encoded_len_varint(*revision);
         }
     }
     let message = tag(field) + encoded_len_varint(len as u64) + len;
@@ -102,15 +120,16 @@ mod tests {
 
     #[test]
     fn the_size_is_that_of_the_encoded_internal_request() {
-        let root = Identity {
-            user: "root".into(),
-            auth_revision: 300,
-        };
         for (member_id, identity) in [
-            (0x8e9e_05c5_2164_694d, None),
-            (1, Some(root.clone())),
-            (u64::MAX, Some(root)),
+            (0x8e9e_05c5_2164_694d, Identity::Nobody),
+            (1, Identity::user("root", 300)),
+            (2, Identity::user("", 0)),
+            (u64::MAX, Identity::user("root", 300)),
         ] {
+            let revision = match &identity {
+                Identity::User { revision, .. } => *revision,
+                _ => 0,
+            };
             for len in [0, 1, 100, 127, 128, 20_000] {
                 let put = PutRequest {
                     key: vec![b'k'; 3].into(),
@@ -120,8 +139,8 @@ mod tests {
                 let logged = InternalRaftRequest {
                     header: Some(RequestHeader {
                         id: (member_id << 48) | (1 << 40),
-                        username: identity.as_ref().map_or("".into(), |i| i.user.to_string()),
-                        auth_revision: identity.as_ref().map_or(0, |i| i.auth_revision),
+                        username: identity.name().into(),
+                        auth_revision: revision,
                     }),
                     put: Some(put.clone()),
                     ..Default::default()

@@ -10,10 +10,13 @@ use crate::{
     server::{
         alarms::Alarms,
         apply::maintenance::Compaction,
+        auth::{AuthStore, Effects},
         backend::Tx,
         error::Error,
+        lease::Group,
         mvcc::{
             index::TreeIndex,
+            txn::LeaseLookup,
             view::{Values, View},
             write::Head,
         },
@@ -51,6 +54,10 @@ pub struct Start {
     pub head: Head<Tx>,
     /// Active alarms.
     pub alarms: Alarms,
+    /// Users and roles.
+    pub auth: Arc<AuthStore>,
+    /// Leases.
+    pub leases: Group,
     /// The consistent index.
     pub applied: u64,
     /// See [`State::finished_compact`].
@@ -69,6 +76,10 @@ pub struct State {
     pub head: Head<Tx>,
     /// Active alarms, as applied.
     pub alarms: Alarms,
+    /// Users and roles, as applied.
+    pub auth: Arc<AuthStore>,
+    /// Leases and the keys attached to them, as applied.
+    pub leases: Group,
     /// Number of the last request that changed anything.
     pub applied: u64,
     /// The newest compaction whose records are gone; `None` before the first.
@@ -79,6 +90,8 @@ pub struct State {
     pub ids: Ids,
     /// Changes of all buckets but `key`.
     pub(super) batch: Batch,
+    /// What the group's changes of users and roles do to tokens, once they are published.
+    pub(super) auth_effects: Vec<Effects>,
     /// Compactions that the group has begun, oldest first.
     pub(super) compactions: Vec<Compaction>,
     /// Bytes of the file when the group began.
@@ -94,11 +107,14 @@ impl State {
             index: start.index,
             head: start.head,
             alarms: start.alarms,
+            auth: start.auth,
+            leases: start.leases,
             applied: start.applied,
             finished_compact: start.finished_compact,
             scheduled_compact: start.scheduled_compact,
             ids: start.ids,
             batch: Batch::new(),
+            auth_effects: Vec::new(),
             compactions: Vec::new(),
             file_bytes: 0,
             admitted: 0,
@@ -108,6 +124,34 @@ impl State {
     /// The key space as applied.
     pub fn view(&self) -> View<'_, impl Values + use<>> {
         self.head.view(&self.index)
+    }
+
+    /// Makes a change of keys; the lookup tells whether a lease exists. Every key that was put is attached to the lease
+    /// of its put afterwards, and to no other; a deleted key to none.
+    ///
+    /// # Errors
+    /// Those of the change.
+    pub(super) fn change_keys<T>(
+        &mut self,
+        change: impl FnOnce(&mut Head<Tx>, &TreeIndex, LeaseLookup<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let State {
+            head,
+            index,
+            leases,
+            ..
+        } = self;
+        let before = head.uncommitted().len();
+        let answer = change(head, index, &|id| leases.exists(id))?;
+        for event in head.uncommitted().iter().skip(before) {
+            leases.attach(&event.key, event.lease);
+        }
+        Ok(answer)
+    }
+
+    /// What the group's changes of users and roles do to tokens.
+    pub fn take_auth_effects(&mut self) -> Vec<Effects> {
+        std::mem::take(&mut self.auth_effects)
     }
 
     /// The header of an answer at the applied revision.

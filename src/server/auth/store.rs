@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::Engine as _;
 use bytes::Bytes;
+use prost::Message as _;
 use tracing::{error, info, warn};
 
 use super::permissions::{Permissions, is_valid_range};
@@ -163,6 +164,23 @@ impl AuthStore {
         let value = records::encode_enabled(enabled);
         let record = Change::put(bucket::AUTH, records::ENABLED, value);
         effects.records.push(record);
+    }
+
+    /// Bytes and records that a change of a user may write.
+    pub fn user_size(&self, name: &str) -> (u64, u64) {
+        let size = |account: &Arc<Account>| (2 * name.len() + account.user.encoded_len()) as u64;
+        self.account(name)
+            .map_or((0, 0), |account| (size(account), 1))
+    }
+
+    /// Bytes and records that a change of a role may write: its own, and those of its users, from whom it may be taken.
+    pub fn role_size(&self, name: &str) -> (u64, u64) {
+        let role = self.role(name).map_or(0, |role| role.encoded_len() as u64);
+        let users = self.users.values().filter(|account| account.has_role(name));
+        users.fold((role, 1), |(bytes, records), account| {
+            let size = account.user.name.len() + account.user.encoded_len();
+            (bytes + size as u64, records + 1)
+        })
     }
 
     /// Turns authentication on.

@@ -17,10 +17,11 @@ impl Core {
         context: &RequestContext,
         r: pb::AlarmRequest,
     ) -> Result<pb::AlarmResponse, Error> {
+        let published = self.inner.shared.published()?;
+        (published.auth).check_alarm(&self.identify(context)?, &r)?;
         if r.action() != pb::alarm_request::AlarmAction::Get {
             return self.write(context, r).await;
         }
-        let published = self.inner.shared.published()?;
         Ok(pb::AlarmResponse {
             header: Some(self.inner.shared.header(published.revision)),
             alarms: published.alarms.list(r.alarm),
@@ -31,7 +32,8 @@ impl Core {
     ///
     /// # Errors
     /// The server has stopped.
-    pub async fn status(&self, _context: &RequestContext) -> Result<pb::StatusResponse, Error> {
+    pub async fn status(&self, context: &RequestContext) -> Result<pb::StatusResponse, Error> {
+        self.check_known(context)?;
         let shared = &self.inner.shared;
         let published = shared.published()?;
         let sizes = published.file.sizes()?;
@@ -62,8 +64,9 @@ impl Core {
     /// There is no space for the new file, or the server has stopped.
     pub async fn defragment(
         &self,
-        _context: &RequestContext,
+        context: &RequestContext,
     ) -> Result<pb::DefragmentResponse, Error> {
+        self.check_admin(context)?;
         let done = self.inner.shared.queue.push_after_compactions(true)?;
         done.await.map_err(|_| Error::Stopped)??;
         Ok(pb::DefragmentResponse::default())
@@ -84,6 +87,7 @@ impl Core {
     /// # Errors
     /// A page is damaged, or the server has stopped.
     pub async fn hash(&self, context: &RequestContext) -> Result<pb::HashResponse, Error> {
+        self.check_admin(context)?;
         self.blocking(context, Size::Scan, |shared, cancelled| {
             let published = shared.published()?;
             Ok(pb::HashResponse {
@@ -103,6 +107,7 @@ impl Core {
         context: &RequestContext,
         r: pb::HashKvRequest,
     ) -> Result<pb::HashKvResponse, Error> {
+        self.check_admin(context)?;
         self.blocking(context, Size::Scan, move |shared, cancelled| {
             let (hash, current) = hashing::by_revision(shared, r.revision, cancelled)?;
             Ok(pb::HashKvResponse {
@@ -119,7 +124,8 @@ impl Core {
     ///
     /// # Errors
     /// The server has stopped.
-    pub async fn snapshot(&self, _context: &RequestContext) -> Result<Snapshot, Error> {
+    pub async fn snapshot(&self, context: &RequestContext) -> Result<Snapshot, Error> {
+        self.check_admin(context)?;
         Ok(Snapshot::new(&self.inner.shared.published()?.tx))
     }
 }

@@ -4,25 +4,32 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tracing::info;
 
 use crate::{
     bolt::{self, Batch, Db, Options, ReadOnly, ReadTx},
+    proto::{
+        authpb::{Role, User},
+        leasepb,
+    },
     schema::{
-        Change, RecordError, alarm,
+        self, Change, RecordError, alarm,
         auth::Auth,
-        bucket, fresh, ids,
+        bucket, fresh, ids, lease,
         membership::{Member, Membership},
         meta::Meta,
     },
     server::{
         alarms::Alarms,
         apply::{Applier, Ids, Start},
+        auth::{AuthStore, Tokens},
         backend::{DatabaseFile, Tx},
         config::Config,
         error::Error,
+        lease::{Downtime, Group, Lessor, Limits, Restored},
         mvcc::{
             index::TreeIndex,
             restore::{RestoreError, restore},
@@ -32,6 +39,9 @@ use crate::{
         shared::{Published, Shared},
     },
 };
+
+/// What leases get when a server starts: etcd's default election timeout, as a member that becomes the leader gives it.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a data directory could not be served: one clear line that names the directory or file.
 #[derive(Debug, thiserror::Error)]
@@ -128,20 +138,39 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
             let applied = stored.meta.consistent_index.unwrap_or(0);
             let mut changes = fresh::started(&stored.meta, &stored.membership, &me);
             changes.extend(fresh::applied(applied, term));
+            // From now on what remains of leases changes without being recorded.
+            if stored.meta.lease_checkpoint.is_some() {
+                changes.push(Change::delete(bucket::META, lease::CHECKPOINT_TIME));
+            }
+            // A file from before authentication gets its first revision, as etcd gives it.
+            if stored.auth.revision.is_none() {
+                let first = schema::auth::encode_revision(schema::auth::FIRST_REVISION);
+                changes.push(Change::put(bucket::AUTH, schema::auth::REVISION, first));
+            }
             (changes, term, applied)
         }
     };
-    commit_start(&db, changes)?;
-
+    // Read everything before anything is written: a file that is refused stays as it was.
     let meta = stored.meta.clone();
     let file = DatabaseFile::Writable(db.clone());
-    let (index, published, compacted) = restore_store(&path, db.read(), file, stored, applied)?;
+    let store = restore_store(config, &path, db.read(), file, stored, applied)?;
+    let Store {
+        index,
+        mut published,
+        compacted,
+        lessor,
+        tokens,
+    } = store;
+    commit_start(&db, changes)?;
+    published.tx = Tx::new(db.read());
     let quota = Quota::from_flag(config.quota_backend_bytes);
     let ids = ids(&me, term);
     let start = Start {
         index: index.clone(),
         head: Head::new(published.tx.clone(), published.revision, compacted),
         alarms: published.alarms.clone(),
+        auth: published.auth.clone(),
+        leases: Group::new(lessor.clone()),
         applied,
         finished_compact: meta.finished_compact,
         scheduled_compact: meta.scheduled_compact,
@@ -149,7 +178,9 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     };
     let finished = meta.finished_compact.unwrap_or(-1);
     Ok(Opened {
-        shared: Arc::new(Shared::new(index, ids, published, compacted)),
+        shared: Arc::new(Shared::new(
+            index, ids, lessor, tokens, published, compacted,
+        )),
         db,
         applier: Applier::new(start, quota),
         quota,
@@ -176,8 +207,15 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
     let applied = stored.meta.consistent_index.unwrap_or(0);
     let tx = db.read();
     let file = DatabaseFile::ReadOnly(db);
-    let (index, published, compacted) = restore_store(&path, tx, file, stored, applied)?;
-    let shared = Shared::new(index, ids(&member(config), term), published, compacted);
+    let Store {
+        index,
+        published,
+        compacted,
+        lessor,
+        tokens,
+    } = restore_store(config, &path, tx, file, stored, applied)?;
+    let ids = ids(&member(config), term);
+    let shared = Shared::new(index, ids, lessor, tokens, published, compacted);
     shared.queue.refuse_all(Error::Other(
         tonic::Code::FailedPrecondition,
         format!(
@@ -197,16 +235,27 @@ fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// The index, the state to publish first, and the compact revision of an open file.
+/// What an open file holds.
+struct Store {
+    index: Arc<TreeIndex>,
+    /// The state to publish first.
+    published: Published,
+    compacted: i64,
+    lessor: Arc<Lessor>,
+    tokens: Tokens,
+}
+
+/// Reads what an open file holds.
 fn restore_store(
+    config: &Config,
     path: &Path,
     tx: ReadTx,
     file: DatabaseFile,
     stored: Stored,
     applied: u64,
-) -> Result<(Arc<TreeIndex>, Published, i64), OpenError> {
+) -> Result<Store, OpenError> {
     tx.will_need();
-    let (index, last) = restore(&tx).map_err(|e| match e {
+    let keys = restore(&tx).map_err(|e| match e {
         RestoreError::Bolt(e) => OpenError::Engine(e),
         RestoreError::Record(source) => OpenError::Record {
             path: path.into(),
@@ -215,22 +264,49 @@ fn restore_store(
     })?;
     let compacted = stored.meta.compact_revision().unwrap_or(-1);
     // Where the newest changes were all compacted away, the records that are left say too little.
-    let revision = last.max(compacted);
+    let revision = keys.revision.max(compacted);
     info!(
         "restored-compact-revision" = compacted,
         "current-rev" = revision,
-        keys = index.len(),
+        keys = keys.index.len(),
         "kvstore restored"
     );
+    let downtime = match config.leases_count_downtime {
+        true => Downtime::Counts(stored.closed_for(SystemTime::now())),
+        false => Downtime::Extends(ELECTION_TIMEOUT),
+    };
+    let leases = Restored {
+        leases: stored.leases,
+        items: keys.leased,
+    };
+    let lessor = Lessor::restore(Limits::default(), leases, downtime, Instant::now());
+    let auth = AuthStore::restore(
+        stored.auth.enabled == Some(true),
+        stored.auth.revision.unwrap_or(0),
+        stored.users,
+        stored.roles,
+    );
+    let tokens = Tokens::from_flags(&config.auth_token, config.auth_token_ttl)
+        .map_err(|e| OpenError::Other(e.to_string()))?;
+    if auth.is_enabled() {
+        tokens.enable();
+    }
     let published = Published {
         file,
         tx: Tx::new(tx),
         revision,
         applied,
         alarms: Alarms::restore(stored.alarms),
+        auth: Arc::new(auth),
         events: Vec::new(),
     };
-    Ok((Arc::new(index), published, compacted))
+    Ok(Store {
+        index: Arc::new(keys.index),
+        published,
+        compacted,
+        lessor: Arc::new(lessor),
+        tokens,
+    })
 }
 
 /// The ids in answers.
@@ -263,7 +339,9 @@ struct Stored {
     membership: Membership,
     alarms: Vec<crate::proto::etcdserverpb::AlarmMember>,
     auth: Auth,
-    leases: bool,
+    users: Vec<User>,
+    roles: Vec<Role>,
+    leases: Vec<leasepb::Lease>,
 }
 
 impl Stored {
@@ -297,11 +375,27 @@ impl Stored {
         match name {
             bucket::META => self.meta.read(key, value)?,
             bucket::ALARM => self.alarms.push(alarm::decode(key)?),
-            bucket::LEASE => self.leases = true,
+            bucket::LEASE => self.leases.push(lease::decode(key, value)?),
             bucket::AUTH => self.auth.read(key, value)?,
+            bucket::AUTH_USERS => self.users.push(schema::auth::decode_user(key, value)?),
+            bucket::AUTH_ROLES => self.roles.push(schema::auth::decode_role(key, value)?),
             _ => self.membership.read(name, key, value)?,
         }
         Ok(())
+    }
+
+    /// How long no server had the file open, as far as that is known: a clean stop leaves its time, and nothing but a
+    /// start of this server takes it away.
+    fn closed_for(&self, now: SystemTime) -> Duration {
+        let Some(time) = self.meta.lease_checkpoint else {
+            return Duration::ZERO;
+        };
+        if !time.is_of(self.meta.consistent_index, self.meta.term) {
+            return Duration::ZERO;
+        }
+        let since = Duration::from_secs(u64::try_from(time.seconds).unwrap_or(0));
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(since)
     }
 
     fn refuse_unsupported(&self, path: &Path) -> Result<(), OpenError> {
@@ -319,14 +413,6 @@ impl Stored {
                 let name = String::from_utf8_lossy(name);
                 return refuse(format!("not an etcd database: bucket {name} is missing"));
             }
-        }
-        if self.auth.enabled == Some(true) {
-            return refuse(
-                "authentication is enabled in it, which this server does not have yet".into(),
-            );
-        }
-        if self.leases {
-            return refuse("there are leases in it, which this server does not have yet".into());
         }
         match &self.meta.storage_version {
             Some(version) if *version > fresh::current_version() => refuse(format!(

@@ -6,8 +6,10 @@ use crate::{
         RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse, request_op::Request,
     },
     server::{
+        auth::{AuthStore, Identity},
         backend::MeteredTx,
         error::Error,
+        lease::Lessor,
         meter::{Cancelled, Meter},
         mvcc::{
             encoded::Encoded,
@@ -31,6 +33,17 @@ pub trait Read: Send + Sync + 'static {
     /// The answer.
     type Answer: Send + 'static;
 
+    /// Checks that the caller may read it.
+    ///
+    /// # Errors
+    /// The caller may not.
+    fn authorize(
+        &self,
+        store: &AuthStore,
+        identity: &Identity,
+        lessor: &Lessor,
+    ) -> Result<(), Error>;
+
     /// Reads it.
     ///
     /// # Errors
@@ -46,6 +59,10 @@ pub trait Read: Send + Sync + 'static {
 
 impl Read for RangeRequest {
     type Answer = RangeResponse;
+
+    fn authorize(&self, store: &AuthStore, identity: &Identity, _: &Lessor) -> Result<(), Error> {
+        store.check_range(identity, self)
+    }
 
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
         view.range(self)
@@ -72,6 +89,10 @@ pub struct EncodedRange {
 impl Read for EncodedRange {
     type Answer = Encoded;
 
+    fn authorize(&self, store: &AuthStore, identity: &Identity, _: &Lessor) -> Result<(), Error> {
+        store.check_range(identity, &self.r)
+    }
+
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<Encoded, Error> {
         Encoded::range(view, &self.r, self.header, self.free)
     }
@@ -91,6 +112,10 @@ pub struct RangeChunk(pub RangeRequest);
 impl Read for RangeChunk {
     type Answer = RangeResponse;
 
+    fn authorize(&self, store: &AuthStore, identity: &Identity, _: &Lessor) -> Result<(), Error> {
+        store.check_range(identity, &self.0)
+    }
+
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<RangeResponse, Error> {
         view.range_counted(&self.0, false)
     }
@@ -107,6 +132,15 @@ impl Read for RangeChunk {
 /// Only for transactions that can't write.
 impl Read for TxnRequest {
     type Answer = TxnResponse;
+
+    fn authorize(
+        &self,
+        store: &AuthStore,
+        identity: &Identity,
+        lessor: &Lessor,
+    ) -> Result<(), Error> {
+        store.check_txn(identity, self, lessor)
+    }
 
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<TxnResponse, Error> {
         txn::read(view, self)

@@ -29,9 +29,10 @@ impl Cluster {
 
     pub async fn member_list(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         _: pb::MemberListRequest,
     ) -> Result<pb::MemberListResponse, Error> {
+        self.core.check_known(context)?;
         let mut header = self.core.header();
         // etcd leaves the revision out of every answer of this service.
         header.revision = 0;
@@ -54,12 +55,13 @@ impl Cluster {
 
     pub async fn member_add(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::MemberAddRequest,
     ) -> Result<pb::MemberAddResponse, Error> {
         if r.peer_ur_ls.is_empty() || r.peer_ur_ls.iter().any(|u| value::urls(u).is_err()) {
             return Err(Error::MemberBadURLs);
         }
+        self.core.check_admin(context)?;
         let ours = self.config.peer_urls();
         if r.peer_ur_ls.iter().any(|u| ours.contains(u)) {
             return Err(Error::PeerURLExist);
@@ -69,9 +71,10 @@ impl Cluster {
 
     pub async fn member_remove(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::MemberRemoveRequest,
     ) -> Result<pb::MemberRemoveResponse, Error> {
+        self.core.check_admin(context)?;
         self.known(r.id)?;
         // etcd has a text for this one but sends it without its code.
         Err(Error::Other(
@@ -82,18 +85,20 @@ impl Cluster {
 
     pub async fn member_update(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::MemberUpdateRequest,
     ) -> Result<pb::MemberUpdateResponse, Error> {
+        self.core.check_admin(context)?;
         self.known(r.id)?;
         Err(single())
     }
 
     pub async fn member_promote(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::MemberPromoteRequest,
     ) -> Result<pb::MemberPromoteResponse, Error> {
+        self.core.check_admin(context)?;
         self.known(r.id)?;
         Err(Error::MemberNotLearner)
     }

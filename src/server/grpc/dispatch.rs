@@ -18,6 +18,7 @@ use super::{
     services::Services,
 };
 use crate::server::{
+    auth::Identity,
     context::{Peer, RequestContext},
     error::Error,
 };
@@ -49,7 +50,7 @@ where
     };
     let context = RequestContext {
         peer,
-        identity: None,
+        identity: Identity::Nobody,
         deadline: head.deadline,
         metadata: parts.headers,
     };

@@ -1,4 +1,4 @@
-//! The Maintenance service without its snapshot, and what little of Auth is answered.
+//! The Maintenance service without its snapshot.
 
 use std::sync::Arc;
 
@@ -51,9 +51,10 @@ impl Maintenance {
     /// Leadership can only go to this member, which has it.
     pub async fn move_leader(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::MoveLeaderRequest,
     ) -> Result<pb::MoveLeaderResponse, Error> {
+        self.core.check_admin(context)?;
         if r.target_id == self.core.header().member_id {
             Ok(pb::MoveLeaderResponse::default())
         } else {
@@ -64,9 +65,10 @@ impl Maintenance {
     /// Checks are answered as etcd answers them; the downgrade itself is not offered.
     pub async fn downgrade(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         r: pb::DowngradeRequest,
     ) -> Result<pb::DowngradeResponse, Error> {
+        self.core.check_admin(context)?;
         use pb::downgrade_request::DowngradeAction;
         let (major, minor) = CLUSTER_VERSION;
         let answer = pb::DowngradeResponse {
@@ -90,27 +92,6 @@ impl Maintenance {
                 "etcdserver: unknown method".into(),
             )),
         }
-    }
-
-    pub async fn auth_status(
-        &self,
-        _: &RequestContext,
-        _: pb::AuthStatusRequest,
-    ) -> Result<pb::AuthStatusResponse, Error> {
-        Ok(pb::AuthStatusResponse {
-            header: Some(self.core.header()),
-            enabled: false,
-            auth_revision: 1,
-        })
-    }
-
-    /// A client that was given a user asks for a token first, and goes on without one after this.
-    pub async fn authenticate(
-        &self,
-        _: &RequestContext,
-        _: pb::AuthenticateRequest,
-    ) -> Result<pb::AuthenticateResponse, Error> {
-        Err(Error::AuthNotEnabled)
     }
 }
 

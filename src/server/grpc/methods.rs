@@ -18,16 +18,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tonic::{Code, Status};
 
-#[allow(
-    unused_imports,
-    reason = "for the two-way methods; until the first one has its row, only tests have one"
-)]
-use super::stream::Inbound;
 use super::{
     body::Body,
     call::{Call, run_stream},
     services::Services,
-    stream::Outbound,
+    stream::{Inbound, Outbound},
 };
 use crate::server::metrics::MethodLabels;
 
@@ -39,10 +34,6 @@ pub enum Kind {
     /// One request, many responses.
     ServerStream,
     /// Many of both.
-    #[allow(
-        dead_code,
-        reason = "until the first two-way method has its row, only tests have one"
-    )]
     BidiStream,
 }
 
@@ -262,8 +253,28 @@ methods! {
     MemberUpdate "etcdserverpb.Cluster" "MemberUpdate" ["cluster/member/update"] unary cluster.member_update;
     MemberList "etcdserverpb.Cluster" "MemberList" ["cluster/member/list"] unary cluster.member_list;
     MemberPromote "etcdserverpb.Cluster" "MemberPromote" ["cluster/member/promote"] unary cluster.member_promote;
-    AuthStatus "etcdserverpb.Auth" "AuthStatus" ["auth/status"] unary maintenance.auth_status;
-    Authenticate "etcdserverpb.Auth" "Authenticate" ["auth/authenticate"] unary maintenance.authenticate;
+    LeaseGrant "etcdserverpb.Lease" "LeaseGrant" ["lease/grant"] unary core.lease_grant;
+    LeaseRevoke "etcdserverpb.Lease" "LeaseRevoke" ["lease/revoke", "kv/lease/revoke"] unary core.lease_revoke;
+    LeaseKeepAlive "etcdserverpb.Lease" "LeaseKeepAlive" ["lease/keepalive"] two_way lease.keep_alive;
+    LeaseTimeToLive "etcdserverpb.Lease" "LeaseTimeToLive" ["lease/timetolive", "kv/lease/timetolive"] unary core.lease_time_to_live;
+    LeaseLeases "etcdserverpb.Lease" "LeaseLeases" ["lease/leases", "kv/lease/leases"] unary core.lease_leases;
+    AuthEnable "etcdserverpb.Auth" "AuthEnable" ["auth/enable"] unary core.auth_enable;
+    AuthDisable "etcdserverpb.Auth" "AuthDisable" ["auth/disable"] unary core.auth_disable;
+    AuthStatus "etcdserverpb.Auth" "AuthStatus" ["auth/status"] unary core.auth_status;
+    Authenticate "etcdserverpb.Auth" "Authenticate" ["auth/authenticate"] unary core.authenticate;
+    UserAdd "etcdserverpb.Auth" "UserAdd" ["auth/user/add"] unary core.user_add;
+    UserGet "etcdserverpb.Auth" "UserGet" ["auth/user/get"] unary core.user_get;
+    UserList "etcdserverpb.Auth" "UserList" ["auth/user/list"] unary core.user_list;
+    UserDelete "etcdserverpb.Auth" "UserDelete" ["auth/user/delete"] unary core.user_delete;
+    UserChangePassword "etcdserverpb.Auth" "UserChangePassword" ["auth/user/changepw"] unary core.user_change_password;
+    UserGrantRole "etcdserverpb.Auth" "UserGrantRole" ["auth/user/grant"] unary core.user_grant_role;
+    UserRevokeRole "etcdserverpb.Auth" "UserRevokeRole" ["auth/user/revoke"] unary core.user_revoke_role;
+    RoleAdd "etcdserverpb.Auth" "RoleAdd" ["auth/role/add"] unary core.role_add;
+    RoleGet "etcdserverpb.Auth" "RoleGet" ["auth/role/get"] unary core.role_get;
+    RoleList "etcdserverpb.Auth" "RoleList" ["auth/role/list"] unary core.role_list;
+    RoleDelete "etcdserverpb.Auth" "RoleDelete" ["auth/role/delete"] unary core.role_delete;
+    RoleGrantPermission "etcdserverpb.Auth" "RoleGrantPermission" ["auth/role/grant"] unary core.role_grant_permission;
+    RoleRevokePermission "etcdserverpb.Auth" "RoleRevokePermission" ["auth/role/revoke"] unary core.role_revoke_permission;
     HealthCheck "grpc.health.v1.Health" "Check" [] unary health.check;
     HealthList "grpc.health.v1.Health" "List" [] unary health.list;
     HealthWatch "grpc.health.v1.Health" "Watch" [] live_stream health.watch;
@@ -297,8 +308,6 @@ pub fn labels() -> Vec<MethodLabels> {
 /// Services of etcd that are not answered yet, with the words that say so.
 const ABSENT: &[(&str, &str)] = &[
     ("etcdserverpb.Watch", "watches are"),
-    ("etcdserverpb.Lease", "leases are"),
-    ("etcdserverpb.Auth", "auth is"),
     ("v3lockpb.Lock", "locks are"),
     ("v3electionpb.Election", "elections are"),
 ];

@@ -12,6 +12,7 @@ mod encoding;
 mod head;
 mod health;
 mod kv;
+mod lease;
 mod lenient;
 mod maintenance;
 mod message;

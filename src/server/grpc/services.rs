@@ -6,7 +6,8 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use super::{
-    cluster::Cluster, health::Health, kv::Kv, maintenance::Maintenance, snapshot::Snapshots,
+    cluster::Cluster, health::Health, kv::Kv, lease::Lease, maintenance::Maintenance,
+    snapshot::Snapshots,
 };
 use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
 
@@ -21,6 +22,7 @@ pub struct Services {
     /// Where the server is in its life.
     pub phase: watch::Receiver<Phase>,
     pub(super) kv: Kv,
+    pub(super) lease: Lease,
     pub(super) maintenance: Maintenance,
     pub(super) snapshots: Snapshots,
     pub(super) cluster: Cluster,
@@ -47,6 +49,7 @@ impl Services {
         let config = Arc::new(config);
         Services {
             kv: Kv::new(core.clone(), &config),
+            lease: Lease::new(core.clone()),
             maintenance: Maintenance::new(core.clone(), metrics.clone()),
             snapshots: Snapshots::new(core.clone(), config.stream_stall),
             cluster: Cluster::new(core.clone(), config.clone(), listening),

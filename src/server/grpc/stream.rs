@@ -30,7 +30,7 @@
 
 #![allow(
     dead_code,
-    reason = "until the first two-way method has its row, only tests have one"
+    reason = "`ready` waits for the watch, which reads and writes at the same time"
 )]
 
 use std::{marker::PhantomData, time::Duration};

@@ -16,6 +16,7 @@ use super::route::with_type;
 use crate::{
     proto,
     server::{
+        auth::Identity,
         context::{Peer, RequestContext},
         grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
     },
@@ -68,8 +69,12 @@ where
         .to_bytes();
     let message = parse(request, &json)?;
     let context = RequestContext {
-        peer,
-        identity: None,
+        // As in etcd, a client certificate names nobody here: a token does.
+        peer: Peer {
+            common_name: None,
+            ..peer
+        },
+        identity: Identity::Nobody,
         deadline: None,
         metadata: head.headers.clone(),
     };

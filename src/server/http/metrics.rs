@@ -3,18 +3,28 @@
 use http::{Response, StatusCode};
 
 use super::route::{text, with_type};
-use crate::server::{
-    context::RequestContext,
-    grpc::{Body, Services},
-    metrics::State,
+use crate::{
+    proto::etcdserverpb::AuthStatusRequest,
+    server::{
+        context::RequestContext,
+        grpc::{Body, Services},
+        metrics::State,
+    },
 };
 
 /// The page.
 pub async fn metrics(services: &Services) -> Response<Body> {
-    let status = match services.core.status(&RequestContext::in_process()).await {
+    let context = RequestContext::in_process();
+    let status = match services.core.status(&context).await {
         Ok(status) => status,
         Err(e) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")),
     };
+    let auth = services
+        .core
+        .auth_status(&context, AuthStatusRequest {})
+        .await;
+    let auth_revision = auth.map_or(0, |auth| auth.auth_revision);
+    let leases = services.core.lease_counts();
     let header = services.core.header();
     let cluster_version = status.version.rsplit_once('.').map_or("", |(m, _)| m);
     let page = services.metrics.page(&State {
@@ -25,6 +35,11 @@ pub async fn metrics(services: &Services) -> Response<Body> {
         db_size_in_use: status.db_size_in_use,
         quota: status.db_size_quota,
         applied_index: status.raft_applied_index,
+        auth_revision,
+        leases_granted: leases.granted,
+        leases_revoked: leases.revoked,
+        leases_renewed: leases.renewed,
+        leases_expired: leases.expired,
         version: status.version,
     });
     with_type("text/plain; version=0.0.4; charset=utf-8", page.into())

@@ -69,6 +69,11 @@ impl Group {
         self.find(id).is_some()
     }
 
+    /// Whether the group has granted, checkpointed or revoked this lease.
+    pub fn has_changed(&self, id: i64) -> bool {
+        self.leases.contains_key(&id)
+    }
+
     /// Grants a lease; returns its record, with the TTL that it gets.
     ///
     /// # Errors
@@ -154,10 +159,14 @@ impl Group {
         if on == id {
             return;
         }
-        self.items.insert(key.clone(), id);
-        if id != 0 {
-            self.attached.entry(id).or_default().insert(key.clone());
+        if id == 0 {
+            self.items.insert(key.clone(), 0);
+            return;
         }
+        // A copy: the key may share memory with a large value, and a lease may live long.
+        let key = Bytes::copy_from_slice(key);
+        self.items.insert(key.clone(), id);
+        self.attached.entry(id).or_default().insert(key);
     }
 
     /// Whether nothing has changed.

@@ -42,6 +42,16 @@ pub struct State {
     pub quota: i64,
     /// Index of the last request that was applied.
     pub applied_index: u64,
+    /// Revision of users and roles.
+    pub auth_revision: u64,
+    /// Leases granted since the start.
+    pub leases_granted: u64,
+    /// Leases revoked since the start.
+    pub leases_revoked: u64,
+    /// Renewals of leases since the start.
+    pub leases_renewed: u64,
+    /// Leases that expired since the start.
+    pub leases_expired: u64,
 }
 
 struct StateGauges {
@@ -54,6 +64,11 @@ struct StateGauges {
     quota: IntGauge,
     committed: IntGauge,
     applied: IntGauge,
+    auth_revision: IntGauge,
+    leases_granted: IntCounter,
+    leases_revoked: IntCounter,
+    leases_renewed: IntCounter,
+    leases_expired: IntCounter,
 }
 
 impl Metrics {
@@ -186,6 +201,26 @@ impl StateGauges {
                 "etcd_server_proposals_applied_total",
                 "The total number of consensus proposals applied.",
             )?,
+            auth_revision: register.gauge(
+                "etcd_debugging_auth_revision",
+                "The current revision of auth store.",
+            )?,
+            leases_granted: register.counter(
+                "etcd_debugging_lease_granted_total",
+                "The total number of granted leases.",
+            )?,
+            leases_revoked: register.counter(
+                "etcd_debugging_lease_revoked_total",
+                "The total number of revoked leases.",
+            )?,
+            leases_renewed: register.counter(
+                "etcd_debugging_lease_renewed_total",
+                "The number of renewed leases seen by the leader.",
+            )?,
+            leases_expired: register.counter(
+                "etcd_debugging_server_lease_expired_total",
+                "The total number of expired leases.",
+            )?,
         })
     }
 
@@ -208,5 +243,15 @@ impl StateGauges {
         let applied = i64::try_from(state.applied_index).unwrap_or(i64::MAX);
         self.committed.set(applied);
         self.applied.set(applied);
+        self.auth_revision
+            .set(i64::try_from(state.auth_revision).unwrap_or(i64::MAX));
+        for (counter, value) in [
+            (&self.leases_granted, state.leases_granted),
+            (&self.leases_revoked, state.leases_revoked),
+            (&self.leases_renewed, state.leases_renewed),
+            (&self.leases_expired, state.leases_expired),
+        ] {
+            counter.inc_by(value.saturating_sub(counter.get()));
+        }
     }
 }

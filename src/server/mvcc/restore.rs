@@ -3,6 +3,8 @@
 
 use std::{ops::Bound, thread};
 
+use bytes::Bytes;
+
 use super::{
     index::TreeIndex,
     key_index::KeyIndex,
@@ -41,19 +43,39 @@ struct Entry<'a> {
     tombstone: bool,
     created: i64,
     version: i64,
+    lease: i64,
 }
 
-/// Builds the index of all records that `tx` sees. Returns it with the main revision of the last
-/// record (1 where there is none, as in a store that nobody wrote to).
+/// What the records of keys say.
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// All keys.
+    pub index: TreeIndex,
+    /// Main revision of the last record; 1 where there is none, as in a store that nobody wrote to.
+    pub revision: i64,
+    /// Every key whose newest record names a lease, and which.
+    pub leased: Vec<(Bytes, i64)>,
+}
+
+impl Keys {
+    fn none() -> Keys {
+        Keys {
+            revision: 1,
+            ..Keys::default()
+        }
+    }
+}
+
+/// Reads all records that `tx` sees, and builds their index.
 ///
 /// # Errors
 /// A page or a record is damaged.
-pub fn restore(tx: &ReadTx) -> Result<(TreeIndex, i64), RestoreError> {
+pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
     let Some(keys) = tx.bucket(bucket::KEY)? else {
-        return Ok((TreeIndex::default(), 1));
+        return Ok(Keys::none());
     };
     let Some(last) = keys.last()? else {
-        return Ok((TreeIndex::default(), 1));
+        return Ok(Keys::none());
     };
     let last = RevisionKey::of_record(last.key)?.revision.main;
 
@@ -108,12 +130,22 @@ pub fn restore(tx: &ReadTx) -> Result<(TreeIndex, i64), RestoreError> {
         all.sort_by(|a, b| (a.head, a.key).cmp(&(b.head, b.key)));
     }
 
+    let mut leased = Vec::new();
     let index = TreeIndex::from_sorted(
         all.chunk_by(|a, b| a.head == b.head && a.key == b.key)
-            .map(|changes| (changes[0].key.into(), key_index(changes)))
+            .map(|changes| {
+                if let Some(newest) = changes.last().filter(|c| c.lease != 0) {
+                    leased.push((Bytes::copy_from_slice(newest.key), newest.lease));
+                }
+                (changes[0].key.into(), key_index(changes))
+            })
             .collect(),
     );
-    Ok((index, last.max(1)))
+    Ok(Keys {
+        index,
+        revision: last.max(1),
+        leased,
+    })
 }
 
 /// The records with main revisions above `from` up to `to`, in order.
@@ -151,6 +183,7 @@ fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>
             tombstone: at.tombstone,
             created: kv.create_revision,
             version: kv.version,
+            lease: if at.tombstone { 0 } else { kv.lease },
         });
     }
     Ok(entries)

@@ -126,6 +126,22 @@ impl<B: Values> Head<B> {
         Ok(response)
     }
 
+    /// Deletes keys in one revision, in the given order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where a record is damaged.
+    pub fn delete_keys(&mut self, index: &TreeIndex, keys: &[Bytes]) -> Result<(), Error> {
+        let mut txn = WriteTxn::begin(index, self);
+        for key in keys {
+            txn.delete_range(&DeleteRangeRequest {
+                key: key.clone(),
+                ..Default::default()
+            })?;
+        }
+        txn.end();
+        Ok(())
+    }
+
     /// Applies a transaction.
     ///
     /// # Errors

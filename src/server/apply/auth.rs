@@ -1,0 +1,110 @@
+//! Operations on users, roles and the switch of authentication: the messages of the Auth service that change them.
+//! Passwords have been hashed before. Source: etcd v3.7.1, server/etcdserver/apply/{auth,backend}.go.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+
+use super::{
+    claim::SpaceClaim,
+    op::{Caller, Op},
+    state::State,
+};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{
+        auth::{AuthStore, Effects},
+        error::Error,
+    },
+};
+
+/// Bytes and records of the switch and the revision, and what a record takes beside its content.
+const OVERHEAD: (u64, u64) = (256, 4);
+
+impl State {
+    /// Makes a change of users and roles, and puts its records into the batch.
+    fn change_auth<T>(
+        &mut self,
+        change: impl FnOnce(&mut AuthStore, &mut Effects) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut effects = Effects::default();
+        let answer = change(Arc::make_mut(&mut self.auth), &mut effects)?;
+        for record in std::mem::take(&mut effects.records) {
+            let stored = match record.value {
+                Some(value) => self.batch.put(record.bucket, record.key, value),
+                None => self.batch.delete(record.bucket, record.key),
+            };
+            stored.map_err(Error::storage)?;
+        }
+        self.auth_effects.push(effects);
+        Ok(answer)
+    }
+}
+
+/// Which record of a change may be long: that of a user, or that of a role with those of all its users.
+enum Touched<'a> {
+    None,
+    User(&'a str),
+    Role(&'a str),
+}
+
+macro_rules! auth_ops {
+    ($($request:ident = $field:literal -> $answer:ident, |$r:ident| $touched:expr, |$store:ident, $effects:ident| $change:expr;)*) => {
+        $(impl Op for pb::$request {
+            type Answer = pb::$answer;
+
+            const LOG_FIELD: Option<u32> = Some($field);
+            const REFUSED_WHEN_CORRUPT: bool = false;
+
+            fn message_len(&self) -> usize {
+                self.encoded_len()
+            }
+
+            fn claim(&self, claim: &mut SpaceClaim<'_>) {
+                let $r = self;
+                let (bytes, records) = match $touched {
+                    Touched::None => (0, 0),
+                    Touched::User(name) => claim.auth().user_size(name),
+                    Touched::Role(name) => claim.auth().role_size(name),
+                };
+                // The same user or role may have grown in the group that this request is part of.
+                let message = 2 * self.encoded_len() as u64;
+                claim.records(bytes + message + OVERHEAD.0, records + OVERHEAD.1);
+            }
+
+            fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+                caller.auth.check_admin(caller.identity)
+            }
+
+            fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
+                let $r = self;
+                let mut answer = state.change_auth(|$store, $effects| $change)?;
+                answer.header = Some(state.header());
+                Ok(answer)
+            }
+        })*
+    };
+}
+
+auth_ops! {
+    AuthEnableRequest = 1000 -> AuthEnableResponse, |_r| Touched::None, |s, e| s.enable(e);
+    AuthDisableRequest = 1011 -> AuthDisableResponse, |_r| Touched::None, |s, e| Ok(s.disable(e));
+    AuthUserAddRequest = 1100 -> AuthUserAddResponse,
+        |_r| Touched::None, |s, e| s.user_add(_r, e);
+    AuthUserDeleteRequest = 1101 -> AuthUserDeleteResponse,
+        |r| Touched::User(&r.name), |s, e| s.user_delete(r, e);
+    AuthUserChangePasswordRequest = 1103 -> AuthUserChangePasswordResponse,
+        |r| Touched::User(&r.name), |s, e| s.user_change_password(r, e);
+    AuthUserGrantRoleRequest = 1104 -> AuthUserGrantRoleResponse,
+        |r| Touched::User(&r.user), |s, e| s.user_grant_role(r, e);
+    AuthUserRevokeRoleRequest = 1105 -> AuthUserRevokeRoleResponse,
+        |r| Touched::User(&r.name), |s, e| s.user_revoke_role(r, e);
+    AuthRoleAddRequest = 1200 -> AuthRoleAddResponse,
+        |_r| Touched::None, |s, e| s.role_add(_r, e);
+    AuthRoleDeleteRequest = 1201 -> AuthRoleDeleteResponse,
+        |r| Touched::Role(&r.role), |s, e| s.role_delete(r, e);
+    AuthRoleGrantPermissionRequest = 1203 -> AuthRoleGrantPermissionResponse,
+        |r| Touched::Role(&r.name), |s, e| s.role_grant_permission(r, e);
+    AuthRoleRevokePermissionRequest = 1204 -> AuthRoleRevokePermissionResponse,
+        |r| Touched::Role(&r.role), |s, e| s.role_revoke_permission(r, e);
+}

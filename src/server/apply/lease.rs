@@ -1,0 +1,182 @@
+//! Operations on leases: the messages of the Lease service that change them, and the records that a clean stop leaves.
+//! Source: etcd v3.7.1, server/etcdserver/apply/backend.go and server/lease/lessor.go.
+
+use std::time::{Instant, SystemTime};
+
+use prost::Message as _;
+
+use super::{
+    claim::SpaceClaim,
+    op::{Caller, Op},
+    state::State,
+};
+use crate::{
+    proto::{
+        etcdserverpb::{
+            LeaseCheckpointRequest, LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest,
+            LeaseRevokeResponse,
+        },
+        leasepb,
+    },
+    schema::{
+        bucket,
+        lease::{self, CheckpointTime},
+    },
+    server::{error::Error, quota::LEASE_COST},
+};
+
+/// Bytes of the longest record of a lease, key and value.
+const RECORD: u64 = 8 + 3 * 11;
+
+impl State {
+    fn store_lease(&mut self, record: &leasepb::Lease) -> Result<(), Error> {
+        let (key, value) = lease::encode(record);
+        (self.batch)
+            .put(bucket::LEASE, key.to_vec(), value)
+            .map_err(Error::storage)
+    }
+}
+
+impl Op for LeaseGrantRequest {
+    type Answer = LeaseGrantResponse;
+
+    const LOG_FIELD: Option<u32> = Some(8);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn quota_cost(&self) -> i64 {
+        LEASE_COST
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(RECORD, 1);
+    }
+
+    fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn apply(&self, state: &mut State) -> Result<LeaseGrantResponse, Error> {
+        let record = state.leases.grant(self.id, self.ttl)?;
+        state.store_lease(&record)?;
+        Ok(LeaseGrantResponse {
+            header: Some(state.header()),
+            id: record.id,
+            ttl: record.ttl,
+            error: String::new(),
+        })
+    }
+}
+
+impl Op for LeaseRevokeRequest {
+    type Answer = LeaseRevokeResponse;
+
+    const LOG_FIELD: Option<u32> = Some(9);
+    const REFUSED_WHEN_CORRUPT: bool = true;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.revoke_lease(self.id);
+        claim.records(RECORD, 1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        (caller.auth).check_lease_write(caller.identity, self.id, caller.leases)
+    }
+
+    /// The attached keys go in one revision, and the lease in the same commit.
+    fn apply(&self, state: &mut State) -> Result<LeaseRevokeResponse, Error> {
+        let keys = state.leases.keys(self.id)?;
+        state.change_keys(|head, index, _| head.delete_keys(index, &keys))?;
+        state.leases.revoke(self.id)?;
+        (state.batch)
+            .delete(bucket::LEASE, lease::encode_id(self.id).to_vec())
+            .map_err(Error::storage)?;
+        Ok(LeaseRevokeResponse {
+            header: Some(state.header()),
+        })
+    }
+}
+
+impl Op for LeaseCheckpointRequest {
+    type Answer = ();
+
+    const LOG_FIELD: Option<u32> = Some(11);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        let n = self.checkpoints.len() as u64;
+        claim.records(n * RECORD, n);
+    }
+
+    fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn apply(&self, state: &mut State) -> Result<(), Error> {
+        for checkpoint in &self.checkpoints {
+            let record = (state.leases).checkpoint(checkpoint.id, checkpoint.remaining_ttl);
+            if let Some(record) = record {
+                state.store_lease(&record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Records what remains of every lease, and when. The last operation before a clean stop; whatever was written after
+/// it would make the time wrong.
+#[derive(Debug)]
+pub struct RecordLeases;
+
+impl Op for RecordLeases {
+    type Answer = ();
+
+    const LOG_FIELD: Option<u32> = None;
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        0
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        let n = claim.lease_count() + 1;
+        claim.records(n * RECORD + 64, n);
+    }
+
+    fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn apply(&self, state: &mut State) -> Result<(), Error> {
+        let lessor = state.leases.lessor().clone();
+        let (records, seconds) = lessor.records(Instant::now(), SystemTime::now());
+        if records.is_empty() {
+            return Ok(());
+        }
+        for record in records {
+            // Leases that the same group granted or revoked have their records already.
+            if !state.leases.has_changed(record.id) {
+                state.store_lease(&record)?;
+            }
+        }
+        let time = CheckpointTime {
+            seconds,
+            consistent_index: state.applied,
+            term: state.ids.term,
+        };
+        (state.batch)
+            .put(bucket::META, lease::CHECKPOINT_TIME, time.encode())
+            .map_err(Error::storage)
+    }
+}
