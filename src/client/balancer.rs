@@ -192,6 +192,13 @@ impl Balancer {
         }
     }
 
+    /// Takes every connection out: the servers they lead to have ended.
+    pub fn disconnect(&self) {
+        let mut state = self.state.lock();
+        let ended = std::mem::take(&mut state.up);
+        state.idle.extend(ended.into_iter().map(|(index, _)| index));
+    }
+
     /// Remembers why an endpoint is of no use.
     pub fn record(&self, index: usize, cause: Cause) {
         self.state.lock().causes.insert(index, cause);

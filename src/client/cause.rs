@@ -88,7 +88,7 @@ pub enum Cause {
     Unsupported(String),
     /// The endpoint means nothing; why.
     Meaningless(String),
-    /// Another process has the data directory of an embedded server open; not waited for.
+    /// Another process has the data directory of an embedded server open; for as long as it was waited for.
     Locked(String),
     /// The data directory of an embedded server could not be opened; no use to try again.
     Embedded(String),

@@ -16,8 +16,8 @@ use super::{
     cause::Cause,
     connection::Connection,
     deadline::Deadline,
-    embedded::EmbeddedServers,
-    endpoint::Endpoint,
+    embedded::{Access, EmbeddedServers},
+    endpoint::{EMBEDDED, Endpoint, EndpointError},
     error::ClientError,
     failure::{Failure, Unprocessed},
     proxy::Proxies,
@@ -105,6 +105,11 @@ impl Client {
         {
             return Err(first.into());
         }
+        if parsed.len() > 1
+            && let Some(directory) = endpoints.iter().find(|e| e.starts_with(EMBEDDED))
+        {
+            return Err(EndpointError::not_alone(directory).into());
+        }
         let endpoints: Vec<Endpoint> = parsed
             .into_iter()
             .map(|e| e.unwrap_or_else(Endpoint::from))
@@ -152,6 +157,8 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.check_size(&request)?;
+        self.open_embedded(Access::of(path, &request), deadline)
+            .await?;
         let mut history = History::default();
         loop {
             let (index, connection) = self.connection(repeat, history.avoid, deadline).await?;

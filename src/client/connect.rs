@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, KeepAlive},
     deadline::Deadline,
     dial::{DialOptions, dial},
+    embedded::Access,
     endpoint::Target,
     error::{Attempt, ClientError},
     probe,
@@ -76,6 +77,27 @@ impl Client {
         Ok((index, connection))
     }
 
+    /// Opens the data directory of an embedded endpoint for `access`. Does nothing for other endpoints.
+    ///
+    /// # Errors
+    /// The directory can't be opened, or is still in use at the deadline.
+    pub(super) async fn open_embedded(
+        &self,
+        access: Access,
+        deadline: Deadline,
+    ) -> Result<(), ClientError> {
+        // It is the only endpoint of its client.
+        let Some(Target::Embedded { dir, flags }) = self.inner.endpoints.first().map(|e| &e.target)
+        else {
+            return Ok(());
+        };
+        let embedded = &self.inner.options.embedded;
+        if embedded.open(dir, flags, access, deadline).await? {
+            self.inner.balancer.disconnect();
+        }
+        Ok(())
+    }
+
     async fn wait_for_connection(
         &self,
         avoid: Option<Avoid>,
@@ -115,7 +137,7 @@ impl Client {
         };
         async move {
             let result = match &endpoint.target {
-                Target::Embedded { dir, flags } => match embedded.connect(dir, flags).await {
+                Target::Embedded { dir, .. } => match embedded.connect(dir).await {
                     Ok(stream) => match endpoint.origin() {
                         Ok(origin) => Connection::open(stream, origin, options).await,
                         Err(cause) => Err(cause),
@@ -153,7 +175,6 @@ impl Client {
                     let endpoint = &self.inner.endpoints[*index].typed;
                     return ClientError::Permanent(format!("{endpoint}: {first}"));
                 }
-                Cause::Locked(text) => return ClientError::Locked(text.clone()),
                 Cause::Embedded(text) => return ClientError::Permanent(text.clone()),
                 _ => {}
             }

@@ -1,17 +1,74 @@
-//! A server in this process, for `embedded:DIR` endpoints. With the channel, the only part of the client
-//! that names the server.
+//! Servers in this process, for `embedded:DIR` endpoints. Apart from `serve`, the only code outside the server that
+//! names it. A directory is opened for no more than a request needs: what only reads creates and writes nothing, and
+//! works on a read-only or full disk.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    any::Any,
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex};
+use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex, time::sleep};
 
-use super::cause::Cause;
-use crate::server::{config::Config, core::OpenError, embedded::Server};
+use super::{cause::Cause, deadline::Deadline, error::ClientError};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{config::Config, core::OpenError, embedded::Server},
+};
+
+/// Pause before a directory that another process has open is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a request needs of the data directory. Each kind includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// To read an existing database.
+    Read,
+    /// To change an existing database.
+    Change,
+    /// To change the database, and to create it where there is none.
+    Create,
+}
+
+impl Access {
+    /// The access that a request of the method at `path` needs.
+    pub fn of(path: &str, request: &dyn Any) -> Access {
+        if let Some(txn) = request.downcast_ref::<pb::TxnRequest>() {
+            return Access::of_txn(txn);
+        }
+        if let Some(alarm) = request.downcast_ref::<pb::AlarmRequest>() {
+            return match alarm.action() {
+                pb::alarm_request::AlarmAction::Get => Access::Read,
+                _ => Access::Change,
+            };
+        }
+        match path.rsplit('/').next().unwrap_or_default() {
+            "Range" | "RangeStream" | "Watch" | "LeaseTimeToLive" | "LeaseLeases"
+            | "AuthStatus" | "Authenticate" | "UserGet" | "UserList" | "RoleGet" | "RoleList"
+            | "MemberList" | "Status" | "Hash" | "HashKV" | "Snapshot" | "Check" => Access::Read,
+            "Put" | "LeaseGrant" | "AuthEnable" | "UserAdd" | "RoleAdd" | "Lock" | "Campaign" => {
+                Access::Create
+            }
+            _ => Access::Change,
+        }
+    }
+
+    /// The most that any operation of a transaction needs.
+    fn of_txn(txn: &pb::TxnRequest) -> Access {
+        use pb::request_op::Request;
+        let operations = txn.success.iter().chain(&txn.failure);
+        let needs = operations.map(|op| match &op.request {
+            Some(Request::RequestPut(_)) => Access::Create,
+            Some(Request::RequestDeleteRange(_)) => Access::Change,
+            Some(Request::RequestTxn(inner)) => Access::of_txn(inner),
+            Some(Request::RequestRange(_)) | None => Access::Read,
+        });
+        needs.max().unwrap_or(Access::Read)
+    }
+}
 
 /// The servers that run in this process, one for each data directory, shared by all its clients: a directory
 /// can be opened only once.
@@ -25,24 +82,58 @@ impl fmt::Debug for EmbeddedServers {
 }
 
 impl EmbeddedServers {
-    /// A fresh connection to the server of `dir`, which is started where it does not run yet.
+    /// Makes sure that the server of `dir` runs and gives at least this access. A directory that another process has
+    /// open is waited for until the deadline. Returns whether a server with less access was replaced, whose connections
+    /// are of no use any more.
     ///
     /// # Errors
-    /// The directory can't be opened, or a flag is wrong.
-    pub async fn connect(
+    /// The directory can't be opened or is still in use, or a flag is wrong.
+    pub async fn open(
         &self,
         dir: &Path,
         flags: &[(String, String)],
-    ) -> Result<DuplexStream, Cause> {
-        // What can't be made absolute fails to open just as well.
-        let key = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        match self.0.lock().await.entry(key) {
-            Entry::Occupied(server) => Ok(server.get().connect()),
-            Entry::Vacant(place) => Ok(place.insert(Embedded::start(dir, flags).await?).connect()),
+        access: Access,
+        deadline: Deadline,
+    ) -> Result<bool, ClientError> {
+        let key = key(dir);
+        let mut servers = self.0.lock().await;
+        let replaced = match servers.get(&key) {
+            Some(server) if server.access >= access => return Ok(false),
+            Some(_) => servers.remove(&key),
+            None => None,
+        };
+        let was_replaced = replaced.is_some();
+        if let Some(server) = replaced {
+            server.close().await;
+        }
+        loop {
+            match Embedded::start(dir, flags, access).await {
+                Ok(server) => {
+                    servers.insert(key, server);
+                    return Ok(was_replaced);
+                }
+                Err(Cause::Locked(text)) => {
+                    if deadline.run(sleep(LOCK_PAUSE)).await.is_none() {
+                        return Err(ClientError::Locked(text));
+                    }
+                }
+                Err(cause) => return Err(ClientError::Permanent(cause.to_string())),
+            }
         }
     }
 
-    /// Closes every data directory clean.
+    /// A fresh connection to the server of `dir`.
+    ///
+    /// # Errors
+    /// [`EmbeddedServers::open`] was not called before.
+    pub async fn connect(&self, dir: &Path) -> Result<DuplexStream, Cause> {
+        match self.0.lock().await.get(&key(dir)) {
+            Some(server) => Ok(server.connect()),
+            None => Err(Cause::Closed),
+        }
+    }
+
+    /// Closes every data directory cleanly.
     pub async fn close(&self) {
         let servers = std::mem::take(&mut *self.0.lock().await);
         for server in servers.into_values() {
@@ -51,18 +142,28 @@ impl EmbeddedServers {
     }
 }
 
+/// One name for a directory, however it was typed. A name that can't be made absolute fails to open as well.
+fn key(dir: &Path) -> PathBuf {
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
+}
+
 /// A running server on threads of its own, so that the client's one thread never waits for its disk.
 struct Embedded {
     runtime: Runtime,
     server: Server,
+    access: Access,
 }
 
 impl Embedded {
-    /// Opens (or creates) the data directory.
+    /// Opens the data directory.
     ///
     /// # Errors
     /// One line that names the directory or the flag.
-    async fn start(dir: &Path, flags: &[(String, String)]) -> Result<Embedded, Cause> {
+    async fn start(
+        dir: &Path,
+        flags: &[(String, String)],
+        access: Access,
+    ) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
         config.leases_count_downtime = true;
         for (name, value) in flags {
@@ -70,14 +171,26 @@ impl Embedded {
                 .set(name, value)
                 .map_err(|e| Cause::Embedded(e.to_string()))?;
         }
+        if access == Access::Change && !has_database(dir) {
+            let dir = dir.to_owned();
+            return Err(Cause::Embedded(OpenError::NoDatabase { dir }.to_string()));
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("embedded")
             .enable_all()
             .build()
             .map_err(|e| Cause::Embedded(e.to_string()))?;
-        match runtime.spawn(Server::start(config)).await {
-            Ok(Ok(server)) => Ok(Embedded { runtime, server }),
+        let started = match access {
+            Access::Read => runtime.spawn(Server::start_read_only(config)).await,
+            Access::Change | Access::Create => runtime.spawn(Server::start(config)).await,
+        };
+        match started {
+            Ok(Ok(server)) => Ok(Embedded {
+                runtime,
+                server,
+                access,
+            }),
             failed => {
                 runtime.shutdown_background();
                 Err(match failed {
@@ -96,9 +209,11 @@ impl Embedded {
         self.server.connect()
     }
 
-    /// Closes the data directory clean.
+    /// Closes the data directory cleanly.
     async fn close(self) {
-        let Embedded { runtime, server } = self;
+        let Embedded {
+            runtime, server, ..
+        } = self;
         let close = async move {
             // The next command must not find a compaction of this one under way. A server that has
             // stopped by itself has nothing to finish.
@@ -108,5 +223,53 @@ impl Embedded {
         // A panic in there has been shown by then.
         let _ = runtime.spawn(close).await;
         runtime.shutdown_background();
+    }
+}
+
+/// Whether a data directory holds a database. Where that can't be told, opening it will say why.
+fn has_database(dir: &Path) -> bool {
+    dir.join("member").exists() || dir.join("db").try_exists().unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_needs_no_more_access_than_it_uses() {
+        let txn = |op: pb::request_op::Request| pb::TxnRequest {
+            failure: vec![pb::RequestOp { request: Some(op) }],
+            ..Default::default()
+        };
+        use pb::request_op::Request;
+        let put = txn(Request::RequestPut(pb::PutRequest::default()));
+        let delete = txn(Request::RequestDeleteRange(
+            pb::DeleteRangeRequest::default(),
+        ));
+        let range = txn(Request::RequestRange(pb::RangeRequest::default()));
+        let nested = txn(Request::RequestTxn(put.clone()));
+        for (request, access) in [
+            (put, Access::Create),
+            (nested, Access::Create),
+            (delete, Access::Change),
+            (range, Access::Read),
+            (pb::TxnRequest::default(), Access::Read),
+        ] {
+            assert_eq!(Access::of("/etcdserverpb.KV/Txn", &request), access);
+        }
+        let mut alarm = pb::AlarmRequest::default();
+        assert_eq!(Access::of("", &alarm), Access::Read);
+        alarm.set_action(pb::alarm_request::AlarmAction::Deactivate);
+        assert_eq!(Access::of("", &alarm), Access::Change);
+        for (path, access) in [
+            ("/etcdserverpb.KV/Range", Access::Read),
+            ("/etcdserverpb.KV/Put", Access::Create),
+            ("/etcdserverpb.KV/DeleteRange", Access::Change),
+            ("/etcdserverpb.KV/Compact", Access::Change),
+            ("/etcdserverpb.Lease/LeaseRevoke", Access::Change),
+            ("/etcdserverpb.Maintenance/Snapshot", Access::Read),
+        ] {
+            assert_eq!(Access::of(path, &()), access, "{path}");
+        }
     }
 }

@@ -35,6 +35,9 @@ pub enum Target {
     Nothing(String),
 }
 
+/// How an endpoint in this process begins.
+pub const EMBEDDED: &str = "embedded:";
+
 /// An endpoint as typed and as understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -52,6 +55,18 @@ pub struct EndpointError {
     pub typed: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl EndpointError {
+    /// A data directory that is given together with other endpoints.
+    pub fn not_alone(typed: &str) -> EndpointError {
+        EndpointError {
+            typed: typed.to_owned(),
+            reason: "a data directory is the only endpoint of a command; a comma in --endpoints separates endpoints, so \
+                     no data directory can have one in its name"
+                .into(),
+        }
+    }
 }
 
 impl From<EndpointError> for Endpoint {
@@ -74,7 +89,7 @@ impl Endpoint {
             typed: typed.to_owned(),
             reason,
         };
-        let target = if let Some(rest) = typed.strip_prefix("embedded:") {
+        let target = if let Some(rest) = typed.strip_prefix(EMBEDDED) {
             embedded(rest).map_err(fail)?
         } else if typed.starts_with("snapshot:") {
             return Err(fail("reading a snapshot as an endpoint is not supported yet: see `etcdctl snapshot status` and `etcdutl`".into()));
@@ -194,9 +209,7 @@ fn unix(path: &str, tls: bool) -> Result<Target, String> {
 
 fn embedded(rest: &str) -> Result<Target, String> {
     let (dir, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if dir.is_empty() {
-        return Err("the data directory is missing: embedded:DIR".into());
-    }
+    check_directory(dir)?;
     let mut flags = vec![];
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
@@ -209,6 +222,30 @@ fn embedded(rest: &str) -> Result<Target, String> {
         dir: string::path(dir),
         flags,
     })
+}
+
+/// Refuses names of directories that mean something else to whoever typed them.
+fn check_directory(dir: &str) -> Result<(), String> {
+    if dir.is_empty() {
+        return Err("the data directory is missing: embedded:DIR".into());
+    }
+    if let Some(path) = dir.strip_prefix("//") {
+        return Err(format!(
+            "embedded: is followed by a path without `//`: embedded:/{path} or embedded:{path}"
+        ));
+    }
+    if let Some(first) = dir.chars().next().filter(|c| ['~', '$'].contains(c)) {
+        return Err(format!(
+            "the shell does not expand {first} here: give the path itself, or embedded:./{dir} for a directory of that \
+             name"
+        ));
+    }
+    if dir.trim() != dir || dir.contains(char::is_control) {
+        return Err(
+            "the name of the data directory begins or ends with a blank, or has a control character in it".into(),
+        );
+    }
+    Ok(())
 }
 
 fn tcp(text: &str, tls: bool) -> Result<Target, String> {
@@ -322,6 +359,14 @@ mod tests {
             "ftp://h:1",
             "unix:",
             "embedded:",
+            "embedded:?name=x",
+            "embedded:~/x",
+            "embedded:~root/x",
+            "embedded:$HOME/x",
+            "embedded://x/y",
+            "embedded:///x/y",
+            "embedded: x",
+            "embedded:x\n",
             "snapshot:x.db",
             "http://",
         ] {

@@ -17,6 +17,7 @@ use super::{
     channel::{Client, History, Repeat},
     connection::Connection,
     deadline::Deadline,
+    embedded::Access,
     error::ClientError,
     failure::{Failure, Transport},
 };
@@ -206,6 +207,8 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.check_size(&request)?;
+        self.open_embedded(Access::of(path, &request), connect)
+            .await?;
         let requests = tokio_stream::once(request);
         self.open_stream(path, requests, options, connect, deadline)
             .await
@@ -227,6 +230,7 @@ impl Client {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
+        self.open_embedded(Access::of(path, &()), connect).await?;
         let (sender, receiver) = mpsc::channel(WAITING_REQUESTS);
         let (cancel, cancelled) = oneshot::channel();
         let requests = UntilCancelled {
@@ -256,6 +260,8 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.check_size(&request)?;
+        self.open_embedded(Access::of(path, &request), connect)
+            .await?;
         let mut history = History::default();
         loop {
             let (index, connection) = self

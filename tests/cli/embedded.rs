@@ -1,6 +1,12 @@
 //! `--endpoints=embedded:DIR`: a server in the client's own process.
 
-use crate::support::program::{Program, scratch};
+use std::path::Path;
+
+use crate::support::{
+    program::{Program, scratch},
+    server::Launch,
+    small_disk::SmallDisk,
+};
 
 #[test]
 fn one_directory_serves_every_client_of_the_command() {
@@ -31,7 +37,165 @@ fn one_directory_serves_every_client_of_the_command() {
 #[test]
 fn a_directory_that_can_not_be_made_is_named() {
     Program::etcdctl()
-        .args(["--endpoints=embedded:/proc/no/such", "get", "k"])
+        .args(["--endpoints=embedded:/proc/no/such", "put", "k", "v"])
         .run()
         .failure(1, "Error: /proc/no: ");
+}
+
+fn etcdctl(dir: &Path, args: &[&str]) -> Program {
+    Program::etcdctl()
+        .arg(format!("--endpoints=embedded:{}", dir.display()))
+        .args(args)
+}
+
+/// Every command that reads, and every one that needs something to change.
+const NEEDS_A_DATABASE: &[&[&str]] = &[
+    &["get", "k"],
+    &["get", "", "--prefix", "--keys-only"],
+    &["endpoint", "health"],
+    &["endpoint", "status"],
+    &["endpoint", "hashkv"],
+    &["member", "list"],
+    &["alarm", "list"],
+    &["alarm", "disarm"],
+    &["del", "k"],
+    &["compaction", "1"],
+    &["defrag"],
+];
+
+#[test]
+fn only_what_puts_something_creates_a_database() {
+    let dir = scratch();
+    let data = dir.path().join("typo");
+    let missing = format!("no database in {}", data.display());
+    for args in NEEDS_A_DATABASE {
+        let run = etcdctl(&data, args).run();
+        assert_eq!(run.code(), 1, "{args:?}: {run}");
+        assert!(run.err().contains(&missing), "{args:?}: {run}");
+        assert!(!data.exists(), "{args:?} made a directory");
+    }
+    let file = dir.path().join("backup.db");
+    let save = etcdctl(&data, &["snapshot", "save"]).arg(&file).run();
+    save.failure(5, &missing);
+    assert!(!data.exists() && !file.exists());
+    let txn = |block: &str| etcdctl(&data, &["txn"]).stdin(block).run();
+    txn("\n\nget k\n\n").failure(1, &missing);
+    txn("\n\ndel k\n\n").failure(1, &missing);
+    assert!(!data.exists());
+    txn("\nput k v\n\n\n").success();
+    assert_eq!(
+        etcdctl(&data, &["get", "k"]).run().success().out(),
+        "k\nv\n"
+    );
+}
+
+#[test]
+fn what_reads_changes_nothing() {
+    let dir = scratch();
+    let data = dir.path().join("d");
+    etcdctl(&data, &["put", "k", "v"]).run().success();
+    let before = std::fs::read(data.join("db")).unwrap();
+    for args in NEEDS_A_DATABASE
+        .iter()
+        .take_while(|args| args[1] != "disarm")
+    {
+        etcdctl(&data, args).run().success();
+        let after = std::fs::read(data.join("db")).unwrap();
+        assert!(before == after, "{args:?} wrote into the database");
+    }
+    let names: Vec<_> = std::fs::read_dir(&data).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn odd_directories_are_refused_by_name() {
+    let dir = scratch();
+    for (typed, reason) in [
+        ("embedded:~/x", "the shell does not expand ~"),
+        ("embedded:$HOME/x", "the shell does not expand $"),
+        ("embedded://x/y", "embedded:/x/y or embedded:x/y"),
+        ("embedded: x", "begins or ends with a blank"),
+        ("embedded:a,b", "a comma"),
+        ("embedded:a,127.0.0.1:1", "a comma"),
+    ] {
+        let run = Program::etcdctl()
+            .current_dir(dir.path())
+            .arg(format!("--endpoints={typed}"))
+            .args(["put", "k", "v"])
+            .run()
+            .failure(1, reason);
+        assert!(run.err().contains("embedded:"), "{run}");
+        let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert!(names.is_empty(), "{typed}: {names:?}");
+    }
+}
+
+#[test]
+fn a_directory_in_use_is_waited_for() {
+    let dir = scratch();
+    let data = dir.path().join("d");
+    let server = Launch::serve().data_dir(&data).start();
+    let busy = |args: &[&str]| {
+        etcdctl(&data, &["--command-timeout=200ms"])
+            .args(args)
+            .run()
+    };
+    busy(&["get", "k"]).failure(1, "serve");
+    busy(&["put", "k", "v"]).failure(1, "serve");
+    // One that has more time gets the directory as soon as its user is gone.
+    let put = etcdctl(&data, &["--command-timeout=60s", "put", "k", "v"]);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| put.run());
+        drop(server);
+        waiting.join().expect("the command ran").success();
+    });
+    etcdctl(&data, &["get", "k"]).run().success();
+}
+
+#[test]
+fn many_commands_at_once_take_turns() {
+    let dir = scratch();
+    let data = dir.path().join("d");
+    etcdctl(&data, &["put", "0", "v"]).run().success();
+    std::thread::scope(|scope| {
+        for n in 1..8 {
+            let put = etcdctl(
+                &data,
+                &["--command-timeout=60s", "put", &format!("{n}"), "v"],
+            );
+            scope.spawn(move || put.run().success());
+        }
+    });
+    let run = etcdctl(
+        &data,
+        &["get", "", "--from-key", "--count-only", "-w", "fields"],
+    )
+    .run();
+    assert!(run.success().out().contains("\"Count\" : 8"));
+}
+
+#[test]
+fn reading_works_on_a_full_and_on_a_read_only_disk() {
+    let Some(disk) = SmallDisk::mount(4 << 20) else {
+        return;
+    };
+    let data = disk.path().join("d");
+    etcdctl(&data, &["put", "k", "v"]).run().success();
+    disk.leave_free(0);
+    let reads = || {
+        NEEDS_A_DATABASE
+            .iter()
+            .take_while(|args| args[1] != "disarm")
+    };
+    for args in reads() {
+        etcdctl(&data, args).run().success();
+    }
+    disk.make_read_only();
+    for args in reads() {
+        etcdctl(&data, args).run().success();
+    }
+    let refused = etcdctl(&data, &["put", "k", "w"]).run();
+    refused.failure(1, "read-only file system");
+    let run = etcdctl(&data, &["get", "k"]).run().success();
+    assert_eq!(run.out(), "k\nv\n");
 }

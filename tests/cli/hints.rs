@@ -60,7 +60,7 @@ fn a_data_directory_in_use_is_named_and_serve_is_recommended() {
         .start();
     Program::etcdctl()
         .arg(format!("--endpoints=embedded:{}", data.display()))
-        .args(["get", "k"])
+        .args(["--command-timeout=100ms", "get", "k"])
         .run()
         .failure(1, "serve");
     drop(server);
