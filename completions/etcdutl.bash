@@ -41,14 +41,29 @@ _etcdutl() {
             etcdutl,defrag)
                 cmd="etcdutl__subcmd__defrag"
                 ;;
+            etcdutl,hash)
+                cmd="etcdutl__subcmd__hash"
+                ;;
             etcdutl,hashkv)
                 cmd="etcdutl__subcmd__hashkv"
                 ;;
             etcdutl,help)
                 cmd="etcdutl__subcmd__help"
                 ;;
+            etcdutl,iterate-bucket)
+                cmd="etcdutl__subcmd__iterate__subcmd__bucket"
+                ;;
+            etcdutl,list-bucket)
+                cmd="etcdutl__subcmd__list__subcmd__bucket"
+                ;;
+            etcdutl,meta)
+                cmd="etcdutl__subcmd__meta"
+                ;;
             etcdutl,migrate)
                 cmd="etcdutl__subcmd__migrate"
+                ;;
+            etcdutl,scan-keys)
+                cmd="etcdutl__subcmd__scan__subcmd__keys"
                 ;;
             etcdutl,snapshot)
                 cmd="etcdutl__subcmd__snapshot"
@@ -56,11 +71,17 @@ _etcdutl() {
             etcdutl,version)
                 cmd="etcdutl__subcmd__version"
                 ;;
+            etcdutl,wal)
+                cmd="etcdutl__subcmd__wal"
+                ;;
             etcdutl__subcmd__snapshot,restore)
                 cmd="etcdutl__subcmd__snapshot__subcmd__restore"
                 ;;
             etcdutl__subcmd__snapshot,status)
                 cmd="etcdutl__subcmd__snapshot__subcmd__status"
+                ;;
+            etcdutl__subcmd__wal,dump)
+                cmd="etcdutl__subcmd__wal__subcmd__dump"
                 ;;
             *)
                 ;;
@@ -69,7 +90,7 @@ _etcdutl() {
 
     case "${cmd}" in
         etcdutl)
-            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate help"
+            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate list-bucket iterate-bucket scan-keys hash meta wal help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +174,32 @@ _etcdutl() {
             COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        etcdutl__subcmd__hash)
+            opts="-w --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         etcdutl__subcmd__hashkv)
             opts="-w --rev --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -184,7 +231,93 @@ _etcdutl() {
             return 0
             ;;
         etcdutl__subcmd__help)
-            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate help"
+            opts="-w --write-out --timeout defrag snapshot hashkv version completion migrate list-bucket iterate-bucket scan-keys hash meta wal help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__iterate__subcmd__bucket)
+            opts="-w --limit --decode --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --decode)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__list__subcmd__bucket)
+            opts="-w --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__meta)
+            opts="-w --write-out --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +364,32 @@ _etcdutl() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__scan__subcmd__keys)
+            opts="-w --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --write-out)
                     COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
                     return 0
@@ -393,6 +552,85 @@ _etcdutl() {
                 return 0
             fi
             case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__wal)
+            opts="-w --write-out --timeout dump"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__wal__subcmd__dump)
+            opts="-w --start-index --end-index --start-snap --wal-dir --entry-type --raw --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --start-index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --end-index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-snap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wal-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --entry-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --raw)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
                 --write-out)
                     COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
                     return 0

@@ -40,6 +40,12 @@ complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "hashkv" -d 'Print t
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "version" -d 'Print the version'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "completion" -d 'Print a completion script for a shell'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "migrate" -d 'Migrate the database of a stopped member to another version of etcd'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "list-bucket" -d 'List the buckets of a database file'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "iterate-bucket" -d 'List the records of a bucket, the last one first'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "scan-keys" -d 'List the records of the history of keys in all pages of a file'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "hash" -d 'Print the hash over all buckets of a database file'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "meta" -d 'Print the meta pages and the bucket meta of a database file'
+complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "wal" -d 'Look into a member\'s write-ahead log'
 complete -c etcdutl -n "__fish_etcdutl_needs_command" -f -a "help" -d 'Show the help of a command'
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -l data-dir -d 'Data directory of the member (required)' -r -f -a "(__fish_complete_directories)"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
@@ -114,6 +120,59 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand migrate" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand list-bucket" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand list-bucket" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand iterate-bucket" -l limit -d 'Most records to list; 0 lists all [default: 0]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand iterate-bucket" -l decode -d 'Decode the records' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand iterate-bucket" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand iterate-bucket" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand scan-keys" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand scan-keys" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand hash" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand hash" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand meta" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand meta" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and not __fish_seen_subcommand_from dump" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and not __fish_seen_subcommand_from dump" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and not __fish_seen_subcommand_from dump" -f -a "dump" -d 'Show the write-ahead log of a member, its entries decoded'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l start-index -d 'First index to show; from the newest raft snapshot on if not given' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l end-index -d 'Index to stop before' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l start-snap -d 'Name of the raft snapshot file to start from' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l wal-dir -d 'Directory of the log, if it is not inside the data directory' -r -f -a "(__fish_complete_directories)"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l entry-type -d 'Kinds of entries to show: ConfigChange, Normal, Request, InternalRaftRequest, IRRRange, IRRPut, IRRDeleteRange, IRRTxn, IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint [default: Normal,ConfigChange]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l raw -d 'Show every record as it stands in the log, also behind damage' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand wal; and __fish_seen_subcommand_from dump" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
@@ -121,4 +180,4 @@ simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand completion" -f -a "bash zsh fish powershell"
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -f -a "defrag snapshot hashkv version completion migrate help"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand help" -f -a "defrag snapshot hashkv version completion migrate list-bucket iterate-bucket scan-keys hash meta wal help"

@@ -52,7 +52,7 @@ impl FileReader {
 
 impl PageScan<'_> {
     /// Goes on behind the last page of a leaf that was found to be one.
-    pub fn skip(&mut self, pages: u64) {
+    pub fn skip_pages(&mut self, pages: u64) {
         self.next = self.next.saturating_add(pages);
     }
 

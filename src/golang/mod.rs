@@ -3,6 +3,7 @@
 
 pub mod format;
 pub mod json;
+pub mod proto_text;
 pub mod string;
 pub mod value;
 pub mod zap;

@@ -17,5 +17,5 @@ mod version;
 mod wire;
 
 pub use change::Change;
-pub use error::RecordError;
+pub use error::{RecordError, show_key};
 pub use version::Version;

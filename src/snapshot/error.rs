@@ -56,6 +56,14 @@ pub enum Error {
         /// What every such file has.
         bucket: String,
     },
+    /// There is no such bucket.
+    #[error("{}: there is no bucket {bucket:?}", file.display())]
+    NoBucket {
+        /// The file.
+        file: PathBuf,
+        /// The name that was asked for.
+        bucket: String,
+    },
     /// Every page and record that is reached is sound, but the file is not the one that was saved.
     /// The status is still true of what was read.
     #[error("{}: {source}", file.display())]

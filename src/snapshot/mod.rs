@@ -1,6 +1,7 @@
 //! Offline tools over snapshot and database files. Opens no connection.
 
 pub mod data_dir;
+pub mod dump;
 mod error;
 mod hash_kv;
 mod key_set;

@@ -40,7 +40,18 @@ impl Log {
     /// # Errors
     /// It cannot be read, a record is damaged, or the records do not fit together.
     pub fn read(dir: &Path, snapshot: &Snapshot) -> Result<Log> {
-        let start = snapshot.index();
+        Log::read_behind(dir, snapshot.index(), Some(snapshot.term()))
+    }
+
+    /// Reads the entries behind index `start`, whether there is a snapshot at it or not.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub fn read_from(dir: &Path, start: u64) -> Result<Log> {
+        Log::read_behind(dir, start, None)
+    }
+
+    fn read_behind(dir: &Path, start: u64, term: Option<u64>) -> Result<Log> {
         let options = ReaderOptions {
             from_index: start,
             ..ReaderOptions::default()
@@ -61,11 +72,10 @@ impl Log {
                     log.take_entry(dir, start, entry)?;
                 }
                 Content::Snapshot(found) if found.index() == start => {
-                    if found.term() != snapshot.term() {
+                    if let Some(term) = term.filter(|term| *term != found.term()) {
+                        let found = found.term();
                         let what = format!(
-                            "the log has the snapshot at index {start} in term {}, not {}",
-                            found.term(),
-                            snapshot.term()
+                            "the log has the snapshot at index {start} in term {found}, not {term}"
                         );
                         return Err(Error::log(dir, what));
                     }

@@ -7,6 +7,8 @@ mod support;
 mod arguments;
 /// Completion scripts and man pages.
 mod completions;
+/// What etcd's loose tools show of files.
+mod dump;
 /// A server in the client's own process.
 mod embedded;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.

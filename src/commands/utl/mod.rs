@@ -2,10 +2,12 @@
 
 pub mod context;
 pub mod defrag;
+pub mod dump;
 pub mod hashkv;
 pub mod migrate;
 pub mod restore;
 pub mod snapshot;
 pub mod table;
+pub mod wal;
 
 pub use context::{Context, GlobalArgs};

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Context, GlobalArgs, defrag, hashkv, migrate, restore, snapshot};
+use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, wal};
 use crate::{
     cli::error::{CommandError, Kind},
     commands::{
@@ -48,7 +48,7 @@ macro_rules! group {
     };
 }
 
-/// Every command.
+/// Every command: etcdutl's, then those of etcd's loose tools etcd-dump-db and etcd-dump-logs.
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
     command!("defrag", defrag::DefragArgs, defrag::defrag),
@@ -64,6 +64,14 @@ static COMMANDS: &[Entry<Run>] = &[
         completion::print(&ctx.ui, args, &tree())
     }),
     command!("migrate", migrate::MigrateArgs, migrate::migrate),
+    command!("list-bucket", dump::ListBucketArgs, dump::list_bucket),
+    command!("iterate-bucket", dump::IterateBucketArgs, dump::iterate_bucket),
+    command!("scan-keys", dump::ScanKeysArgs, dump::scan_keys),
+    command!("hash", dump::HashArgs, dump::hash),
+    command!("meta", dump::MetaArgs, dump::meta),
+    group!("wal", "Look into a member's write-ahead log", [
+        command!("dump", wal::WalDumpArgs, wal::dump),
+    ]),
     command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
         help::print(&ctx.ui, args, &tree())
     }),

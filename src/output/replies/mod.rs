@@ -1,6 +1,7 @@
 //! One file of replies for each service of etcd, and for the commands that ask no server.
 
 pub mod cluster;
+pub mod dump;
 pub mod endpoint;
 pub mod kv;
 pub mod maintenance;
