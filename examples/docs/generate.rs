@@ -7,8 +7,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use etcd_maintenance::cli::help;
-use etcd_maintenance::commands::{completion, reference};
+use etcd_maintenance::program::documentation::{self, script, trees};
 
 /// The folders that hold nothing but what is made here.
 pub const FOLDERS: [&str; 2] = ["completions", "man"];
@@ -17,34 +16,34 @@ const SHELLS: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerSh
 
 /// Exit codes that scripts rely on, with what they say.
 const EXIT_CODES: [(&str, &str); 7] = [
-    ("0", "Done."),
+    ("0", "Success."),
     (
         "1",
-        "Failed: refused by the server, timed out, an unknown command or flag, a value that is no number.",
+        "Failure: refused by the server, timed out, an unknown command or flag, a value that cannot be parsed, a file \
+         that cannot be read.",
     ),
     ("2", "The client could not be set up."),
-    ("3", "The input of txn is no transaction."),
+    ("3", "The input of txn is not a transaction."),
     (
         "4",
-        "A format that is unknown, or that the reply does not have.",
+        "An unknown format, or one that the reply does not have; an unknown --order, --sort-by or \
+         --consistency.",
     ),
-    ("5", "snapshot save did not finish."),
+    ("5", "snapshot save failed."),
     (
         "128",
-        "Arguments that are missing, too many, or do not go together.",
+        "Arguments that are missing, too many, or contradict each other; a file of --cacert, --cert or \
+         --key that cannot be used.",
     ),
 ];
 
 /// Every file with its path in the project.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for tree in reference::trees() {
+    for tree in trees() {
         for shell in SHELLS {
             let name = clap_complete::Generator::file_name(&shell, tree.get_name());
-            files.insert(
-                format!("completions/{name}"),
-                completion::script(shell, &tree),
-            );
+            files.insert(format!("completions/{name}"), script(shell, &tree));
         }
         let mut built = tree;
         built.build();
@@ -149,7 +148,7 @@ fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
 /// The variable of a global flag belongs to etcdctl; etcdutl reads none.
 fn with_variable(root: &Command, arg: clap::Arg) -> clap::Arg {
     if root.get_name() == "etcdctl" {
-        help::with_variable(arg)
+        documentation::with_variable(arg)
     } else {
         arg
     }

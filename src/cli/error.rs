@@ -116,27 +116,11 @@ impl fmt::Display for CommandError {
     }
 }
 
-pub use crate::client::cause::io_text;
+pub use crate::golang::errno::io_text;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn system_errors_read_as_in_go() {
-        assert_eq!(
-            io_text(&io::Error::from_raw_os_error(2)),
-            "no such file or directory"
-        );
-        assert_eq!(
-            io_text(&io::Error::from_raw_os_error(28)),
-            "no space left on device"
-        );
-        assert_eq!(
-            io_text(&io::Error::from_raw_os_error(5)),
-            "input/output error"
-        );
-    }
 
     #[test]
     fn a_closed_pipe_says_nothing() {

@@ -117,13 +117,12 @@ impl<A: Arity> FromArgMatches for Words<A> {
 
 /// Declares an [`Arity`]: its name, how many words, the usage, the kind and text of the error, and options.
 ///
-/// ```
-/// etcd_maintenance::words! {
+/// ```text
+/// crate::words! {
 ///     /// The words of a command that takes one key.
 ///     pub OneKey: 1..=1, "<key>", BadArgs "the command needs one key"
 /// }
 /// ```
-#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $vis:vis $name:ident: $min:literal..=$max:expr, $usage:literal, $kind:ident $error:expr
      $(, $option:ident = $value:expr)* $(,)?) => {
@@ -145,6 +144,7 @@ macro_rules! words {
     (@type HINT) => { clap::ValueHint };
     (@type CHOICES) => { &'static [&'static str] };
 }
+pub(crate) use words;
 
 words! {
     /// Words that nobody looks at, as in etcdctl.

@@ -174,18 +174,4 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The system's own words, in lower case and without the number, as Go shows them.
-pub fn io_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = match text.rsplit_once(" (os error ") {
-        Some((text, _)) => text,
-        None => &text,
-    };
-    let mut chars = text.chars();
-    match (chars.next(), text.chars().nth(1)) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
+pub use crate::golang::errno::io_text;

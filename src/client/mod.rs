@@ -8,6 +8,10 @@ mod connect;
 pub mod connection;
 pub mod deadline;
 pub mod dial;
+#[cfg(feature = "server")]
+mod embedded;
+#[cfg(not(feature = "server"))]
+#[path = "no_embedded.rs"]
 mod embedded;
 pub mod endpoint;
 pub mod error;

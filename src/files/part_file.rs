@@ -16,7 +16,7 @@ use super::{
     part::Part,
     target::{Obstacle, Target},
 };
-use crate::{client::cause::io_text, golang::string};
+use crate::golang::{errno::io_text, string};
 
 /// Why the file was not written, in etcdctl's words where it has some. `part` is `PATH.part`, the name that etcdctl
 /// writes to and that users know; the name on the disk has some digits more.

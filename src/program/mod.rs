@@ -7,3 +7,9 @@ mod line;
 
 pub use etcdctl::etcdctl;
 pub use etcdutl::etcdutl;
+
+/// What completion scripts and man pages are made from (`examples/docs`).
+pub mod documentation {
+    pub use crate::cli::help::with_variable;
+    pub use crate::commands::{completion::script, reference::trees};
+}

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub struct RecordError {
     /// The bucket's name.
     pub bucket: String,
-    /// The key as a person reads it: see [`show_key`].
+    /// The key as a person reads it: see `show_key`.
     pub key: String,
     /// What is wrong.
     pub problem: String,

@@ -2,7 +2,7 @@
 //! against a real etcd 3.7 where it is present. One test a family and server.
 //!
 //! A step that differs on purpose is in `tests/data/golden/differences.json`, which names what we want instead
-//! and the row of the README's table that gives the reason. Steps of commands that are not there yet are in
+//! and the row of `docs/differences.md` that gives the reason. Steps of commands that are not there yet are in
 //! [`MISSING`]. Nothing else is passed over.
 
 use std::fmt::Write;

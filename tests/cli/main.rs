@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// The archive of a release.
+mod archive;
 /// How a command line is read.
 mod arguments;
 /// Completion scripts and man pages.
@@ -11,6 +13,8 @@ mod completions;
 mod dump;
 /// A server in the client's own process.
 mod embedded;
+/// A root directory with nothing but the programs.
+mod empty_root;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
 /// What is said besides the error.

@@ -1,17 +1,23 @@
 //! Types what the README tells people to type, and compares what is shown there with what comes.
 //!
-//! Blocks marked `console` are one session of a shell in an empty folder: lines that start with `$ ` are typed, the
-//! lines below are what must appear on the screen (`...` stands for anything; how wide a table is does not count).
-//! Blocks marked `sh` are typed as well, and must succeed. Building and testing is left out: this is a test.
+//! Blocks marked `console` are one session of a shell at a terminal, in a folder that holds nothing but the man pages:
+//! lines that start with `$ ` are typed, the lines below are what must appear on the screen (`...` stands for anything;
+//! how wide a table is does not count). Blocks marked `sh` are typed as well, and must succeed. Building, installing and
+//! testing is left out: this is a test.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use fancy_regex::Regex;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 use crate::support::program::scratch;
@@ -57,7 +63,7 @@ fn steps(readme: &str) -> Vec<Typed> {
     let mut steps: Vec<Typed> = Vec::new();
     let mut language = None;
     for (number, line) in readme.lines().enumerate() {
-        if let Some(fence) = line.strip_prefix("```") {
+        if let Some(fence) = line.strip_prefix("```").or(line.strip_prefix("~~~")) {
             language = if language.is_some() {
                 None
             } else {
@@ -135,8 +141,8 @@ struct Shell {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    screens: PathBuf,
-    typed: usize,
+    /// One for each command: a server in the background writes on into its own.
+    screens: Vec<Screen>,
     _dir: TempDir,
 }
 
@@ -145,6 +151,9 @@ impl Shell {
         let dir = scratch();
         let work = dir.path().join("work");
         fs::create_dir(&work).expect("a folder can be made");
+        // The one part of a checkout that installing needs besides the programs.
+        let man = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+        std::os::unix::fs::symlink(man, work.join("man")).expect("a link can be made");
         let programs = Path::new(env!("CARGO_BIN_EXE_etcdctl"))
             .parent()
             .expect("a program lies in a folder");
@@ -172,27 +181,77 @@ impl Shell {
             child,
             input,
             output,
-            screens: dir.path().to_owned(),
-            typed: 0,
+            screens: Vec::new(),
             _dir: dir,
         }
     }
 
     /// The exit code, and what appears on the screen.
     fn type_in(&mut self, command: &str) -> (i32, String) {
-        // A file for each: a server in the background writes on into its own.
-        self.typed += 1;
-        let screen = self.screens.join(format!("screen-{}", self.typed));
-        let to = screen.display();
+        let screen = Screen::new();
+        let to = screen.path.display();
         writeln!(
             self.input,
-            "{{ {command}\n}} </dev/null >{to} 2>&1\necho $?"
+            "{{ {command}\n}} </dev/null >{to} 2>&1; status=$?; printf '\\036' >{to}; echo $status"
         )
         .expect("the shell reads");
         let mut exit = String::new();
         self.output.read_line(&mut exit).expect("the shell answers");
-        let text = fs::read_to_string(&screen).expect("what was printed is text");
+        let text = screen.text();
+        self.screens.push(screen);
         (exit.trim().parse().expect("an exit code"), text)
+    }
+}
+
+/// Ends what a command has printed.
+const END: u8 = 0o36;
+
+/// A terminal that is written to.
+struct Screen {
+    /// Of the side that programs write to.
+    path: PathBuf,
+    /// That side, held open, so that the other one does not end between two programs.
+    _held: File,
+    shown: Receiver<u8>,
+}
+
+impl Screen {
+    fn new() -> Screen {
+        let controller =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be made");
+        grantpt(&controller).expect("it is ours");
+        unlockpt(&controller).expect("it is ours");
+        let name = ptsname(&controller, vec![]).expect("it has a name");
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        let held = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits().cast_signed())
+            .open(&path)
+            .expect("its other side can be opened");
+        let (send, shown) = channel();
+        // Ends with the terminal, or with the test.
+        std::thread::spawn(move || {
+            for byte in BufReader::new(File::from(controller)).bytes() {
+                let Ok(byte) = byte else { break };
+                if send.send(byte).is_err() {
+                    break;
+                }
+            }
+        });
+        Screen {
+            path,
+            _held: held,
+            shown,
+        }
+    }
+
+    /// What has been printed up to the end of a command.
+    fn text(&self) -> String {
+        let bytes = self.shown.iter().take_while(|byte| *byte != END);
+        // A terminal starts a new line with two characters.
+        let bytes = bytes.filter(|byte| *byte != b'\r').collect();
+        String::from_utf8(bytes).expect("what was printed is text")
     }
 }
 

@@ -26,7 +26,7 @@ const ANY: &[&SupportedProtocolVersion] = rustls::ALL_VERSIONS;
 const ONLY_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 /// A certificate with its key, and files of both.
-struct Pair {
+pub struct Pair {
     certificate: CertificateDer<'static>,
     key: Vec<u8>,
     cert_file: PathBuf,
@@ -34,11 +34,11 @@ struct Pair {
 }
 
 /// An authority, `serve`, and a folder with the files.
-struct World {
+pub struct World {
     dir: TempDir,
-    server: Server,
+    pub server: Server,
     authority: Issuer<'static, KeyPair>,
-    authority_file: PathBuf,
+    pub authority_file: PathBuf,
 }
 
 fn authority_params(name: &str) -> CertificateParams {
@@ -66,7 +66,7 @@ fn new_key() -> KeyPair {
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = scratch();
         let key = new_key();
         let params = authority_params("the authority");
@@ -106,8 +106,13 @@ impl World {
         self.signed("good", &params(&["127.0.0.1", "localhost"]), &new_key())
     }
 
+    /// For a server of this name.
+    pub fn named(&self, name: &str) -> Pair {
+        self.signed(name, &params(&[name]), &new_key())
+    }
+
     /// TLS with this certificate in front of `serve`, at this address.
-    fn serve(&self, pair: &Pair) -> String {
+    pub fn serve(&self, pair: &Pair) -> String {
         self.serve_with(&config(pair, ANY, None))
     }
 

@@ -8,7 +8,7 @@ use crate::golang::format;
 use crate::output::{
     Rendered, Reply, Rows,
     fields::Fields,
-    json::{HeaderJson, Json, empty, header},
+    json::{HeaderJson, IdJson, Json, empty, header_hex},
     protobuf::Protobuf,
     simple::Simple,
     table::Table,
@@ -215,7 +215,8 @@ impl Reply for Status {
     }
 
     fn json(&self, out: &mut Json<'_>) -> Rendered {
-        out.list(self.0.iter().map(StatusOfJson::from))
+        let hex = out.hex();
+        out.list(self.0.iter().map(|of| StatusOfJson::new(of, hex)))
     }
 
     fn table(&self, out: &mut Table<'_>) -> Rendered {
@@ -243,8 +244,8 @@ struct StatusJson<'a> {
     version: &'a str,
     #[serde(skip_serializing_if = "empty")]
     db_size: i64,
-    #[serde(skip_serializing_if = "empty")]
-    leader: u64,
+    #[serde(skip_serializing_if = "IdJson::omitted")]
+    leader: IdJson,
     #[serde(skip_serializing_if = "empty")]
     raft_index: u64,
     #[serde(skip_serializing_if = "empty")]
@@ -274,13 +275,14 @@ struct DowngradeJson<'a> {
     target_version: &'a str,
 }
 
-impl<'a> From<&'a (String, pb::StatusResponse)> for StatusOfJson<'a> {
-    fn from((endpoint, s): &'a (String, pb::StatusResponse)) -> Self {
+impl<'a> StatusOfJson<'a> {
+    /// With `hex` ids are texts, for readers that keep numbers as floating point.
+    fn new((endpoint, s): &'a (String, pb::StatusResponse), hex: bool) -> Self {
         let status = StatusJson {
-            header: header(&s.header),
+            header: header_hex(&s.header, hex),
             version: &s.version,
             db_size: s.db_size,
-            leader: s.leader,
+            leader: IdJson::new(s.leader, hex),
             raft_index: s.raft_index,
             raft_term: s.raft_term,
             raft_applied_index: s.raft_applied_index,
@@ -338,10 +340,11 @@ impl Reply for HashKv {
     }
 
     fn json(&self, out: &mut Json<'_>) -> Rendered {
+        let hex = out.hex();
         out.list(self.0.iter().map(|(endpoint, h)| HashOfJson {
             endpoint,
             hash_kv: HashJson {
-                header: header(&h.header),
+                header: header_hex(&h.header, hex),
                 hash: h.hash,
                 compact_revision: h.compact_revision,
                 hash_revision: h.hash_revision,

@@ -53,7 +53,7 @@ impl Body {
         Body(Content::Message(framed))
     }
 
-    /// One gRPC message, with [`PREFIX`](message::PREFIX) bytes free in front of it, and status 0.
+    /// One gRPC message, with `message::PREFIX` bytes free in front of it, and status 0.
     pub fn encoded(mut message: Encoded) -> Body {
         let length = message.length() - message::PREFIX;
         message::put_prefix(&mut message.front(), length);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
 
-/// The services of one server and what they share. The table in [`methods`](super::methods) names its fields.
+/// The services of one server and what they share. The table in `methods` names its fields.
 pub struct Services {
     /// The store.
     pub core: Core,

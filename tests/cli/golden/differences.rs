@@ -19,7 +19,7 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {
-    /// First cell of the row in the README's table.
+    /// First cell of the row in the table of `docs/differences.md`.
     pub reason: String,
     pub steps: Vec<Replaced>,
 }
@@ -104,17 +104,17 @@ pub fn is_json(step: &Step) -> bool {
             .any(|a| matches!(a.as_str(), "-wjson" | "-w=json" | "--write-out=json"))
 }
 
-/// Every step that is named exists, and every reason is a row of the README's table.
+/// Every step that is named exists, and every reason is a row of the table in `docs/differences.md`.
 #[test]
 fn differences_are_explained() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
-        .expect("the README");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
+    let page = fs::read_to_string(page).expect("the page of differences");
     let mut named = BTreeSet::new();
     for difference in load() {
         let row = format!("| {} |", difference.reason);
         assert!(
-            readme.lines().any(|line| line.starts_with(&row)),
-            "the README has no row {row:?}"
+            page.lines().any(|line| line.starts_with(&row)),
+            "docs/differences.md has no row {row:?}"
         );
         for replaced in difference.steps {
             let (family, _) = replaced.step.split_once('/').expect("family/scenario/step");

@@ -1,0 +1,121 @@
+//! The programs in a root directory that holds nothing but them, as in an empty container: they need no shared library
+//! and no configuration of the system, find names in `/etc/hosts`, and take TLS.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::tls::World;
+use crate::support::program::{Program, scratch, self_test};
+use crate::support::skip::skip;
+
+/// A root directory with both programs.
+struct Root(TempDir);
+
+impl Root {
+    /// `None`, after having said so, where root directories cannot be changed or etcd's own programs are tested.
+    #[track_caller]
+    fn new() -> Option<Root> {
+        if self_test() {
+            return None;
+        }
+        let root = Root(scratch());
+        for program in [env!("CARGO_BIN_EXE_etcdctl"), env!("CARGO_BIN_EXE_etcdutl")] {
+            let name = Path::new(program)
+                .file_name()
+                .expect("a program has a name");
+            fs::copy(program, root.0.path().join(name)).expect("a program can be copied");
+        }
+        // A program that is not there is told apart from a root that cannot be changed.
+        let tried = root.program("no-such-program").run();
+        if tried.code() == 127 {
+            return Some(root);
+        }
+        skip(&format!(
+            "the root directory cannot be changed here: {tried}"
+        ));
+        None
+    }
+
+    /// Runs one of the programs there; as an ordinary user in a user namespace.
+    fn program(&self, name: &str) -> Program {
+        let chroot = match rustix::process::geteuid().is_root() {
+            true => Program::new("chroot"),
+            false => Program::new("unshare").args(["--map-root-user", "chroot"]),
+        };
+        chroot.arg(self.0.path()).arg(format!("/{name}"))
+    }
+
+    fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().expect("it lies in the root"))
+            .expect("a folder can be made");
+        fs::write(path, contents).expect("a file can be written");
+    }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn the_programs_need_nothing_but_themselves() {
+    let Some(root) = Root::new() else {
+        return;
+    };
+    let version = root.program("etcdctl").arg("version").run().success();
+    assert!(version.out().starts_with("etcdctl version: "), "{version}");
+    let version = root.program("etcdutl").arg("version").run().success();
+    assert!(version.out().starts_with("etcdutl version: "), "{version}");
+    let etcdctl = || root.program("etcdctl").arg("--endpoints=embedded:/data");
+    etcdctl().args(["put", "k", "v"]).run().success();
+    let got = etcdctl().args(["get", "k"]).run().success();
+    assert_eq!(got.out(), "k\nv\n");
+    etcdctl()
+        .args(["snapshot", "save", "/s.db"])
+        .run()
+        .success();
+    root.program("etcdutl")
+        .args(["snapshot", "status", "/s.db"])
+        .run()
+        .success();
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn names_are_found_and_certificates_are_checked_in_an_empty_root() {
+    let Some(root) = Root::new() else {
+        return;
+    };
+    let world = World::new();
+    let port = world
+        .server
+        .endpoint()
+        .rsplit_once(':')
+        .expect("host:port")
+        .1;
+    let name = "etcd.empty-root.example";
+    root.write("etc/hosts", format!("127.0.0.1 {name}\n"));
+    root.program("etcdctl")
+        .arg(format!("--endpoints=http://{name}:{port}"))
+        .args(["put", "k", "v"])
+        .run()
+        .success();
+    let address = world.serve(&world.named(name));
+    let port = address.rsplit_once(':').expect("host:port").1;
+    root.write(
+        "ca.pem",
+        fs::read(&world.authority_file).expect("it was written"),
+    );
+    let etcdctl = || {
+        root.program("etcdctl")
+            .arg(format!("--endpoints=https://{name}:{port}"))
+    };
+    let got = etcdctl()
+        .args(["--cacert=/ca.pem", "get", "k"])
+        .run()
+        .success();
+    assert_eq!(got.out(), "k\nv\n");
+    etcdctl()
+        .args(["--command-timeout=2s", "get", "k"])
+        .run()
+        .failure(1, "unknown authority");
+}
