@@ -87,6 +87,15 @@ impl Tx {
         Ok(())
     }
 
+    /// The encoded record of one put.
+    ///
+    /// # Errors
+    /// A page is damaged, or there is no such record.
+    pub fn record(&self, rev: Revision) -> Result<Bytes, Error> {
+        let mut records = Records::new(self.keys()?, Error::storage);
+        records.find(rev).map(Bytes::copy_from_slice)
+    }
+
     fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
         self.0.warming_bucket(bucket::KEY).map_err(Error::storage)
     }

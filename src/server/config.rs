@@ -32,6 +32,8 @@ pub struct Config {
     pub keepalive_timeout: Duration,
     /// Time without progress after which a client of a snapshot loses it.
     pub stream_stall: Duration,
+    /// Time between two progress notifications of an idle watch.
+    pub watch_progress_notify_interval: Duration,
     /// Where `serve` listens.
     pub listen_client_urls: Vec<String>,
     /// What `member list` names; `None`: the addresses that are listened on.
@@ -117,6 +119,7 @@ impl Config {
             keepalive_interval: Some(Duration::from_secs(7200)),
             keepalive_timeout: Duration::from_secs(20),
             stream_stall: Duration::from_secs(60),
+            watch_progress_notify_interval: Duration::from_secs(600),
             listen_client_urls: vec!["http://localhost:2379".into()],
             advertise_client_urls: None,
             initial_advertise_peer_urls: vec!["http://localhost:2380".into()],

@@ -16,6 +16,7 @@ mod reading;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{
     sync::{Arc, mpsc},
@@ -32,7 +33,11 @@ use self::{
     open::Opened,
     reading::Read,
 };
-pub use self::{open::OpenError, snapshot::Snapshot};
+pub use self::{
+    open::OpenError,
+    snapshot::Snapshot,
+    watch::{NO_WATCHER, WatchStream},
+};
 use super::{
     apply::{Compaction, Op, RecordLeases, Request},
     auth::{Identity, Passwords},
@@ -61,6 +66,8 @@ pub struct Core {
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether the threads of the watchers run.
+    watching: Mutex<bool>,
     admission: Admission,
     max_request_bytes: usize,
     quota: Quota,
@@ -128,6 +135,7 @@ impl Core {
             inner: Arc::new(Inner {
                 shared: shared.clone(),
                 threads: Mutex::new(threads),
+                watching: Mutex::default(),
                 admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
                 quota,
@@ -179,6 +187,7 @@ impl Core {
             inner: Arc::new(Inner {
                 shared,
                 threads: Mutex::default(),
+                watching: Mutex::default(),
                 admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
                 // The quota is looked at for writes alone.
@@ -345,6 +354,7 @@ impl Inner {
         let record = Request::new(RecordLeases, Identity::Server, self.shared.ids.member);
         let recorded = self.shared.queue.push(record);
         self.shared.queue.close();
+        self.shared.hub.close();
         let mut threads = self.threads.lock();
         for thread in threads.drain(..) {
             // A panic was reported when it happened.

@@ -2,6 +2,7 @@
 //! Holds them and decides nothing.
 
 use std::{
+    ops::Bound,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -9,10 +10,12 @@ use std::{
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
     proto::etcdserverpb::ResponseHeader,
+    schema::key::{KeyValueRef, RevisionKey},
     server::{
         alarms::Alarms,
         apply::Ids,
@@ -20,7 +23,14 @@ use crate::{
         backend::{DatabaseFile, Tx},
         error::Error,
         lease::{IdGenerator, Lessor},
-        mvcc::{compaction_hashes::CompactionHashes, event::Event, index::TreeIndex, view::View},
+        mvcc::{
+            compaction_hashes::CompactionHashes,
+            event::Event,
+            index::TreeIndex,
+            revision::Revision,
+            view::View,
+            watch::{EachRecord, History, Hub, Store},
+        },
         queue::Queue,
     },
 };
@@ -59,6 +69,8 @@ pub struct Shared {
     pub lease_ids: IdGenerator,
     /// The tokens of logged-in users.
     pub tokens: Tokens,
+    /// All watchers.
+    pub hub: Hub,
     /// The published compact revision; -1 before the first compaction.
     compacted: AtomicI64,
     published: RwLock<Option<Arc<Published>>>,
@@ -83,6 +95,7 @@ impl Shared {
             queue: Queue::default(),
             compaction_hashes: Mutex::default(),
             ids,
+            hub: Hub::new(published.revision),
             compacted: AtomicI64::new(compacted),
             published: RwLock::new(Some(Arc::new(published))),
             stop: Stop::default(),
@@ -126,8 +139,11 @@ impl Shared {
         // After `close` nothing is published any more.
         let before = published
             .as_mut()
-            .map(|published| std::mem::replace(published, state));
+            .map(|published| std::mem::replace(published, state.clone()));
         drop(published);
+        if before.is_some() {
+            self.hub.publish(state);
+        }
         // Not under the lock: it may be the last that holds a file of gigabytes, whose blocks go with it.
         drop(before);
     }
@@ -186,6 +202,49 @@ impl Shared {
     /// Gives the file up: it closes when the last reader is done.
     pub fn close(&self) {
         *self.published.write() = None;
+    }
+}
+
+impl History for Published {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    fn records(&self, from: i64, each: EachRecord<'_>) -> Result<(), Error> {
+        let start = Revision::new(from, 0).encode();
+        let start = Bound::Included(&start[..]);
+        self.tx.records(start, self.revision, |key, record| {
+            let at = RevisionKey::of_record(key).map_err(|e| Error::record(&e))?;
+            each(at.revision, at.tombstone, record)
+        })
+    }
+
+    fn record(&self, rev: Revision) -> Option<Bytes> {
+        self.tx.record(rev).ok()
+    }
+
+    fn key<'a>(&self, rev: Revision, record: &'a [u8]) -> Result<&'a [u8], Error> {
+        let kv = KeyValueRef::of_record(&rev.encode(), record);
+        kv.map(|kv| kv.key).map_err(|e| Error::record(&e))
+    }
+}
+
+impl Store for Shared {
+    fn newest(&self) -> Option<Arc<dyn History>> {
+        let newest = self.published().ok()?;
+        Some(newest)
+    }
+
+    fn compacted(&self) -> i64 {
+        Shared::compacted(self)
+    }
+
+    fn put_at(&self, key: &[u8], at: i64) -> Option<Revision> {
+        self.index.get(key, at).map(|found| found.modified)
     }
 }
 

@@ -35,5 +35,7 @@ mod quota;
 mod snapshot;
 /// Transactions: compares, operations in order, nesting, overlaps.
 mod txn;
+/// Watches.
+mod watch;
 /// Plain HTTP on the client port, and gRPC as far as it is not about keys.
 mod wire;

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use etcd_maintenance::proto::etcdserverpb::{self as pb, watch_client::WatchClient};
+use etcd_maintenance::proto::{
+    etcdserverpb as pb,
+    v3lockpb::{LockRequest, lock_client::LockClient},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -349,14 +352,14 @@ async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
 
 /// Ours alone: what comes later is refused by name.
 async fn later_services_are_refused_by_name(t: Arc<Target>) {
-    let watch = tokio_stream::iter([pb::WatchRequest::default()]);
-    let refusal = WatchClient::new(t.channel.clone())
-        .watch(watch)
+    let lock = LockRequest::default();
+    let refusal = LockClient::new(t.channel.clone())
+        .lock(lock)
         .await
         .unwrap_err();
     assert_eq!(refusal.code(), Code::Unimplemented);
     assert!(
-        refusal.message().contains("watches are not served yet"),
+        refusal.message().contains("locks are not served yet"),
         "{refusal}"
     );
 }

@@ -121,7 +121,11 @@ impl Encoding {
     }
 }
 
-fn check_size(size: usize) -> Result<(), Status> {
+/// Whether a message of so many bytes can be sent.
+///
+/// # Errors
+/// It is too large.
+pub(super) fn check_size(size: usize) -> Result<(), Status> {
     if size > SEND_LIMIT {
         return Err(Status::resource_exhausted(format!(
             "grpc: trying to send message larger than max ({size} vs. {SEND_LIMIT})"

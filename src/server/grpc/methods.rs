@@ -278,6 +278,7 @@ methods! {
     HealthCheck "grpc.health.v1.Health" "Check" [] unary health.check;
     HealthList "grpc.health.v1.Health" "List" [] unary health.list;
     HealthWatch "grpc.health.v1.Health" "Watch" [] live_stream health.watch;
+    Watch "etcdserverpb.Watch" "Watch" ["watch"] two_way watch.watch;
     #[cfg(test)]
     Echo "test.Echo" "Echo" [] two_way echo.echo;
 }
@@ -307,7 +308,6 @@ pub fn labels() -> Vec<MethodLabels> {
 
 /// Services of etcd that are not answered yet, with the words that say so.
 const ABSENT: &[(&str, &str)] = &[
-    ("etcdserverpb.Watch", "watches are"),
     ("v3lockpb.Lock", "locks are"),
     ("v3electionpb.Election", "elections are"),
 ];

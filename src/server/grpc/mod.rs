@@ -21,6 +21,7 @@ mod ranges;
 mod services;
 mod snapshot;
 mod stream;
+mod watch;
 
 pub use body::Body;
 pub use checks::{check_delete, check_put, check_range, check_txn};

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     cluster::Cluster, health::Health, kv::Kv, lease::Lease, maintenance::Maintenance,
-    snapshot::Snapshots,
+    snapshot::Snapshots, watch::Watch,
 };
 use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
 
@@ -27,6 +27,7 @@ pub struct Services {
     pub(super) snapshots: Snapshots,
     pub(super) cluster: Cluster,
     pub(super) health: Health,
+    pub(super) watch: Watch,
     #[cfg(test)]
     pub(super) echo: super::echo::Echo,
 }
@@ -54,6 +55,7 @@ impl Services {
             snapshots: Snapshots::new(core.clone(), config.stream_stall),
             cluster: Cluster::new(core.clone(), config.clone(), listening),
             health: Health::new(phase.clone()),
+            watch: Watch::new(core.clone(), &config, receive_limit(&config)),
             #[cfg(test)]
             echo: super::echo::Echo,
             core,
@@ -65,6 +67,10 @@ impl Services {
 
     /// Size in bytes of the largest message that is accepted.
     pub fn receive_limit(&self) -> usize {
-        self.config.max_request_bytes.saturating_add(OVERHEAD)
+        receive_limit(&self.config)
     }
+}
+
+fn receive_limit(config: &Config) -> usize {
+    config.max_request_bytes.saturating_add(OVERHEAD)
 }

@@ -150,6 +150,14 @@ impl<R: Message> Outbound<R> {
         Ok(())
     }
 
+    /// Sends bytes in which so many framed messages begin.
+    pub(super) async fn send_frames(&self, bytes: Bytes, messages: u64) -> Result<(), Error> {
+        let sent = self.parts.send(Part::Message(bytes)).await;
+        sent.map_err(|_| Error::Canceled)?;
+        self.count.sent_many(messages);
+        Ok(())
+    }
+
     /// As [`Outbound::send_framed`], for a stream that holds something costly: a client that takes nothing for `limit`
     /// is given up.
     pub(super) async fn send_framed_within(

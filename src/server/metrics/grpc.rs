@@ -256,6 +256,11 @@ impl Messages {
     pub fn sent(&self) {
         self.0.sent.inc();
     }
+
+    /// So many are on their way.
+    pub fn sent_many(&self, messages: u64) {
+        self.0.sent.inc_by(messages);
+    }
 }
 
 /// gRPC's codes by the names that grpc-prometheus gives them, which are Go's.

@@ -10,4 +10,5 @@ pub mod restore;
 pub mod revision;
 pub mod txn;
 pub mod view;
+pub mod watch;
 pub mod write;

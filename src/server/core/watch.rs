@@ -1,0 +1,185 @@
+//! The Watch service: one object for each client stream, with all its watchers. What is to be sent comes out
+//! of [`WatchStream::next`] in order, responses to requests included. Knows nothing of messages on the wire.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    sync::Arc,
+    thread,
+};
+
+use super::{Core, Inner};
+use crate::{
+    proto::etcdserverpb as pb,
+    server::{
+        error::Error,
+        mvcc::watch::{Counts, Delivery, Options, Range, StreamQueue, Watcher, What},
+    },
+};
+
+/// The id of a response that concerns no watcher, or all of a stream.
+pub const NO_WATCHER: i64 = -1;
+/// The id by which a client leaves the choice to the server.
+const AUTOMATIC: i64 = 0;
+
+/// The watchers of one client stream. They end when it is dropped.
+pub struct WatchStream {
+    inner: Arc<Inner>,
+    queue: Arc<StreamQueue>,
+    watchers: HashMap<i64, Arc<Watcher>>,
+    next_id: i64,
+}
+
+impl Core {
+    /// A stream without watchers.
+    ///
+    /// # Errors
+    /// The server has stopped, or the system gives no threads.
+    pub fn watch(&self) -> Result<WatchStream, Error> {
+        self.inner.shared.published()?;
+        self.inner.start_watching()?;
+        Ok(WatchStream {
+            inner: self.inner.clone(),
+            queue: Arc::default(),
+            watchers: HashMap::new(),
+            next_id: 0,
+        })
+    }
+
+    /// How many watchers there are, and what they were sent.
+    pub fn watch_counts(&self) -> Counts {
+        self.inner.shared.hub.counts()
+    }
+}
+
+impl Inner {
+    /// Starts the threads of the watchers, once.
+    fn start_watching(&self) -> Result<(), Error> {
+        let mut started = self.watching.lock();
+        if *started {
+            return Ok(());
+        }
+        let (notifies, catches_up) = (self.shared.clone(), self.shared.clone());
+        let threads = [
+            thread::Builder::new()
+                .name("watch".into())
+                .spawn(move || notifies.hub.run_notifier()),
+            thread::Builder::new()
+                .name("watch-catch-up".into())
+                .spawn(move || catches_up.hub.run_catch_up(&*catches_up)),
+        ];
+        for thread in threads {
+            let thread = thread.map_err(|e| {
+                let text = format!("etcdserver: can't start a thread: {e}");
+                Error::Other(tonic::Code::ResourceExhausted, text)
+            })?;
+            self.threads.lock().push(thread);
+        }
+        *started = true;
+        Ok(())
+    }
+}
+
+impl WatchStream {
+    /// Creates a watcher as the request asks. Returns its id, or `None` if there is none: the response is
+    /// delivered like any other.
+    pub fn create(&mut self, r: pb::WatchCreateRequest) -> Option<i64> {
+        if r.start_revision < 0 {
+            self.refuse(Error::Compacted.text());
+            return None;
+        }
+        let Some(range) = Range::new(r.key, r.range_end) else {
+            self.refuse("mvcc: watcher range is empty");
+            return None;
+        };
+        let id = match r.watch_id {
+            AUTOMATIC => {
+                while self.watchers.contains_key(&self.next_id) {
+                    self.next_id += 1;
+                }
+                self.next_id += 1;
+                self.next_id - 1
+            }
+            id if self.watchers.contains_key(&id) => {
+                self.refuse("mvcc: duplicate watch ID provided on the WatchStream");
+                return None;
+            }
+            id => id,
+        };
+        let filters =
+            |kind: pb::watch_create_request::FilterType| r.filters.contains(&i32::from(kind));
+        let options = Options {
+            prev_kv: r.prev_kv,
+            no_put: filters(pb::watch_create_request::FilterType::Noput),
+            no_delete: filters(pb::watch_create_request::FilterType::Nodelete),
+        };
+        let hub = &self.inner.shared.hub;
+        let watcher = hub.create(&self.queue, id, range, options, r.start_revision);
+        self.watchers.insert(id, watcher);
+        Some(id)
+    }
+
+    /// Answers a request to create a watcher with a refusal.
+    pub fn refuse(&self, reason: &str) {
+        self.queue.push(Delivery {
+            id: NO_WATCHER,
+            revision: self.inner.shared.hub.revision(),
+            what: What::Refused(reason.into()),
+        });
+    }
+
+    /// Cancels a watcher, and says so; an id that is not in use is passed over, as in etcd.
+    pub fn cancel(&mut self, id: i64) {
+        let Some(watcher) = self.watchers.remove(&id) else {
+            return;
+        };
+        let hub = &self.inner.shared.hub;
+        hub.remove(&watcher, self.watchers.values());
+        self.queue.push(Delivery {
+            id,
+            revision: hub.revision(),
+            what: What::Cancelled,
+        });
+    }
+
+    /// Asks for a notification of the newest revision, once all watchers have been given everything up to it.
+    /// Without watchers nothing is answered, as in etcd.
+    pub fn request_progress(&self) {
+        if !self.watchers.is_empty() {
+            self.inner.shared.hub.request_progress(&self.queue, None);
+        }
+    }
+
+    /// Asks for such a notification for one watcher, which is answered if it is synced.
+    pub fn notify_progress(&self, id: i64) {
+        if let Some(watcher) = self.watchers.get(&id) {
+            let hub = &self.inner.shared.hub;
+            hub.request_progress(&self.queue, Some(watcher.clone()));
+        }
+    }
+
+    /// Whether more requests may be read: not while too much waits to be sent.
+    pub fn has_space(&self) -> bool {
+        self.queue.has_space()
+    }
+
+    /// Waits for something to be sent, and takes all of it. Dropping the future loses nothing.
+    pub async fn next(&self) -> VecDeque<Delivery> {
+        let (deliveries, space_wanted) = poll_fn(|cx| self.queue.poll_take(cx)).await;
+        if space_wanted {
+            self.inner.shared.hub.has_space();
+        }
+        deliveries
+    }
+
+    /// A response header at a revision.
+    pub fn header(&self, revision: i64) -> pb::ResponseHeader {
+        self.inner.shared.header(revision)
+    }
+}
+
+impl Drop for WatchStream {
+    fn drop(&mut self) {
+        self.inner.shared.hub.remove_all(self.watchers.values());
+    }
+}
