@@ -67,7 +67,7 @@ impl Watch {
     /// Serves one client stream until the client goes away.
     pub async fn watch(
         &self,
-        _context: &RequestContext,
+        context: &RequestContext,
         mut inbound: Inbound<pb::WatchRequest>,
         outbound: Outbound<pb::WatchResponse>,
     ) -> Result<(), Error> {
@@ -81,7 +81,7 @@ impl Watch {
             let next_chunk = chunks.front().cloned();
             tokio::select! {
                 request = inbound.next(), if reads && stream.has_space() => match request? {
-                    Some(request) => take(&mut stream, &mut watchers, request),
+                    Some(request) => self.take(context, &mut stream, &mut watchers, request),
                     None => reads = false,
                 },
                 deliveries = stream.next(), if next_chunk.is_none() => {
@@ -97,6 +97,46 @@ impl Watch {
                 }
                 _ = ticks.tick() => notify_progress(&stream, &mut watchers),
             }
+        }
+    }
+
+    /// Takes one request of the client.
+    fn take(
+        &self,
+        context: &RequestContext,
+        stream: &mut WatchStream,
+        watchers: &mut HashMap<i64, Settings>,
+        request: pb::WatchRequest,
+    ) {
+        match request.request_union {
+            Some(RequestUnion::CreateRequest(mut r)) => {
+                if r.key.is_empty() {
+                    // The smallest key.
+                    r.key = Bytes::from_static(&[0]);
+                }
+                let permitted = match r.start_revision < 0 {
+                    true => Ok(()),
+                    false => self.core.check_watch(context, &r.key, &r.range_end),
+                };
+                if let Err(error) = permitted {
+                    return stream.refuse(&forbidden(&error));
+                }
+                let settings = Settings {
+                    fragment: r.fragment,
+                    progress: r.progress_notify,
+                    active: false,
+                };
+                if let Some(id) = stream.create(r) {
+                    watchers.insert(id, settings);
+                }
+            }
+            Some(RequestUnion::CancelRequest(r)) => {
+                stream.cancel(r.watch_id);
+                watchers.remove(&r.watch_id);
+            }
+            Some(RequestUnion::ProgressRequest(_)) => stream.request_progress(),
+            // Nothing known is asked for; etcd passes over it, too.
+            None => {}
         }
     }
 
@@ -187,31 +227,14 @@ impl Watch {
     }
 }
 
-/// Takes one request of the client.
-fn take(
-    stream: &mut WatchStream,
-    watchers: &mut HashMap<i64, Settings>,
-    request: pb::WatchRequest,
-) {
-    match request.request_union {
-        Some(RequestUnion::CreateRequest(r)) => {
-            let settings = Settings {
-                fragment: r.fragment,
-                progress: r.progress_notify,
-                active: false,
-            };
-            if let Some(id) = stream.create(r) {
-                watchers.insert(id, settings);
-            }
-        }
-        Some(RequestUnion::CancelRequest(r)) => {
-            stream.cancel(r.watch_id);
-            watchers.remove(&r.watch_id);
-        }
-        Some(RequestUnion::ProgressRequest(_)) => stream.request_progress(),
-        // Nothing known is asked for; etcd passes over it, too.
-        None => {}
-    }
+/// The reason of a watch that is not permitted: the text of Go's gRPC status, as etcd sends it.
+fn forbidden(error: &Error) -> String {
+    let (code, error) = match error {
+        Error::InvalidAuthToken => ("Unauthenticated", error),
+        Error::AuthOldRevision | Error::UserEmpty => ("InvalidArgument", error),
+        _ => ("PermissionDenied", &Error::PermissionDenied),
+    };
+    format!("rpc error: code = {code} desc = {error}")
 }
 
 /// Notifies every watcher that wants it and was sent nothing since the last time.
@@ -327,6 +350,18 @@ mod tests {
             ..Default::default()
         };
         event.encode_to_vec().into()
+    }
+
+    #[test]
+    fn a_forbidden_watch_has_the_text_of_a_go_status() {
+        assert_eq!(
+            forbidden(&Error::UserEmpty),
+            "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+        );
+        assert_eq!(
+            forbidden(&Error::Stopped),
+            "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+        );
     }
 
     #[test]

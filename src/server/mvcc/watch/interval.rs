@@ -281,7 +281,7 @@ mod tests {
             let mut wanted: Vec<String> = list
                 .iter()
                 .filter(|((start, end), _)| {
-                    start <= &key.as_bytes() && is_behind(end, key.as_bytes())
+                    start[..] <= *key.as_bytes() && is_behind(end, key.as_bytes())
                 })
                 .map(|(_, name)| name.clone())
                 .collect();
