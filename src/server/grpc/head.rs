@@ -142,7 +142,7 @@ fn check_binary(headers: &HeaderMap) -> Result<(), String> {
             continue;
         }
         // Go decodes padded text where the length is a multiple of four, and text without padding elsewhere.
-        let padded = value.len() % 4 == 0 || !value.as_bytes().contains(&b'=');
+        let padded = value.len().is_multiple_of(4) || !value.as_bytes().contains(&b'=');
         let wrong_at = match BASE64.decode(value.as_bytes()) {
             Ok(_) if padded => continue,
             Err(base64::DecodeError::InvalidByte(at, _)) => at,

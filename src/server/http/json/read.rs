@@ -367,7 +367,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     } else {
         STANDARD
     };
-    if text.len() % 4 != 0 && text.ends_with('=') {
+    if !text.len().is_multiple_of(4) && text.ends_with('=') {
         return None;
     }
     engine.decode(text).ok()
