@@ -1,5 +1,4 @@
-//! Active alarms, in memory: which are raised, and what each of them refuses. Their records are
-//! written by the writer. Semantics: etcd v3.7.1, server/etcdserver/api/v3alarm.
+//! Active alarms, in memory. The writer stores their records; `apply` decides what an alarm refuses. Semantics: etcd v3.7.1, server/etcdserver/api/v3alarm.
 
 use crate::proto::etcdserverpb::{AlarmMember, AlarmType};
 

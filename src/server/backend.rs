@@ -16,8 +16,8 @@ use crate::{
     schema::{RecordError, bucket, hash, key},
 };
 
-/// Values of one answer share allocations of this size: small enough to come out of memory that was used
-/// before, where larger ones would be mapped anew and zeroed by the system each time.
+/// Values of one answer share allocations of this size, which is small enough for the allocator to reuse
+/// memory. It would map larger ones anew each time, and the system would zero them.
 const ARENA: usize = 64 << 10;
 
 /// An open database file.
@@ -138,7 +138,7 @@ impl Values for Tx {
     }
 }
 
-/// Whether a record may stand right behind another.
+/// Whether a record may directly follow another one in the file.
 fn follows(before: Revision, rev: Revision) -> bool {
     rev.main == before.main + 1 || (rev.main == before.main && rev.sub == before.sub + 1)
 }
@@ -241,7 +241,7 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
             Error::record(&RecordError::new(bucket::KEY, &name, missing))
         };
         let is_it = |entry: &Entry<&[u8]>| entry.key == &name[..] && !entry.is_bucket();
-        // Keys that were written one after the other are often read so, too.
+        // Keys that were written one after the other are often read in that order, too.
         if let Some((before, cursor)) = &mut self.last
             && follows(*before, rev)
             && let Some(entry) = cursor.next_entry().map_err(&self.fail)?
@@ -259,7 +259,7 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
     }
 }
 
-/// Appends the records as they stand in the file, each proven to be one.
+/// Appends the records as the file holds them, after checking that each one can be decoded.
 fn append<'a, S: Source<Buf = &'a [u8]>>(
     mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
@@ -287,8 +287,8 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         )?]);
     }
 
-    // Records are copied out of the mapping at once, into few allocations that their keys and values
-    // then share: nothing mapped leaves for the network.
+    // Records are copied out of the mapping at once, into a few allocations that their keys and values then
+    // share, so that no mapped memory is handed to the network.
     let mut values = Vec::with_capacity(revs.len());
     let mut arena: Vec<u8> = Vec::new();
     let mut pending: Vec<(&Revision, usize)> = Vec::new();
@@ -305,7 +305,7 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         let record = records.find(*rev)?;
         if arena.len() + record.len() > arena.capacity() {
             flush(&mut arena, &mut pending)?;
-            // The others are taken to be as long as this one.
+            // Assume that the other records are as long as this one.
             let rest = record.len().saturating_mul(revs.len() - i);
             arena.reserve_exact(rest.min(ARENA).max(record.len()));
         }

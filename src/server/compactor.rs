@@ -1,5 +1,5 @@
-//! Automatic compaction: which revision is old enough, and when to ask. Policy only: it compacts
-//! nothing itself, and takes the time from its caller, so that a test runs a day in no time.
+//! Automatic compaction: decides when to compact at which revision. It compacts nothing itself, and its
+//! caller tells it the time, so that a test can simulate a day at once.
 //! Rules: etcd v3.7.1, server/etcdserver/api/v3compactor.
 //!
 //! Periodic, with a period of 1 h (shorter ones alike, with tenths of their own):
@@ -18,9 +18,9 @@ use tracing::{info, warn};
 use super::{config::AutoCompaction, error::Error};
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Notes and tries within the shorter of period and hour.
+/// How many revisions are noted, and attempts made, in the shorter of period and hour.
 const TRIES: u32 = 10;
-/// Between two looks in revision mode.
+/// Time between two checks in revision mode.
 const REVISION_INTERVAL: Duration = Duration::from_secs(300);
 
 /// When to compact at which revision: call [`Schedule::tick`] once per [`Schedule::interval`].

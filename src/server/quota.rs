@@ -1,5 +1,4 @@
-//! The space quota: what a request costs, and whether it still fits. Raises no alarm and writes
-//! nothing. Numbers: etcd v3.7.1, server/storage/quota.go.
+//! The space quota: what a request costs, and whether it still fits. Raises no alarm, writes nothing. Numbers: etcd v3.7.1, server/storage/quota.go.
 
 use tracing::{info, warn};
 
@@ -7,11 +6,11 @@ use crate::proto::etcdserverpb::{
     PutRequest, RequestOp, TxnRequest, request_op::Request as Operation,
 };
 
-/// The quota of a server that names none: 2 GiB.
+/// The quota of a server that sets none: 2 GiB.
 pub const DEFAULT_BYTES: i64 = 2 << 30;
 /// The largest quota that etcd suggests: 8 GiB.
 const MAX_BYTES: i64 = 8 << 30;
-/// What a key costs beside its bytes.
+/// What a key costs in addition to its bytes.
 const KEY_OVERHEAD: i64 = 256;
 /// What a lease costs.
 pub const LEASE_COST: i64 = 64;
@@ -24,8 +23,8 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// From the flag `--quota-backend-bytes`: 0 is the default, a negative number none. Says in the
-    /// log what that means, as etcd does.
+    /// From the flag `--quota-backend-bytes`: 0 means the default, a negative number no limit. Logs the
+    /// result, as etcd does.
     pub fn from_flag(bytes: i64) -> Quota {
         let (name, size) = ("v3-applier", human(bytes));
         match bytes {
@@ -74,7 +73,7 @@ impl Quota {
         Quota { limit: None }
     }
 
-    /// Whether a request of `cost` fits where `used` bytes are taken. What costs nothing always fits.
+    /// Whether a request of `cost` fits if `used` bytes are in use. A request that costs nothing always fits.
     pub fn admits(self, used: i64, cost: i64) -> bool {
         match self.limit {
             Some(limit) if cost > 0 => used.saturating_add(cost) < limit,
@@ -88,7 +87,7 @@ pub fn put_cost(r: &PutRequest) -> i64 {
     KEY_OVERHEAD + (r.key.len() + r.value.len()) as i64
 }
 
-/// What a transaction costs: the dearer of its branches, nested ones included.
+/// What a transaction costs: the more expensive of its branches, nested ones included.
 pub fn txn_cost(r: &TxnRequest) -> i64 {
     let branch = |ops: &[RequestOp]| {
         ops.iter()

@@ -130,8 +130,8 @@ impl Shared {
         Ok(published.auth.is_enabled())
     }
 
-    /// Lets everybody see a committed state. The compact revision comes with it, and before the
-    /// index is compacted, so that whoever looked into a compacted index finds that out.
+    /// Makes a committed state visible. Its compact revision is published with it, before the index is
+    /// compacted, so that a reader that has looked into a compacted index can notice.
     pub fn publish(&self, state: Published, compacted: i64) {
         let state = Arc::new(state);
         let mut published = self.published.write();
@@ -144,7 +144,8 @@ impl Shared {
         if before.is_some() {
             self.hub.publish(state);
         }
-        // Not under the lock: it may be the last that holds a file of gigabytes, whose blocks go with it.
+        // Dropped outside the lock: this may be the last handle of a replaced file, and freeing the blocks
+        // of a large file takes time.
         drop(before);
     }
 
@@ -168,7 +169,7 @@ impl Shared {
         self.ids.header(revision)
     }
 
-    /// Says that the server stops.
+    /// Announces that the server stops.
     pub fn stop(&self) {
         self.stop.flag.store(true, Ordering::Release);
         let _held = self.stop.lock.lock();
@@ -199,7 +200,7 @@ impl Shared {
         !self.is_stopping()
     }
 
-    /// Gives the file up: it closes when the last reader is done.
+    /// Releases the file: it closes when the last reader is done.
     pub fn close(&self) {
         *self.published.write() = None;
     }

@@ -199,3 +199,32 @@ fn reading_works_on_a_full_and_on_a_read_only_disk() {
     let run = etcdctl(&data, &["get", "k"]).run().success();
     assert_eq!(run.out(), "k\nv\n");
 }
+
+#[test]
+fn the_way_out_of_a_full_database_works_every_time() {
+    let dir = scratch();
+    let endpoint = format!(
+        "--endpoints=embedded:{}?quota-backend-bytes=16777216",
+        dir.path().join("d").display()
+    );
+    let etcdctl = |args: &[&str]| Program::etcdctl().arg(&endpoint).args(args);
+    let value = "v".repeat(1 << 20);
+    for round in 0..3 {
+        let full = loop {
+            let run = etcdctl(&["put", "k"]).stdin(value.as_str()).run();
+            if run.code() != 0 {
+                break run;
+            }
+        };
+        full.failure(1, "mvcc: database space exceeded");
+        let run = etcdctl(&["get", "k", "--keys-only", "-w", "json"]).run();
+        let answer: serde_json::Value = serde_json::from_str(&run.success().out()).unwrap();
+        let revision = answer["header"]["revision"].to_string();
+        etcdctl(&["compact", &revision]).run().success();
+        etcdctl(&["defrag"]).run().success();
+        etcdctl(&["alarm", "disarm"]).run().success();
+        etcdctl(&["put", "k", "small"]).run().success();
+        let size = std::fs::metadata(dir.path().join("d/db")).unwrap().len();
+        assert!(size < 8 << 20, "round {round}: {size} bytes are left");
+    }
+}

@@ -24,7 +24,7 @@ pub fn by_revision(
     loop {
         let published = shared.published()?;
         let current = published.revision;
-        // A compaction at 0 leaves a hash of revision 0, which is not what a request for 0 means.
+        // A compaction at 0 leaves a hash of revision 0, but a request for 0 means the newest revision.
         if revision != 0
             && let Some(hash) = shared.compaction_hashes.lock().get(revision)
         {
@@ -44,8 +44,8 @@ pub fn by_revision(
         }
         let mut kept = shared.index.keep(up_to);
         if kept.is_empty() {
-            // Where nothing is kept, etcd hashes all that is there. That is what the compaction leaves;
-            // unlike etcd, we don't let the hash depend on how far it has come.
+            // Where nothing is kept, etcd hashes all records that are there. We hash what the compaction keeps,
+            // so that, unlike in etcd, the hash does not depend on the progress of the removal.
             kept = shared.index.keep(compacted);
         }
         if shared.compacted() != compacted {

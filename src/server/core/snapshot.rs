@@ -1,10 +1,10 @@
-//! The database file as it was at one moment, for the snapshot stream. Adds no trailer.
+//! The database file at one moment, for the snapshot stream. Adds no trailer.
 
 use std::io;
 
 use crate::{bolt::SnapshotReader, schema::fresh, server::backend::Tx};
 
-/// The database file as it was at one moment, to be read from front to back. Blocks on disk.
+/// The database file at one moment, read from front to back. Blocks on disk.
 pub struct Snapshot {
     reader: SnapshotReader,
     version: String,
@@ -18,12 +18,12 @@ impl Snapshot {
         }
     }
 
-    /// Bytes in all.
+    /// Total size in bytes.
     pub fn size(&self) -> u64 {
         self.reader.len()
     }
 
-    /// The storage version (`3.7.0`); empty where the file names none.
+    /// The storage version (`3.7.0`); empty where the file has none.
     pub fn version(&self) -> &str {
         &self.version
     }

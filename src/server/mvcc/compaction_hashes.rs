@@ -12,7 +12,7 @@ const REMEMBERED: usize = 10;
 pub struct KeyHash {
     /// CRC-32C.
     pub hash: u32,
-    /// Changes up to this revision were left out unless a later reader still sees them; -1: none.
+    /// Changes up to this revision take part only if a later reader can still see them; -1: all take part.
     pub compact_revision: i64,
     /// The last revision that takes part.
     pub revision: i64,
@@ -38,7 +38,7 @@ impl CompactionHashes {
     }
 }
 
-/// The changes that a compaction keeps, to be asked for in ascending order.
+/// The changes that a compaction keeps; queried in ascending order.
 pub struct Kept<'a> {
     all: &'a [Revision],
     next: usize,
@@ -53,7 +53,7 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// Whether `rev` is kept; `rev` must not be older than what was asked before.
+    /// Whether `rev` is kept; `rev` must not be older than in the previous call.
     pub fn contains(&mut self, rev: Revision) -> bool {
         while self.all.get(self.next).is_some_and(|k| *k < rev) {
             self.next += 1;
@@ -61,7 +61,7 @@ impl<'a> Kept<'a> {
         self.all.get(self.next) == Some(&rev)
     }
 
-    /// Whether a hash leaves out what is not kept: where nothing is kept, etcd leaves out nothing.
+    /// Whether a change takes part in a hash: where nothing is kept, etcd hashes everything.
     pub fn takes_part(&mut self, rev: Revision) -> bool {
         self.all.is_empty() || self.contains(rev)
     }

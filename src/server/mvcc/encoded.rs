@@ -18,8 +18,8 @@ use crate::{
     server::error::Error,
 };
 
-/// Bytes of each piece but the last: four frames of HTTP/2 as most clients take them, and small enough to come out of
-/// memory that was used before, where larger ones would be mapped anew and zeroed by the system each time.
+/// Bytes of each piece but the last: four HTTP/2 frames of the default size, and small enough for the allocator to reuse
+/// memory. It would map larger pieces anew each time, and the system would zero them.
 const PIECE: usize = 64 << 10;
 /// Messages of up to so many bytes are not counted while they wait to be sent.
 const SHORT: usize = 1 << 10;
@@ -76,15 +76,15 @@ impl AsRef<[u8]> for Piece {
 pub struct Encoded {
     full: Vec<Vec<u8>>,
     last: Vec<u8>,
-    /// Records that are still to come, as far as is known.
+    /// Expected number of records still to be appended.
     expected: usize,
     /// Counts the memory of the message.
     held: Option<Held>,
 }
 
 impl Encoded {
-    /// Answers `request` at `view`; `header` is the answer's but for its revision. In front of the message so many bytes
-    /// are left free.
+    /// Answers `request` at `view`. `header` is the header of the answer without its revision. `free` bytes are left free
+    /// in front of the message.
     ///
     /// # Errors
     /// As [`View::range`].
@@ -139,7 +139,7 @@ impl Encoded {
         part.encode_raw(&mut self.last);
     }
 
-    /// Says how many records are to come.
+    /// Announces how many records will be appended.
     pub fn expect(&mut self, records: usize) {
         self.expected = records;
     }
@@ -147,7 +147,7 @@ impl Encoded {
     /// Appends an encoded `KeyValue`.
     pub fn record(&mut self, record: &[u8]) {
         if self.last.capacity() < PIECE.min(self.last.len() + FIELD + record.len()) {
-            // The others are taken to be as long as this one.
+            // Assume that the other records are as long as this one.
             let all = (FIELD + record.len()).saturating_mul(self.expected.max(1));
             self.last.reserve_exact(all.min(PIECE - self.last.len()));
         }
@@ -179,12 +179,12 @@ impl Encoded {
         self.record(&kv.encode_to_vec());
     }
 
-    /// Bytes so far, with those that were left free.
+    /// Bytes so far, including those left free in front.
     pub fn length(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
     }
 
-    /// The first bytes, with those that were left free.
+    /// The first piece, which begins with the bytes left free.
     pub fn front(&mut self) -> &mut [u8] {
         self.full.first_mut().unwrap_or(&mut self.last)
     }

@@ -1,9 +1,9 @@
 //! The index of all keys, in order: key to revisions. It runs ahead of the committed state while a
 //! group of writes syncs, so every lookup is bounded by the revision of the reader.
 //!
-//! Long walks are cut into pieces, and the lock is let go between them, so that neither a count of a
-//! million keys nor a compaction holds up a writer. That is sound: changes made in between are newer
-//! than the reader's revision, and a compaction past it is noticed by the reader, who checks the
+//! Long walks are cut into steps, and the lock is released between them, so that neither a count of a
+//! million keys nor a compaction holds up a writer. That is safe: changes made in between are newer than
+//! the reader's revision, and a reader notices a compaction past its revision, because it checks the
 //! compact revision again after the lookup.
 
 use std::{
@@ -21,24 +21,25 @@ use super::{
     revision::Revision,
 };
 
-/// Keys looked at under one hold of the lock.
-const PIECE: usize = 1000;
+/// Keys visited while the lock is held once.
+const STEP: usize = 1000;
 
-/// Which keys a request means.
+/// The keys that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRange<'a> {
     /// One key.
     One(&'a [u8]),
     /// From the first (included) to the second (excluded).
     Between(&'a [u8], &'a [u8]),
-    /// This key and all behind it.
+    /// This key and all that follow it.
     From(&'a [u8]),
 }
 
 type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 impl<'a> KeyRange<'a> {
-    /// As requests write it: no end means one key, an end of one zero byte means all from `key` on.
+    /// From the two fields of a request: no end means one key, an end of one zero byte means `key` and all
+    /// keys that follow it.
     pub fn new(key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
         match end {
             [] => KeyRange::One(key),
@@ -57,7 +58,7 @@ impl<'a> KeyRange<'a> {
     }
 }
 
-/// Key to revisions, for every key that is not compacted away.
+/// Maps every key to its revisions, until compaction has dropped all of them.
 #[derive(Debug, Default)]
 pub struct TreeIndex {
     tree: RwLock<BTreeMap<Box<[u8]>, KeyIndex>>,
@@ -112,7 +113,7 @@ impl TreeIndex {
                     return;
                 }
                 seen += 1;
-                if seen == PIECE {
+                if seen == STEP {
                     resume = Some(key.clone());
                     break;
                 }
@@ -168,8 +169,8 @@ impl TreeIndex {
             .is_some_and(|index| index.tombstone(rev))
     }
 
-    /// Drops what a compaction at `at` drops, for the next keys behind `cursor`. Adds the changes up
-    /// to `at` that stay to `kept`. Returns false when the last key has been seen.
+    /// Drops what a compaction at `at` drops, for the next keys after `cursor`. Adds the changes up to `at`
+    /// that are kept to `kept`. Returns false once the last key has been visited.
     pub fn compact_step(
         &self,
         at: i64,
@@ -186,7 +187,7 @@ impl TreeIndex {
                 gone.push(key.clone());
             }
             seen += 1;
-            if seen == PIECE {
+            if seen == STEP {
                 resume = Some(key.clone());
                 break;
             }
@@ -211,7 +212,7 @@ impl TreeIndex {
             let mut resume = None;
             for (seen, (key, index)) in tree.range::<[u8], _>((start, Unbounded)).enumerate() {
                 kept.extend(index.keep(at));
-                if seen + 1 == PIECE {
+                if seen + 1 == STEP {
                     resume = Some(key.clone());
                     break;
                 }
@@ -260,8 +261,8 @@ mod tests {
     }
 
     #[test]
-    fn walks_longer_than_a_piece_see_every_key_once() {
-        let n = 3 * PIECE + 7;
+    fn walks_longer_than_a_step_see_every_key_once() {
+        let n = 3 * STEP + 7;
         let index = TreeIndex::default();
         for i in 0..n {
             index.put(format!("{i:06}").as_bytes(), rev(2 + i as i64));
@@ -269,7 +270,7 @@ mod tests {
         let all = keys(&index, KeyRange::From(b"\0"), i64::MAX);
         assert_eq!(all.len(), n);
         assert!(all.is_sorted());
-        assert_eq!(index.count(KeyRange::From(b"\0"), 1 + PIECE as i64), PIECE);
+        assert_eq!(index.count(KeyRange::From(b"\0"), 1 + STEP as i64), STEP);
         assert_eq!(index.keep(i64::MAX).len(), n);
 
         for i in (0..n).step_by(2) {

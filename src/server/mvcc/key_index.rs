@@ -1,11 +1,11 @@
-//! The revisions of one key, in memory: which change stands at which revision, and since when the key
-//! lives. Values are not here. Semantics: etcd v3.7.1, server/storage/mvcc/key_index.go.
+//! The revisions of one key, in memory: which change was made at which revision, and when the key was
+//! created. Values are not kept here. Semantics: etcd v3.7.1, server/storage/mvcc/key_index.go.
 //!
 //! # Generations
 //!
-//! A generation is one life of a key: from the put that made it to the tombstone that ended it. A
+//! A generation is one lifetime of a key: from the put that created it to the tombstone that ended it. The
 //! version counts the puts of a generation. Generations are kept as one list of revisions in which
-//! the tombstones are the boundaries. Worked example, the key written like this:
+//! tombstones are the boundaries. Worked example, for a key that was written like this:
 //!
 //! ```text
 //! put(1.0) put(2.0) tombstone(3.0) put(4.0) tombstone(5.0)
@@ -33,7 +33,7 @@ use super::revision::{PackedRev, Revision};
 /// What an index knows of a key at one revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The change that is in force: its record holds the value.
+    /// The put that is in effect: its record holds the value.
     pub modified: Revision,
     /// Main revision of the put that began the generation.
     pub created: i64,
@@ -44,7 +44,8 @@ pub struct Found {
 /// The history of one key that is not compacted. Never empty, except as the result of `compact`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyIndex {
-    /// When the generation of the oldest change was created, which compaction may have cut off.
+    /// Revision at which the generation of the oldest change was created; compaction may have dropped that
+    /// change.
     created: i64,
     /// Version of the oldest change.
     version: i64,
@@ -58,7 +59,7 @@ enum Revs {
     Many(Box<History>),
 }
 
-/// Ascending changes, and where the newest generation begins: the newest is asked for the most.
+/// Changes in ascending order, and where the newest generation begins, because most lookups are for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct History {
     last_start: usize,
@@ -152,7 +153,7 @@ impl KeyIndex {
     /// The key at main revision `at`, unless it did not exist then.
     pub fn get(&self, at: i64) -> Option<Found> {
         let revs = self.all();
-        // Reads ask for the newest state far more often than for an old one.
+        // Most reads ask for the newest state.
         let i = match revs[revs.len() - 1].main() <= at {
             true => revs.len() - 1,
             false => revs.partition_point(|r| r.main() <= at).checked_sub(1)?,
@@ -208,7 +209,7 @@ impl KeyIndex {
             return true;
         }
         (self.created, self.version) = match self.all()[cut].is_tombstone() {
-            // Its generation is over: nobody asks when it began.
+            // Its generation is over, so its creation is never asked for.
             true => (0, 1),
             false => {
                 let first = self.at(cut);

@@ -1,5 +1,5 @@
-//! The index of a file's records: all that opening a store has to do. Reads in several threads, sorts
-//! by key, and builds the tree in one pass. Refuses records that no etcd writes.
+//! Builds the index from a file's records, which is all that opening a store has to do. Reads in several
+//! threads, sorts by key, and builds the tree in one pass. Refuses records that no etcd writes.
 
 use std::{ops::Bound, thread};
 
@@ -20,7 +20,7 @@ use crate::{
 
 /// Threads that read and sort, at most.
 const THREADS: usize = 4;
-/// Fewer revisions than that are not worth a second thread.
+/// With fewer revisions than this, a second thread does not pay.
 const ALONE: i64 = 10_000;
 
 /// Why an index can't be built.
@@ -34,9 +34,9 @@ pub enum RestoreError {
     Record(#[from] RecordError),
 }
 
-/// One record, as far as the index needs it. The key is lent by the file.
+/// The parts of a record that the index needs. The key is borrowed from the file's mapping.
 struct Entry<'a> {
-    /// The key's next 8 bytes behind what all keys begin with: most comparisons end here.
+    /// The 8 bytes of the key that follow the prefix common to all keys; they decide most comparisons.
     head: u64,
     key: &'a [u8],
     rev: Revision,
@@ -118,7 +118,7 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
             });
         }
     });
-    // The standard sort finds the runs and merges them.
+    // The standard sort detects sorted runs and merges them.
     let mut all: Vec<Entry<'_>> = Vec::new();
     for part in parts {
         match all.is_empty() {
@@ -189,7 +189,7 @@ fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>
     Ok(entries)
 }
 
-/// Number of bytes that all keys begin with.
+/// Length of the prefix common to all keys.
 fn common_prefix(parts: &[Vec<Entry<'_>>]) -> usize {
     let mut all = parts.iter().flatten();
     let Some(first) = all.next() else { return 0 };
@@ -203,8 +203,8 @@ fn common_prefix(parts: &[Vec<Entry<'_>>]) -> usize {
     common.len()
 }
 
-/// Up to 8 bytes of `key` behind the first `skip`, as a number of the same order; keys with equal
-/// numbers must still be compared.
+/// Up to 8 bytes of `key` after the first `skip`, as a number that sorts in the same order. Keys with
+/// equal numbers still have to be compared.
 fn head(key: &[u8], skip: usize) -> u64 {
     let rest = key.get(skip..).unwrap_or_default();
     let mut bytes = [0; 8];
@@ -213,8 +213,8 @@ fn head(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The index of one key with these changes, in order and not empty. A deletion of what is deleted
-/// already is passed over, as etcd does.
+/// The index of one key from its changes, which are in order and not empty. A deletion of a key that is
+/// already deleted is ignored, as in etcd.
 fn key_index(changes: &[Entry<'_>]) -> KeyIndex {
     let first = &changes[0];
     let mut index = match first.tombstone {

@@ -1,14 +1,13 @@
-//! A revision as an index keeps it in memory. What a revision is, and its bytes on disk, stand in
-//! `schema::key`.
+//! A revision as the index keeps it in memory. Its meaning and its encoding on disk are in `schema::key`.
 
 pub use crate::schema::key::Revision;
 
-/// Largest sub revision that an index can hold: the top bit of its 32 is taken. A transaction with
-/// more changes does not fit into a request.
+/// Largest sub revision that an index can hold: of its 32 bits, the top one marks a tombstone. A
+/// transaction with more changes does not fit into a request.
 pub const MAX_SUB: i64 = (u32::MAX >> 1) as i64;
 
-/// A revision and whether it is a tombstone, in 12 bytes: an index holds one for every change that
-/// is not compacted yet, so its size is most of the server's memory.
+/// A revision and whether it is a tombstone, in 12 bytes. The index holds one for every change that is not
+/// compacted yet, so that its size decides how much memory the server needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PackedRev {
     main_high: u32,

@@ -1,9 +1,7 @@
-//! Transactions: compares, checks and operations of one request, on a view that only reads or on the
-//! writer's.
+//! Transactions: compares, checks and operations of one request, on a reader's view or on the writer's.
 //!
-//! Every compare, also of nested transactions, is evaluated before the first operation runs; then
-//! everything that can refuse the request is checked; then the operations run, in order, and can't
-//! fail. Rules: etcd v3.7.1, server/etcdserver/txn/txn.go.
+//! Every compare, also of nested transactions, is evaluated before the first operation runs. Then
+//! everything that could refuse the request is checked. Then the operations run in order, and can't fail. Rules: etcd v3.7.1, server/etcdserver/txn/txn.go.
 
 use std::{cmp::Ordering, sync::atomic};
 
@@ -29,7 +27,7 @@ use crate::{
 /// Tells whether a lease exists.
 pub type LeaseLookup<'a> = &'a dyn Fn(i64) -> bool;
 
-/// Whether a transaction can't write, whichever way its compares go. A nested transaction counts as
+/// Whether a transaction can't write, whatever the outcome of its compares. A nested transaction counts as
 /// writing, as in etcd.
 pub fn is_read_only(r: &TxnRequest) -> bool {
     r.success
@@ -46,7 +44,7 @@ pub fn names_revision(r: &TxnRequest) -> bool {
         .any(|op| matches!(&op.request, Some(Request::RequestRange(r)) if r.revision != 0))
 }
 
-/// Which way the compares went, for a transaction and the nested ones of the branch taken.
+/// The outcome of the compares, for a transaction and for the nested ones of the branch taken.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Path {
     succeeded: bool,
@@ -99,7 +97,7 @@ fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
         all
     });
     if !seen {
-        // A value that isn't there equals nothing, not even an empty value.
+        // A missing value equals nothing, not even an empty value.
         let nothing = Found {
             modified: Default::default(),
             created: 0,
@@ -108,8 +106,8 @@ fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
         return Ok(c.target != CompareTarget::Value as i32
             && compare(c, &nothing, Some(&KeyValue::default())));
     }
-    // In pieces, so that a compare on a long range neither holds all its values nor reads on after
-    // the first that fails.
+    // In chunks, so that a compare on a long range neither holds all values in memory nor reads on after
+    // the first one that fails.
     for piece in found.chunks(100) {
         let revs: Vec<_> = piece.iter().map(|f| f.modified).collect();
         for (f, kv) in piece.iter().zip(view.values.values(&revs)?) {
@@ -161,10 +159,10 @@ fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
             let is: &[u8] = record.map_or(b"", |kv| &kv.value);
             is.cmp(wanted)
         }
-        // An unknown target equals whatever is asked for, as in etcd.
+        // With an unknown target the result is equal, as in etcd.
         Err(_) => Ordering::Equal,
     };
-    // An unknown kind of compare (a number that the wire does not name) holds, as in etcd.
+    // An unknown kind of compare (a number that the protocol does not define) holds, as in etcd.
     match CompareResult::try_from(c.result) {
         Ok(CompareResult::Equal) => result == Ordering::Equal,
         Ok(CompareResult::NotEqual) => result != Ordering::Equal,

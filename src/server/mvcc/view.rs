@@ -1,7 +1,7 @@
-//! Reading at one revision: the one place that answers a range request. Used by readers on the
-//! committed state and by the writer on what it has applied so far. Checks no users and no sizes.
+//! Reads at one revision; the only place that answers a range request. Readers use it on the committed
+//! state, the writer on what it has applied so far. Checks no users and no sizes.
 //!
-//! Which options narrow what, and in which order: etcd v3.7.1, server/etcdserver/txn/range.go.
+//! The effect of each option and their order: etcd v3.7.1, server/etcdserver/txn/range.go.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -66,7 +66,7 @@ pub trait Values {
     }
 }
 
-/// The key space as it stands at `revision`.
+/// The key space at `revision`.
 pub struct View<'a, V> {
     /// All keys; may be ahead of `revision`.
     pub index: &'a TreeIndex,
@@ -74,7 +74,7 @@ pub struct View<'a, V> {
     pub values: &'a V,
     /// The newest revision that this reader may see.
     pub revision: i64,
-    /// The compact revision as it stands now: it moves while readers work.
+    /// The compact revision at this moment: it may grow while a reader works.
     pub compacted: &'a AtomicI64,
 }
 
@@ -107,8 +107,8 @@ impl<V: Values> View<'_, V> {
         self.range_counted(r, true)
     }
 
-    /// As [`View::range`]; without `total`, what lies behind the limit is not counted, so that a long
-    /// range can be read piece by piece.
+    /// As [`View::range`]; without `total`, keys beyond the limit are not counted, so that a long range can
+    /// be read in chunks.
     ///
     /// # Errors
     /// As [`View::range`].
@@ -148,7 +148,7 @@ impl<V: Values> View<'_, V> {
         Ok(answer)
     }
 
-    /// What a range request is answered with, and in which order.
+    /// Selects what a range request returns, in order.
     fn select(&self, r: &RangeRequest, total: bool) -> Result<Selected, Error> {
         let at = self.resolve(r.revision)?;
         let order = Order::of(r);
@@ -196,15 +196,15 @@ impl<V: Values> View<'_, V> {
         Ok(Selected { answer, what })
     }
 
-    /// What the index knows of a range at main revision `at`, which was not compacted when it was
-    /// resolved; whether it still is not, is checked here, behind the walk.
+    /// Looks a range up in the index at main revision `at`, which was not compacted when it was resolved.
+    /// Whether it has been compacted since is checked after the walk.
     fn look_up(&self, r: &RangeRequest, at: i64, total: bool) -> Result<Hits, Error> {
         let keys = KeyRange::new(&r.key, &r.range_end);
         let order = Order::of(r);
         let filter = Filter::of(r);
         let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
-        // One more than asked for tells whether there is more. With a sort target but no order,
-        // etcd sorts only what the limit let through: a client that wants all sorted names an order.
+        // One key more than the limit tells whether there are more. With a sort target but no order, etcd
+        // sorts only the keys within the limit: a client that wants all keys sorted names an order.
         let gather = match (order == Order::AS_IS || !order.named) && filter.is_none() {
             _ if r.count_only => 0,
             true => limit.map_or(usize::MAX, |l| l.saturating_add(1)),
@@ -248,16 +248,16 @@ impl<V: Values> View<'_, V> {
     }
 }
 
-/// The answer to a range before the records are read.
+/// The answer to a range request before any record is read.
 struct Selected {
     /// Without header and `kvs`.
     answer: RangeResponse,
     what: What,
 }
 
-/// What stands in `kvs`.
+/// What `kvs` of the answer holds.
 enum What {
-    /// This.
+    /// These.
     Found(Vec<KeyValue>),
     /// The records of these puts.
     Records(Vec<Revision>),
@@ -265,18 +265,18 @@ enum What {
 
 /// What a walk through the index has found.
 struct Hits {
-    /// In the order of the keys; a key stands here only where no record will be read.
+    /// In the order of the keys. The key is filled in only where no record will be read.
     hits: Vec<(Found, Bytes)>,
-    /// Keys that exist, whatever the limit and the filters.
+    /// Number of existing keys, regardless of limit and filters.
     count: i64,
 }
 
-/// Whether the answer needs nothing but what the index knows.
+/// Whether the index alone can answer the request.
 fn names_only(r: &RangeRequest) -> bool {
     r.count_only || (r.keys_only && r.sort_target() != SortTarget::Value)
 }
 
-/// What to sort by. Sorting is stable: equal ones stay in the order of their keys.
+/// What to sort by. Sorting is stable: equal elements stay in the order of their keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Order {
     target: SortTarget,
@@ -317,7 +317,7 @@ impl Order {
     }
 }
 
-/// The revision filters of a request; 0 means no bound. The count does not know of them.
+/// The revision filters of a request; 0 means no bound. They do not affect the count.
 struct Filter {
     modified: (i64, i64),
     created: (i64, i64),
