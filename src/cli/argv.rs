@@ -7,7 +7,10 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-use super::value::Kind;
+use super::{
+    value::Kind,
+    words::{SEPARATED_WORDS, WORDS},
+};
 use crate::golang::{format::quote, string};
 
 /// What to do with a command line.
@@ -30,8 +33,8 @@ pub enum Parsed {
 pub enum ArgvError {
     /// No such command: the text, with suggestions.
     Command(String),
-    /// A flag that is unknown or has a bad value, at the command with this path.
-    Flag(Vec<String>, String),
+    /// A flag that is unknown or has a bad value, at the command with this path: the text, and what may help.
+    Flag(Vec<String>, String, Option<String>),
 }
 
 /// Id of the argument of a command that takes its words as they are, flags and all.
@@ -104,7 +107,19 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
     let raw = command.get_arguments().any(|a| a.get_id() == RAW);
     let words = if raw { rest.split_off(at) } else { vec![] };
     let flags = flags_of(&path);
-    let mut read = parse(&flags, rest).map_err(|text| ArgvError::Flag(names.clone(), text))?;
+    let separated = command
+        .get_arguments()
+        .any(|a| a.get_id() == SEPARATED_WORDS);
+    let takes_words = separated || command.get_arguments().any(|a| a.get_id() == WORDS);
+    let mut read = parse(&flags, rest, separated).map_err(|wrong| {
+        let hint = match wrong.near {
+            Some(flag) => Some(format!("did you mean --{flag}?")),
+            None => wrong.word.filter(|_| takes_words).map(|word| {
+                format!("to use {word} as a word rather than a flag, put it behind --: -- {word}")
+            }),
+        };
+        ArgvError::Flag(names.clone(), wrong.text, hint)
+    })?;
     if raw && read.help {
         read.words.push(b"--help".to_vec());
     } else if read.help || command.has_subcommands() {
@@ -291,8 +306,41 @@ struct Read {
     help: bool,
 }
 
-/// pflag's parser: flags and words may be mixed, until `--`.
-fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>) -> Result<Read, String> {
+/// A flag that cannot be used: pflag's text, the known flag with the nearest name, and the word as it was typed if it
+/// may have been meant as a word.
+struct WrongFlag {
+    text: String,
+    near: Option<String>,
+    word: Option<String>,
+}
+
+impl From<String> for WrongFlag {
+    fn from(text: String) -> WrongFlag {
+        WrongFlag {
+            text,
+            near: None,
+            word: None,
+        }
+    }
+}
+
+/// The unknown flag `--name`.
+fn unknown_flag(flags: &[Flag<'_>], name: &[u8]) -> WrongFlag {
+    let shown = string::text(name);
+    let near = flags
+        .iter()
+        .map(|flag| (distance(&shown, flag.long), flag.long))
+        .filter(|(edits, long)| *edits <= 2 || long.starts_with(&*shown))
+        .min();
+    WrongFlag {
+        text: format!("unknown flag: --{shown}"),
+        near: near.map(|(_, long)| long.to_owned()),
+        word: Some(format!("--{shown}")),
+    }
+}
+
+/// pflag's parser: flags and words may be mixed, until `--`, which is kept as a word where `separated`.
+fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>, separated: bool) -> Result<Read, WrongFlag> {
     let mut read = Read {
         values: flags.iter().map(|_| vec![]).collect(),
         words: vec![],
@@ -301,19 +349,20 @@ fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>) -> Result<Read, String> {
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         if arg == b"--" {
+            read.words.extend(separated.then_some(arg));
             read.words.extend(args);
             break;
         }
         if let Some(name) = arg.strip_prefix(b"--") {
             if matches!(name.first(), Some(b'-' | b'=')) {
-                return Err(format!("bad flag syntax: {}", string::text(&arg)));
+                return Err(format!("bad flag syntax: {}", string::text(&arg)).into());
             }
             let (name, value) = match name.iter().position(|&b| b == b'=') {
                 Some(at) => (&name[..at], Some(name[at + 1..].to_vec())),
                 None => (name, None),
             };
             let Some((at, flag)) = lookup(flags, |f| f.long.as_bytes() == name) else {
-                return Err(format!("unknown flag: --{}", string::text(name)));
+                return Err(unknown_flag(flags, name));
             };
             let value = match value {
                 Some(value) => value,
@@ -338,13 +387,17 @@ fn shorthands(
     word: &[u8],
     args: &mut impl Iterator<Item = Vec<u8>>,
     read: &mut Read,
-) -> Result<(), String> {
+) -> Result<(), WrongFlag> {
     let mut rest = word;
     while let [short, tail @ ..] = rest {
         let c = *short as char;
         let all = string::text(rest).into_owned();
         let Some((at, flag)) = lookup(flags, |f| f.short == Some(c)) else {
-            return Err(format!("unknown shorthand flag: {} in -{all}", rune(c)));
+            return Err(WrongFlag {
+                text: format!("unknown shorthand flag: {} in -{all}", rune(c)),
+                near: None,
+                word: Some(format!("-{}", string::text(word))),
+            });
         };
         let value = match tail {
             [b'=', value, ..] => {
@@ -567,10 +620,39 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                typed(line),
-                Err(ArgvError::Flag(vec!["get".into()], text.into())),
+                typed(line).map_err(without_hint),
+                Err(ArgvError::Flag(vec!["get".into()], text.into(), None)),
                 "{line}"
             );
+        }
+    }
+
+    fn without_hint(error: ArgvError) -> ArgvError {
+        match error {
+            ArgvError::Flag(path, text, _) => ArgvError::Flag(path, text, None),
+            other => other,
+        }
+    }
+
+    #[test]
+    fn a_mistyped_flag_has_a_suggestion_and_a_dash_an_explanation() {
+        for (line, hint) in [
+            ("get k --prefx", "did you mean --prefix?"),
+            ("get k --endpoint=a", "did you mean --endpoints?"),
+            ("get k --cons s", "did you mean --consistency?"),
+            (
+                "get -5",
+                "to use -5 as a word rather than a flag, put it behind --: -- -5",
+            ),
+            (
+                "get --nothing-like-it",
+                "to use --nothing-like-it as a word rather than a flag, put it behind --: -- --nothing-like-it",
+            ),
+        ] {
+            match typed(line) {
+                Err(ArgvError::Flag(_, _, Some(given))) => assert_eq!(given, hint),
+                other => panic!("{line}: {other:?}"),
+            }
         }
     }
 

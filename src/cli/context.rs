@@ -1,6 +1,6 @@
 //! What a command gets: the settings (resolved when they are first needed), a client, and a place to print.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, sync::Arc};
 
 use super::{
     error::{CommandError, Kind},
@@ -10,7 +10,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit},
+    client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit, Tls},
     output::{Format, RenderError, RenderOptions, Reply, render},
 };
 
@@ -147,6 +147,18 @@ impl Context {
     /// # Errors
     /// The settings are wrong, or an endpoint is malformed.
     pub fn client_of(&self, endpoints: &[String]) -> Result<Client, CommandError> {
+        self.client_with(endpoints, self.settings()?.tls.clone())
+    }
+
+    /// As [`Context::client_of`], with TLS of its own.
+    ///
+    /// # Errors
+    /// As [`Context::client_of`].
+    pub fn client_with(
+        &self,
+        endpoints: &[String],
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Client, CommandError> {
         let settings = self.settings()?;
         let options = ClientOptions {
             dial_timeout: settings.dial_timeout.to_std(),
@@ -154,7 +166,7 @@ impl Context {
             keepalive_timeout: settings.keepalive_timeout.to_std(),
             max_request_bytes: settings.max_request_bytes,
             max_recv_bytes: settings.max_recv_bytes,
-            tls: settings.tls.clone(),
+            tls,
             embedded: self.embedded.clone(),
         };
         Ok(Client::new(endpoints, options)?)
@@ -170,11 +182,7 @@ impl Context {
         }
         let settings = self.settings()?;
         let asked = match &settings.credentials {
-            Credentials::User(_, None) => Some(
-                self.ui
-                    .ask_password("Password: ")
-                    .map_err(|e| CommandError::new(Kind::Failed, e))?,
-            ),
+            Credentials::User(_, None) => Some(self.ui.ask_password("Password: ")?),
             _ => None,
         };
         let time = settings.dial_timeout.to_std();

@@ -20,6 +20,10 @@ pub enum Kind {
     BadArgs,
     /// As [`Kind::Failed`], with the usage of the command behind it.
     Usage,
+    /// A program that the command ran failed with this exit code.
+    Child(u8),
+    /// A signal came while a password was prompted for.
+    PromptInterrupted,
     /// Nobody reads stdout any more.
     BrokenPipe,
     /// A signal ended the command, which has cleaned up. The process then dies of that signal, so that the shell
@@ -37,6 +41,9 @@ impl Kind {
             Kind::BadFeature => 4,
             Kind::Interrupted => 5,
             Kind::BadArgs => 128,
+            Kind::Child(code) => code,
+            // etcdctl ends by exit(-1) there.
+            Kind::PromptInterrupted => 255,
             // As a shell shows the SIGPIPE that ends a Go program here.
             Kind::BrokenPipe => 141,
             // As a shell shows it. Signals have numbers up to 64.
@@ -83,6 +90,15 @@ impl CommandError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> CommandError {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// With another text, which has the old one in it.
+    #[must_use]
+    pub fn reworded(mut self, text: impl FnOnce(&str) -> String) -> CommandError {
+        if let Some(source) = self.source.take() {
+            self.source = Some(text(&source.to_string()).into());
+        }
         self
     }
 

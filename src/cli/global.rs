@@ -26,67 +26,67 @@ pub const ENDPOINT_FORMS: &[&str] = &[
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]
-    #[arg(long, global = true, value_name = "LIST", value_parser = Suggest(ENDPOINT_FORMS), action = clap::ArgAction::Append, hide_possible_values = true)]
+    #[arg(long, global = true, value_name = "list", value_parser = Suggest(ENDPOINT_FORMS), action = clap::ArgAction::Append, hide_possible_values = true)]
     pub endpoints: Vec<String>,
     /// Output format: fields, json, protobuf, simple, table [default: simple]
-    #[arg(long, short = 'w', global = true, value_name = "FORMAT", value_parser = Suggest(FORMATS), hide_possible_values = true)]
+    #[arg(long, short = 'w', global = true, value_name = "format", value_parser = Suggest(FORMATS), hide_possible_values = true)]
     pub write_out: Option<String>,
     /// Print keys, values and ids in hexadecimal
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub hex: Option<bool>,
     /// Time for a command, without that for connecting [default: 5s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub command_timeout: Option<GoDuration>,
     /// Time for each attempt to connect [default: 2s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub dial_timeout: Option<GoDuration>,
     /// Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]
-    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub keepalive_time: Option<GoDuration>,
     /// Time to wait for the answer to a ping [default: 6s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub keepalive_timeout: Option<GoDuration>,
     /// Largest request to send, in bytes; 0 is 2 MiB [default: 0]
-    #[arg(long, global = true, value_name = "BYTES", value_parser = value::flag_int)]
+    #[arg(long, global = true, value_name = "bytes", value_parser = value::flag_int)]
     pub max_request_bytes: Option<i64>,
     /// Largest answer to take, in bytes; 0 is no limit [default: 0]
-    #[arg(long, global = true, value_name = "BYTES", value_parser = value::flag_int)]
+    #[arg(long, global = true, value_name = "bytes", value_parser = value::flag_int)]
     pub max_recv_bytes: Option<i64>,
     /// User name, or name:password; without a password it is asked for
-    #[arg(long, global = true, value_name = "NAME[:PASSWORD]")]
+    #[arg(long, global = true, value_name = "name[:password]")]
     pub user: Option<String>,
     /// Password of --user
-    #[arg(long, global = true, value_name = "PASSWORD")]
+    #[arg(long, global = true, value_name = "password")]
     pub password: Option<String>,
     /// JSON web token to use in place of --user and --password
-    #[arg(long, global = true, value_name = "TOKEN")]
+    #[arg(long, global = true, value_name = "token")]
     pub auth_jwt_token: Option<String>,
     /// Say on stderr which settings are used
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub debug: Option<bool>,
     /// Authorities to trust, for TLS
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub cacert: Option<String>,
     /// Certificate of this client, for TLS
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub cert: Option<String>,
     /// Private key of --cert
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<String>,
     /// Talk without TLS where the endpoint does not say https [default: true]
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_transport: Option<bool>,
     /// Take any certificate of the server (for tests only)
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_skip_tls_verify: Option<bool>,
     /// Domain whose SRV records name the endpoints
-    #[arg(long, short = 'd', global = true, value_name = "DOMAIN")]
+    #[arg(long, short = 'd', global = true, value_name = "domain")]
     pub discovery_srv: Option<String>,
     /// Name of the service to look up with --discovery-srv
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "name")]
     pub discovery_srv_name: Option<String>,
     /// Take SRV records of endpoints without TLS [default: true]
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_discovery: Option<bool>,
 }
 

@@ -1,103 +1,308 @@
-//! Help and usage texts, drawn from clap's tree. Global flags are left to `options`, where every one of them
-//! names its variable; a tool without that command shows them with every other one.
+//! Help and usage texts, drawn from clap's tree and wrapped to a width. Global flags are left to `options`, where each
+//! one names its variable; a program without that command shows them with every other one. Prints nothing.
 
-use super::global::variable;
+use clap::{Arg, Command};
+use unicode_width::UnicodeWidthStr;
 
-/// The command below `root` with this path, ready to be drawn: named in full, with what its parents share
-/// but for the global flags, if those have a command of their own.
-fn command(root: &clap::Command, path: &[String]) -> clap::Command {
+use super::{argv::RAW, global::variable, words::SEPARATED_WORDS, words::WORDS};
+
+/// The widest column of flags or names; what is wider has its description on the next line.
+const WIDEST_LEFT: usize = 28;
+/// Columns between the two.
+const GAP: usize = 2;
+
+/// The help of the command with this path below `root`, as `--help` shows it, in lines of at most `width` columns
+/// where words allow it.
+pub fn help(root: &Command, path: &[String], width: usize) -> String {
     let listed = root.find_subcommand("options").is_some();
-    let mut command = root.clone();
-    let mut name = root.get_name().to_owned();
-    let mut shared: Vec<clap::Arg> = vec![];
-    for (depth, part) in path.iter().enumerate() {
-        let Some(next) = command.find_subcommand(part).cloned() else {
-            break;
-        };
-        if depth > 0 || !listed {
-            shared.extend(
-                command
-                    .get_arguments()
-                    .filter(|a| a.is_global_set())
-                    .cloned(),
-            );
-        }
-        name = format!("{name} {part}");
-        command = next;
+    let (command, shared, name) = find(root, path);
+    let mut text = String::new();
+    let about = command.get_long_about().or(command.get_about());
+    if let Some(about) = about {
+        paragraphs(&about.to_string(), width, &mut text);
+        text.push('\n');
     }
-    if let Some(long) = command.get_long_about().cloned() {
-        command = command.about(long);
+    text.push_str(&format!("Usage: {}\n", usage_of(command, &name)));
+    commands(command, path.is_empty(), width, &mut text);
+    let own = command
+        .get_arguments()
+        .filter(|arg| path.is_empty() || !arg.is_global_set() || !root_has(root, arg));
+    let own = own.filter(|arg| !(path.is_empty() && arg.is_global_set()));
+    let mut rows: Vec<_> = own.chain(shared).filter_map(flag_row).collect();
+    rows.push(("  -h, --help".to_owned(), "Show this help".to_owned()));
+    section("Options", rows, width, &mut text);
+    if !listed {
+        let global = root.get_arguments().filter(|arg| arg.is_global_set());
+        let rows = global.filter_map(flag_row).collect();
+        section("Global options", rows, width, &mut text);
     }
-    let help = clap::Arg::new("help")
-        .long("help")
-        .short('h')
-        .action(clap::ArgAction::SetTrue)
-        .help("Show this help");
-    let mut command = command
-        .bin_name(name.clone())
-        .display_name(name)
-        .disable_help_flag(true)
-        .disable_help_subcommand(true)
-        .args(shared)
-        .arg(help);
-    if path.is_empty() && listed {
-        command = command.mut_args(|arg| {
-            if arg.is_global_set() {
-                arg.hide(true)
-            } else {
-                arg
-            }
-        });
+    let after = command.get_after_long_help().or(command.get_after_help());
+    if let Some(after) = after {
+        // Examples are shown as they are, so that they can be copied.
+        text.push_str(&format!("\n{}\n", after.to_string().trim_end()));
     }
-    command.mut_args(|arg| {
-        let global = arg.is_global_set() && !listed;
-        arg.help_heading(global.then_some("Global options"))
-    })
-}
-
-/// The help of a command, as `--help` shows it.
-pub fn help(root: &clap::Command, path: &[String]) -> String {
-    let mut command = command(root, path);
-    let mut text = command.render_help().to_string();
-    if let Some(options) = root.find_subcommand("options") {
-        let name = format!("{} {}", root.get_name(), options.get_name());
-        text.push_str(&format!(
-            "\nUse \"{name}\" for a list of global command-line options (applies to all commands).\n"
-        ));
+    if listed {
+        let name = root.get_name();
+        let closing = format!(
+            "Use \"{name} options\" for a list of global command-line options (applies to all commands)."
+        );
+        text.push('\n');
+        wrap(&closing, "", width, &mut text);
     }
     text
 }
 
-/// The usage line that follows an error.
-pub fn usage(root: &clap::Command, path: &[String]) -> String {
-    let mut command = command(root, path);
-    let name = command.get_bin_name().unwrap_or_default().to_owned();
+fn root_has(root: &Command, arg: &Arg) -> bool {
+    root.get_arguments().any(|a| a.get_id() == arg.get_id())
+}
+
+/// The command with this path, the flags that the groups above it share (not those of the root), and its full name.
+fn find<'a>(root: &'a Command, path: &[String]) -> (&'a Command, Vec<&'a Arg>, String) {
+    let mut command = root;
+    let mut shared = vec![];
+    let mut name = root.get_name().to_owned();
+    for (depth, part) in path.iter().enumerate() {
+        let Some(next) = command.find_subcommand(part) else {
+            break;
+        };
+        if depth > 0 {
+            shared.extend(command.get_arguments().filter(|arg| arg.is_global_set()));
+        }
+        name = format!("{name} {part}");
+        command = next;
+    }
+    (command, shared, name)
+}
+
+/// The usage of a command without `Usage: `: its full name, `[options]` if it has flags, and its words.
+fn usage_of(command: &Command, name: &str) -> String {
+    match command.get_overridden_usage() {
+        Some(usage) => usage.to_string(),
+        None => name.to_owned(),
+    }
+}
+
+/// The usage line of a command, for its tree: `name` is its full name.
+pub fn usage_line(name: &str, command: &Command) -> String {
+    let mut usage = name.to_owned();
+    let raw = |arg: &Arg| arg.get_id() == RAW && !arg.is_hide_set();
+    if command
+        .get_arguments()
+        .any(|a| a.get_long().is_some() || raw(a))
+    {
+        usage.push_str(" [options]");
+    }
+    let words = command
+        .get_arguments()
+        .find(|arg| arg.get_id() == WORDS || arg.get_id() == SEPARATED_WORDS);
+    let names = words.and_then(Arg::get_value_names).unwrap_or_default();
+    for words in names.iter().filter(|words| !words.is_empty()) {
+        usage.push(' ');
+        usage.push_str(words);
+    }
+    usage
+}
+
+/// The usage that follows an error.
+pub fn usage(root: &Command, path: &[String]) -> String {
+    let (command, _, name) = find(root, path);
     format!(
-        "{}\n\nRun '{name} --help' for more.\n",
-        command.render_usage()
+        "Usage: {}\n\nRun '{name} --help' for more.\n",
+        usage_of(command, &name)
     )
 }
 
 /// What `options` prints: the global flags, each with its variable.
-pub fn options(root: &clap::Command) -> String {
-    let mut command = clap::Command::new(root.get_name().to_owned())
-        .disable_help_flag(true)
-        .help_template("{options}");
-    for arg in root.get_arguments().filter(|a| a.is_global_set()) {
-        command = command.arg(with_variable(arg.clone()).help_heading(None::<&str>));
-    }
-    format!(
-        "The following options can be passed to any command:\n\n{}",
-        command.render_help()
-    )
+pub fn options(root: &Command, width: usize) -> String {
+    let mut text = String::from("The following options can be passed to any command:\n\n");
+    let flags = root.get_arguments().filter(|arg| arg.is_global_set());
+    let rows = flags.filter_map(|arg| flag_row(&with_variable(arg.clone())));
+    columns(rows.collect(), width, &mut text);
+    text
 }
 
 /// The flag with the name of its variable behind its help.
-pub fn with_variable(arg: clap::Arg) -> clap::Arg {
+pub fn with_variable(arg: Arg) -> Arg {
     let Some(long) = arg.get_long() else {
         return arg;
     };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let text = format!("{help} [env: {}]", variable(long));
     arg.help(text)
+}
+
+/// The commands below `command`; those of a program under their headings, in the order in which these first come.
+fn commands(command: &Command, is_root: bool, width: usize, text: &mut String) {
+    let mut sections: Vec<(String, Vec<(String, String)>)> = vec![];
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        let heading = sub.get_next_help_heading().filter(|_| is_root);
+        let heading = heading.unwrap_or("Commands");
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let row = (format!("  {}", sub.get_name()), about);
+        match sections.iter_mut().find(|(name, _)| name == heading) {
+            Some((_, rows)) => rows.push(row),
+            None => sections.push((heading.to_owned(), vec![row])),
+        }
+    }
+    for (heading, rows) in sections {
+        section(&heading, rows, width, text);
+    }
+}
+
+/// A flag as help shows it, with its description; none for what is no visible flag.
+fn flag_row(arg: &Arg) -> Option<(String, String)> {
+    let long = arg.get_long().filter(|_| !arg.is_hide_set())?;
+    let mut left = match arg.get_short() {
+        Some(short) => format!("  -{short}, --{long}"),
+        None => format!("      --{long}"),
+    };
+    // A switch stands alone; that it also takes `=false` is a matter of course.
+    let takes_a_word = arg.get_num_args().is_none_or(|n| n.min_values() > 0);
+    if arg.get_action().takes_values() && takes_a_word {
+        let names = arg.get_value_names().unwrap_or_default();
+        let name = names.first().map_or("value", |name| name.as_str());
+        left.push_str(&format!(" <{name}>"));
+    }
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    Some((left, help))
+}
+
+fn section(heading: &str, rows: Vec<(String, String)>, width: usize, text: &mut String) {
+    if !rows.is_empty() {
+        text.push_str(&format!("\n{heading}:\n"));
+        columns(rows, width, text);
+    }
+}
+
+/// Two columns: names, and their descriptions beside them.
+fn columns(rows: Vec<(String, String)>, width: usize, text: &mut String) {
+    let widths = rows.iter().map(|(left, _)| left.width());
+    let left_width = widths.filter(|w| *w <= WIDEST_LEFT).max().unwrap_or(0) + GAP;
+    let indent = " ".repeat(left_width);
+    for (left, right) in rows {
+        if left.width() + GAP > left_width {
+            text.push_str(&left);
+            text.push('\n');
+            text.push_str(&indent);
+        } else {
+            text.push_str(&format!("{left:left_width$}"));
+        }
+        let mut wrapped = String::new();
+        wrap(&right, &indent, width, &mut wrapped);
+        text.push_str(wrapped.trim_start());
+        if right.is_empty() {
+            text.push('\n');
+        }
+    }
+}
+
+/// Paragraphs, which empty lines separate; the line breaks inside them are those of the source.
+fn paragraphs(about: &str, width: usize, text: &mut String) {
+    for (n, paragraph) in about.split("\n\n").enumerate() {
+        if n > 0 {
+            text.push('\n');
+        }
+        wrap(paragraph, "", width, text);
+    }
+}
+
+/// Words in lines of at most `width` columns, each line behind `indent`. A word is never broken.
+fn wrap(words: &str, indent: &str, width: usize, text: &mut String) {
+    let mut column = 0;
+    for word in words.split_whitespace() {
+        if column > 0 && indent.width() + column + 1 + word.width() > width {
+            text.push('\n');
+            column = 0;
+        }
+        if column == 0 {
+            text.push_str(indent);
+        } else {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += word.width();
+    }
+    if column > 0 {
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool() -> Command {
+        let limit = Arg::new("limit")
+            .long("limit")
+            .value_name("n")
+            .help("At most so many of the results, which may be a great many of them");
+        let hex = Arg::new("hex")
+            .long("hex")
+            .short('x')
+            .num_args(0..=1)
+            .global(true);
+        Command::new("tool")
+            .arg(hex.help("In hexadecimal"))
+            .about("A tool")
+            .subcommand(
+                Command::new("get")
+                    .about("Get things")
+                    .next_help_heading("Things")
+                    .override_usage("tool get [options] <thing>")
+                    .arg(limit)
+                    .after_help("Examples:\n  tool get a"),
+            )
+            .subcommand(
+                Command::new("options")
+                    .about("Options")
+                    .next_help_heading("Others"),
+            )
+    }
+
+    #[test]
+    fn help_is_wrapped_between_words() {
+        let help = help(&tool(), &["get".to_owned()], 40);
+        assert_eq!(
+            help,
+            "\
+Get things
+
+Usage: tool get [options] <thing>
+
+Options:
+      --limit <n>  At most so many of
+                   the results, which
+                   may be a great many
+                   of them
+  -h, --help       Show this help
+
+Examples:
+  tool get a
+
+Use \"tool options\" for a list of global
+command-line options (applies to all
+commands).
+"
+        );
+        for line in help.lines() {
+            assert!(line.width() <= 40, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_of_a_program_has_its_commands_under_headings() {
+        let help = help(&tool(), &[], 80);
+        assert!(help.contains("\nThings:\n  get  Get things\n"), "{help}");
+        assert!(help.contains("\nOthers:\n  options  Options\n"), "{help}");
+        assert!(
+            !help.contains("--hex"),
+            "global flags belong to `options`: {help}"
+        );
+        let options = options(&tool(), 80);
+        assert!(
+            options.ends_with("  -x, --hex  In hexadecimal [env: ETCDCTL_HEX]\n"),
+            "{options}"
+        );
+    }
 }

@@ -1,9 +1,13 @@
-//! What may help after an error: which endpoint failed and why, the way out of a full database, the oldest
-//! revision that can be read. Only ever shown on stderr, and not with `-w json`.
+//! What may help after an error: which endpoint failed and why, the way out of a full database, the oldest revision
+//! that can be read, what authentication wants.
 
-use super::error::{CommandError, Kind};
+use super::{
+    context::Context,
+    error::{CommandError, Kind},
+};
 use crate::{
     client::{Client, ClientError, Deadline, Limit, error::Attempt},
+    output::Format,
     proto::etcdserverpb as pb,
 };
 
@@ -67,6 +71,15 @@ pub fn of(error: &ClientError) -> Vec<String> {
             "one process at a time opens a data directory; to share one, run `etcdctl serve --data-dir DIR` and give its address to --endpoints".into(),
         ],
         error if error.is(NO_SPACE) => no_space(),
+        error if error.is("etcdserver: user name is empty") => vec![
+            "the server requires authentication: name a user with --user name[:password], or set ETCDCTL_USER".into(),
+        ],
+        error if error.is("etcdserver: permission denied") => vec![
+            "the user's roles do not allow this: `etcdctl user get USER --detail` shows what they allow".into(),
+        ],
+        error if error.is("etcdserver: authentication failed, invalid user ID or password") => {
+            vec!["check --user and --password, and the variables ETCDCTL_USER and ETCDCTL_PASSWORD".into()]
+        }
         _ => vec![],
     }
 }
@@ -131,13 +144,16 @@ fn no_space() -> Vec<String> {
     .to_vec()
 }
 
-/// Adds the oldest readable revision to a refusal that is about a compacted one.
+/// Adds the oldest readable revision to a refusal that is about a compacted one. With JSON the server is asked nothing
+/// more after a failure.
 pub async fn add_oldest_readable(
+    ctx: &Context,
     mut error: CommandError,
     client: &Client,
     asked: i64,
 ) -> CommandError {
-    if error.to_string() == COMPACTED
+    if ctx.error_format() != Format::Json
+        && error.to_string() == COMPACTED
         && let Some(oldest) = oldest_readable(client, asked).await
     {
         error.hints.push(format!(

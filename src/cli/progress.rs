@@ -112,6 +112,49 @@ impl Bytes {
     }
 }
 
+/// Steps that are done, of a number that is known.
+pub struct Steps {
+    bar: ProgressBar,
+    shows: bool,
+    start: Instant,
+    shown: std::cell::Cell<bool>,
+}
+
+impl Steps {
+    /// None of `total` steps is done.
+    pub fn start(ui: &Ui, total: u64) -> Steps {
+        Steps {
+            bar: ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()),
+            shows: shows(ui),
+            start: Instant::now(),
+            shown: std::cell::Cell::new(false),
+        }
+    }
+
+    /// `done` steps are done.
+    pub fn update(&self, done: u64) {
+        if !self.shows {
+            return;
+        }
+        if !self.shown.get() && self.start.elapsed() >= DELAY {
+            self.shown.set(true);
+            let template = match terminal_line::width() {
+                48.. => "[{bar:20}] {percent}% {eta} left",
+                _ => "{percent}% {eta}",
+            };
+            self.bar.set_style(style(template));
+            self.bar.set_draw_target(line());
+        }
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// What fits on a line of `width` columns, also when its numbers are at their widest.
 fn template(width: u16, length_known: bool) -> &'static str {
     match (length_known, width) {

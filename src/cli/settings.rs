@@ -234,7 +234,12 @@ impl Settings {
                 )));
             }
         };
-        let tls = tls(&args)?;
+        let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
+        let tls = tls(
+            files,
+            args.insecure_transport == Some(false),
+            args.insecure_skip_tls_verify == Some(true),
+        )?;
         let (max_request_bytes, max_recv_bytes) = limits(&args)?;
         let settings = Settings {
             endpoints: named(endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()])),
@@ -288,17 +293,28 @@ fn named(mut endpoints: Vec<String>) -> Vec<String> {
 }
 
 fn credentials(args: &GlobalArgs) -> Credentials {
-    let given = |value: &Option<String>| value.clone().filter(|v| !v.is_empty());
-    if let Some(token) = given(&args.auth_jwt_token) {
-        return Credentials::Token(token);
+    match args
+        .auth_jwt_token
+        .clone()
+        .filter(|token| !token.is_empty())
+    {
+        Some(token) => Credentials::Token(token),
+        None => Credentials::of(args.user.clone(), args.password.clone()),
     }
-    match (given(&args.user), given(&args.password)) {
-        (None, _) => Credentials::None,
-        (Some(user), Some(password)) => Credentials::User(user, Some(password)),
-        (Some(user), None) => match user.split_once(':') {
-            Some((name, password)) => Credentials::User(name.into(), Some(password.into())),
-            None => Credentials::User(user, None),
-        },
+}
+
+impl Credentials {
+    /// Of a user, which may have the password behind a colon, and a password.
+    pub fn of(user: Option<String>, password: Option<String>) -> Credentials {
+        let given = |value: Option<String>| value.filter(|v| !v.is_empty());
+        match (given(user), given(password)) {
+            (None, _) => Credentials::None,
+            (Some(user), Some(password)) => Credentials::User(user, Some(password)),
+            (Some(user), None) => match user.split_once(':') {
+                Some((name, password)) => Credentials::User(name.into(), Some(password.into())),
+                None => Credentials::User(user, None),
+            },
+        }
     }
 }
 
@@ -319,13 +335,17 @@ fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Reads what the flags name, before anything is connected to, as etcdctl does.
-fn tls(args: &GlobalArgs) -> Result<Option<Arc<Tls>>, CommandError> {
-    let skip_verify = args.insecure_skip_tls_verify == Some(true);
-    let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
-    let wanted =
-        skip_verify || args.insecure_transport == Some(false) || files.iter().any(Option::is_some);
-    if !wanted {
+/// The settings for TLS, if any flag asks for it. The files (authorities, certificate, key) are read before anything is
+/// connected to, as etcdctl does.
+///
+/// # Errors
+/// A file cannot be read, or the files do not go together; exit code 128.
+pub fn tls(
+    files: [Option<&str>; 3],
+    wanted: bool,
+    skip_verify: bool,
+) -> Result<Option<Arc<Tls>>, CommandError> {
+    if !(wanted || skip_verify || files.iter().any(Option::is_some)) {
         return Ok(None);
     }
     let [cacert, cert, key] = files;

@@ -6,33 +6,14 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
 };
 
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, Kind, io_text};
 use crate::golang::string;
 use crate::output::{ErrorReply, Format};
+use crate::process::signals::Interrupts;
 
 /// The output of a command.
 pub struct Ui {
     stdout: RefCell<BufWriter<io::Stdout>>,
-}
-
-/// A stream of this process that a log is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-}
-
-/// Writes a line of a log, with its line feed, in one piece. That the stream does not take it is nobody's concern.
-pub fn log_line(stream: Stream, line: &[u8]) {
-    let _ = match stream {
-        Stream::Stderr => io::stderr().lock().write_all(line),
-        Stream::Stdout => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(line).and_then(|()| stdout.flush())
-        }
-    };
 }
 
 /// Bytes gathered before they are written to stdout.
@@ -49,6 +30,22 @@ pub fn stderr_columns() -> u16 {
     } else {
         columns
     }
+}
+
+/// The widest help text: longer lines are hard to read.
+const WIDEST_HELP: u16 = 120;
+/// The narrowest help text that can be laid out.
+const NARROWEST_HELP: u16 = 40;
+
+/// The width for a help text on stdout, in columns: that of the terminal, within reason.
+pub fn stdout_columns() -> usize {
+    let stdout = io::stdout();
+    let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
+    let columns = match columns {
+        0 => DEFAULT_COLUMNS,
+        columns => columns.clamp(NARROWEST_HELP, WIDEST_HELP),
+    };
+    usize::from(columns)
 }
 
 /// Writes bytes that draw on the terminal behind stderr.
@@ -132,6 +129,7 @@ impl Ui {
                     error: string::lossy(&error.to_string()).into_owned(),
                     code: error.code,
                     exit,
+                    hints: error.hints.clone(),
                 };
                 self.notes(|err| reply.write(err));
             }
@@ -147,32 +145,136 @@ impl Ui {
     }
 }
 
+/// Keeps the terminal behind stdin from showing what is typed, until it is dropped.
+struct HiddenInput(Option<rustix::termios::Termios>);
+
+impl HiddenInput {
+    fn begin() -> HiddenInput {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).ok().inspect(|before| {
+            let mut without_echo = before.clone();
+            without_echo.local_modes.remove(LocalModes::ECHO);
+            // Now, without a flush: what was typed ahead is kept.
+            let _ = tcsetattr(&stdin, OptionalActions::Now, &without_echo);
+        });
+        HiddenInput(before)
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
+/// The longest line that is read as a password or a word, in bytes. Go's tools have no limit; bcrypt uses 72 bytes.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// One line of stdin without the line break. It is read byte by byte, so that nothing behind it is lost to whoever reads
+/// next.
+///
+/// # Errors
+/// stdin cannot be read, or a signal that ends the command came first.
+fn read_line() -> Result<Vec<u8>, CommandError> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let failed = |e: io::Error| CommandError::new(Kind::Failed, io_text(&e));
+    let interrupts = Interrupts::listen().map_err(failed)?;
+    let stdin = io::stdin();
+    let mut line = vec![];
+    while line.len() < LONGEST_LINE {
+        let mut sources = [
+            PollFd::new(&interrupts, PollFlags::IN),
+            PollFd::new(&stdin, PollFlags::IN),
+        ];
+        match poll(&mut sources, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            polled => polled.map_err(|e| failed(e.into()))?,
+        };
+        if !sources[0].revents().is_empty() {
+            return Err(CommandError::said(Kind::PromptInterrupted));
+        }
+        let mut byte = [0];
+        match rustix::io::read(&stdin, &mut byte) {
+            Ok(0) => break,
+            Ok(_) if byte == *b"\n" => break,
+            Ok(_) => line.push(byte[0]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+    Ok(line)
+}
+
+/// Where a prompt is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    Stdout,
+    Stderr,
+}
+
+impl Prompt {
+    fn show(self, text: &str) {
+        let text = string::bytes(text);
+        // A prompt that cannot be shown does not keep the answer from being read.
+        let _ = match self {
+            Prompt::Stdout => {
+                let mut out = io::stdout().lock();
+                out.write_all(&text).and_then(|()| out.flush())
+            }
+            Prompt::Stderr => draw(&text),
+        };
+    }
+}
+
 impl Ui {
-    /// Prompts for a secret, without showing what is typed. At the end of input the secret is empty.
+    /// Prompts on stderr for a secret, without showing what is typed. At the end of input the secret is empty.
+    ///
+    /// A signal that ends the command while it waits (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) restores the terminal first.
+    ///
+    /// # Errors
+    /// stdin cannot be read, or a signal came.
+    pub fn ask_password(&self, prompt: &str) -> Result<String, CommandError> {
+        self.ask_secret(prompt, Prompt::Stderr)
+    }
+
+    /// As [`Ui::ask_password`]; `on_stdout` shows the prompt where etcdctl shows it for new passwords.
+    ///
+    /// # Errors
+    /// As [`Ui::ask_password`].
+    pub fn ask_new_password(&self, prompt: &str, on_stdout: bool) -> Result<String, CommandError> {
+        let place = if on_stdout {
+            Prompt::Stdout
+        } else {
+            Prompt::Stderr
+        };
+        self.ask_secret(prompt, place)
+    }
+
+    fn ask_secret(&self, prompt: &str, place: Prompt) -> Result<String, CommandError> {
+        let hidden = HiddenInput::begin();
+        place.show(prompt);
+        let read = read_line();
+        drop(hidden);
+        place.show("\n");
+        let line = read?;
+        Ok(string::text(&line).trim_end_matches('\r').to_owned())
+    }
+
+    /// The first word on stdin, up to the end of its line; empty at the end of input (Go's `fmt.Scanf("%s")`).
     ///
     /// # Errors
     /// stdin cannot be read.
-    pub fn ask_password(&self, prompt: &str) -> Result<String, String> {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let stdin = io::stdin();
-        let hidden = tcgetattr(&stdin).ok().inspect(|before| {
-            let mut without_echo = before.clone();
-            without_echo.local_modes.remove(LocalModes::ECHO);
-            // Typed ahead is kept: NOW, not FLUSH.
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &without_echo);
-        });
-        let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "{prompt}");
-        let _ = stderr.flush();
-        let mut line = String::new();
-        let read = stdin.read_line(&mut line);
-        if let Some(before) = hidden {
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
-        }
-        let _ = writeln!(stderr);
-        match read {
-            Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
-            Err(error) => Err(super::error::io_text(&error)),
-        }
+    pub fn read_word(&self) -> Result<String, CommandError> {
+        let line = read_line()?;
+        let text = string::text(&line);
+        Ok(text
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned())
     }
 }

@@ -13,6 +13,9 @@ use crate::golang::string;
 /// Id of the argument that holds the words.
 pub const WORDS: &str = "words";
 
+/// Id of the argument that holds the words of a command that is told where the first `--` stood.
+pub const SEPARATED_WORDS: &str = "separated-words";
+
 /// How many words a command takes, and what it says if there are too few or too many. The macro
 /// [`words!`](crate::words) declares one in a line.
 pub trait Arity {
@@ -27,6 +30,9 @@ pub trait Arity {
     /// The words that completion offers; others are not refused here.
     const CHOICES: &'static [&'static str] = &[];
 
+    /// Whether the first `--` is kept as a word.
+    const SEPARATED: bool = false;
+
     /// The error for a command line with `given` words.
     fn error(given: usize) -> CommandError;
 }
@@ -39,6 +45,8 @@ pub struct Words<A> {
 }
 
 impl<A: Arity> Words<A> {
+    const ID: &'static str = if A::SEPARATED { SEPARATED_WORDS } else { WORDS };
+
     /// The words.
     ///
     /// # Errors
@@ -75,7 +83,7 @@ impl<A> Default for Words<A> {
 
 impl<A: Arity> Args for Words<A> {
     fn augment_args(command: Command) -> Command {
-        let arg = Arg::new(WORDS)
+        let arg = Arg::new(Self::ID)
             .hide(true)
             .num_args(0..)
             .value_name(A::USAGE)
@@ -96,10 +104,10 @@ impl<A: Arity> Args for Words<A> {
 impl<A: Arity> FromArgMatches for Words<A> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let words = if A::CHOICES.is_empty() {
-            let words = matches.get_many::<OsString>(WORDS);
+            let words = matches.get_many::<OsString>(Self::ID);
             words.into_iter().flatten().cloned().collect()
         } else {
-            let words = matches.get_many::<String>(WORDS);
+            let words = matches.get_many::<String>(Self::ID);
             let raw = |word: &String| OsString::from_vec(string::bytes(word).into_owned());
             words.into_iter().flatten().map(raw).collect()
         };
@@ -143,6 +151,7 @@ macro_rules! words {
     };
     (@type HINT) => { clap::ValueHint };
     (@type CHOICES) => { &'static [&'static str] };
+    (@type SEPARATED) => { bool };
 }
 pub(crate) use words;
 

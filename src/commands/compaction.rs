@@ -50,7 +50,7 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Compacted
         // The newest compact revision is refused here, but it can still be read.
         Err(error) => {
             let below = revision.saturating_sub(1);
-            Err(hints::add_oldest_readable(error.into(), &client, below).await)
+            Err(hints::add_oldest_readable(ctx, error.into(), &client, below).await)
         }
     }
 }

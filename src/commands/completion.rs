@@ -103,7 +103,7 @@ pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
         Shell::Zsh => text
             .split_inclusive('\n')
             .map(|line| match line {
-                line if line.contains("]::BOOL:") => line.replacen("=[", "=-[", 1),
+                line if line.contains("]::bool:") => line.replacen("=[", "=-[", 1),
                 // Behind the words there may be flags, too.
                 line if line.starts_with("'*::words:") => line.replacen("*::", "*:", 1),
                 line => line.to_owned(),

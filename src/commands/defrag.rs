@@ -31,7 +31,7 @@ use crate::{
   etcdctl defrag --cluster --command-timeout=1m")]
 pub struct DefragArgs {
     /// Every member of the cluster, not only the endpoints given
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     cluster: Option<bool>,
     #[command(flatten)]
     _words: Words<Ignored>,

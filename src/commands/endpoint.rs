@@ -27,7 +27,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub struct Cluster {
     /// Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     cluster: Option<bool>,
 }
 
@@ -71,7 +71,7 @@ pub struct HashKvArgs {
     #[command(flatten)]
     group: Shared<Cluster>,
     /// The last revision to hash; 0 is the latest [default: 0]
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     rev: Option<i64>,
     #[command(flatten)]
     _words: Words<Ignored>,

@@ -5,10 +5,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use crate::cli::{
-    argv::{self, RAW},
-    words::WORDS,
-};
+use crate::cli::{argv, help::usage_line};
 
 /// Adds flags, words and help to a command that has only a name.
 pub type Augment = fn(Command) -> Command;
@@ -42,10 +39,10 @@ impl<R: Copy> Entry<R> {
     fn command(&self, parents: &str) -> Command {
         let name = format!("{parents} {}", self.name);
         let command = Command::new(self.name).hide(self.hidden);
-        match &self.node {
+        let command = match &self.node {
             Node::Command { augment, .. } => {
                 let command = augment(command);
-                let usage = usage(&name, &command);
+                let usage = usage_line(&name, &command);
                 command.override_usage(usage)
             }
             Node::Group {
@@ -64,6 +61,12 @@ impl<R: Copy> Entry<R> {
                     .override_usage(format!("{name} <command>"))
                     .subcommands(commands)
             }
+        };
+        // Arguments have no headings of their own, so this one is free to say where the help lists the command.
+        if self.heading.is_empty() {
+            command
+        } else {
+            command.next_help_heading(self.heading)
         }
     }
 }
@@ -73,27 +76,6 @@ fn first_example(command: &Command) -> Option<String> {
     let text = command.get_after_help()?.to_string();
     let first = text.strip_prefix("Examples:\n")?.lines().next()?;
     Some(first.to_owned())
-}
-
-/// The usage line of a command: its full name, `[options]` if it has flags, and its words.
-fn usage(name: &str, command: &Command) -> String {
-    let mut usage = name.to_owned();
-    let raw = |arg: &clap::Arg| arg.get_id() == RAW && !arg.is_hide_set();
-    if command
-        .get_arguments()
-        .any(|a| a.get_long().is_some() || raw(a))
-    {
-        usage.push_str(" [options]");
-    }
-    let words = command.get_arguments().find(|arg| arg.get_id() == WORDS);
-    let names = words
-        .and_then(clap::Arg::get_value_names)
-        .unwrap_or_default();
-    for words in names.iter().filter(|words| !words.is_empty()) {
-        usage.push(' ');
-        usage.push_str(words);
-    }
-    usage
 }
 
 /// `root` with every command of the table.

@@ -29,13 +29,13 @@ pub struct GetArgs {
     #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]
     consistency: Option<String>,
     /// Order of the results: ASCEND or DESCEND
-    #[arg(long, value_name = "ORDER", value_parser = Suggest(&["ASCEND", "DESCEND"]), hide_possible_values = true)]
+    #[arg(long, value_name = "order", value_parser = Suggest(&["ASCEND", "DESCEND"]), hide_possible_values = true)]
     order: Option<String>,
     /// What to sort by: CREATE, KEY, MODIFY, VALUE or VERSION
-    #[arg(long, value_name = "TARGET", value_parser = Suggest(&["CREATE", "KEY", "MODIFY", "VALUE", "VERSION"]), hide_possible_values = true)]
+    #[arg(long, value_name = "target", value_parser = Suggest(&["CREATE", "KEY", "MODIFY", "VALUE", "VERSION"]), hide_possible_values = true)]
     sort_by: Option<String>,
     /// At most so many results; 0 is all [default: 0]
-    #[arg(long, value_name = "N", value_parser = value::flag_int)]
+    #[arg(long, value_name = "n", value_parser = value::flag_int)]
     limit: Option<i64>,
     /// Every key that begins with the given one
     #[arg(long)]
@@ -44,7 +44,7 @@ pub struct GetArgs {
     #[arg(long)]
     from_key: bool,
     /// As it was at this revision; 0 is the latest [default: 0]
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     rev: Option<i64>,
     /// Keys without values
     #[arg(long)]
@@ -56,16 +56,16 @@ pub struct GetArgs {
     #[arg(long)]
     print_value_only: bool,
     /// Only keys created at this revision or later
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     min_create_rev: Option<i64>,
     /// Only keys created at this revision or earlier
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     max_create_rev: Option<i64>,
     /// Only keys last changed at this revision or later
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     min_mod_rev: Option<i64>,
     /// Only keys last changed at this revision or earlier
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     max_mod_rev: Option<i64>,
     /// Fetch the keys in several answers (servers of 3.7 and later)
     #[arg(long)]
@@ -99,7 +99,7 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
         Ok(answer) => answer,
         Err(error) => {
             let old_server = args.stream && error.code() == Some(Code::Unimplemented);
-            let mut error = hints::add_oldest_readable(error.into(), &client, revision).await;
+            let mut error = hints::add_oldest_readable(ctx, error.into(), &client, revision).await;
             if old_server {
                 error = error.hint("servers before 3.7, and sorted results, know no --stream");
             }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::table;
 use crate::{
-    cli::{argv, context::Context, error::CommandError, help as text, ui::Ui, words::Words},
+    cli::{argv, context::Context, error::CommandError, help as text, ui, ui::Ui, words::Words},
     golang::format::quote,
     words,
 };
@@ -48,7 +48,7 @@ pub fn print(ui: &Ui, args: &HelpArgs, tree: &clap::Command) -> Result<(), Comma
         .collect();
     match argv::topic(tree, words.to_vec()) {
         Some(path) if path == ["serve"] => ui.line(super::serve::help().trim_end()),
-        Some(path) => ui.line(text::help(tree, &path).trim_end()),
+        Some(path) => ui.line(text::help(tree, &path, ui::stdout_columns()).trim_end()),
         None => {
             ui.note(&format!("Unknown help topic [{}]", topics.join(" ")));
             ui.note(&text::usage(tree, &[]));

@@ -6,7 +6,7 @@ use super::table;
 use crate::cli::{
     context::Context,
     error::CommandError,
-    help,
+    help, ui,
     words::{Ignored, Words},
 };
 
@@ -22,5 +22,6 @@ pub struct OptionsArgs {
 /// # Errors
 /// stdout cannot be written.
 pub async fn options(ctx: &Context, _args: OptionsArgs) -> Result<(), CommandError> {
-    ctx.ui.line(help::options(&table::tree()).trim_end())
+    ctx.ui
+        .line(help::options(&table::tree(), ui::stdout_columns()).trim_end())
 }

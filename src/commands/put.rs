@@ -28,7 +28,7 @@ use crate::{
   etcdctl put temperature -- -5")]
 pub struct PutArgs {
     /// Attach the key to this lease (hexadecimal) [default: 0]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "id")]
     lease: Option<String>,
     /// Print what was there before
     #[arg(long)]

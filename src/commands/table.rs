@@ -6,9 +6,10 @@ use std::{ffi::OsString, future::Future, pin::Pin};
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{
-    alarm, compaction, completion, defrag, del, endpoint,
+    alarm, auth, check, compaction, completion, defrag, del, downgrade, elect, endpoint,
     entry::{self, Entry, Node},
-    get, help, member, options, planned, put, serve, snapshot, txn, utl, version,
+    get, help, lease, lock, make_mirror, member, move_leader, options, put, role, serve, snapshot,
+    txn, user, utl, version, watch,
 };
 use crate::{
     cli::{
@@ -70,22 +71,6 @@ macro_rules! command {
     };
 }
 
-/// A command whose name is taken, but which does not exist yet.
-macro_rules! planned {
-    ($name:literal, $heading:expr, $path:literal) => {
-        Entry {
-            name: $name,
-            heading: $heading,
-            hidden: true,
-            node: Node::Command {
-                augment: <planned::PlannedArgs as Args>::augment_args,
-                run: (|_, _| Box::pin(async { planned::refuse(concat!("etcdctl ", $path)) }))
-                    as Run,
-            },
-        }
-    };
-}
-
 /// Commands under a common name: `group(NAME, HEADING, WHAT IT IS FOR, [ROWS])`, with flags that all of them take
 /// before the rows where there are any.
 macro_rules! group {
@@ -120,31 +105,63 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("health", "", endpoint::HealthArgs, endpoint::health),
         command!("status", "", endpoint::StatusArgs, endpoint::status),
     ]),
-    planned!("move-leader", MAINTENANCE, "move-leader"),
-    planned!("watch", KEYS, "watch"),
+    command!("move-leader", MAINTENANCE, move_leader::MoveLeaderArgs, move_leader::move_leader),
+    command!("watch", KEYS, watch::WatchArgs, watch::watch),
     command!("version", UTILITY, version::VersionArgs, version::version),
-    planned!("lease", KEYS, "lease"),
+    group!("lease", KEYS, "Create, renew and revoke leases", [
+        command!("grant", "", lease::GrantArgs, lease::grant),
+        command!("keep-alive", "", lease::KeepAliveArgs, lease::keep_alive),
+        command!("list", "", lease::ListArgs, lease::list),
+        command!("revoke", "", lease::RevokeArgs, lease::revoke),
+        command!("timetolive", "", lease::TimeToLiveArgs, lease::time_to_live),
+    ]),
     group!("member", MAINTENANCE, "List and change the members of the cluster", [
-        planned!("add", "", "member add"),
+        command!("add", "", member::AddArgs, member::add),
         command!("list", "", member::ListArgs, member::list),
-        planned!("promote", "", "member promote"),
-        planned!("remove", "", "member remove"),
-        planned!("update", "", "member update"),
+        command!("promote", "", member::PromoteArgs, member::promote),
+        command!("remove", "", member::RemoveArgs, member::remove),
+        command!("update", "", member::UpdateArgs, member::update),
     ]),
     group!("snapshot", MAINTENANCE, "Save a member's database to a file, and inspect such files", [
         command!("restore", "", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
         command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
         command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
     ]),
-    planned!("make-mirror", UTILITY, "make-mirror"),
-    planned!("lock", CONCURRENCY, "lock"),
-    planned!("elect", CONCURRENCY, "elect"),
-    planned!("auth", AUTHENTICATION, "auth"),
-    planned!("user", AUTHENTICATION, "user"),
-    planned!("role", AUTHENTICATION, "role"),
-    planned!("check", UTILITY, "check"),
+    command!("make-mirror", UTILITY, make_mirror::MakeMirrorArgs, make_mirror::make_mirror),
+    command!("lock", CONCURRENCY, lock::LockArgs, lock::lock),
+    command!("elect", CONCURRENCY, elect::ElectArgs, elect::elect),
+    group!("auth", AUTHENTICATION, "Switch authentication on and off", [
+        command!("disable", "", auth::DisableArgs, auth::disable),
+        command!("enable", "", auth::EnableArgs, auth::enable),
+        command!("status", "", auth::StatusArgs, auth::status),
+    ]),
+    group!("user", AUTHENTICATION, "List and change users", [
+        command!("add", "", user::AddArgs, user::add),
+        command!("delete", "", user::DeleteArgs, user::delete),
+        command!("get", "", user::GetArgs, user::get),
+        command!("grant-role", "", user::GrantRoleArgs, user::grant_role),
+        command!("list", "", user::ListArgs, user::list),
+        command!("passwd", "", user::PasswdArgs, user::passwd),
+        command!("revoke-role", "", user::RevokeRoleArgs, user::revoke_role),
+    ]),
+    group!("role", AUTHENTICATION, "List and change roles and their permissions", [
+        command!("add", "", role::AddArgs, role::add),
+        command!("delete", "", role::DeleteArgs, role::delete),
+        command!("get", "", role::GetArgs, role::get),
+        command!("grant-permission", "", role::GrantPermissionArgs, role::grant_permission),
+        command!("list", "", role::ListArgs, role::list),
+        command!("revoke-permission", "", role::RevokePermissionArgs, role::revoke_permission),
+    ]),
+    group!("check", UTILITY, "Check properties of the cluster", [
+        command!("datascale", "", check::DatascaleArgs, check::datascale),
+        command!("perf", "", check::PerfArgs, check::perf),
+    ]),
     command!("completion", UTILITY, completion::CompletionArgs, completion::completion),
-    planned!("downgrade", MAINTENANCE, "downgrade"),
+    group!("downgrade", MAINTENANCE, "Downgrade the cluster by one minor version", [
+        command!("cancel", "", downgrade::CancelArgs, downgrade::cancel),
+        command!("enable", "", downgrade::EnableArgs, downgrade::enable),
+        command!("validate", "", downgrade::ValidateArgs, downgrade::validate),
+    ]),
     command!("serve", UTILITY, serve::ServeArgs, serve::command),
     command!("options", UTILITY, options::OptionsArgs, options::options),
     command!("help", UTILITY, help::HelpArgs, help::help),

@@ -1,5 +1,5 @@
 //! The shape of a failure under `-w json`: one object on one line of stderr, in place of `Error: ...`.
-//! Hints are for people and are not part of it.
+//! It has all that the text has: the error, its gRPC code, the exit code and the hints.
 
 use std::io::{self, Write};
 
@@ -10,17 +10,20 @@ use crate::golang::json as go_json;
 /// A failed command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ErrorReply {
-    /// What stands behind `Error: ` in the other formats.
+    /// The text behind `Error: ` in the other formats.
     pub error: String,
     /// gRPC status code, where a server or the transport gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<i32>,
     /// Exit status of the process.
     pub exit: u8,
+    /// What may help, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 impl ErrorReply {
-    /// Writes `{"error":...,"code":...,"exit":...}` and a newline.
+    /// Writes `{"error":...,"code":...,"exit":...,"hints":[...]}` and a newline.
     ///
     /// # Errors
     /// As `err` gives them.
@@ -40,11 +43,12 @@ mod tests {
             error: "etcdserver: a < b\n".into(),
             code: Some(11),
             exit: 1,
+            hints: vec!["try again".into()],
         };
         reply.write(&mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "{\"error\":\"etcdserver: a \\u003c b\\n\",\"code\":11,\"exit\":1}\n"
+            "{\"error\":\"etcdserver: a \\u003c b\\n\",\"code\":11,\"exit\":1,\"hints\":[\"try again\"]}\n"
         );
     }
 }

@@ -21,6 +21,14 @@ impl Protobuf<'_> {
         Err(RenderError::Unsupported(Format::Protobuf))
     }
 
+    /// In etcdctl the reply is of a Go type that is not a message.
+    ///
+    /// # Errors
+    /// Always [`RenderError::Unmarshallable`].
+    pub fn unmarshallable(&self, go_type: &'static str) -> Rendered {
+        Err(RenderError::Unmarshallable(go_type))
+    }
+
     /// The reply is plain text in this format too.
     ///
     /// # Errors

@@ -77,6 +77,10 @@ pub enum RenderError {
     /// The format has no shape for this reply; exit code 4. The work itself has been done by then.
     #[error("{0} not supported as output format")]
     Unsupported(Format),
+    /// In etcdctl the reply is of this Go type, which protobuf does not know; exit code 4. etcdctl prints Go's form of
+    /// the value in the parentheses, with addresses in it.
+    #[error("marshal unsupported for type {0} (not a message)")]
+    Unmarshallable(&'static str),
     /// The output could not be written.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -4,7 +4,14 @@
 
 use std::{
     fs, io,
-    sync::{Arc, atomic::AtomicBool},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::process::Signal;
@@ -30,6 +37,48 @@ pub fn die_of(signal: Signal) -> ! {
     std::process::abort()
 }
 
+/// Whether signals that [`Interrupts`] has taken over end the process again. A handler cannot be removed, so it
+/// does what the system would have done.
+static END_BY_DEFAULT: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Notices the signals that end a command while the process waits for input outside the runtime. They end the process
+/// by themselves again when this is dropped.
+pub struct Interrupts(UnixStream);
+
+impl Interrupts {
+    /// Takes over the same signals as [`Termination::listen`].
+    ///
+    /// # Errors
+    /// The system's, if a handler cannot be installed.
+    pub fn listen() -> io::Result<Interrupts> {
+        let (reader, writer) = UnixStream::pair()?;
+        let ignored = ignored_signals();
+        END_BY_DEFAULT.store(false, Ordering::SeqCst);
+        for signal in TERMINATING {
+            if ignored.contains(signal) {
+                continue;
+            }
+            let end = Arc::clone(&END_BY_DEFAULT);
+            signal_hook::flag::register_conditional_default(signal.as_raw(), end)?;
+            signal_hook::low_level::pipe::register(signal.as_raw(), writer.try_clone()?)?;
+        }
+        Ok(Interrupts(reader))
+    }
+}
+
+impl AsFd for Interrupts {
+    /// Readable once a signal has come.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        END_BY_DEFAULT.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Waits for the signals that end a command. From [`Termination::listen`] on they no longer end the process by
 /// themselves, so the caller must.
 pub struct Termination(Vec<(Signal, unix::Signal)>);
@@ -44,6 +93,7 @@ impl Termination {
     /// The system's, if a handler cannot be installed.
     pub fn listen() -> io::Result<Termination> {
         let ignored = ignored_signals();
+        END_BY_DEFAULT.store(false, Ordering::SeqCst);
         let mut listeners = Vec::new();
         for signal in TERMINATING {
             if !ignored.contains(signal) {

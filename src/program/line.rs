@@ -7,7 +7,7 @@ use crate::{
         argv::{self, ArgvError, Parsed},
         error::{CommandError, Kind},
         help,
-        ui::Ui,
+        ui::{self, Ui},
     },
     output::Format,
     process::signals,
@@ -25,12 +25,21 @@ pub struct Line {
 ///
 /// # Errors
 /// The exit code, where there is nothing left to do: help was asked for and shown, or the line was refused.
-pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, u8> {
+pub fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, u8> {
+    // etcdctl refuses `--version`, which people try first; here it is the command of that name.
+    let version = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .position(|arg| arg == "--version");
+    if let (Some(at), None) = (version, argv::first_command(root, &args)) {
+        args.remove(at);
+        args.push("version".into());
+    }
     let format = requested_format(root, &args);
-    let (path, text) = match argv::read(root, args) {
+    let (path, text, hint) = match argv::read(root, args) {
         Ok(Parsed::Run { path, args }) => return Ok(Line { path, args }),
         Ok(Parsed::Help(path)) => {
-            let shown = ui.line(help::help(root, &path).trim_end());
+            let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
             return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
         }
         Err(ArgvError::Command(text)) if format == Format::Json => {
@@ -43,9 +52,10 @@ pub fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, 
             repeat_error(ui, root, &text);
             return Err(Kind::Usage.exit_code());
         }
-        Err(ArgvError::Flag(path, text)) => (path, text),
+        Err(ArgvError::Flag(path, text, hint)) => (path, text, hint),
     };
-    let error = CommandError::new(Kind::Usage, text);
+    let mut error = CommandError::new(Kind::Usage, text);
+    error.hints.extend(hint);
     Err(end(ui, || root.clone(), &path, Err(error), format))
 }
 

@@ -1,11 +1,7 @@
 //! The server as a library object: start it, connect to it in memory, listen on addresses, stop it.
 //! Knows nothing of processes, signals or terminals.
 
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -18,16 +14,14 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::{
-    address::{Accepted, Listener, SocketOptions},
-    config::{Config, is_secure},
-    connection::{self, Link, Traffic},
-    context::{Peer, PeerAddress, RequestContext},
+    address::{Accepted, Listener},
+    config::Config,
+    connection,
+    context::{Peer, PeerAddress},
     core::{Core, OpenError},
     grpc::{Listening, Services, labels},
     lifecycle::{Phase, stopping},
     metrics::Metrics,
-    tls::{Acceptor, HandshakeError, self_signed},
-    value,
 };
 
 /// Bytes that may be on their way in an in-memory connection, each way.
@@ -79,8 +73,6 @@ pub struct Server {
     /// Every connection and listener holds a sender; all are gone when the receiver says so.
     held: mpsc::Sender<()>,
     released: Mutex<mpsc::Receiver<()>>,
-    /// For listeners with TLS.
-    tls: Option<Arc<Acceptor>>,
     temporary: Option<tempfile::TempDir>,
 }
 
@@ -88,14 +80,9 @@ impl Server {
     /// Opens the data directory; nothing listens yet.
     ///
     /// # Errors
-    /// As [`Core::open`], settings that contradict each other, and files of TLS that cannot be used.
+    /// As [`Core::open`], and settings that contradict each other.
     pub async fn start(config: Config) -> Result<Server, OpenError> {
-        let threshold = config.bootstrap_defrag_threshold;
-        let server = Server::start_with(config, Core::open).await?;
-        if threshold > 0 {
-            defragment_first(server.core(), threshold).await?;
-        }
-        Ok(server)
+        Server::start_with(config, Core::open).await
     }
 
     /// Opens the data directory for reading; every write is refused. Nothing is created.
@@ -107,40 +94,21 @@ impl Server {
     }
 
     async fn start_with(
-        mut config: Config,
+        config: Config,
         open: impl FnOnce(&Config) -> Result<Core, OpenError> + Send + 'static,
     ) -> Result<Server, OpenError> {
         config
             .validate()
             .map_err(|e| OpenError::Other(e.to_string()))?;
-        // What is wrong with files that are given is said before the data directory is touched.
-        let mut tls = None;
-        if config.tls.cert_file.is_some() {
-            tls = Some(acceptor(&config)?);
-        }
-        let fresh = !config.data_dir.join("db").exists();
-        if config.existing && fresh {
-            return Err(OpenError::Other(format!(
-                "--initial-cluster-state=existing: there is no database in {}, and a single member has nobody to get \
-                 it from",
-                config.data_dir.display()
-            )));
-        }
         let opened = config.clone();
         let core = tokio::task::spawn_blocking(move || open(&opened))
             .await
             .map_err(|e| OpenError::Other(e.to_string()))??;
-        if tls.is_none() && config.tls.auto_tls {
-            let dir = config.data_dir.join("fixtures/client");
-            let hosts = hosts(&config);
-            self_signed(&dir, &hosts, &mut config.tls).map_err(OpenError::Other)?;
-            tls = Some(acceptor(&config)?);
-        }
         let (phase, _) = watch::channel(Phase::Running);
         let (held, released) = mpsc::channel(1);
         let embedded = format!("embedded:{}", config.data_dir.display());
         let listening: Listening = Arc::new(vec![embedded].into());
-        let metrics = Metrics::new(&labels(), config.extensive_metrics)
+        let metrics = Metrics::new(&labels(), false)
             .map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
         Ok(Server {
             services: Arc::new(Services::new(
@@ -155,7 +123,6 @@ impl Server {
             phase,
             held,
             released: Mutex::new(released),
-            tls,
             temporary: None,
         })
     }
@@ -178,12 +145,7 @@ impl Server {
     /// runtime that the server was started on.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(DUPLEX);
-        let link = Link {
-            peer: Peer::default(),
-            secure: false,
-            traffic: Traffic::Both,
-        };
-        self.connector().serve(server, link);
+        self.connector().serve(server, Peer::default());
         client
     }
 
@@ -203,36 +165,28 @@ impl Server {
             .await
     }
 
-    /// Serves on `host:port`, `http://host:port`, `https://host:port`, `unix://path` or `unixs://path` (port 0: any free
-    /// one); returns the endpoint to give to a client.
+    /// Serves on `host:port`, `http://host:port` or `unix://path` (port 0: any free one); returns the
+    /// endpoint to give to a client.
     ///
     /// # Errors
-    /// The address is in use or cannot be bound, or wants TLS without a certificate; the text names it.
+    /// The address is in use or can't be bound; the text names it.
     pub async fn listen(&self, address: &str) -> io::Result<String> {
-        if is_secure(address) && self.tls.is_none() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("cannot listen on {address}: there is no certificate for TLS"),
-            ));
-        }
-        let bound = bind(address, &self.services.config, Traffic::Both).await?;
+        let bound = bind(address).await?;
         Ok(self.accept_on(bound))
     }
 
     /// Answers on an address that was taken with [`bind`].
-    pub fn accept_on(&self, bound: Bound) -> String {
-        let endpoint = bound.endpoint.clone();
-        if bound.traffic != Traffic::Metrics {
+    pub fn accept_on(&self, Bound { listener, endpoint }: Bound) -> String {
+        {
             let mut listening = self.listening.write();
             listening.retain(|url| !url.starts_with("embedded:"));
             listening.push(endpoint.clone());
         }
-        let tls = self.tls.clone().filter(|_| is_secure(&endpoint));
         let connector = self.connector();
         let mut phase = self.phase.subscribe();
         self.runtime.spawn(async move {
             tokio::select! {
-                () = accept(bound, tls, connector) => {}
+                () = accept(&listener, &connector) => {}
                 () = stopping(&mut phase) => {}
             }
         });
@@ -282,61 +236,15 @@ impl Server {
 pub struct Bound {
     listener: Listener,
     endpoint: String,
-    traffic: Traffic,
 }
 
 /// Takes an address, so that a process can take all of its addresses, or fail, before it opens data.
 ///
 /// # Errors
 /// As [`Server::listen`].
-pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Result<Bound> {
-    let options = SocketOptions {
-        reuse_port: config.reuse_port,
-    };
-    let (listener, endpoint) = Listener::bind(address, options).await?;
-    Ok(Bound {
-        listener,
-        endpoint,
-        traffic,
-    })
-}
-
-fn acceptor(config: &Config) -> Result<Arc<Acceptor>, OpenError> {
-    Acceptor::new(config.tls.clone())
-        .map(Arc::new)
-        .map_err(OpenError::Other)
-}
-
-/// The hosts that a certificate made here is for.
-fn hosts(config: &Config) -> Vec<String> {
-    let mut hosts: Vec<String> = (config.listen_client_urls.iter())
-        .filter_map(|url| {
-            let (host, _) = value::host_and_port(url.split_once("://")?.1)?;
-            Some(host.to_string())
-        })
-        .collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
-/// `--bootstrap-defrag-threshold-megabytes` (etcd v3.7.1, server/etcdserver/bootstrap.go, `maybeDefragBackend`).
-async fn defragment_first(core: &Core, threshold: u64) -> Result<(), OpenError> {
-    let refused = |e: super::error::Error| OpenError::Other(e.to_string());
-    let context = RequestContext::in_process();
-    let status = core.status(&context).await.map_err(refused)?;
-    let freeable = status.db_size.saturating_sub(status.db_size_in_use);
-    let threshold_bytes = i64::try_from(threshold.saturating_mul(1 << 20)).unwrap_or(i64::MAX);
-    if freeable < threshold_bytes {
-        tracing::info!(
-            "current-db-size-bytes" = status.db_size,
-            "current-db-size-in-use-bytes" = status.db_size_in_use,
-            "experimental-bootstrap-defrag-threshold-bytes" = threshold_bytes,
-            "Skipping defragmentation"
-        );
-        return Ok(());
-    }
-    core.defragment(&context).await.map(drop).map_err(refused)
+pub async fn bind(address: &str) -> io::Result<Bound> {
+    let (listener, endpoint) = Listener::bind(address).await?;
+    Ok(Bound { listener, endpoint })
 }
 
 /// Starts connections.
@@ -349,7 +257,7 @@ struct Connector {
 }
 
 impl Connector {
-    fn serve<S>(&self, stream: S, link: Link)
+    fn serve<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -360,79 +268,28 @@ impl Connector {
             ..
         } = self.clone();
         self.runtime.spawn(async move {
-            connection::serve(stream, link, services, phase).await;
+            connection::serve(stream, peer, services, phase).await;
             drop(held);
         });
     }
 }
 
-/// Accepts connections. Shaking hands is a task of its own for each, so that nobody waits for a slow one.
-async fn accept(bound: Bound, tls: Option<Arc<Acceptor>>, connector: Connector) {
-    let traffic = bound.traffic;
-    let link = |address| Link {
-        peer: Peer {
-            address,
-            common_name: None,
-        },
-        secure: tls.is_some(),
-        traffic,
-    };
+async fn accept(listener: &Listener, connector: &Connector) {
     loop {
-        match bound.listener.accept().await {
+        match listener.accept().await {
             Ok(Accepted::Tcp(stream, address)) => {
-                connector.connected(stream, link(PeerAddress::Tcp(address)), tls.clone());
+                connector.serve(stream, peer(PeerAddress::Tcp(address)))
             }
-            Ok(Accepted::Unix(stream)) => {
-                connector.connected(stream, link(PeerAddress::Unix), tls.clone());
-            }
+            Ok(Accepted::Unix(stream)) => connector.serve(stream, peer(PeerAddress::Unix)),
             // The client gave up while it waited, or there are no descriptors left for now.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-impl Connector {
-    /// Serves a connection, over TLS where there is an acceptor.
-    fn connected<S>(&self, stream: S, mut link: Link, tls: Option<Arc<Acceptor>>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let Some(tls) = tls else {
-            return self.serve(stream, link);
-        };
-        let connector = self.clone();
-        let mut phase = self.phase.clone();
-        self.runtime.spawn(async move {
-            let secured = tokio::select! {
-                secured = tls.accept(stream) => secured,
-                () = stopping(&mut phase) => return,
-            };
-            match secured {
-                Ok(secured) => {
-                    link.peer.common_name = secured.common_name;
-                    connector.serve(secured.stream, link);
-                }
-                Err(error) => log_rejected(&link, &error),
-            }
-        });
-    }
-}
-
-/// A rejected handshake is logged as etcd does, but no more than one in a second, so that nobody fills the disk with
-/// them.
-fn log_rejected(link: &Link, error: &HandshakeError) {
-    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
-    let remote = match link.peer.address {
-        PeerAddress::Tcp(address) => address.to_string(),
-        PeerAddress::Unix | PeerAddress::InProcess => "@".into(),
-    };
-    if matches!(error, HandshakeError::Gone) {
-        tracing::debug!("remote-addr" = %remote, %error, "rejected connection on client endpoint");
-        return;
-    }
-    let mut last = LAST.lock();
-    if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
-        *last = Some(Instant::now());
-        tracing::warn!("remote-addr" = %remote, %error, "rejected connection on client endpoint");
+fn peer(address: PeerAddress) -> Peer {
+    Peer {
+        address,
+        common_name: None,
     }
 }

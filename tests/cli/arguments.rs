@@ -36,8 +36,14 @@ fn a_flag_that_is_unknown_or_wrong_is_refused_in_pflags_words_with_the_usage_beh
             .args(args)
             .run()
             .failure(1, "");
+        let usage = run
+            .err()
+            .lines()
+            .filter(|l| !l.starts_with("hint: "))
+            .map(|l| format!("{l}\n"))
+            .collect::<String>();
         let expected = format!("Error: {text}\nUsage: etcdctl ");
-        assert!(run.err().starts_with(&expected), "{run}");
+        assert!(usage.starts_with(&expected), "{run}");
         assert_eq!(run.out(), "");
         assert!(!run.err().contains("error:"), "clap's own words: {run}");
     }
@@ -106,7 +112,7 @@ fn help_is_for_people_and_goes_to_stdout() {
     let out = run.out();
     for part in [
         "\nUsage: etcdctl get [options] <key> [range_end]\n",
-        "      --rev <REVISION> ",
+        "      --rev <revision> ",
         "[default: 0]",
         "\nExamples:\n",
         "Use \"etcdctl options\" for a list of global command-line options",
@@ -135,7 +141,7 @@ fn with_json_a_line_that_can_not_be_read_is_one_object_too() {
     for (args, object) in [
         (
             &["get", "k", "--nope", "-w", "json"][..],
-            r#"{"error":"unknown flag: --nope","exit":1}"#,
+            r#"{"error":"unknown flag: --nope","exit":1,"hints":["to use --nope as a word rather than a flag, put it behind --: -- --nope"]}"#,
         ),
         (
             &["-wjson", "snapshto"],
@@ -174,19 +180,6 @@ fn options_names_every_global_flag_and_its_variable() {
             out.contains(flag) && out.contains(variable),
             "{flag} in {out}"
         );
-    }
-}
-
-#[test]
-fn commands_that_are_still_to_come_say_so() {
-    for name in ["lease", "watch", "user", "check"] {
-        Program::etcdctl()
-            .args([name, "list", "--anything"])
-            .run()
-            .failure(
-                1,
-                &format!("Error: `etcdctl {name}` is not part of this version yet"),
-            );
     }
 }
 
@@ -252,6 +245,11 @@ fn bytes_that_are_no_text_are_shown_as_they_are_and_name_files() {
         assert!(run.stderr.starts_with(&expected), "{run}");
     }
     // A file name of another locale works wherever a file is named.
+    Program::etcdctl()
+        .arg(&endpoint)
+        .args(["put", "k", "v"])
+        .run()
+        .success();
     let file = dir.path().join(OsStr::from_bytes(b"b\xe4ckup.db"));
     let saved = Program::etcdctl()
         .arg(&endpoint)
@@ -326,4 +324,90 @@ fn the_help_of_each_command_has_a_line_for_it_and_examples() {
         let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_default();
         assert!(examples.contains(command), "{help}");
     }
+}
+
+#[test]
+fn help_fits_the_terminal_and_lists_commands_under_headings() {
+    let help = Program::etcdctl().arg("--help").run().success().out();
+    for heading in [
+        "Key-value commands:",
+        "Cluster maintenance commands:",
+        "Concurrency commands:",
+        "Authentication commands:",
+        "Utility commands:",
+    ] {
+        assert!(
+            help.contains(&format!("\n{heading}\n")),
+            "{heading}: {help}"
+        );
+    }
+    for command in [
+        &["--help"][..],
+        &["snapshot", "save", "--help"],
+        &["options"],
+        &["get", "-h"],
+    ] {
+        let help = Program::etcdctl().args(command).run().success().out();
+        // Examples are commands to copy, and are not wrapped.
+        let text = help
+            .split("\nExamples:\n")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{command:?}: {line}");
+        }
+    }
+    let watch = Program::etcdctl()
+        .args(["help", "watch"])
+        .run()
+        .success()
+        .out();
+    assert!(
+        watch.starts_with("Watch a key or a range of keys\n"),
+        "{watch}"
+    );
+}
+
+#[test]
+fn the_version_is_told_in_the_way_that_people_try_first() {
+    let version = Program::etcdctl().arg("version").run().success().out();
+    for args in [
+        &["--version"][..],
+        &["--hex", "--version"],
+        &["--version", "-w", "simple"],
+    ] {
+        let run = Program::etcdctl().args(args).run().success();
+        assert_eq!(run.out(), version);
+    }
+    // Behind a command it is a flag of that command, which has none.
+    Program::etcdctl()
+        .args(["get", "k", "--version"])
+        .run()
+        .failure(1, "Error: unknown flag: --version\n");
+}
+
+#[test]
+fn what_was_probably_meant_is_suggested() {
+    for (args, hint) in [
+        (
+            &["get", "k", "--prefx"][..],
+            "hint: did you mean --prefix?\n",
+        ),
+        (
+            &["get", "k", "--endpoint=a:1"],
+            "hint: did you mean --endpoints?\n",
+        ),
+        (
+            &["put", "temperature", "-5"],
+            "hint: to use -5 as a word rather than a flag, put it behind --: -- -5\n",
+        ),
+    ] {
+        Program::etcdctl().args(args).run().failure(1, hint);
+    }
+    Program::etcdctl()
+        .args([NOBODY, "txn"])
+        .stdin("value(\"a\")=\"b\"\n\n\n\n")
+        .run()
+        .failure(3, "hint: blanks are needed around the operator");
 }

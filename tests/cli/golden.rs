@@ -2,8 +2,8 @@
 //! against a real etcd 3.7 where it is present. One test a family and server.
 //!
 //! A step that differs on purpose is in `tests/data/golden/differences.json`, which names what we want instead
-//! and the row of `docs/differences.md` that gives the reason. Steps of commands that are not there yet are in
-//! [`MISSING`]. Nothing else is passed over.
+//! and the row of `docs/differences.md` that gives the reason. What our own server cannot answer yet is in
+//! [`SERVE_LACKS`]. Nothing else is passed over but what takes a minute.
 
 use std::fmt::Write;
 
@@ -12,6 +12,7 @@ use crate::support::server::{Kind, Launch};
 
 mod compare;
 mod differences;
+mod live;
 mod masks;
 mod protobuf;
 mod replay;
@@ -19,8 +20,9 @@ mod scenario;
 
 use replay::Replay;
 
-/// Commands of etcdctl that come later.
-const MISSING: &[&str] = &[
+/// Commands that our own server cannot answer yet. Those under `member` that change the cluster stay: it is one of one
+/// member.
+const SERVE_LACKS: &[&str] = &[
     "lease",
     "watch",
     "auth",
@@ -38,13 +40,8 @@ const MISSING: &[&str] = &[
     "member promote",
 ];
 
-/// Scenarios and steps that need what comes later: membership changes, and files of real servers.
-const MISSING_STEPS: &[&str] = &[
-    "member/change/",
-    "member/add-voter/",
-    "utl/in-use/",
-    "utl/boot/",
-];
+/// Scenarios and steps that this replayer cannot run: a member that joins, and files of real servers.
+const MISSING_STEPS: &[&str] = &["move_leader/two-members/", "utl/in-use/", "utl/boot/"];
 
 /// Replays a family and panics with all that differs.
 #[track_caller]
@@ -61,8 +58,13 @@ fn family(name: &str, launch: Launch) {
         {
             continue;
         }
-        // `serve` has no TLS.
-        if scenario.server.as_ref().is_some_and(|s| s.tls) && launch.kind() == Kind::Serve {
+        // `serve` has no TLS, and what only a cluster has is not looked for in it.
+        let ours = launch.kind() == Kind::Serve;
+        let needs_etcd = scenario
+            .server
+            .as_ref()
+            .is_some_and(|s| s.tls || s.etcd_only);
+        if (needs_etcd && ours) || scenario.slow {
             continue;
         }
         let outcome = replay.scenario(&full, scenario);
@@ -76,21 +78,28 @@ fn family(name: &str, launch: Launch) {
 }
 
 macro_rules! families {
-    ($($name:ident)*) => {
+    ($($name:ident)*; real: $($real:ident)*) => {
         mod serve {
             $(#[test] fn $name() { super::family(stringify!($name), super::Launch::serve()); })*
         }
         mod real_etcd {
-            $(#[test] fn $name() {
-                if let Some(launch) = super::etcd::server(super::Release::V3_7) {
-                    super::family(stringify!($name), launch);
-                }
-            })*
+            $(#[test] fn $name() { super::with_etcd(stringify!($name)); })*
+            $(#[test] fn $real() { super::with_etcd(stringify!($real)); })*
         }
     };
 }
 
-families! { kv txn compaction alarm defrag endpoint snapshot member misc errors }
+#[track_caller]
+fn with_etcd(name: &str) {
+    if let Some(launch) = etcd::server(Release::V3_7) {
+        family(name, launch);
+    }
+}
+
+families! {
+    kv txn compaction alarm defrag endpoint snapshot member misc errors;
+    real: auth check downgrade elect lease lock make_mirror move_leader role user watch
+}
 
 /// No server takes part.
 #[test]

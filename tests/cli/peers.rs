@@ -386,7 +386,10 @@ fn dead_endpoints_cost_their_time_once_and_are_named_in_order() {
             "--write-out=json",
         ])
         .run()
-        .failure(1, "{\"error\":\"unhealthy cluster\",\"exit\":1}\n")
+        .failure(
+            1,
+            "{\"error\":\"unhealthy cluster\",\"exit\":1,\"hints\":[\"",
+        )
         .json();
     let order: Vec<&str> = rows
         .as_array()

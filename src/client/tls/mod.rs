@@ -3,7 +3,7 @@
 
 mod error;
 mod files;
-mod handshake;
+pub mod handshake;
 mod p521;
 mod pem;
 mod verify;

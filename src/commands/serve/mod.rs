@@ -3,13 +3,12 @@
 
 mod args;
 mod command;
-mod config_file;
-mod flag_args;
+mod documented;
 mod log;
 mod notify;
 mod run;
 
 pub use args::{ServeArgs, help};
 pub use command::command;
-pub use flag_args::with_flags;
+pub use documented::with_flags;
 pub use run::{ServeError, serve};

@@ -30,12 +30,20 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     let parts = scan(&line[at + 1..]);
     let (Some(key), Some(operator), Some(operand)) = (&parts.key, &parts.operator, &parts.value)
     else {
-        return Err(malformed(format!(
+        let error = malformed(format!(
             "; got {target}({}) {} {}",
             quote(parts.key.as_deref().unwrap_or_default()),
             string::text(parts.operator.as_deref().unwrap_or_default()),
             quote(parts.value.as_deref().unwrap_or_default())
-        )));
+        ));
+        let operand = line
+            .windows(2)
+            .any(|w| matches!(w, [b'=' | b'<' | b'>', b'"' | b'`']));
+        return Err(if parts.key.is_some() && operand {
+            error.hint("blanks are needed around the operator: value(\"key\") = \"text\"")
+        } else {
+            error.hint("a condition is TARGET(\"key\") OPERATOR \"value\", with all quotes")
+        });
     };
     let number = |base| {
         value::int(&string::text(operand), base).map_err(|_| {

@@ -6,4 +6,5 @@ mod split;
 #[allow(clippy::module_inception)]
 mod txn;
 
+pub use split::split;
 pub use txn::{TxnArgs, txn};

@@ -46,7 +46,7 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
     let words = words.into_iter().map(OsString::from_vec).collect();
     let args = match argv::read(&tree, words) {
         Ok(Parsed::Run { args, .. }) => args,
-        Err(ArgvError::Flag(path, _)) => {
+        Err(ArgvError::Flag(path, ..)) => {
             if ctx.error_format() != Format::Json {
                 ctx.ui.note(&help::usage(&tree, &path));
             }

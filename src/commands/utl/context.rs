@@ -20,10 +20,10 @@ use crate::{
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Output format: fields, json, protobuf, simple, table [default: simple]
-    #[arg(long, short = 'w', global = true, value_name = "FORMAT", value_parser = Suggest(FORMATS), hide_possible_values = true)]
+    #[arg(long, short = 'w', global = true, value_name = "format", value_parser = Suggest(FORMATS), hide_possible_values = true)]
     write_out: Option<String>,
     /// Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     timeout: Option<GoDuration>,
 }
 

@@ -23,7 +23,7 @@ use crate::{
   etcdutl defrag --data-dir=/var/lib/etcd")]
 pub struct DefragArgs {
     /// Data directory of the member (required)
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     _words: Words<Ignored>,

@@ -24,7 +24,7 @@ use crate::{
   etcdutl hashkv backup.db --rev=1200 --write-out=json")]
 pub struct HashKvArgs {
     /// Revision up to which the history is hashed; 0 is the latest [default: 0]
-    #[arg(long, value_name = "REVISION", value_parser = value::flag_int, allow_negative_numbers = true)]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int, allow_negative_numbers = true)]
     rev: Option<i64>,
     #[command(flatten)]
     words: Words<HashKvWords>,

@@ -21,13 +21,13 @@ use crate::{
   etcdutl migrate --data-dir=/var/lib/etcd --target-version=3.6")]
 pub struct MigrateArgs {
     /// Data directory of the member (required)
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     data_dir: Option<PathBuf>,
     /// Version of etcd that the database is to fit, 3.5 or above (required)
-    #[arg(long, value_name = "X.Y")]
+    #[arg(long, value_name = "x.y")]
     target_version: Option<String>,
     /// Write the version even if the migration is not possible; not recommended
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     force: Option<bool>,
     #[command(flatten)]
     _words: Words<Ignored>,

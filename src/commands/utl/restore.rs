@@ -35,43 +35,43 @@ use crate::{
   etcdutl snapshot restore backup.db --for-serve --data-dir=demo")]
 pub struct RestoreArgs {
     /// Path of the new data directory [default: NAME.etcd]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     data_dir: Option<PathBuf>,
     /// Path of the new write-ahead log, if it is not to be inside the data directory
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     wal_dir: Option<PathBuf>,
     /// Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]
-    #[arg(long, value_name = "NAME=URL,...")]
+    #[arg(long, value_name = "name=url,...")]
     initial_cluster: Option<String>,
     /// Token of the new cluster; it must differ from that of any other cluster [default: etcd-cluster]
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "token")]
     initial_cluster_token: Option<String>,
     /// Peer URLs of this member [default: http://localhost:2380]
-    #[arg(long, value_name = "URL,...")]
+    #[arg(long, value_name = "url,...")]
     initial_advertise_peer_urls: Option<String>,
     /// Name of this member [default: default]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "name")]
     name: Option<String>,
     /// Accept a file without a digest, as one that was copied from a data directory
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     skip_hash_check: Option<bool>,
     /// Bytes of the database that etcd maps at first; it decides how much the file grows [default: 10737418240]
-    #[arg(long, value_name = "BYTES", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "bytes", value_parser = value::flag_uint)]
     initial_memory_map_size: Option<u64>,
     /// By how much the revision grows, so that clients never see it go back; needs --mark-compacted [default: 0]
-    #[arg(long, value_name = "N", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "n", value_parser = value::flag_uint)]
     bump_revision: Option<u64>,
     /// Declare everything up to the new revision compacted, so that watchers start anew; needs --bump-revision
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     mark_compacted: Option<bool>,
     /// Make a directory for `etcdctl serve` instead of one for etcd
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     for_serve: Option<bool>,
     /// Make the directory usable by this release of etcd: 3.4, 3.5, 3.6 or 3.7
-    #[arg(long, value_name = "X.Y")]
+    #[arg(long, value_name = "x.y")]
     target: Option<String>,
     /// Check everything and show what would be made, without making it
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     dry_run: Option<bool>,
     #[command(flatten)]
     words: Words<RestoreWords>,

@@ -1,6 +1,9 @@
 //! Replies of the service Cluster: the commands under `member`.
 
+use prost::Message;
 use serde::Serialize;
+
+use crate::golang::format::quote_text;
 
 use crate::output::{
     Rendered, Reply, Rows,
@@ -128,5 +131,147 @@ impl<'a> MemberJson<'a> {
             client_urls: &m.client_ur_ls,
             is_learner: m.is_learner,
         }
+    }
+}
+
+/// `member add`.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The name for the new member; the server learns it from the member itself.
+    pub name: String,
+    /// Its peer URLs, as typed.
+    pub peer_urls: String,
+    /// The server's answer.
+    pub answer: pb::MemberAddResponse,
+}
+
+impl Added {
+    /// The variables with which the new member is to be started.
+    fn environment(&self) -> [String; 4] {
+        let new = self.answer.member.as_ref().map_or(0, |m| m.id);
+        let mut cluster = vec![];
+        for member in &self.answer.members {
+            let name = if member.id == new {
+                &self.name
+            } else {
+                &member.name
+            };
+            let urls = member.peer_ur_ls.iter();
+            cluster.extend(urls.map(|url| format!("{name}={url}")));
+        }
+        [
+            format!("ETCD_NAME={}", quote_text(&self.name)),
+            format!("ETCD_INITIAL_CLUSTER={}", quote_text(&cluster.join(","))),
+            format!(
+                "ETCD_INITIAL_ADVERTISE_PEER_URLS={}",
+                quote_text(&self.peer_urls)
+            ),
+            "ETCD_INITIAL_CLUSTER_STATE=\"existing\"".to_owned(),
+        ]
+    }
+}
+
+impl Reply for Added {
+    fn simple(&self, out: &mut Simple<'_>) -> Rendered {
+        let member = self.answer.member.clone().unwrap_or_default();
+        let learner = if member.is_learner {
+            " as learner "
+        } else {
+            " "
+        };
+        let cluster = self.answer.header.as_ref().map_or(0, |h| h.cluster_id);
+        out.line(format_args!(
+            "Member {:16x} added{learner}to cluster {cluster:16x}",
+            member.id
+        ))?;
+        out.line("")?;
+        self.environment()
+            .iter()
+            .try_for_each(|line| out.line(line))
+    }
+
+    fn fields(&self, out: &mut Fields<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn json(&self, out: &mut Json<'_>) -> Rendered {
+        let pb::MemberAddResponse {
+            header,
+            member,
+            members,
+        } = &self.answer;
+        let members = MembersJson::new(header, member.as_ref(), members, out.hex());
+        out.value(&members)
+    }
+
+    fn table(&self, out: &mut Table<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
+        out.message(&self.answer)
+    }
+}
+
+/// An answer with a header and the members of the cluster.
+pub trait Members: Message {
+    /// The header.
+    fn header(&self) -> &Option<pb::ResponseHeader>;
+    /// The members.
+    fn members(&self) -> &[pb::Member];
+}
+
+macro_rules! members {
+    ($($answer:ident)*) => {
+        $(impl Members for pb::$answer {
+            fn header(&self) -> &Option<pb::ResponseHeader> {
+                &self.header
+            }
+
+            fn members(&self) -> &[pb::Member] {
+                &self.members
+            }
+        })*
+    };
+}
+
+members! { MemberRemoveResponse MemberUpdateResponse MemberPromoteResponse }
+
+/// `member remove`, `member update` and `member promote`.
+#[derive(Clone, Debug)]
+pub struct MemberChanged<A> {
+    /// The member.
+    pub id: u64,
+    /// `removed from`, `updated in` or `promoted in`.
+    pub what: &'static str,
+    /// The server's answer.
+    pub answer: A,
+}
+
+impl<A: Members> Reply for MemberChanged<A> {
+    fn simple(&self, out: &mut Simple<'_>) -> Rendered {
+        let cluster = self.answer.header().as_ref().map_or(0, |h| h.cluster_id);
+        out.line(format_args!(
+            "Member {:16x} {} cluster {cluster:16x}",
+            self.id, self.what
+        ))
+    }
+
+    fn fields(&self, out: &mut Fields<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn json(&self, out: &mut Json<'_>) -> Rendered {
+        let members =
+            MembersJson::new(self.answer.header(), None, self.answer.members(), out.hex());
+        out.value(&members)
+    }
+
+    fn table(&self, out: &mut Table<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
+        out.message(&self.answer)
     }
 }

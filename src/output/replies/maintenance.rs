@@ -1,4 +1,4 @@
-//! Replies of the service Maintenance: `alarm`, `defrag`, `snapshot save`. What `endpoint` shows is in
+//! Replies of the service Maintenance: `alarm`, `defrag`, `downgrade`, `move-leader`, `snapshot save`. What `endpoint` shows is in
 //! [`super::endpoint`].
 
 use std::{borrow::Cow, time::Duration};
@@ -10,7 +10,7 @@ use crate::golang::{format, string};
 use crate::output::{
     Rendered, Reply,
     fields::Fields,
-    json::{HeaderJson, Json, empty, header},
+    json::{HeaderJson, Json, OnlyHeaderJson, empty, header},
     protobuf::Protobuf,
     simple::Simple,
     table::Table,
@@ -214,6 +214,87 @@ struct SavedJson<'a> {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<FileStatusJson<'a>>,
+}
+
+/// `move-leader`.
+#[derive(Clone, Debug)]
+pub struct LeaderMoved {
+    /// The member that led.
+    pub from: u64,
+    /// The member that leads now.
+    pub to: u64,
+    /// The server's answer.
+    pub answer: pb::MoveLeaderResponse,
+}
+
+impl Reply for LeaderMoved {
+    fn simple(&self, out: &mut Simple<'_>) -> Rendered {
+        out.line(format_args!(
+            "Leadership transferred from {:x} to {:x}",
+            self.from, self.to
+        ))
+    }
+
+    fn fields(&self, out: &mut Fields<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn json(&self, out: &mut Json<'_>) -> Rendered {
+        out.value(&OnlyHeaderJson::new(&self.answer.header))
+    }
+
+    fn table(&self, out: &mut Table<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
+        out.message(&self.answer)
+    }
+}
+
+/// The commands under `downgrade`.
+#[derive(Clone, Debug)]
+pub struct Downgraded {
+    /// `validate`, `enable` or `cancel`.
+    pub what: &'static str,
+    /// The server's answer.
+    pub answer: pb::DowngradeResponse,
+}
+
+impl Reply for Downgraded {
+    fn simple(&self, out: &mut Simple<'_>) -> Rendered {
+        out.line(format_args!(
+            "Downgrade {} success, cluster version {}",
+            self.what, self.answer.version
+        ))
+    }
+
+    fn fields(&self, out: &mut Fields<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn json(&self, out: &mut Json<'_>) -> Rendered {
+        out.value(&DowngradeJson {
+            header: header(&self.answer.header),
+            version: &self.answer.version,
+        })
+    }
+
+    fn table(&self, out: &mut Table<'_>) -> Rendered {
+        out.unsupported()
+    }
+
+    fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
+        out.message(&self.answer)
+    }
+}
+
+#[derive(Serialize)]
+struct DowngradeJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<HeaderJson>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    version: &'a str,
 }
 
 #[cfg(test)]

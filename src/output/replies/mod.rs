@@ -1,10 +1,14 @@
 //! One file of replies for each service of etcd, and for the commands that ask no server.
 
+pub mod auth;
+pub mod check;
 pub mod cluster;
 pub mod dump;
 pub mod endpoint;
 pub mod kv;
+pub mod lease;
 pub mod maintenance;
 pub mod restore;
 pub mod snapshot;
 pub mod version;
+pub mod watch;

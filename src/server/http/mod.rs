@@ -1,10 +1,8 @@
-//! Plain HTTP: health, version, metrics, the JSON gateway. Reads and writes the store through the gRPC services and
-//! `Core` alone.
+//! Plain HTTP on the client port: health, version, metrics. Reads the core, never writes to it.
 
 mod gateway;
-mod json;
 mod metrics;
 mod probes;
 mod route;
 
-pub(super) use route::{Caller, answer};
+pub(super) use route::answer;

@@ -1,6 +1,7 @@
 //! Runs a scenario: a fresh server in a fresh directory, its steps in order, and what each prints compared with
 //! what was recorded. Must not know what any command means.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -16,11 +17,12 @@ use tempfile::TempDir;
 
 use super::compare;
 use super::differences::{self, Difference};
+use super::live::Live;
 use super::masks::Masks;
 use super::protobuf;
 use super::scenario::{Expect, Scenario, Step, folder};
-use super::{MISSING, MISSING_STEPS};
-use crate::support::program::{Finished, Program, scratch, self_test};
+use super::{MISSING_STEPS, SERVE_LACKS};
+use crate::support::program::{Program, scratch, self_test};
 use crate::support::server::{Kind, Launch, Server};
 
 /// What is the same for all scenarios of a family.
@@ -57,6 +59,9 @@ impl Replay {
         let run = Run::new(self, scenario);
         let mut outcome = Outcome::default();
         for step in &scenario.steps {
+            if self.passed_over(step) {
+                continue;
+            }
             let Some(expect) = &step.expect else {
                 run.act(step);
                 continue;
@@ -66,9 +71,6 @@ impl Replay {
             if MISSING_STEPS
                 .iter()
                 .any(|missing| label.starts_with(missing))
-                || MISSING
-                    .iter()
-                    .any(|missing| step.command().starts_with(missing))
             {
                 continue;
             }
@@ -101,6 +103,15 @@ impl Replay {
         outcome
     }
 
+    /// Whether our own server cannot answer it yet.
+    fn passed_over(&self, step: &Step) -> bool {
+        let command = step.command();
+        self.launch.kind() == Kind::Serve
+            && SERVE_LACKS
+                .iter()
+                .any(|lacking| command.starts_with(lacking))
+    }
+
     fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
         let ours = self.launch.kind() == Kind::Serve;
         self.differences
@@ -125,6 +136,32 @@ impl differences::Replaced {
     }
 }
 
+/// The run of a tool.
+struct Done {
+    code: i32,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// A line for what was waited for and did not come.
+    missed: String,
+}
+
+impl Done {
+    fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+impl From<super::live::Ended> for Done {
+    fn from(ended: super::live::Ended) -> Self {
+        Self {
+            code: ended.code,
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+            missed: ended.missed.unwrap_or_default(),
+        }
+    }
+}
+
 /// One scenario while it runs.
 struct Run<'a> {
     replay: &'a Replay,
@@ -132,8 +169,12 @@ struct Run<'a> {
     dir: TempDir,
     /// `ENDPOINT` and its like, and what they stand for here.
     names: BTreeMap<&'static str, String>,
-    /// Ends with the scenario.
-    _server: Option<Server>,
+    /// Ids that earlier steps have printed, by the names that they got.
+    captured: RefCell<BTreeMap<String, String>>,
+    /// Tools that run in the background.
+    jobs: RefCell<BTreeMap<String, Live>>,
+    /// End with the scenario.
+    _servers: Vec<Server>,
 }
 
 impl<'a> Run<'a> {
@@ -148,7 +189,8 @@ impl<'a> Run<'a> {
             ("DIR", dir.path().display().to_string()),
             ("DEAD", format!("127.0.0.1:{dead}")),
         ]);
-        let server = scenario.server.as_ref().map(|spec| {
+        let mut servers = Vec::new();
+        if let Some(spec) = &scenario.server {
             let flags = spec.flags.iter().map(String::as_str);
             let mut launch = replay.launch.clone().flags(flags);
             if spec.tls {
@@ -163,39 +205,78 @@ impl<'a> Run<'a> {
             }
             names.insert("ENDPOINT", server.endpoint().to_owned());
             settle(&server);
-            server
-        });
+            servers.push(server);
+            if spec.second {
+                let second = replay
+                    .launch
+                    .clone()
+                    .data_dir(dir.path().join("data2"))
+                    .start();
+                names.insert("ENDPOINT2", second.endpoint().to_owned());
+                settle(&second);
+                servers.push(second);
+            }
+        }
         Self {
             replay,
             scenario,
             dir,
             names,
-            _server: server,
+            captured: RefCell::default(),
+            jobs: RefCell::default(),
+            _servers: servers,
         }
     }
 
     fn fill(&self, text: &str) -> String {
+        let captured = self.captured.borrow();
+        let captured = captured.iter().map(|(name, value)| (name.as_str(), value));
         self.names
             .iter()
+            .map(|(name, value)| (*name, value))
+            .chain(captured)
             .fold(text.to_owned(), |text, (name, value)| {
                 text.replace(&format!("{{{name}}}"), value)
             })
     }
 
     fn unfill(&self, text: &str) -> String {
+        let captured = self.captured.borrow();
+        let captured = captured.iter().map(|(name, value)| (name.as_str(), value));
+        // An id of a few digits may stand in other texts by chance.
         self.names
             .iter()
+            .map(|(name, value)| (*name, value))
+            .chain(captured.filter(|(_, value)| value.len() > 5))
             .fold(text.to_owned(), |text, (name, value)| {
                 text.replace(value, &format!("{{{name}}}"))
             })
+    }
+
+    /// Gives names to the ids in the output of a step: in hexadecimal, and with `_DEC` in decimal.
+    #[track_caller]
+    fn capture(&self, step: &Step, stdout: &[u8]) {
+        let text = String::from_utf8_lossy(stdout);
+        for (name, pattern) in &step.capture {
+            let pattern = fancy_regex::Regex::new(&format!("(?m){pattern}")).expect("a pattern");
+            let hit = pattern.captures(&text).ok().flatten();
+            let id = hit.and_then(|hit| Some(hit.get(1)?.as_str().to_owned()));
+            let id = id.unwrap_or_else(|| panic!("{}: no {name} in {text}", step.label()));
+            let decimal = id.len() > 16 && id.bytes().all(|b| b.is_ascii_digit());
+            let number = u64::from_str_radix(&id, if decimal { 10 } else { 16 });
+            let number = number.unwrap_or_else(|_| panic!("{name}: what is the id {id}?"));
+            let hex = if decimal { format!("{number:x}") } else { id };
+            let mut captured = self.captured.borrow_mut();
+            captured.insert(name.clone(), hex);
+            captured.insert(format!("{name}_DEC"), number.to_string());
+        }
     }
 
     fn masks<'b>(&'b self, step: &'b Step) -> Vec<&'b String> {
         self.scenario.masks.iter().chain(&step.masks).collect()
     }
 
-    #[track_caller]
-    fn run(&self, step: &Step) -> Finished {
+    fn program(&self, step: &Step) -> (Program, Vec<u8>) {
         let mut args: Vec<OsString> = step.args.iter().map(|a| self.fill(a).into()).collect();
         for (at, bytes) in &step.args_b64 {
             args[*at] = OsString::from_vec(decode(bytes));
@@ -210,11 +291,45 @@ impl<'a> Run<'a> {
             (.., Some((text, times))) => text.repeat(*times).into_bytes(),
             _ => Vec::new(),
         };
-        let program = program.args(args).current_dir(self.dir.path()).stdin(stdin);
-        step.env
+        let program = program.args(args).current_dir(self.dir.path());
+        let program = step
+            .env
             .iter()
-            .fold(program, |p, (name, value)| p.env(name, self.fill(value)))
-            .run()
+            .fold(program, |p, (name, value)| p.env(name, self.fill(value)));
+        (program, stdin)
+    }
+
+    /// Runs the tool of a step to its end: exit code, stdout, stderr, and what was waited for and did not come.
+    #[track_caller]
+    fn run(&self, step: &Step) -> Done {
+        let end = Instant::now() + Duration::from_millis(step.retry_ms.unwrap_or(0));
+        let wanted = step.expect.as_ref().and_then(|e| e.exit).unwrap_or(0);
+        loop {
+            let done = self.run_once(step);
+            if done.code == wanted || Instant::now() >= end {
+                return done;
+            }
+        }
+    }
+
+    #[track_caller]
+    fn run_once(&self, step: &Step) -> Done {
+        if let Some(job) = &step.finish {
+            let live = self.jobs.borrow_mut().remove(job);
+            let live = live.unwrap_or_else(|| panic!("nothing runs as {job}"));
+            return live.complete(step).into();
+        }
+        let (program, stdin) = self.program(step);
+        if step.is_live() {
+            return Live::start(&program, step, stdin).complete(step).into();
+        }
+        let finished = program.stdin(stdin).run();
+        Done {
+            code: finished.code(),
+            missed: String::new(),
+            stdout: finished.stdout,
+            stderr: finished.stderr,
+        }
     }
 
     /// Runs a step; what differs, or `None`. What is `ours` on purpose is compared as it is, but for masks.
@@ -223,8 +338,9 @@ impl<'a> Run<'a> {
         let finished = self.run(step);
         let mut problem = String::new();
         let exit = expect.exit.unwrap_or(0);
-        if (ours || step.compares("exit")) && finished.code() != exit {
-            problem += &format!("  exit code: want {exit}, got {}\n", finished.code());
+        problem += &finished.missed;
+        if (ours || step.compares("exit")) && finished.code != exit {
+            problem += &format!("  exit code: want {exit}, got {}\n", finished.code);
         }
         if ours || step.compares("stdout") {
             problem += &self
@@ -234,6 +350,9 @@ impl<'a> Run<'a> {
         if ours || step.compares("stderr") {
             let want = expect.stderr.as_deref().unwrap_or_default();
             problem += &self.stderr(step, want, &finished, ours).unwrap_or_default();
+        }
+        if problem.is_empty() {
+            self.capture(step, &finished.stdout);
         }
         if !problem.is_empty() && !step.compares("stderr") {
             problem += &format!("  stderr was {:?}\n", finished.err());
@@ -269,7 +388,11 @@ impl<'a> Run<'a> {
             .or(expect.stdout.as_ref())
             .map_or("", String::as_str);
         let extra = self.masks(step);
-        let got = differences::without_sizes(&self.unfill(&String::from_utf8_lossy(got)));
+        let mut got = differences::without_sizes(&self.unfill(&String::from_utf8_lossy(got)));
+        if step.tty && !self_test() {
+            // A terminal shows stderr too.
+            got = differences::without_hints(&got);
+        }
         compare::texts(
             "stdout",
             &self.replay.masks.apply(want, "stdout", &extra),
@@ -277,7 +400,7 @@ impl<'a> Run<'a> {
         )
     }
 
-    fn stderr(&self, step: &Step, want: &str, finished: &Finished, ours: bool) -> Option<String> {
+    fn stderr(&self, step: &Step, want: &str, finished: &Done, ours: bool) -> Option<String> {
         let mut got = self.unfill(&finished.err());
         let mut want = want.to_owned();
         if !self_test() {
@@ -286,7 +409,7 @@ impl<'a> Run<'a> {
         if !self_test() && !ours && differences::is_json(step) {
             // No usage behind an error that is JSON.
             want = differences::one_error(&want.replace("<USAGE>\n", ""));
-            match differences::json_errors(&got, finished.code()) {
+            match differences::json_errors(&got, finished.code) {
                 Ok(text) => got = text,
                 Err(problem) => return Some(format!("  stderr: {problem}\n")),
             }
@@ -302,8 +425,20 @@ impl<'a> Run<'a> {
     /// A step of the replayer's own that prints nothing.
     #[track_caller]
     fn act(&self, step: &Step) {
+        if let Some(job) = &step.background {
+            let (program, stdin) = self.program(step);
+            let live = Live::start(&program, step, stdin);
+            assert_eq!(live.until(step), None, "{}", step.label());
+            self.jobs.borrow_mut().insert(job.clone(), live);
+            return;
+        }
         let path = self.fill(step.path.as_deref().unwrap_or_default());
         let done = match step.action.as_deref() {
+            Some("sleep") => {
+                // The recording waits for something that shows nowhere, such as the end of a lease.
+                std::thread::sleep(Duration::from_millis(step.ms.unwrap_or(0)));
+                Ok(())
+            }
             Some("mkdir") => fs::create_dir_all(&path),
             Some("write") => {
                 let text = self.fill(step.text.as_deref().unwrap_or_default());

@@ -26,6 +26,9 @@ pub struct Family {
 #[derive(Debug, Deserialize)]
 pub struct Scenario {
     pub name: String,
+    /// Takes a minute or more.
+    #[serde(default)]
+    pub slow: bool,
     /// None: no server is started.
     pub server: Option<ServerSpec>,
     /// Name in the scratch directory -> packed file.
@@ -43,6 +46,12 @@ pub struct ServerSpec {
     /// `"auto"`: a server with certificates of its own making.
     #[serde(default, deserialize_with = "is_auto")]
     pub tls: bool,
+    /// A second, independent server.
+    #[serde(default)]
+    pub second: bool,
+    /// Needs what only a real etcd has.
+    #[serde(default)]
+    pub etcd_only: bool,
 }
 
 fn is_auto<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
@@ -86,21 +95,62 @@ pub struct Step {
     pub offset: Option<u64>,
     pub xor: Option<u8>,
 
+    /// Starts the tool under this name, and goes on.
+    pub background: Option<String>,
+    /// Sees the tool that was started under this name to its end.
+    pub finish: Option<String>,
+    /// What to wait for.
+    pub until: Option<Until>,
+    /// How long to wait behind that.
+    pub settle_ms: Option<u64>,
+    /// Then sent to the tool.
+    pub signal: Option<String>,
+    /// Runs on a terminal.
+    #[serde(default)]
+    pub tty: bool,
+    /// Patterns to wait for on the terminal, and what is typed then.
+    #[serde(default)]
+    pub answers: Vec<(String, String)>,
+    #[serde(default)]
+    pub stdin_open: bool,
+    /// Milliseconds to wait, and more input.
+    #[serde(default)]
+    pub stdin_later: Vec<(u64, String)>,
+    pub close_after_ms: Option<u64>,
+    #[serde(default)]
+    pub close_stdin: bool,
+    /// Tried again for so long until the exit code is the expected one.
+    pub retry_ms: Option<u64>,
+    /// Name -> pattern whose first group is an id that gets this name.
+    #[serde(default)]
+    pub capture: BTreeMap<String, String>,
+    /// Of `sleep`.
+    pub ms: Option<u64>,
+    /// Recorded as killed after so long.
+    pub kill_after_ms: Option<u64>,
+
     // Of steps that are passed over.
     #[serde(rename = "note")]
     _note: Option<String>,
-    #[serde(rename = "ms")]
-    _ms: Option<u64>,
     #[serde(rename = "data")]
     _data: Option<String>,
-    #[serde(rename = "capture")]
-    _capture: Option<BTreeMap<String, String>>,
-    #[serde(rename = "settle_ms")]
-    _settle_ms: Option<u64>,
-    #[serde(rename = "signal")]
-    _signal: Option<String>,
-    /// Recorded as killed after so long.
-    kill_after_ms: Option<u64>,
+    #[serde(rename = "server")]
+    _server: Option<u64>,
+    #[serde(rename = "flags")]
+    _flags: Option<Vec<String>>,
+    #[serde(rename = "join")]
+    _join: Option<bool>,
+    #[serde(rename = "timeout_s")]
+    _timeout_s: Option<u64>,
+}
+
+/// What a step waits for.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Until {
+    Lines { lines: usize },
+    Stdout { stdout: String },
+    Stderr { stderr: String },
 }
 
 impl Step {
@@ -125,6 +175,17 @@ impl Step {
     /// Whether it has no end of its own.
     pub fn hangs(&self) -> bool {
         self.kill_after_ms.is_some()
+    }
+
+    /// Whether something happens between its start and its end.
+    pub fn is_live(&self) -> bool {
+        self.tty
+            || self.stdin_open
+            || self.background.is_some()
+            || self.until.is_some()
+            || self.settle_ms.is_some()
+            || self.signal.is_some()
+            || self.hangs()
     }
 
     /// Whether stdout, stderr or the exit code is looked at.

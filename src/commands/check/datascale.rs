@@ -1,0 +1,165 @@
+//! `check datascale`: how much memory of the server a number of keys takes (etcd v3.7.1, etcdctl `check datascale`).
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::{
+    load::{self, Keys, LOADS},
+    metrics,
+};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        progress::Steps,
+        value::Suggest,
+        words::{Ignored, Words},
+    },
+    output::replies::check::Datascale,
+    process::signals::Termination,
+    proto::etcdserverpb as pb,
+};
+
+/// Check how much memory of the server data takes
+///
+/// Keys are put and deleted afterwards. The loads are s (10,000 keys by 50 clients), m (100,000 by 200), l (1,000,000
+/// by 500) and xl (3,000,000 by 1000), of 1 KiB each. The memory is read from /metrics of the first endpoint.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl check datascale
+  etcdctl check datascale --load=m --auto-compact --auto-defrag")]
+pub struct DatascaleArgs {
+    /// Size of the load: s, m, l or xl [default: s]
+    #[arg(long, value_name = "load", value_parser = Suggest(LOADS), hide_possible_values = true)]
+    load: Option<String>,
+    /// Prefix of the keys that are put [default: /etcdctl-check-datascale/]
+    #[arg(long, value_name = "prefix")]
+    prefix: Option<String>,
+    /// Compact the history when the check is finished
+    #[arg(long)]
+    auto_compact: bool,
+    /// Defragment the endpoints when the check is finished
+    #[arg(long)]
+    auto_defrag: bool,
+    #[command(flatten)]
+    _words: Words<Ignored>,
+}
+
+/// How much load: keys, and clients.
+#[derive(Clone, Copy)]
+struct Load {
+    keys: u64,
+    clients: usize,
+}
+
+const LOAD_TABLE: [Load; 4] = [
+    Load {
+        keys: 10_000,
+        clients: 50,
+    },
+    Load {
+        keys: 100_000,
+        clients: 200,
+    },
+    Load {
+        keys: 1_000_000,
+        clients: 500,
+    },
+    Load {
+        keys: 3_000_000,
+        clients: 1000,
+    },
+];
+
+const DEFAULT_PREFIX: &str = "/etcdctl-check-datascale/";
+/// Bytes of a key behind its prefix, and of a value.
+const SIZES: (usize, usize) = (512, 512);
+
+/// Runs `check datascale`.
+///
+/// # Errors
+/// Keys with the prefix exist (exit code 3), the server's refusal, or its memory cannot be read.
+pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), CommandError> {
+    let load = load::of_size(args.load.as_deref(), LOAD_TABLE)?;
+    let client = ctx.client().await?;
+    let prefix = args.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+    let keys = Keys::reserve(ctx, &client, prefix, false).await?;
+    let clients = load::clients(ctx, load.clients).await?;
+    let before = memory(ctx, "before").await?;
+    load::say(
+        ctx,
+        &format!(
+            "Start data scale check for work load [{} key-value pairs, {} bytes per key-value, {} concurrent clients].",
+            load.keys,
+            SIZES.0 + SIZES.1,
+            load.clients
+        ),
+    )?;
+    let failed = |e| CommandError::new(Kind::Failed, e);
+    let mut signals = Termination::listen().map_err(failed)?;
+    let progress = Steps::start(&ctx.ui, load.keys);
+    let (queue, requests) = mpsc::channel::<pb::PutRequest>(load.clients);
+    let (done, mut told) = mpsc::unbounded_channel();
+    let producing = async {
+        for n in 0..load.keys {
+            if queue.send(keys.put(n, SIZES.0, SIZES.1)).await.is_err() {
+                break;
+            }
+        }
+        drop(queue);
+    };
+    let drawing = async {
+        let mut puts = 0;
+        while told.recv().await.is_some() {
+            puts += 1;
+            progress.update(puts);
+        }
+    };
+    let sending = load::send_all(clients, requests, ctx.limit()?, done);
+    let outcome = tokio::select! {
+        (outcome, (), ()) = async { tokio::join!(sending, producing, drawing) } => outcome,
+        signal = signals.recv() => {
+            // The keys that were put so far must not stay.
+            keys.delete(&client).await?;
+            return Err(CommandError::said(Kind::Signal(signal)));
+        }
+    };
+    drop(progress);
+    let after = memory(ctx, "after").await?;
+    let revision = keys.delete(&client).await?;
+    if args.auto_compact {
+        load::compact(ctx, &client, revision).await?;
+    }
+    if args.auto_defrag {
+        load::defragment(ctx).await?;
+    }
+    let reply = Datascale {
+        keys: load.keys,
+        bytes: after - before,
+        errors: outcome.errors,
+    };
+    ctx.emit(&reply)?;
+    if reply.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::said(Kind::Failed))
+    }
+}
+
+/// The resident memory of the first endpoint, in bytes.
+async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
+    let settings = ctx.settings()?;
+    let endpoint = settings.endpoints.first().map_or("", String::as_str);
+    let timeout = settings.command_timeout.to_std();
+    match metrics::resident_memory(endpoint, settings.tls.as_deref(), timeout).await {
+        Ok(bytes) => Ok(bytes),
+        Err(why) => {
+            load::say(ctx, &format!("fetch error: {why}"))?;
+            let text = format!(
+                "FAIL: Could not read process_resident_memory_bytes {when} the put operations."
+            );
+            load::say(ctx, &text)?;
+            Err(CommandError::said(Kind::Failed))
+        }
+    }
+}

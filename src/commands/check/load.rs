@@ -1,0 +1,289 @@
+//! What both checks have in common: the sizes of load, many clients that put keys, statistics over their requests, and
+//! cleaning up.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinSet,
+};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+    },
+    client::{Client, ClientError, Deadline, Limit, rpc::prefix_end},
+    golang::{format::quote, string},
+    output::Format,
+    proto::etcdserverpb as pb,
+};
+
+/// The sizes of load, by the names that `--load` takes.
+pub const LOADS: &[&str] = &["s", "m", "l", "xl", "small", "medium", "large", "xLarge"];
+
+/// Time for cleaning up, for a compaction and for a defragmentation.
+const CLEANUP: Duration = Duration::from_secs(30);
+
+/// The value of a table for the size `load`: small, medium, large or xLarge.
+///
+/// # Errors
+/// There is no such size; exit code 4.
+pub fn of_size<T: Copy>(load: Option<&str>, table: [T; 4]) -> Result<T, CommandError> {
+    let load = load.unwrap_or("s");
+    let at = match load {
+        "s" | "small" => 0,
+        "m" | "medium" => 1,
+        "l" | "large" => 2,
+        "xl" | "xLarge" => 3,
+        _ => {
+            let text = format!("unknown load option {load}");
+            return Err(CommandError::new(Kind::BadFeature, text));
+        }
+    };
+    Ok(table[at])
+}
+
+/// The keys of a check: all begin with a prefix that no other key may have.
+pub struct Keys {
+    /// The prefix.
+    pub prefix: Bytes,
+}
+
+impl Keys {
+    /// Checks that no key has the prefix. `quoted` is how etcdctl shows the command that deletes them.
+    ///
+    /// # Errors
+    /// There are keys (exit code 3), or the server's refusal.
+    pub async fn reserve(
+        ctx: &Context,
+        client: &Client,
+        prefix: &str,
+        quoted: bool,
+    ) -> Result<Keys, CommandError> {
+        let keys = Keys {
+            prefix: Bytes::from(string::bytes(prefix).into_owned()),
+        };
+        let request = pb::RangeRequest {
+            key: keys.prefix.clone(),
+            range_end: prefix_end(&keys.prefix).into(),
+            limit: 1,
+            ..Default::default()
+        };
+        let found = client.range(request, ctx.deadline()?).await?;
+        if found.kvs.is_empty() {
+            return Ok(keys);
+        }
+        let delete = format!("etcdctl del --prefix {prefix}");
+        let delete = if quoted {
+            format!("'{delete}'")
+        } else {
+            delete
+        };
+        let shown = quote(&keys.prefix);
+        let text = format!("prefix {shown} has keys. Delete with {delete} first");
+        Err(CommandError::new(Kind::InvalidInput, text))
+    }
+
+    /// The request that puts a key with the number `n`, in a key and a value of so many bytes.
+    pub fn put(&self, n: u64, key_size: usize, value_size: usize) -> pb::PutRequest {
+        let mut tail = vec![0; key_size];
+        tail[..8].copy_from_slice(&n.to_be_bytes());
+        pb::PutRequest {
+            key: [&self.prefix[..], &tail].concat().into(),
+            value: vec![0; value_size].into(),
+            ..Default::default()
+        }
+    }
+
+    /// Deletes the keys, and gives back the revision of that.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn delete(&self, client: &Client) -> Result<i64, ClientError> {
+        let request = pb::DeleteRangeRequest {
+            key: self.prefix.clone(),
+            range_end: prefix_end(&self.prefix).into(),
+            prev_kv: false,
+        };
+        let answer = client.delete_range(request, within(CLEANUP)).await?;
+        Ok(answer.header.map_or(0, |h| h.revision))
+    }
+}
+
+fn within(length: Duration) -> Deadline {
+    Deadline::after(Limit { length, flag: "" })
+}
+
+/// A line of text; nothing with JSON, which has one object at the end.
+pub fn say(ctx: &Context, text: &str) -> Result<(), CommandError> {
+    match ctx.error_format() {
+        Format::Json => Ok(()),
+        _ => ctx.ui.line(text),
+    }
+}
+
+/// `--auto-compact`.
+///
+/// # Errors
+/// The server's refusal.
+pub async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<(), CommandError> {
+    say(ctx, &format!("Compacting with revision {revision}"))?;
+    let request = pb::CompactionRequest {
+        revision,
+        physical: true,
+    };
+    client.compact(request, within(CLEANUP)).await?;
+    say(ctx, &format!("Compacted with revision {revision}"))
+}
+
+/// `--auto-defrag`.
+///
+/// # Errors
+/// The server's refusal.
+pub async fn defragment(ctx: &Context) -> Result<(), CommandError> {
+    for endpoint in &ctx.settings()?.endpoints {
+        let shown = quote(endpoint.as_bytes());
+        say(ctx, &format!("Defragmenting {shown}"))?;
+        let client = ctx.client_of(std::slice::from_ref(endpoint))?;
+        ctx.login()?.tell(&client).await?;
+        let request = pb::DefragmentRequest {};
+        client.defragment(request, within(CLEANUP)).await?;
+        say(ctx, &format!("Defragmented {shown}"))?;
+    }
+    Ok(())
+}
+
+/// What the requests of a check came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Of each request that succeeded.
+    pub latencies: Vec<Duration>,
+    /// How often each error came.
+    pub errors: BTreeMap<String, u64>,
+    /// From the first request to the last answer.
+    pub total: Duration,
+}
+
+impl Outcome {
+    /// Requests per second that succeeded.
+    pub fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.total.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// The slowest request, in seconds.
+    pub fn slowest(&self) -> f64 {
+        self.latencies
+            .iter()
+            .max()
+            .map_or(0.0, Duration::as_secs_f64)
+    }
+
+    /// The standard deviation of the latencies, in seconds.
+    pub fn deviation(&self) -> f64 {
+        let count = self.latencies.len().max(1) as f64;
+        let seconds = || self.latencies.iter().map(Duration::as_secs_f64);
+        let mean = seconds().sum::<f64>() / count;
+        let squares = seconds().map(|s| (s - mean).powi(2)).sum::<f64>();
+        (squares / count).sqrt()
+    }
+}
+
+/// Has each of `clients` send the requests that come on `requests`, one after the other. `done` is told of each.
+pub async fn send_all(
+    clients: Vec<Client>,
+    requests: mpsc::Receiver<pb::PutRequest>,
+    limit: Limit,
+    done: mpsc::UnboundedSender<()>,
+) -> Outcome {
+    let start = Instant::now();
+    let requests = Arc::new(Mutex::new(requests));
+    let mut running = JoinSet::new();
+    for client in clients {
+        let (requests, done) = (Arc::clone(&requests), done.clone());
+        running.spawn(async move {
+            let mut own = Outcome::default();
+            loop {
+                let next = requests.lock().await.recv().await;
+                let Some(request) = next else {
+                    return own;
+                };
+                let start = Instant::now();
+                match client.put(request, Deadline::after(limit)).await {
+                    Ok(_) => own.latencies.push(start.elapsed()),
+                    Err(error) => *own.errors.entry(error.to_string()).or_default() += 1,
+                }
+                // Nobody may be there to draw progress.
+                let _ = done.send(());
+            }
+        });
+    }
+    let mut all = Outcome::default();
+    while let Some(own) = running.join_next().await {
+        // A task that panicked has no result.
+        let own = own.unwrap_or_default();
+        all.latencies.extend(own.latencies);
+        for (error, times) in own.errors {
+            *all.errors.entry(error).or_default() += times;
+        }
+    }
+    all.total = start.elapsed();
+    all
+}
+
+/// So many clients, each with a connection of its own.
+///
+/// # Errors
+/// The settings are wrong, or the login failed.
+pub async fn clients(ctx: &Context, count: usize) -> Result<Vec<Client>, CommandError> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        clients.push(ctx.client().await?);
+    }
+    Ok(clients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_those_of_etcds_report() {
+        let outcome = Outcome {
+            latencies: [100, 200, 300].map(Duration::from_millis).to_vec(),
+            total: Duration::from_secs(2),
+            ..Default::default()
+        };
+        assert_eq!(outcome.rate(), 1.5);
+        assert_eq!(outcome.slowest(), 0.3);
+        assert!((outcome.deviation() - 0.0816497).abs() < 1e-6);
+        assert_eq!(Outcome::default().deviation(), 0.0);
+    }
+
+    #[test]
+    fn sizes_have_two_names_each() {
+        for (name, value) in LOADS.iter().zip([1, 2, 3, 4, 1, 2, 3, 4]) {
+            assert_eq!(of_size(Some(name), [1, 2, 3, 4]).unwrap(), value);
+        }
+        assert_eq!(of_size(None, [1, 2, 3, 4]).unwrap(), 1);
+        assert_eq!(
+            of_size(Some("xlarge"), [1; 4]).unwrap_err().kind,
+            Kind::BadFeature
+        );
+    }
+
+    #[test]
+    fn keys_are_different_and_have_their_size() {
+        let keys = Keys {
+            prefix: "/p/".into(),
+        };
+        let (a, b) = (keys.put(1, 256, 1024), keys.put(2, 256, 1024));
+        assert_ne!(a.key, b.key);
+        assert_eq!((a.key.len(), a.value.len()), (259, 1024));
+    }
+}

@@ -1,0 +1,217 @@
+//! `lease grant`, `revoke`, `timetolive`, `list` and `keep-alive`.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+use clap::Args;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        value,
+        words::{Ignored, Words},
+    },
+    client::{Client, ClientError, Deadline, stream::StreamOptions},
+    commands::recipes::keep_alive::KeepAlive,
+    golang::string,
+    output::{
+        Format,
+        replies::lease::{Revoked, TimeToLive},
+    },
+    proto::etcdserverpb as pb,
+    words,
+};
+
+/// Create a lease
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl lease grant 60")]
+pub struct GrantArgs {
+    #[command(flatten)]
+    words: Words<GrantWords>,
+}
+
+words! {
+    /// A time in seconds.
+    pub GrantWords: 1..=1, "<ttl>", BadArgs "lease grant command needs TTL argument"
+}
+
+/// Runs `lease grant`.
+///
+/// # Errors
+/// The time is not a number, or the server's refusal.
+pub async fn grant(ctx: &Context, args: GrantArgs) -> Result<pb::LeaseGrantResponse, CommandError> {
+    let [ttl] = args.words.exactly()?;
+    let ttl = value::int(&string::text(ttl.as_bytes()), 10)
+        .map_err(|e| CommandError::new(Kind::BadArgs, format!("bad TTL ({e})")))?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let request = pb::LeaseGrantRequest { ttl, id: 0 };
+    let failed = |text: &str| format!("failed to grant lease ({text})");
+    let answer = client.lease_grant(request, deadline).await;
+    answer.map_err(|e| CommandError::from(e).reworded(failed))
+}
+
+/// Revoke a lease and delete its keys
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl lease revoke 32695410dcc0ca06")]
+pub struct RevokeArgs {
+    #[command(flatten)]
+    words: Words<RevokeWords>,
+}
+
+words! { pub RevokeWords: 1..=1, "<leaseID>", BadArgs "lease revoke command needs 1 argument" }
+
+/// Runs `lease revoke`.
+///
+/// # Errors
+/// The id is not a hexadecimal number, or the server's refusal.
+pub async fn revoke(ctx: &Context, args: RevokeArgs) -> Result<Revoked, CommandError> {
+    let [id] = args.words.exactly()?;
+    let id = lease_id(id)?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let request = pb::LeaseRevokeRequest { id };
+    let failed = |text: &str| format!("failed to revoke lease ({text})");
+    match client.lease_revoke(request, deadline).await {
+        Ok(answer) => Ok(Revoked { id, answer }),
+        Err(error) => Err(CommandError::from(error).reworded(failed)),
+    }
+}
+
+/// Show the remaining time of a lease
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl lease timetolive 32695410dcc0ca06
+  etcdctl lease timetolive 32695410dcc0ca06 --keys")]
+pub struct TimeToLiveArgs {
+    /// Show the keys that are attached to the lease
+    #[arg(long)]
+    keys: bool,
+    #[command(flatten)]
+    words: Words<TimeToLiveWords>,
+}
+
+words! {
+    pub TimeToLiveWords: 1..=1, "<leaseID>",
+        BadArgs "lease timetolive command needs lease ID as argument"
+}
+
+/// Runs `lease timetolive`.
+///
+/// # Errors
+/// The id is not a hexadecimal number, or the server's refusal (exit code 2, as in etcdctl).
+pub async fn time_to_live(ctx: &Context, args: TimeToLiveArgs) -> Result<TimeToLive, CommandError> {
+    let [id] = args.words.exactly()?;
+    let id = lease_id(id)?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let keys = args.keys;
+    let request = pb::LeaseTimeToLiveRequest { id, keys };
+    let answer = client.lease_time_to_live(request, deadline).await;
+    let answer = answer.map_err(bad_connection)?;
+    Ok(TimeToLive { answer, keys })
+}
+
+/// List all leases
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl lease list")]
+pub struct ListArgs {
+    #[command(flatten)]
+    _words: Words<Ignored>,
+}
+
+/// Runs `lease list`.
+///
+/// # Errors
+/// The server's refusal (exit code 2, as in etcdctl).
+pub async fn list(ctx: &Context, _args: ListArgs) -> Result<pb::LeaseLeasesResponse, CommandError> {
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let answer = client
+        .lease_leases(pb::LeaseLeasesRequest {}, deadline)
+        .await;
+    answer.map_err(bad_connection)
+}
+
+/// Keep a lease alive
+///
+/// The lease is renewed whenever a third of its time has passed, until the command is interrupted or the lease expires
+/// or is revoked. A lost connection is made again as long as the lease can still be alive.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl lease keep-alive 32695410dcc0ca06
+  etcdctl lease keep-alive --once 32695410dcc0ca06")]
+pub struct KeepAliveArgs {
+    /// Renew the lease once and exit
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    words: Words<KeepAliveWords>,
+}
+
+words! {
+    pub KeepAliveWords: 1..=1, "<leaseID>",
+        BadArgs "lease keep-alive command needs lease ID as argument"
+}
+
+/// Runs `lease keep-alive`.
+///
+/// # Errors
+/// The id is not a hexadecimal number, no server could be reached (exit code 2), or with `--once` there is no such
+/// lease (exit code 2, as in etcdctl).
+pub async fn keep_alive(ctx: &Context, args: KeepAliveArgs) -> Result<(), CommandError> {
+    let [id] = args.words.exactly()?;
+    let id = lease_id(id)?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    if args.once {
+        let answer = renew_once(&client, id, deadline)
+            .await
+            .map_err(bad_connection)?;
+        if answer.ttl <= 0 {
+            let text = "etcdserver: requested lease not found";
+            return Err(CommandError::new(Kind::BadConnection, text));
+        }
+        return ctx.emit(&answer);
+    }
+    let mut alive = KeepAlive::new(client, id, deadline);
+    while let Some(answer) = alive.next().await.map_err(bad_connection)? {
+        ctx.emit(&answer)?;
+    }
+    if ctx.settings()?.format == Format::Simple {
+        ctx.ui
+            .line(&format!("lease {id:016x} expired or revoked."))?;
+    }
+    Ok(())
+}
+
+/// Renews the lease once.
+async fn renew_once(
+    client: &Client,
+    id: i64,
+    deadline: Deadline,
+) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
+    let options = StreamOptions::default();
+    let (requests, mut answers) = client.lease_keep_alive_stream(options, deadline).await?;
+    answers.set_deadline(deadline);
+    requests.send(pb::LeaseKeepAliveRequest { id }).await?;
+    Ok(answers.next().await?.unwrap_or_default())
+}
+
+/// The id of a lease, in hexadecimal.
+fn lease_id(word: &OsStr) -> Result<i64, CommandError> {
+    value::int(&string::text(word.as_bytes()), 16).map_err(|e| {
+        CommandError::new(
+            Kind::BadArgs,
+            format!("bad lease ID arg ({e}), expecting ID in Hex"),
+        )
+    })
+}
+
+/// etcdctl reports refusals of some commands about leases as a bad connection.
+fn bad_connection(error: ClientError) -> CommandError {
+    CommandError::from(error).kind(Kind::BadConnection)
+}

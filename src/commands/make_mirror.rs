@@ -1,0 +1,374 @@
+//! `make-mirror`: copies keys to another cluster, and then follows their changes.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
+
+use bytes::Bytes;
+use clap::Args;
+use tokio::task::JoinSet;
+
+use super::recipes::watcher::Watcher;
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        login::Login,
+        settings::{Credentials, tls},
+        value,
+        words::Words,
+    },
+    client::{Client, ClientError, rpc::prefix_end, stream::StreamOptions},
+    golang::string,
+    proto::{
+        etcdserverpb::{self as pb, request_op::Request},
+        mvccpb::{Event, KeyValue, event::EventType},
+    },
+    words,
+};
+
+/// Copy keys to another cluster and follow their changes
+///
+/// First the keys as they are now are copied, then every change, until the command is interrupted. With --rev only the
+/// changes from that revision on are copied. The number of copied keys is printed every 30 seconds.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl --endpoints=10.0.0.1:2379 make-mirror 10.0.1.1:2379
+  etcdctl make-mirror 10.0.1.1:2379 --prefix=/app/ --dest-prefix=/copy/")]
+pub struct MakeMirrorArgs {
+    /// Copy every key that begins with this prefix
+    #[arg(long, value_name = "prefix")]
+    prefix: Option<String>,
+    /// Copy no keys, only the changes from this revision on; 0 copies both [default: 0]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
+    rev: Option<i64>,
+    /// Changes in one transaction at the destination, at the most [default: 128]
+    #[arg(long, value_name = "n", value_parser = value::flag_uint)]
+    max_txn_ops: Option<u64>,
+    /// Replace the prefix by this one
+    #[arg(long, value_name = "prefix")]
+    dest_prefix: Option<String>,
+    /// Remove the prefix
+    #[arg(long)]
+    no_dest_prefix: bool,
+    /// Certificate of this client, for TLS to the destination
+    #[arg(long, value_name = "file", value_hint = clap::ValueHint::FilePath)]
+    dest_cert: Option<String>,
+    /// Private key of --dest-cert
+    #[arg(long, value_name = "file", value_hint = clap::ValueHint::FilePath)]
+    dest_key: Option<String>,
+    /// Certificate authorities to trust, for TLS to the destination
+    #[arg(long, value_name = "file", value_hint = clap::ValueHint::FilePath)]
+    dest_cacert: Option<String>,
+    /// Connect to the destination without TLS unless it is an https:// endpoint [default: true]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
+    dest_insecure_transport: Option<bool>,
+    /// User name at the destination, or name:password; a missing password is prompted for
+    #[arg(long, value_name = "name[:password]")]
+    dest_user: Option<String>,
+    /// Password of --dest-user
+    #[arg(long, value_name = "password")]
+    dest_password: Option<String>,
+    #[command(flatten)]
+    words: Words<MakeMirrorWords>,
+}
+
+words! {
+    pub MakeMirrorWords: 1..=1, "<destination>", BadArgs "make-mirror takes one destination argument"
+}
+
+/// Keys in one answer of the source (etcd v3.7.1, client/v3/mirror).
+const PAGE: i64 = 1000;
+/// Puts on their way to the destination at the same time, once there are so many keys that their order is of no
+/// interest.
+const AT_ONCE: usize = 64;
+/// Time between two lines that say how many keys have been copied.
+const REPORT: Duration = Duration::from_secs(30);
+const DEFAULT_TXN_OPS: u64 = 128;
+
+/// Runs `make-mirror`.
+///
+/// # Errors
+/// Arguments that do not go together, a refusal of either side, or a revision that has been compacted.
+pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), CommandError> {
+    let [destination] = args.words.exactly()?;
+    let destination = args.destination(ctx, destination).await?;
+    let source = ctx.client().await?;
+    if args.no_dest_prefix && args.dest_prefix.as_deref().is_some_and(|p| !p.is_empty()) {
+        return Err(CommandError::new(
+            Kind::BadArgs,
+            "`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one",
+        ));
+    }
+    let mut mirror = Mirror {
+        ctx,
+        source,
+        destination,
+        names: args.names(),
+        max_ops: usize::try_from(args.max_txn_ops.unwrap_or(DEFAULT_TXN_OPS)).unwrap_or(usize::MAX),
+        copied: 0,
+        reported: tokio::time::Instant::now(),
+    };
+    let from = (args.rev.unwrap_or(0) - 1).max(0);
+    let revision = match from {
+        0 => mirror.copy_all().await?,
+        revision => revision,
+    };
+    mirror.follow(revision).await
+}
+
+impl MakeMirrorArgs {
+    /// The client for the destination, logged in.
+    async fn destination(&self, ctx: &Context, endpoint: &OsStr) -> Result<Client, CommandError> {
+        let files = [&self.dest_cacert, &self.dest_cert, &self.dest_key];
+        let tls = tls(
+            files.map(|file| file.as_deref().filter(|f| !f.is_empty())),
+            self.dest_insecure_transport == Some(false),
+            false,
+        )?;
+        let credentials = Credentials::of(self.dest_user.clone(), self.dest_password.clone());
+        let asked = match &credentials {
+            Credentials::User(_, None) => Some(ctx.ui.ask_password("Destination Password: ")?),
+            _ => None,
+        };
+        let time = ctx.settings()?.dial_timeout.to_std();
+        let login = Login::new(&credentials, asked.as_deref(), time);
+        let endpoint = string::text(endpoint.as_bytes()).into_owned();
+        let client = ctx.client_with(&[endpoint], tls)?;
+        let refused = |e: ClientError| named(e.into()).kind(Kind::BadConnection);
+        login.tell(&client).await.map_err(refused)?;
+        Ok(client)
+    }
+
+    fn names(&self) -> Names {
+        let bytes = |text: &Option<String>| {
+            let text = text.as_deref().unwrap_or_default();
+            Bytes::from(string::bytes(text).into_owned())
+        };
+        let prefix = bytes(&self.prefix);
+        let new = match &self.dest_prefix {
+            Some(new) if !new.is_empty() => bytes(&self.dest_prefix),
+            _ if self.no_dest_prefix => Bytes::new(),
+            _ => prefix.clone(),
+        };
+        Names { prefix, new }
+    }
+}
+
+/// How a key is called at the destination.
+struct Names {
+    prefix: Bytes,
+    new: Bytes,
+}
+
+impl Names {
+    fn of(&self, key: &Bytes) -> Bytes {
+        let rest = key.strip_prefix(&self.prefix[..]).unwrap_or(key);
+        [&self.new[..], rest].concat().into()
+    }
+}
+
+/// An error of the destination, which a reader would otherwise take for one of the source.
+fn named(error: CommandError) -> CommandError {
+    error.hint("this came from the destination")
+}
+
+struct Mirror<'a> {
+    ctx: &'a Context,
+    source: Client,
+    destination: Client,
+    names: Names,
+    max_ops: usize,
+    /// Keys and changes that have been copied.
+    copied: u64,
+    reported: tokio::time::Instant,
+}
+
+impl Mirror<'_> {
+    /// Copies every key as it is now, and gives back the revision of that state.
+    async fn copy_all(&mut self) -> Result<i64, CommandError> {
+        // The latest revision, which any read tells.
+        let first = match &self.names.prefix {
+            prefix if prefix.is_empty() => Bytes::from_static(b"foo"),
+            prefix => prefix.clone(),
+        };
+        let latest = pb::RangeRequest {
+            key: first,
+            ..Default::default()
+        };
+        let answer = self.source.range(latest, self.ctx.deadline()?).await?;
+        let revision = answer.header.map_or(0, |h| h.revision);
+        let (mut key, range_end) = if self.names.prefix.is_empty() {
+            (Bytes::from_static(b"\0"), Bytes::from_static(b"\0"))
+        } else {
+            let end = prefix_end(&self.names.prefix);
+            (self.names.prefix.clone(), end.into())
+        };
+        let mut first_page = true;
+        loop {
+            let page = pb::RangeRequest {
+                key: key.clone(),
+                range_end: range_end.clone(),
+                limit: PAGE,
+                revision,
+                ..Default::default()
+            };
+            let page = self.source.range(page, self.ctx.deadline()?).await?;
+            let last = page.kvs.last().map(|kv| kv.key.clone());
+            // A few keys are put in their order, as etcdctl does; many of them several at once.
+            let at_once = if first_page && !page.more { 1 } else { AT_ONCE };
+            first_page = false;
+            self.put_all(page.kvs, at_once).await?;
+            match last {
+                Some(last) if page.more => key = [&last[..], b"\0"].concat().into(),
+                _ => return Ok(revision),
+            }
+        }
+    }
+
+    /// Puts pairs at the destination, as many at the same time as `at_once` says.
+    async fn put_all(&mut self, kvs: Vec<KeyValue>, at_once: usize) -> Result<(), CommandError> {
+        let mut running = JoinSet::new();
+        for kv in kvs {
+            if running.len() >= at_once {
+                self.joined(running.join_next().await)?;
+            }
+            let request = pb::PutRequest {
+                key: self.names.of(&kv.key),
+                value: kv.value,
+                ..Default::default()
+            };
+            let (client, deadline) = (self.destination.clone(), self.ctx.deadline()?);
+            running.spawn(async move { client.put(request, deadline).await.map(drop) });
+        }
+        while let Some(done) = running.join_next().await {
+            self.joined(Some(done))?;
+        }
+        self.report()
+    }
+
+    fn joined(
+        &mut self,
+        done: Option<Result<Result<(), ClientError>, tokio::task::JoinError>>,
+    ) -> Result<(), CommandError> {
+        match done {
+            Some(Ok(put)) => put.map_err(|e| named(e.into()))?,
+            Some(Err(panic)) => return Err(CommandError::new(Kind::Failed, panic)),
+            None => {}
+        }
+        self.copied += 1;
+        Ok(())
+    }
+
+    /// Copies every change behind `revision`, without end.
+    async fn follow(&mut self, revision: i64) -> Result<(), CommandError> {
+        let (key, range_end) = super::range::range(&[self.names.prefix_word()], true, false)?;
+        let create = pb::WatchCreateRequest {
+            key,
+            range_end,
+            start_revision: revision + 1,
+            ..Default::default()
+        };
+        let options = StreamOptions::default();
+        let mut watcher = Watcher::new(self.source.clone(), create, options, self.ctx.deadline()?);
+        loop {
+            let next = tokio::time::timeout_at(self.reported + REPORT, watcher.next()).await;
+            match next {
+                // Nothing has changed, but it is time for a report.
+                Err(_) => {}
+                Ok(Ok(response)) => self.apply(response.events).await?,
+                Ok(Err(ended)) => {
+                    let lost = "the watch of the source was canceled".to_owned();
+                    return Err(match (ended.error, ended.reason) {
+                        (Some(error), _) => error.into(),
+                        (None, reason) => CommandError::new(Kind::Failed, reason.unwrap_or(lost)),
+                    });
+                }
+            }
+            self.report()?;
+        }
+    }
+
+    /// Applies events: those of one revision in one transaction, as far as its size allows.
+    async fn apply(&mut self, events: Vec<Event>) -> Result<(), CommandError> {
+        let mut ops = vec![];
+        let mut last = 0;
+        for event in events {
+            let kind = event.r#type();
+            let Some(kv) = event.kv else {
+                continue;
+            };
+            if (last != 0 && kv.mod_revision > last) || ops.len() >= self.max_ops.max(1) {
+                self.commit(std::mem::take(&mut ops)).await?;
+            }
+            last = kv.mod_revision;
+            let key = self.names.of(&kv.key);
+            let request = match kind {
+                EventType::Put => Request::RequestPut(pb::PutRequest {
+                    key,
+                    value: kv.value,
+                    ..Default::default()
+                }),
+                EventType::Delete => Request::RequestDeleteRange(pb::DeleteRangeRequest {
+                    key,
+                    ..Default::default()
+                }),
+            };
+            ops.push(pb::RequestOp {
+                request: Some(request),
+            });
+        }
+        self.commit(ops).await
+    }
+
+    async fn commit(&mut self, ops: Vec<pb::RequestOp>) -> Result<(), CommandError> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let changes = ops.len() as u64;
+        let txn = pb::TxnRequest {
+            success: ops,
+            ..Default::default()
+        };
+        let deadline = self.ctx.deadline()?;
+        let committed = self.destination.txn(txn, deadline).await;
+        committed.map_err(|e| named(e.into()))?;
+        self.copied += changes;
+        Ok(())
+    }
+
+    /// Prints how many keys have been copied, if it is time.
+    fn report(&mut self) -> Result<(), CommandError> {
+        if self.reported.elapsed() < REPORT {
+            return Ok(());
+        }
+        self.reported = tokio::time::Instant::now();
+        self.ctx.ui.line(&self.copied.to_string())
+    }
+}
+
+impl Names {
+    /// The prefix as a word of the command line.
+    fn prefix_word(&self) -> std::ffi::OsString {
+        OsStr::from_bytes(&self.prefix).to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_change_or_lose_their_prefix() {
+        let named = |prefix: &'static str, new: &'static str| {
+            let names = Names {
+                prefix: prefix.into(),
+                new: new.into(),
+            };
+            names.of(&Bytes::from_static(b"a/x/a/"))
+        };
+        assert_eq!(named("", ""), "a/x/a/");
+        assert_eq!(named("a/", "a/"), "a/x/a/");
+        assert_eq!(named("a/", "copy/"), "copy/x/a/");
+        assert_eq!(named("a/", ""), "x/a/");
+        assert_eq!(named("", "new/"), "new/a/x/a/");
+    }
+}

@@ -1,0 +1,64 @@
+//! `move-leader`: hands the leadership to another member.
+
+use std::os::unix::ffi::OsStrExt;
+
+use clap::Args;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        value,
+        words::Words,
+    },
+    golang::string,
+    output::replies::maintenance::LeaderMoved,
+    proto::etcdserverpb as pb,
+    words,
+};
+
+/// Hand the leadership to another member
+///
+/// The leader must be among the endpoints.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl --endpoints=10.0.0.1:2379,10.0.0.2:2379 move-leader 8e9e05c52164694d")]
+pub struct MoveLeaderArgs {
+    #[command(flatten)]
+    words: Words<MoveLeaderWords>,
+}
+
+words! {
+    pub MoveLeaderWords: 1..=1, "<memberID>", BadArgs "move-leader command needs 1 argument"
+}
+
+/// Runs `move-leader`.
+///
+/// # Errors
+/// The id is not a hexadecimal number, no endpoint is that of the leader, or the server's refusal.
+pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMoved, CommandError> {
+    let [target] = args.words.exactly()?;
+    let target = value::uint(&string::text(target.as_bytes()), 16)
+        .map_err(|e| CommandError::new(Kind::BadArgs, e))?;
+    let endpoints = &ctx.settings()?.endpoints;
+    let deadline = ctx.deadline()?;
+    // Each endpoint is asked whether it leads, and the first one that does is asked to step down.
+    for endpoint in endpoints {
+        let client = ctx.client_of(std::slice::from_ref(endpoint))?;
+        let refused = |e| CommandError::from(e).kind(Kind::BadConnection);
+        ctx.login()?.tell(&client).await.map_err(refused)?;
+        let status = client.status(pb::StatusRequest {}, deadline).await?;
+        if status.header.is_none_or(|h| h.member_id != status.leader) {
+            continue;
+        }
+        let request = pb::MoveLeaderRequest { target_id: target };
+        return Ok(LeaderMoved {
+            from: status.leader,
+            to: target,
+            answer: client.move_leader(request, deadline).await?,
+        });
+    }
+    let text = format!("no leader endpoint given at [{}]", endpoints.join(" "));
+    Err(CommandError::new(Kind::BadArgs, text)
+        .hint("`etcdctl endpoint status --cluster` shows which member leads"))
+}

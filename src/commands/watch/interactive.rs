@@ -1,0 +1,202 @@
+//! `watch -i`: watches are created by lines on stdin, and run until the input ends.
+
+use std::{
+    ffi::OsString,
+    io::{self, BufRead},
+    os::unix::ffi::OsStringExt,
+};
+
+use clap::{Args, FromArgMatches};
+use tokio::sync::mpsc;
+
+use super::{
+    arguments::{Flags, Target, Variables},
+    watch::{OPTIONS, WatchArgs, show},
+};
+use crate::{
+    cli::{
+        argv::{self, ArgvError, Parsed},
+        context::Context,
+        error::{CommandError, Kind, io_text},
+    },
+    client::{Client, Deadline},
+    commands::{
+        recipes::watcher::{Ended, Watcher},
+        txn::split,
+    },
+    golang::string,
+    proto::etcdserverpb as pb,
+};
+
+/// Responses that wait to be printed; a watch waits while there are so many.
+const WAITING: usize = 16;
+
+/// What a watch has to say.
+struct Said {
+    exec: Vec<OsString>,
+    what: Result<pb::WatchResponse, Box<Ended>>,
+}
+
+/// Runs `watch -i`.
+///
+/// # Errors
+/// The input has ended (exit code 3), a line cannot be read (128), or a program that was run for an event failed (1).
+pub async fn interactive(
+    ctx: &Context,
+    variables: &Variables,
+    flags: Flags,
+) -> Result<(), CommandError> {
+    let client = ctx.client().await?;
+    let mut lines = lines();
+    let (say, mut said) = mpsc::channel(WAITING);
+    let mut running: Vec<mpsc::Sender<()>> = vec![];
+    loop {
+        tokio::select! {
+            // What has come is printed before the next line is read.
+            biased;
+            Some(said) = said.recv() => show_said(ctx, said).await?,
+            line = lines.recv() => {
+                let line = line.unwrap_or(Ok(None)).map_err(|e| ended(&io_text(&e)))?;
+                let line = line.ok_or_else(|| ended("EOF"))?;
+                match read(&line, variables, flags)? {
+                    Line::Watch(target) => {
+                        let start = (client.clone(), ctx.deadline()?);
+                        running.push(run(start, *target, say.clone()));
+                    }
+                    Line::Progress => {
+                        for watch in &running {
+                            // A watch that has ended has no progress to report.
+                            let _ = watch.try_send(());
+                        }
+                    }
+                    Line::Wrong(text) => ctx.ui.note(&text),
+                }
+            }
+        }
+    }
+}
+
+fn ended(why: &str) -> CommandError {
+    CommandError::new(
+        Kind::InvalidInput,
+        format!("error reading watch request line: {why}"),
+    )
+}
+
+async fn show_said(ctx: &Context, said: Said) -> Result<(), CommandError> {
+    match said.what {
+        Ok(response) => show(ctx, &response, &said.exec).await,
+        Err(ended) => {
+            // As in etcdctl, the others go on.
+            if let Some(reason) = &ended.reason {
+                ctx.ui.note(&format!("watch was canceled ({reason})"));
+                ctx.emit(&ended.response)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The lines of stdin without their line breaks, read on a thread of their own; `None` at the end.
+fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
+    let (send, receive) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        loop {
+            let mut line = vec![];
+            let read = stdin.read_until(b'\n', &mut line);
+            // A last line without a line break counts as the end, as in etcdctl.
+            let read = read.map(|_| (line.pop() == Some(b'\n')).then_some(line));
+            let last = !matches!(read, Ok(Some(_)));
+            if send.blocking_send(read).is_err() || last {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+/// Runs one watch until it ends. Each message on the channel that is given back asks for its progress.
+fn run(
+    (client, connect): (Client, Deadline),
+    target: Target,
+    say: mpsc::Sender<Said>,
+) -> mpsc::Sender<()> {
+    let (ask, mut asked) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut watcher = Watcher::new(client, target.create, OPTIONS, connect);
+        let mut done = false;
+        while !done {
+            let what = tokio::select! {
+                what = watcher.next() => what,
+                Some(()) = asked.recv() => {
+                    watcher.request_progress().await;
+                    continue;
+                }
+            };
+            done = what.is_err();
+            let exec = target.exec.clone();
+            done |= say.send(Said { exec, what }).await.is_err();
+        }
+    });
+    ask
+}
+
+/// A line of input.
+enum Line {
+    Watch(Box<Target>),
+    Progress,
+    /// It is refused with this text, and the input goes on.
+    Wrong(String),
+}
+
+fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, CommandError> {
+    let shown = string::text(line);
+    let bad = |text: String| CommandError::new(Kind::BadArgs, text);
+    let words = split(line).map_err(|e| bad(e.to_string()))?;
+    match words.first().map(Vec::as_slice) {
+        None => Ok(Line::Wrong(format!(
+            "Invalid command: {shown} (watch and progress supported)"
+        ))),
+        Some(b"progress") => Ok(Line::Progress),
+        Some(b"watch") if words.len() < 2 && !variables.has_key() => Ok(Line::Wrong(format!(
+            "Invalid command {shown} (command type or key is not provided)"
+        ))),
+        Some(b"watch") => {
+            let args = arguments(words).map_err(bad)?;
+            // `--progress-notify` of the command itself counts for every line.
+            let flags = Flags {
+                progress_notify: outer.progress_notify,
+                ..args.flags()
+            };
+            match args.target(variables, flags) {
+                Ok(target) => Ok(Line::Watch(Box::new(target))),
+                Err(error) if error.to_string().starts_with('`') => {
+                    Ok(Line::Wrong(format!("Invalid command {shown} ({error})")))
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Some(_) => Ok(Line::Wrong(format!(
+            "Invalid command {shown} (only support watch)"
+        ))),
+    }
+}
+
+/// Reads the flags and words of a line as those of the command itself.
+fn arguments(words: Vec<Vec<u8>>) -> Result<WatchArgs, String> {
+    let watch = WatchArgs::augment_args(clap::Command::new("watch"));
+    let tree = clap::Command::new("etcdctl")
+        .disable_help_subcommand(true)
+        .disable_help_flag(true)
+        .subcommand(watch);
+    let words = words.into_iter().map(OsString::from_vec).collect();
+    let args = match argv::read(&tree, words) {
+        Ok(Parsed::Run { args, .. }) => args,
+        Ok(Parsed::Help(_)) => return Err("pflag: help requested".into()),
+        Err(ArgvError::Flag(_, text, _) | ArgvError::Command(text)) => return Err(text),
+    };
+    let matches = tree.try_get_matches_from(args).map_err(|e| e.to_string())?;
+    let matches = matches.subcommand_matches("watch").ok_or("no watch")?;
+    WatchArgs::from_arg_matches(matches).map_err(|e| e.to_string())
+}

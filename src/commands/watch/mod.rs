@@ -1,0 +1,8 @@
+//! `watch`: events as they come, for one watch or, interactively, for several.
+
+mod arguments;
+mod interactive;
+#[allow(clippy::module_inception)]
+mod watch;
+
+pub use watch::{WatchArgs, watch};

@@ -1,0 +1,169 @@
+//! The command, and how one response is shown.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+use clap::Args;
+
+use super::{
+    arguments::{self, Flags, Target, Variables, quoted},
+    interactive,
+};
+use crate::{
+    cli::{
+        context::Context,
+        error::{CommandError, Kind},
+        value,
+        words::Words,
+    },
+    client::stream::StreamOptions,
+    commands::recipes::{
+        child,
+        watcher::{Ended, Watcher},
+    },
+    golang::format::quote,
+    proto::etcdserverpb as pb,
+    words,
+};
+
+/// Watch a key or a range of keys
+///
+/// Events are printed as they come, until the command is interrupted. A lost connection is made again, and no event is
+/// missed or repeated. A command behind -- is run for each event, with ETCD_WATCH_REVISION, ETCD_WATCH_EVENT_TYPE,
+/// ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment. ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END stand for
+/// <key> and [range_end].
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdctl watch /app/ --prefix
+  etcdctl watch greeting --rev=1200 --prev-kv
+  etcdctl watch greeting -- sh -c 'echo \"$ETCD_WATCH_VALUE\"'
+  etcdctl watch -i    # then lines such as: watch greeting --rev=1")]
+pub struct WatchArgs {
+    /// Read watches from stdin, one per line; the line `progress` asks how far they are
+    #[arg(long, short)]
+    interactive: bool,
+    /// Watch every key that begins with <key>
+    #[arg(long)]
+    prefix: bool,
+    /// First revision to watch; 0 is the next one [default: 0]
+    #[arg(long, value_name = "revision", value_parser = value::flag_int)]
+    rev: Option<i64>,
+    /// Print the previous value too
+    #[arg(long)]
+    prev_kv: bool,
+    /// Have the server report its revision from time to time
+    #[arg(long)]
+    progress_notify: bool,
+    #[command(flatten)]
+    words: Words<WatchWords>,
+}
+
+words! {
+    /// A key, the end of a range, and behind `--` a program with its arguments.
+    pub WatchWords: 0..=usize::MAX, "<key> [range_end] [-- command [argument...]]", BadArgs "",
+        SEPARATED = true
+}
+
+impl WatchArgs {
+    pub(super) fn flags(&self) -> Flags {
+        Flags {
+            prefix: self.prefix,
+            revision: self.rev.unwrap_or(0),
+            prev_kv: self.prev_kv,
+            progress_notify: self.progress_notify,
+        }
+    }
+
+    /// The watch that the words and flags stand for.
+    pub(super) fn target(
+        &self,
+        variables: &Variables,
+        flags: Flags,
+    ) -> Result<Target, CommandError> {
+        let (keys, exec) = arguments::split(self.words.get()?, variables)?;
+        arguments::target(&keys, exec, flags)
+    }
+}
+
+/// Runs `watch`.
+///
+/// # Errors
+/// Arguments that do not go together (exit code 128), the watch was canceled (5), or a program that was run for an
+/// event failed (1).
+pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
+    let variables = Variables::read()?;
+    if args.interactive {
+        return interactive::interactive(ctx, &variables, args.flags()).await;
+    }
+    let target = args.target(&variables, args.flags())?;
+    let deadline = ctx.deadline()?;
+    let client = ctx.client().await?;
+    let mut watcher = Watcher::new(client, target.create, OPTIONS, deadline);
+    loop {
+        match watcher.next().await {
+            Ok(response) => show(ctx, &response, &target.exec).await?,
+            Err(ended) => return Err(show_end(ctx, *ended)?),
+        }
+    }
+}
+
+/// etcdctl wants to know when the member it is connected to has lost its leader.
+pub(super) const OPTIONS: StreamOptions = StreamOptions {
+    require_leader: true,
+};
+
+/// Prints a response, and runs the program for each of its events.
+pub(super) async fn show(
+    ctx: &Context,
+    response: &pb::WatchResponse,
+    exec: &[OsString],
+) -> Result<(), CommandError> {
+    let revision = response.header.as_ref().map_or(0, |h| h.revision);
+    if response.events.is_empty() && revision != 0 {
+        ctx.ui.line(&format!("progress notify: {revision}"))?;
+    }
+    ctx.emit(response)?;
+    if exec.is_empty() {
+        return Ok(());
+    }
+    for event in &response.events {
+        let kv = event.kv.clone().unwrap_or_default();
+        let text = |text: String| OsString::from_vec(text.into_bytes());
+        let variables = vec![
+            ("ETCD_WATCH_REVISION".to_owned(), text(revision.to_string())),
+            (
+                "ETCD_WATCH_EVENT_TYPE".to_owned(),
+                text(quote(event.r#type().as_str_name().as_bytes())),
+            ),
+            ("ETCD_WATCH_KEY".to_owned(), text(quote(&kv.key))),
+            ("ETCD_WATCH_VALUE".to_owned(), text(quote(&kv.value))),
+        ];
+        if let Err(error) = child::run(exec, variables).await {
+            ctx.ui
+                .note(&format!("command {} error ({error})", quoted(exec)));
+            return Err(CommandError::said(Kind::Failed));
+        }
+    }
+    Ok(())
+}
+
+/// Prints why a watch has ended, and gives the error of the command.
+pub(super) fn show_end(ctx: &Context, ended: Ended) -> Result<CommandError, CommandError> {
+    if let Some(error) = ended.error {
+        // No server was reached, or it refused the stream: nothing was watched.
+        if error.code() != Some(tonic::Code::PermissionDenied) {
+            return Ok(error.into());
+        }
+    }
+    if let Some(reason) = &ended.reason {
+        ctx.ui.note(&format!("watch was canceled ({reason})"));
+        ctx.emit(&ended.response)?;
+    }
+    let mut error = CommandError::new(Kind::Interrupted, "watch is canceled by the server");
+    if ended.response.compact_revision > 0 {
+        error = error.hint(format!(
+            "the oldest revision that can be watched is {}",
+            ended.response.compact_revision
+        ));
+    }
+    Ok(error)
+}
