@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::batch::Batch;
 use super::check::{Checked, Finding, check_metas, walk};
+use super::commit_record;
 use super::disk::{Disk, DiskFile};
 use super::error::{Error, Result};
 use super::free::{Free, Pins};
@@ -22,6 +23,8 @@ use super::options::Options;
 use super::shape::Shape;
 use super::view::{ReadTx, View};
 
+/// Bytes that a disk writes whole or not at all.
+const SECTOR: usize = 512;
 /// Smallest step by which a file grows, in bytes, where the options allow that much.
 const LEAST_GROWTH: u64 = 256 << 10;
 
@@ -54,6 +57,7 @@ pub(super) struct Inner {
     pub disk: Disk,
     pub options: Options,
     pub path: std::path::PathBuf,
+    pub interrupted: Option<u64>,
     pub current: Mutex<Current>,
     pub writer: Mutex<Writer>,
     /// Files that a defragmentation replaced: open, and so locked, as long as the database is.
@@ -88,6 +92,27 @@ pub(super) struct Writer {
     pub usual: u64,
     /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
     pub digest_at: Option<u64>,
+    /// Whether the current meta has a record of the pages that its commit wrote.
+    pub has_record: bool,
+}
+
+impl Drop for Inner {
+    /// Takes the record out of the last meta: its commit is durable, and damage to one of its pages must show
+    /// as damage from now on, not as a commit that a crash interrupted. Nothing rests on it, so that neither a
+    /// sync nor an error is due.
+    fn drop(&mut self) {
+        let w = self.writer.get_mut();
+        let file = &w.view.store.file;
+        if !w.has_record || file.check_latch().is_err() {
+            return;
+        }
+        let at = w.slot * u64::from(w.view.meta.page_size);
+        let mut sector = [0; SECTOR];
+        if file.read_at(at, &mut sector).is_ok() {
+            commit_record::clear(&mut sector);
+            let _ = file.write_at(at, &sector);
+        }
+    }
 }
 
 impl Db {
@@ -107,6 +132,8 @@ impl Db {
             slot,
             scan,
             digest_at,
+            has_record,
+            interrupted,
         } = open(&disk, path.as_ref(), &options)?;
         let writer = Writer {
             slot,
@@ -120,6 +147,7 @@ impl Db {
             spare: Vec::new(),
             usual: 0,
             digest_at,
+            has_record,
             view: view.clone(),
         };
         let current = Mutex::new(Current {
@@ -131,6 +159,7 @@ impl Db {
             disk,
             options,
             path,
+            interrupted,
             current,
             writer,
             replaced: Mutex::default(),
@@ -143,6 +172,12 @@ impl Db {
     /// The file's name, with links resolved.
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// The transaction that was being committed when a crash came before this opening, if it was found
+    /// incomplete. Nobody was told that it had succeeded, and nothing of it is left.
+    pub fn interrupted(&self) -> Option<u64> {
+        self.inner.interrupted
     }
 
     /// A view of the last committed state. Waits for nothing: not for a commit, not for the disk.
@@ -223,11 +258,18 @@ impl Db {
             taken,
         } = plan;
         let written = w.grow(meta.high_water, &self.inner.options).and_then(|()| {
-            w.spare = pages.finish()?;
-            file.sync()?;
+            let record;
+            (record, w.spare) = pages.finish()?;
             let (slot, meta) = w.next_meta(meta);
-            file.write_at(slot * u64::from(meta.page_size), &meta.encode(slot))?;
+            let mut page = meta.encode(slot);
+            match &record {
+                // Opening after a crash can tell whether all of it is on the disk: one sync is enough.
+                Some(record) => record.add_to(&mut page),
+                None => file.sync()?,
+            }
+            file.write_at(slot * u64::from(meta.page_size), &page)?;
             file.sync()?;
+            w.has_record = record.is_some();
             // What is acknowledged must be found under the file's name.
             file.check_path()?;
             Ok((slot, meta))

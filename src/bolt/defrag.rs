@@ -115,6 +115,7 @@ impl Db {
                 spare: Vec::new(),
                 usual: 0,
                 digest_at: None,
+                has_record: false,
                 view: view.clone(),
             },
         );

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::error::{Error, Result};
-use super::meta::{META_END, Meta, Metas, RawMeta};
+use super::meta::{Meta, Metas};
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
 use super::tree::{Bucket, Buckets, Source};
 
@@ -61,13 +61,11 @@ impl FileReader {
             .metadata()
             .map_err(|e| Error::io(&path, "read the length", e))?
             .len();
-        let metas = Metas::find(&path, |at| {
-            let mut b = [0; META_END];
-            if at.saturating_add(META_END as u64) > len {
-                return Ok(None);
+        let metas = Metas::find(&path, &mut |at, into| {
+            if at.saturating_add(into.len() as u64) > len {
+                return Ok(false);
             }
-            read_exact(&file, &path, at, &mut b)?;
-            Ok(Some(RawMeta(b)))
+            read_exact(&file, &path, at, into).map(|()| true)
         })?;
         metas
             .meta

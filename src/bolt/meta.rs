@@ -2,12 +2,15 @@
 //! An unread meta is a [`RawMeta`]; only [`RawMeta::validate`] makes a [`Meta`] of it.
 //!
 //! ```text
-//! 16    20       24         28     32      40        48        56          64    72
-//! magic | version | page size | flags | root | sequence | freelist | high water | txid | checksum
+//! 16    20       24         28     32      40        48        56          64    72         80
+//! magic | version | page size | flags | root | sequence | freelist | high water | txid | checksum | record
 //! ```
+//!
+//! The record is this engine's own (`commit_record.rs`).
 
 use std::path::Path;
 
+use super::commit_record::{CommitRecord, ReadAt, Recorded};
 use super::error::{Damage, Error};
 use super::page::{HEADER_SIZE, Header, META};
 
@@ -60,6 +63,10 @@ pub enum MetaFault {
     /// The checksum does not fit.
     #[error("its checksum does not fit")]
     Checksum,
+    /// The meta is valid, but not all pages that its commit wrote are in the file: a crash interrupted the
+    /// commit before it was acknowledged.
+    #[error("its transaction {0} was interrupted before all of its pages were written")]
+    Interrupted(u64),
 }
 
 /// A meta page as it stands in the file, header included, unverified.
@@ -192,17 +199,21 @@ pub struct Metas {
     pub winner: u64,
     /// Its contents.
     pub meta: Meta,
+    /// The record of which pages its commit wrote, if there is one; they have been checked.
+    pub(crate) record: Option<CommitRecord>,
 }
 
 impl Metas {
-    /// Finds the meta pages of a file of which `read` gives 80 bytes at an offset (or `None` past its end).
+    /// Finds the meta pages of a file that `read_at` reads from, and the one that counts: the newest whose
+    /// commit is complete.
     ///
     /// Page 1 stands where page 0 says; where page 0 is no help it is looked for at every page size, and
     /// counts if it names that size itself.
-    pub fn find(
-        file: &Path,
-        mut read: impl FnMut(u64) -> Result<Option<RawMeta>, Error>,
-    ) -> Result<Metas, Error> {
+    pub(crate) fn find(file: &Path, read_at: &mut ReadAt<'_>) -> Result<Metas, Error> {
+        let mut read = |at| {
+            let mut b = [0; META_END];
+            Ok::<_, Error>(read_at(at, &mut b)?.then_some(RawMeta(b)))
+        };
         let empty = RawMeta([0; META_END]);
         let raw0 = read(0)?;
         let page0 = raw0.map_or(Err(MetaFault::Short), |m| m.validate());
@@ -236,7 +247,7 @@ impl Metas {
             raw0.unwrap_or(empty).header(),
             raw1.unwrap_or(empty).header(),
         ];
-        let (winner, meta) = match (&page0, &page1) {
+        let newest = match (&page0, &page1) {
             (Ok(a), Ok(b)) if a.page_size != b.page_size => {
                 let what = format!(
                     "meta page 0 says a page size of {} bytes, meta page 1 one of {} bytes",
@@ -244,17 +255,62 @@ impl Metas {
                 );
                 return Err(Error::corrupt(file, None, what));
             }
-            (Ok(a), Ok(b)) if b.txid > a.txid => (1, *b),
-            (Ok(a), _) => (0, *a),
-            (Err(_), Ok(b)) => (1, *b),
-            (Err(a), Err(b)) => return Err(no_meta(file, a, b)),
+            (Ok(a), Ok(b)) if b.txid > a.txid => 1,
+            _ => 0,
         };
-        Ok(Metas {
-            pages: [page0, page1],
-            headers,
-            winner,
-            meta,
+        // The newest meta counts if its commit is complete, else the one before.
+        let mut pages = [page0, page1];
+        for slot in [newest, 1 - newest] {
+            let Ok(meta) = pages[slot] else { continue };
+            match complete(&meta, slot as u64, read_at)? {
+                Complete::Yes(record) => {
+                    return Ok(Metas {
+                        pages,
+                        headers,
+                        winner: slot as u64,
+                        meta,
+                        record,
+                    });
+                }
+                Complete::No => pages[slot] = Err(MetaFault::Interrupted(meta.txid)),
+            }
+        }
+        let [page0, page1] = pages.map(|page| page.err().unwrap_or(MetaFault::Short));
+        Err(no_meta(file, &page0, &page1))
+    }
+
+    /// The transaction that a crash interrupted, if the newest meta is that of one.
+    pub fn interrupted(&self) -> Option<u64> {
+        self.pages.iter().find_map(|page| match page {
+            Err(MetaFault::Interrupted(txid)) => Some(*txid),
+            _ => None,
         })
+    }
+}
+
+/// Whether the commit that wrote a meta is complete, with its record if there is one.
+enum Complete {
+    Yes(Option<CommitRecord>),
+    No,
+}
+
+/// Looks for the record behind the meta of page `slot`, and for the pages that it names.
+fn complete(meta: &Meta, slot: u64, read_at: &mut ReadAt<'_>) -> Result<Complete, Error> {
+    if meta.check_page_size(slot).is_err() {
+        // The caller refuses such a meta by name.
+        return Ok(Complete::Yes(None));
+    }
+    let mut page = vec![0; meta.page_size as usize];
+    if !read_at(slot * u64::from(meta.page_size), &mut page)? {
+        // The file ends inside the page, which the caller refuses by name.
+        return Ok(Complete::Yes(None));
+    }
+    match CommitRecord::parse(&page, meta.high_water) {
+        Recorded::Nothing => Ok(Complete::Yes(None)),
+        Recorded::Record(record) if record.is_on_disk(meta.page_size, read_at)? => {
+            Ok(Complete::Yes(Some(record)))
+        }
+        Recorded::Record(_) | Recorded::Torn => Ok(Complete::No),
     }
 }
 

@@ -7,6 +7,7 @@
 mod batch;
 mod bulk;
 mod check;
+mod commit_record;
 mod cursor;
 mod db;
 mod defrag;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::commit_record::{CommitRecord, Recorder};
 use super::disk::DiskFile;
 use super::error::Result;
 use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page, encode};
@@ -31,6 +32,7 @@ pub(crate) struct NewPages {
     allocated: u64,
     filling: Buffer,
     waiting: Vec<Buffer>,
+    recorder: Recorder,
 }
 
 impl NewPages {
@@ -46,6 +48,7 @@ impl NewPages {
             allocated,
             filling,
             waiting: Vec::new(),
+            recorder: Recorder::new(page_size),
         }
     }
 
@@ -105,33 +108,46 @@ impl NewPages {
     fn flush(&mut self) -> Result<()> {
         let end = |r: &Run| r.first * self.page_size + (r.end - r.start) as u64;
         if self.filling.runs.iter().all(|r| end(r) <= self.allocated) {
-            write(&self.file, self.page_size, &mut self.filling)
+            write(
+                &self.file,
+                self.page_size,
+                &mut self.filling,
+                &mut self.recorder,
+            )
         } else {
             self.waiting.push(std::mem::take(&mut self.filling));
             Ok(())
         }
     }
 
-    /// Writes all that is left; the file has blocks for it now. Returns memory for the next commit.
-    pub fn finish(mut self) -> Result<Vec<u8>> {
-        for mut buffer in self.waiting {
-            write(&self.file, self.page_size, &mut buffer)?;
+    /// Writes all that is left; the file has blocks for it now. Returns the record of all that was written, if
+    /// there can be one, and memory for the next commit.
+    pub fn finish(mut self) -> Result<(Option<CommitRecord>, Vec<u8>)> {
+        self.waiting.push(self.filling);
+        for buffer in &mut self.waiting {
+            write(&self.file, self.page_size, buffer, &mut self.recorder)?;
         }
-        write(&self.file, self.page_size, &mut self.filling)?;
-        let spare = self.filling.bytes;
-        Ok(if spare.capacity() <= 2 * BUFFER {
-            spare
-        } else {
-            Vec::new()
-        })
+        let spare = self.waiting.pop().map(|b| b.bytes).unwrap_or_default();
+        let spare = match spare.capacity() <= 2 * BUFFER {
+            true => spare,
+            false => Vec::new(),
+        };
+        Ok((self.recorder.finish(), spare))
     }
 }
 
 /// Writes a buffer in order of places, and empties it.
-fn write(file: &DiskFile, page_size: u64, buffer: &mut Buffer) -> Result<()> {
+fn write(
+    file: &DiskFile,
+    page_size: u64,
+    buffer: &mut Buffer,
+    recorder: &mut Recorder,
+) -> Result<()> {
     buffer.runs.sort_unstable_by_key(|r| r.first);
     for run in &buffer.runs {
-        file.write_at(run.first * page_size, &buffer.bytes[run.start..run.end])?;
+        let bytes = &buffer.bytes[run.start..run.end];
+        file.write_at(run.first * page_size, bytes)?;
+        recorder.wrote(run.first, bytes);
     }
     buffer.bytes.clear();
     buffer.runs.clear();

@@ -11,7 +11,7 @@ use super::digest::{DIGEST_SIZE, check_trailing_digest, has_trailing_digest};
 use super::disk::{Disk, DiskFile, parent};
 use super::error::{Error, Result};
 use super::map::Map;
-use super::meta::{META_END, Metas, RawMeta};
+use super::meta::{Meta, Metas};
 use super::options::Options;
 use super::page::META;
 use super::shape::{Scan, scan};
@@ -30,6 +30,10 @@ pub(crate) struct Opened {
     pub scan: Scan,
     /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
     pub digest_at: Option<u64>,
+    /// Whether the meta has a record of the pages that its commit wrote.
+    pub has_record: bool,
+    /// The transaction that a crash interrupted, if one did.
+    pub interrupted: Option<u64>,
 }
 
 pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
@@ -56,23 +60,50 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
         meta: metas.meta,
     });
     let scan = scan(&*view)?;
-    // The process that wrote this meta may have been killed before it was synced, and then it stands in
-    // memory alone; a sync without a write proves nothing after one that failed. No page may be written
-    // again before the meta that frees it is on the disk.
-    // The page is written again as it stands in the file, so that a snapshot's digest stays true of it.
-    let file = &view.store.file;
-    let at = metas.winner * u64::from(page_size);
-    let mut page = vec![0; page_size as usize];
-    file.read_at(at, &mut page)?;
-    file.write_at(at, &page)?;
-    file.sync()?;
+    make_durable(&view.store.file, &metas)?;
     Ok(Opened {
         path,
         view,
         slot: metas.winner,
         scan,
         digest_at: has_trailing_digest(len).then(|| len - DIGEST_SIZE),
+        has_record: metas.record.is_some(),
+        interrupted: metas.interrupted(),
     })
+}
+
+/// Brings the newest complete commit to the disk for certain, before any page that it has freed is reused.
+///
+/// The process that wrote it may have been killed before its sync returned, so that it is in memory only. A sync
+/// alone proves nothing: after one that failed, the system takes the pages for clean. So everything that the
+/// last sync was to bring to the disk is written again: the meta, and the pages that its record names. All are
+/// written as they stand in the file; a snapshot's digest stays true of it.
+fn make_durable(file: &DiskFile, metas: &Metas) -> Result<()> {
+    let page_size = u64::from(metas.meta.page_size);
+    let rewrite = |first: u64, pages: u64| {
+        let mut page = vec![0; page_size as usize];
+        (first..first + pages).try_for_each(|pgid| {
+            file.read_at(pgid * page_size, &mut page)?;
+            file.write_at(pgid * page_size, &page)
+        })
+    };
+    if let Some(record) = &metas.record {
+        record.runs().try_for_each(|(first, n)| rewrite(first, n))?;
+    }
+    rewrite(metas.winner, 1)?;
+    file.sync()?;
+    // bbolt takes the meta of an interrupted commit for good, since it knows nothing of records. It gets the
+    // contents of the meta that counts, as in a snapshot.
+    if metas.interrupted().is_some() {
+        let slot = 1 - metas.winner;
+        let older = Meta {
+            txid: metas.meta.txid.saturating_sub(1),
+            ..metas.meta
+        };
+        file.write_at(slot * page_size, &older.encode(slot))?;
+        file.sync()?;
+    }
+    Ok(())
 }
 
 /// Opens and locks the file that stands under the name, and makes it if there is none.
@@ -195,13 +226,11 @@ fn remove_if_there(disk: &Disk, path: &Path) -> Result<()> {
 
 /// Both meta pages of an open file.
 pub(crate) fn read_metas(file: &DiskFile, len: u64) -> Result<Metas> {
-    Metas::find(file.path(), |at| {
-        let mut b = [0; META_END];
-        if at.saturating_add(META_END as u64) > len {
-            return Ok(None);
+    Metas::find(file.path(), &mut |at, into| {
+        if at.saturating_add(into.len() as u64) > len {
+            return Ok(false);
         }
-        file.read_at(at, &mut b)?;
-        Ok(Some(RawMeta(b)))
+        file.read_at(at, into).map(|()| true)
     })
 }
 

@@ -229,6 +229,8 @@ pub enum Keep<'r> {
     },
     /// All, but of the last write only so many bytes.
     Torn(usize),
+    /// All, but of the last write only the sectors whose bit is set.
+    LastSectors(u64),
 }
 
 /// A directory tree on a disk.
@@ -430,6 +432,7 @@ impl Sim {
                         Keep::All => true,
                         Keep::Some(rng) => rng.chance(50),
                         Keep::But { sector, there } => (number == *sector) == *there,
+                        Keep::LastSectors(mask) => n != last || *mask >> i & 1 == 1,
                         Keep::Torn(len) => {
                             if n == last {
                                 sector =

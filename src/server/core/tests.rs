@@ -280,7 +280,7 @@ async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_that_wait_share_two_syncs() {
+async fn requests_that_wait_share_one_sync() {
     let f = start(|_| {});
     f.gate.shut();
     let mut pending = puts(&f.core, vec![put("first", "")]);
@@ -293,8 +293,8 @@ async fn requests_that_wait_share_two_syncs() {
     f.gate.open();
     assert!(finish(waiting).await.iter().all(Result::is_ok));
     assert!(finish(pending).await.iter().all(Result::is_ok));
-    // The first has one left, all others two together.
-    assert_eq!(f.gate.syncs.load(Ordering::SeqCst) - before, 3);
+    // The first was counted before it was held; all others share one.
+    assert_eq!(f.gate.syncs.load(Ordering::SeqCst) - before, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -447,9 +447,12 @@ async fn after_a_failed_sync_nothing_is_written_any_more() {
         Some(&b"acknowledged"[..])
     );
     f.restart().await;
-    assert_eq!(
-        value(&f.core, "k").await.as_deref(),
-        Some(&b"acknowledged"[..])
+    // The failed write was not acknowledged, but all of it may have reached the file.
+    let after = value(&f.core, "k").await;
+    let after = after.as_deref();
+    assert!(
+        after == Some(&b"acknowledged"[..]) || after == Some(&b"lost"[..]),
+        "{after:?}"
     );
     f.core
         .put(&RequestContext::in_process(), put("k", "again"))
@@ -742,7 +745,7 @@ async fn old_revisions_go_in_steps() {
         .compact(&RequestContext::in_process(), compaction(3000, true))
         .await
         .unwrap();
-    let commits = (f.gate.syncs.load(Ordering::SeqCst) - before) / 2;
+    let commits = f.gate.syncs.load(Ordering::SeqCst) - before;
     // The compact revision, then at least two pieces: the first has 1000 records.
     assert!(commits >= 3, "{commits}");
 }
