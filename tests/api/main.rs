@@ -25,6 +25,8 @@ mod kv;
 mod lease;
 /// Sizes and numbers past which a request is refused.
 mod limits;
+/// Locks and elections.
+mod lock;
 /// Status, alarms, defragmentation, hashes, and what an operator may ask of one member.
 mod maintenance;
 /// Ours alone: `serve` as a process.

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use etcd_maintenance::proto::{
-    etcdserverpb as pb,
-    v3lockpb::{LockRequest, lock_client::LockClient},
-};
+use etcd_maintenance::proto::etcdserverpb as pb;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -348,25 +345,6 @@ async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
             .expect("the connection ends");
     }
     t.kv().put(put("k", "v")).await.unwrap();
-}
-
-/// Ours alone: what comes later is refused by name.
-async fn later_services_are_refused_by_name(t: Arc<Target>) {
-    let lock = LockRequest::default();
-    let refusal = LockClient::new(t.channel.clone())
-        .lock(lock)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal.code(), Code::Unimplemented);
-    assert!(
-        refusal.message().contains("locks are not served yet"),
-        "{refusal}"
-    );
-}
-
-#[test]
-fn later_services() {
-    crate::target::run(Kind::Memory, &[], later_services_are_refused_by_name);
 }
 
 #[test]

@@ -275,6 +275,13 @@ methods! {
     RoleDelete "etcdserverpb.Auth" "RoleDelete" ["auth/role/delete"] unary core.role_delete;
     RoleGrantPermission "etcdserverpb.Auth" "RoleGrantPermission" ["auth/role/grant"] unary core.role_grant_permission;
     RoleRevokePermission "etcdserverpb.Auth" "RoleRevokePermission" ["auth/role/revoke"] unary core.role_revoke_permission;
+    Lock "v3lockpb.Lock" "Lock" ["lock/lock"] unary lock.lock;
+    Unlock "v3lockpb.Lock" "Unlock" ["lock/unlock"] unary lock.unlock;
+    Campaign "v3electionpb.Election" "Campaign" ["election/campaign"] unary election.campaign;
+    Proclaim "v3electionpb.Election" "Proclaim" ["election/proclaim"] unary election.proclaim;
+    Leader "v3electionpb.Election" "Leader" ["election/leader"] unary election.leader;
+    Observe "v3electionpb.Election" "Observe" ["election/observe"] live_stream election.observe;
+    Resign "v3electionpb.Election" "Resign" ["election/resign"] unary election.resign;
     HealthCheck "grpc.health.v1.Health" "Check" [] unary health.check;
     HealthList "grpc.health.v1.Health" "List" [] unary health.list;
     HealthWatch "grpc.health.v1.Health" "Watch" [] live_stream health.watch;
@@ -306,20 +313,11 @@ pub fn labels() -> Vec<MethodLabels> {
     Method::ROWS.iter().map(label).collect()
 }
 
-/// Services of etcd that are not answered yet, with the words that say so.
-const ABSENT: &[(&str, &str)] = &[
-    ("v3lockpb.Lock", "locks are"),
-    ("v3electionpb.Election", "elections are"),
-];
-
 /// The refusal of a path that is no method, with grpc-go's texts (grpc v1.82.1, server.go, `handleStream`).
 pub fn unknown(path: &str) -> Status {
     let Some((service, method)) = path.strip_prefix('/').and_then(|p| p.rsplit_once('/')) else {
         return Status::unimplemented(format!("malformed method name: {path:?}"));
     };
-    if let Some((_, what)) = ABSENT.iter().find(|(name, _)| *name == service) {
-        return Status::unimplemented(format!("{what} not served yet: {service}/{method}"));
-    }
     if Method::ALL.iter().any(|m| m.row().service == service) {
         return Status::unimplemented(format!("unknown method {method} for service {service}"));
     }
@@ -331,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_method_is_told_from_a_service_that_is_not_answered_yet() {
+    fn an_unknown_method_is_told_from_an_unknown_service() {
         let text = |path: &str| unknown(path).message().to_string();
         assert_eq!(
             text("/etcdserverpb.KV/Frob"),
@@ -343,7 +341,6 @@ mod tests {
         );
         assert_eq!(text("/no.Such/Thing"), "unknown service no.Such");
         assert_eq!(text("nonsense"), "malformed method name: \"nonsense\"");
-        assert!(text("/v3lockpb.Lock/Lock").contains("locks are not served yet"));
     }
 
     #[test]

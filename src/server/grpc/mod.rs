@@ -8,15 +8,18 @@ mod cluster;
 mod dispatch;
 #[cfg(test)]
 mod echo;
+mod election;
 mod encoding;
 mod head;
 mod health;
 mod kv;
 mod lease;
 mod lenient;
+mod lock;
 mod maintenance;
 mod message;
 mod methods;
+mod queue;
 mod ranges;
 mod services;
 mod snapshot;

@@ -6,8 +6,8 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use super::{
-    cluster::Cluster, health::Health, kv::Kv, lease::Lease, maintenance::Maintenance,
-    snapshot::Snapshots, watch::Watch,
+    cluster::Cluster, election::Election, health::Health, kv::Kv, lease::Lease, lock::Lock,
+    maintenance::Maintenance, snapshot::Snapshots, watch::Watch,
 };
 use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
 
@@ -26,6 +26,8 @@ pub struct Services {
     pub(super) maintenance: Maintenance,
     pub(super) snapshots: Snapshots,
     pub(super) cluster: Cluster,
+    pub(super) lock: Lock,
+    pub(super) election: Election,
     pub(super) health: Health,
     pub(super) watch: Watch,
     #[cfg(test)]
@@ -54,6 +56,8 @@ impl Services {
             maintenance: Maintenance::new(core.clone(), metrics.clone()),
             snapshots: Snapshots::new(core.clone(), config.stream_stall),
             cluster: Cluster::new(core.clone(), config.clone(), listening),
+            lock: Lock::new(core.clone()),
+            election: Election::new(core.clone()),
             health: Health::new(phase.clone()),
             watch: Watch::new(core.clone(), &config, receive_limit(&config)),
             #[cfg(test)]

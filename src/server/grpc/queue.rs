@@ -1,0 +1,294 @@
+//! The queue that locks and elections are built on: keys under a prefix, each attached to a lease, of which the oldest
+//! comes first (etcd v3.7.1, client/v3/concurrency, which etcd's own Lock and Election services use). Knows only keys.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::{
+    proto::{
+        etcdserverpb::{
+            self as pb,
+            compare::{CompareResult, CompareTarget, TargetUnion},
+            range_request::{SortOrder, SortTarget},
+            request_op::Request,
+            response_op::Response,
+        },
+        mvccpb::KeyValue,
+    },
+    server::{
+        context::RequestContext,
+        core::{Core, WatchStream},
+        error::Error,
+        mvcc::{event::Event, watch::What},
+    },
+};
+
+/// Seconds that a lease has which is granted for a caller who names none.
+const SESSION_TTL: i64 = 60;
+
+/// The refusal as callers of these services get it: etcd's services ask through a client, and hand on the text of what
+/// is refused without its code.
+pub fn unknown(error: Error) -> Error {
+    Error::Other(tonic::Code::Unknown, error.text().into())
+}
+
+/// The prefix of the keys of a lock or an election.
+pub fn prefix(name: &[u8]) -> Vec<u8> {
+    [name, b"/"].concat()
+}
+
+/// The key of a lease under a prefix.
+pub fn key(prefix: &[u8], lease: i64) -> Bytes {
+    [prefix, format!("{lease:x}").as_bytes()].concat().into()
+}
+
+/// The lease of a caller: the one that is named, or a fresh one. It is renewed once, as etcd does when it begins a
+/// session; keeping it alive is the caller's part.
+pub async fn session(core: &Core, context: &RequestContext, lease: i64) -> Result<i64, Error> {
+    if lease == 0 {
+        let request = pb::LeaseGrantRequest {
+            ttl: SESSION_TTL,
+            id: 0,
+        };
+        return Ok(core.lease_grant(context, request).await?.id);
+    }
+    if lease > 0 {
+        core.lease_renew(context, lease).await?;
+    }
+    Ok(lease)
+}
+
+/// The condition that `key` was created at `revision`; 0: that it does not exist.
+pub fn created_at(key: Bytes, revision: i64) -> pb::Compare {
+    pb::Compare {
+        result: CompareResult::Equal.into(),
+        target: CompareTarget::Create.into(),
+        key,
+        target_union: Some(TargetUnion::CreateRevision(revision)),
+        ..Default::default()
+    }
+}
+
+/// A put as a part of a transaction.
+pub fn put(key: Bytes, value: Bytes, lease: i64) -> pb::RequestOp {
+    let put = pb::PutRequest {
+        key,
+        value,
+        lease,
+        ..Default::default()
+    };
+    pb::RequestOp {
+        request: Some(Request::RequestPut(put)),
+    }
+}
+
+/// A range as a part of a transaction.
+pub fn range(range: pb::RangeRequest) -> pb::RequestOp {
+    pb::RequestOp {
+        request: Some(Request::RequestRange(range)),
+    }
+}
+
+/// A deletion as a part of a transaction.
+pub fn delete(key: Bytes) -> pb::RequestOp {
+    let delete = pb::DeleteRangeRequest {
+        key,
+        ..Default::default()
+    };
+    pb::RequestOp {
+        request: Some(Request::RequestDeleteRange(delete)),
+    }
+}
+
+/// The first key of the answer to the range at that place of a transaction.
+pub fn first_key(answer: &pb::TxnResponse, place: usize) -> Option<&KeyValue> {
+    match answer.responses.get(place)?.response.as_ref()? {
+        Response::ResponseRange(range) => range.kvs.first(),
+        _ => None,
+    }
+}
+
+/// The request for the oldest key under a prefix.
+pub fn oldest(prefix: &[u8]) -> pb::RangeRequest {
+    pb::RangeRequest {
+        key: prefix.to_vec().into(),
+        range_end: prefix_end(prefix),
+        limit: 1,
+        sort_order: SortOrder::Ascend.into(),
+        sort_target: SortTarget::Create.into(),
+        ..Default::default()
+    }
+}
+
+/// The end of the range of all keys that begin with the prefix.
+fn prefix_end(prefix: &[u8]) -> Bytes {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end.into();
+        }
+    }
+    // All keys from here on.
+    Bytes::from_static(&[0])
+}
+
+/// Waits until no key under the prefix is left that was created at or before `revision`. Each waiter watches the key
+/// just before its own alone, so that a release wakes one of them.
+pub async fn wait_for_turn(
+    core: &Core,
+    context: &RequestContext,
+    prefix: &[u8],
+    revision: i64,
+) -> Result<(), Error> {
+    loop {
+        let before = pb::RangeRequest {
+            sort_order: SortOrder::Descend.into(),
+            max_create_revision: revision,
+            ..oldest(prefix)
+        };
+        let answer = core.range(context, before).await?;
+        let Some(last) = answer.kvs.first() else {
+            return Ok(());
+        };
+        let read_at = answer.header.map_or(0, |header| header.revision);
+        let mut events = Events::of(core, context, last.key.clone(), Bytes::new(), read_at)?;
+        while !events.next().await?.tombstone {}
+    }
+}
+
+/// The events of a range, from a revision on.
+pub struct Events {
+    stream: WatchStream,
+    waiting: std::collections::VecDeque<Event>,
+}
+
+impl Events {
+    /// Those of one key, or of a range.
+    ///
+    /// # Errors
+    /// The caller may not read it, or the server has stopped.
+    pub fn of(
+        core: &Core,
+        context: &RequestContext,
+        key: Bytes,
+        range_end: Bytes,
+        start_revision: i64,
+    ) -> Result<Events, Error> {
+        core.check_watch(context, &key, &range_end)?;
+        let mut stream = core.watch()?;
+        stream.create(pb::WatchCreateRequest {
+            key,
+            range_end,
+            start_revision,
+            ..Default::default()
+        });
+        Ok(Events {
+            stream,
+            waiting: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// Those of all keys under a prefix.
+    ///
+    /// # Errors
+    /// As [`Events::of`].
+    pub fn under(
+        core: &Core,
+        context: &RequestContext,
+        prefix: &[u8],
+        start_revision: i64,
+    ) -> Result<Events, Error> {
+        let key = prefix.to_vec().into();
+        Events::of(core, context, key, prefix_end(prefix), start_revision)
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// The history is compacted, cannot be read, or the server has stopped.
+    pub async fn next(&mut self) -> Result<Event, Error> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Ok(event);
+            }
+            for delivery in self.stream.next().await {
+                match delivery.what {
+                    What::Event(event, _) => self.waiting.push_back(event.event.clone()),
+                    What::Events(events, _) => {
+                        self.waiting.extend(events.iter().map(|e| e.event.clone()));
+                    }
+                    What::Created | What::Progress => {}
+                    What::Compacted(_) => return Err(Error::Compacted),
+                    What::Cancelled => return Err(Error::WatchCanceled),
+                    What::Refused(why) | What::Failed(why) => {
+                        return Err(Error::Other(tonic::Code::Unknown, why));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The key and value of a put.
+pub fn key_value(event: &Event) -> Option<KeyValue> {
+    KeyValue::decode(event.record.clone()).ok()
+}
+
+/// A place in a queue that its owner may give up by going away: then the key is deleted.
+pub struct Place {
+    core: Core,
+    context: RequestContext,
+    key: Bytes,
+    kept: bool,
+}
+
+impl Place {
+    /// The place of a key.
+    pub fn new(core: &Core, context: &RequestContext, key: Bytes) -> Place {
+        Place {
+            core: core.clone(),
+            context: context.clone(),
+            key,
+            kept: false,
+        }
+    }
+
+    /// The owner has what it waited for.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let (core, mut context) = (self.core.clone(), self.context.clone());
+        // The client's deadline is what ended its wait, and is none for this.
+        context.deadline = None;
+        let request = pb::DeleteRangeRequest {
+            key: std::mem::take(&mut self.key),
+            ..Default::default()
+        };
+        tokio::spawn(async move {
+            // If it cannot be deleted, its lease ends it.
+            let _ = core.delete_range(&context, request).await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_have_ends() {
+        assert_eq!(prefix(b"a"), b"a/");
+        assert_eq!(key(b"a/", 255), "a/ff");
+        assert_eq!(prefix_end(b"a/"), "a0");
+        assert_eq!(prefix_end(b"a\xff"), "b");
+        assert_eq!(prefix_end(b"\xff"), &[0][..]);
+    }
+}
