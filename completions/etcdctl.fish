@@ -2453,21 +2453,48 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-dis
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l data-dir -d 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]' -r -f -a "(__fish_complete_directories)"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l name -d 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-urls -d 'Addresses to listen on for gRPC and HTTP: http://IP:PORT (port 0: any free one) or unix://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l config-file -d 'YAML file with etcd\'s keys; other flags and the ETCD_* variables are then ignored [env: ETCD_CONFIG_FILE]' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-urls -d 'Addresses to listen on for gRPC and HTTP: http://IP:PORT, https://IP:PORT (port 0: any free one), unix://PATH or unixs://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-http-urls -d 'Addresses for HTTP alone; --listen-client-urls is then for gRPC alone [env: ETCD_LISTEN_CLIENT_HTTP_URLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-metrics-urls -d 'Further addresses that answer /metrics, /health, /livez and /readyz [env: ETCD_LISTEN_METRICS_URLS]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l advertise-client-urls -d 'Addresses that `member list` names; where only --listen-client-urls is given, those [default: http://localhost:2379] [env: ETCD_ADVERTISE_CLIENT_URLS]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l quota-backend-bytes -d 'Size of the database in bytes past which writes are refused; 0 is 2 GiB, below 0 is no quota [default: 0] [env: ETCD_QUOTA_BACKEND_BYTES]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auto-compaction-mode -d 'What --auto-compaction-retention counts: periodic (time) or revision [default: periodic] [env: ETCD_AUTO_COMPACTION_MODE]' -r -f -a "periodic\t''
 revision\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auto-compaction-retention -d 'History to keep: a duration such as 30m, a number of hours, or a number of revisions; 0 keeps all [default: 0] [env: ETCD_AUTO_COMPACTION_RETENTION]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l compaction-batch-limit -d 'Revisions that a compaction removes in one step [default: 1000] [env: ETCD_COMPACTION_BATCH_LIMIT]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l compaction-sleep-interval -d 'Pause between two steps of a compaction [default: 10ms] [env: ETCD_COMPACTION_SLEEP_INTERVAL]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l bootstrap-defrag-threshold-megabytes -d 'Defragment before serving if that frees so many MiB at least; 0 never [default: 0] [env: ETCD_BOOTSTRAP_DEFRAG_THRESHOLD_MEGABYTES]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-txn-ops -d 'Operations that one transaction may hold [default: 128] [env: ETCD_MAX_TXN_OPS]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-request-bytes -d 'Size of a request in bytes past which it is refused [default: 1572864] [env: ETCD_MAX_REQUEST_BYTES]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l max-concurrent-streams -d 'Requests that one connection may have open [default: 4294967295] [env: ETCD_MAX_CONCURRENT_STREAMS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-min-time -d 'Shortest time between two pings of a client; one that pings more often is disconnected [default: 5s] [env: ETCD_GRPC_KEEPALIVE_MIN_TIME]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-interval -d 'Time after which a silent connection is pinged; 0 never [default: 2h] [env: ETCD_GRPC_KEEPALIVE_INTERVAL]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l grpc-keepalive-timeout -d 'Time after which a connection that answers no ping is closed [default: 20s] [env: ETCD_GRPC_KEEPALIVE_TIMEOUT]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l socket-reuse-port -d 'Set SO_REUSEPORT on TCP listeners [default: false] [env: ETCD_SOCKET_REUSE_PORT]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l socket-reuse-address -d 'Set SO_REUSEADDR on TCP listeners [default: false] [env: ETCD_SOCKET_REUSE_ADDRESS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l watch-progress-notify-interval -d 'Time between two progress notifications of an idle watch [default: 10m] [env: ETCD_WATCH_PROGRESS_NOTIFY_INTERVAL]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l cert-file -d 'Certificate of the server, PEM; read again when the file changes [env: ETCD_CERT_FILE]' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l key-file -d 'Private key of that certificate, PEM [env: ETCD_KEY_FILE]' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l trusted-ca-file -d 'Certificates of the authorities that may sign clients\' certificates, PEM [env: ETCD_TRUSTED_CA_FILE]' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l client-cert-auth -d 'Demand a certificate of every client [default: false] [env: ETCD_CLIENT_CERT_AUTH]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l client-crl-file -d 'Revocation list for clients\' certificates [env: ETCD_CLIENT_CRL_FILE]' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l client-cert-allowed-hostname -d 'Names of which a client\'s certificate must hold one [env: ETCD_CLIENT_CERT_ALLOWED_HOSTNAME]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auto-tls -d 'Make a self-signed certificate, in DATA_DIR/fixtures/client [default: false] [env: ETCD_AUTO_TLS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l self-signed-cert-validity -d 'Years for which --auto-tls\'s certificate is valid [default: 1] [env: ETCD_SELF_SIGNED_CERT_VALIDITY]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l cipher-suites -d 'Cipher suites of TLS 1.2 that may be used, by Go\'s names [env: ETCD_CIPHER_SUITES]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l tls-min-version -d 'Lowest version of TLS: TLS1.2 or TLS1.3 [default: TLS1.2] [env: ETCD_TLS_MIN_VERSION]' -r -f -a "TLS1.2\t''
+TLS1.3\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l tls-max-version -d 'Highest version of TLS: TLS1.2, TLS1.3, or empty for any [env: ETCD_TLS_MAX_VERSION]' -r -f -a "TLS1.2\t''
+TLS1.3\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l cors -d 'Origins that browsers may call from, separated by commas; empty or * allows all [default: *] [env: ETCD_CORS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l host-whitelist -d 'Host names in HTTP requests that are accepted without TLS; empty or * accepts all [default: *] [env: ETCD_HOST_WHITELIST]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l enable-grpc-gateway -d 'Answer JSON requests under /v3/ as well [default: true] [env: ETCD_ENABLE_GRPC_GATEWAY]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auth-token -d 'Tokens of logged-in users: simple, or jwt,sign-method=METHOD,priv-key=FILE[,pub-key=FILE][,ttl=10m] [default: simple] [env: ETCD_AUTH_TOKEN]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l auth-token-ttl -d 'Seconds that a simple token is good after its last use [default: 300] [env: ETCD_AUTH_TOKEN_TTL]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l bcrypt-cost -d 'Cost of hashing passwords with bcrypt, from 4 to 31 [default: 10] [env: ETCD_BCRYPT_COST]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l metrics -d 'Detail of /metrics: basic, or extensive with histograms of handling times [default: basic] [env: ETCD_METRICS]' -r -f -a "basic\t''
+extensive\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-level -d 'Least important lines to log: debug, info, warn, error, panic or fatal [default: info] [env: ETCD_LOG_LEVEL]' -r -f -a "debug\t''
 info\t''
 warn\t''
@@ -2476,9 +2503,15 @@ panic\t''
 fatal\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-format -d 'Shape of a log line: json or console [default: json] [env: ETCD_LOG_FORMAT]' -r -f -a "json\t''
 console\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l log-outputs -d 'Where the log goes: stderr, stdout, or names of files [default: default] [env: ETCD_LOG_OUTPUTS]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l warning-apply-duration -d 'Time after which the application of a request is logged as slow [default: 100ms] [env: ETCD_WARNING_APPLY_DURATION]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l warning-unary-request-duration -d 'Time after which a request is logged as slow [default: 300ms] [env: ETCD_WARNING_UNARY_REQUEST_DURATION]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l feature-gates -d 'etcd\'s feature gates, NAME=true or NAME=false, separated by commas [env: ETCD_FEATURE_GATES]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-advertise-peer-urls -d 'Peer addresses, from which the member\'s id is made [default: http://localhost:2380] [env: ETCD_INITIAL_ADVERTISE_PEER_URLS]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster -d 'NAME=PEER_URL of this one member, from which the ids are made [default: default=http://localhost:2380] [env: ETCD_INITIAL_CLUSTER]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster-token -d 'Word that sets this cluster\'s ids apart from others\' [default: etcd-cluster] [env: ETCD_INITIAL_CLUSTER_TOKEN]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l initial-cluster-state -d 'new, or existing where the data directory has been served before [default: new] [env: ETCD_INITIAL_CLUSTER_STATE]' -r -f -a "new\t''
+existing\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''

@@ -16,6 +16,26 @@ pub struct Ui {
     stdout: RefCell<BufWriter<io::Stdout>>,
 }
 
+/// A stream of this process that a log is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+}
+
+/// Writes a line of a log, with its line feed, in one piece. That the stream does not take it is nobody's concern.
+pub fn log_line(stream: Stream, line: &[u8]) {
+    let _ = match stream {
+        Stream::Stderr => io::stderr().lock().write_all(line),
+        Stream::Stdout => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(line).and_then(|()| stdout.flush())
+        }
+    };
+}
+
 /// Bytes gathered before they are written to stdout.
 const STDOUT_BUFFER: usize = 64 << 10;
 

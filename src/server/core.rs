@@ -141,7 +141,7 @@ impl Core {
                 quota,
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
-                client_cert_auth: config.client_cert_auth,
+                client_cert_auth: config.tls.client_cert_auth,
             }),
         };
         let leases = shared.clone();
@@ -194,7 +194,7 @@ impl Core {
                 quota: Quota::unlimited(),
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
-                client_cert_auth: config.client_cert_auth,
+                client_cert_auth: config.tls.client_cert_auth,
             }),
         }
     }

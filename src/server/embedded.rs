@@ -1,7 +1,11 @@
 //! The server as a library object: start it, connect to it in memory, listen on addresses, stop it.
 //! Knows nothing of processes, signals or terminals.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -14,14 +18,16 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::{
-    address::{Accepted, Listener},
-    config::Config,
-    connection,
-    context::{Peer, PeerAddress},
+    address::{Accepted, Listener, SocketOptions},
+    config::{Config, is_secure},
+    connection::{self, Link, Traffic},
+    context::{Peer, PeerAddress, RequestContext},
     core::{Core, OpenError},
     grpc::{Listening, Services, labels},
     lifecycle::{Phase, stopping},
     metrics::Metrics,
+    tls::{Acceptor, HandshakeError, self_signed},
+    value,
 };
 
 /// Bytes that may be on their way in an in-memory connection, each way.
@@ -73,6 +79,8 @@ pub struct Server {
     /// Every connection and listener holds a sender; all are gone when the receiver says so.
     held: mpsc::Sender<()>,
     released: Mutex<mpsc::Receiver<()>>,
+    /// For listeners with TLS.
+    tls: Option<Arc<Acceptor>>,
     temporary: Option<tempfile::TempDir>,
 }
 
@@ -80,9 +88,14 @@ impl Server {
     /// Opens the data directory; nothing listens yet.
     ///
     /// # Errors
-    /// As [`Core::open`], and settings that contradict each other.
+    /// As [`Core::open`], settings that contradict each other, and files of TLS that cannot be used.
     pub async fn start(config: Config) -> Result<Server, OpenError> {
-        Server::start_with(config, Core::open).await
+        let threshold = config.bootstrap_defrag_threshold;
+        let server = Server::start_with(config, Core::open).await?;
+        if threshold > 0 {
+            defragment_first(server.core(), threshold).await?;
+        }
+        Ok(server)
     }
 
     /// Opens the data directory for reading; every write is refused. Nothing is created.
@@ -94,21 +107,40 @@ impl Server {
     }
 
     async fn start_with(
-        config: Config,
+        mut config: Config,
         open: impl FnOnce(&Config) -> Result<Core, OpenError> + Send + 'static,
     ) -> Result<Server, OpenError> {
         config
             .validate()
             .map_err(|e| OpenError::Other(e.to_string()))?;
+        // What is wrong with files that are given is said before the data directory is touched.
+        let mut tls = None;
+        if config.tls.cert_file.is_some() {
+            tls = Some(acceptor(&config)?);
+        }
+        let fresh = !config.data_dir.join("db").exists();
+        if config.existing && fresh {
+            return Err(OpenError::Other(format!(
+                "--initial-cluster-state=existing: there is no database in {}, and a single member has nobody to get \
+                 it from",
+                config.data_dir.display()
+            )));
+        }
         let opened = config.clone();
         let core = tokio::task::spawn_blocking(move || open(&opened))
             .await
             .map_err(|e| OpenError::Other(e.to_string()))??;
+        if tls.is_none() && config.tls.auto_tls {
+            let dir = config.data_dir.join("fixtures/client");
+            let hosts = hosts(&config);
+            self_signed(&dir, &hosts, &mut config.tls).map_err(OpenError::Other)?;
+            tls = Some(acceptor(&config)?);
+        }
         let (phase, _) = watch::channel(Phase::Running);
         let (held, released) = mpsc::channel(1);
         let embedded = format!("embedded:{}", config.data_dir.display());
         let listening: Listening = Arc::new(vec![embedded].into());
-        let metrics = Metrics::new(&labels(), false)
+        let metrics = Metrics::new(&labels(), config.extensive_metrics)
             .map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
         Ok(Server {
             services: Arc::new(Services::new(
@@ -123,6 +155,7 @@ impl Server {
             phase,
             held,
             released: Mutex::new(released),
+            tls,
             temporary: None,
         })
     }
@@ -145,7 +178,12 @@ impl Server {
     /// runtime that the server was started on.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(DUPLEX);
-        self.connector().serve(server, Peer::default());
+        let link = Link {
+            peer: Peer::default(),
+            secure: false,
+            traffic: Traffic::Both,
+        };
+        self.connector().serve(server, link);
         client
     }
 
@@ -165,28 +203,36 @@ impl Server {
             .await
     }
 
-    /// Serves on `host:port`, `http://host:port` or `unix://path` (port 0: any free one); returns the
-    /// endpoint to give to a client.
+    /// Serves on `host:port`, `http://host:port`, `https://host:port`, `unix://path` or `unixs://path` (port 0: any free
+    /// one); returns the endpoint to give to a client.
     ///
     /// # Errors
-    /// The address is in use or can't be bound; the text names it.
+    /// The address is in use or cannot be bound, or wants TLS without a certificate; the text names it.
     pub async fn listen(&self, address: &str) -> io::Result<String> {
-        let bound = bind(address).await?;
+        if is_secure(address) && self.tls.is_none() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("cannot listen on {address}: there is no certificate for TLS"),
+            ));
+        }
+        let bound = bind(address, &self.services.config, Traffic::Both).await?;
         Ok(self.accept_on(bound))
     }
 
     /// Answers on an address that was taken with [`bind`].
-    pub fn accept_on(&self, Bound { listener, endpoint }: Bound) -> String {
-        {
+    pub fn accept_on(&self, bound: Bound) -> String {
+        let endpoint = bound.endpoint.clone();
+        if bound.traffic != Traffic::Metrics {
             let mut listening = self.listening.write();
             listening.retain(|url| !url.starts_with("embedded:"));
             listening.push(endpoint.clone());
         }
+        let tls = self.tls.clone().filter(|_| is_secure(&endpoint));
         let connector = self.connector();
         let mut phase = self.phase.subscribe();
         self.runtime.spawn(async move {
             tokio::select! {
-                () = accept(&listener, &connector) => {}
+                () = accept(bound, tls, connector) => {}
                 () = stopping(&mut phase) => {}
             }
         });
@@ -236,15 +282,61 @@ impl Server {
 pub struct Bound {
     listener: Listener,
     endpoint: String,
+    traffic: Traffic,
 }
 
 /// Takes an address, so that a process can take all of its addresses, or fail, before it opens data.
 ///
 /// # Errors
 /// As [`Server::listen`].
-pub async fn bind(address: &str) -> io::Result<Bound> {
-    let (listener, endpoint) = Listener::bind(address).await?;
-    Ok(Bound { listener, endpoint })
+pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Result<Bound> {
+    let options = SocketOptions {
+        reuse_port: config.reuse_port,
+    };
+    let (listener, endpoint) = Listener::bind(address, options).await?;
+    Ok(Bound {
+        listener,
+        endpoint,
+        traffic,
+    })
+}
+
+fn acceptor(config: &Config) -> Result<Arc<Acceptor>, OpenError> {
+    Acceptor::new(config.tls.clone())
+        .map(Arc::new)
+        .map_err(OpenError::Other)
+}
+
+/// The hosts that a certificate made here is for.
+fn hosts(config: &Config) -> Vec<String> {
+    let mut hosts: Vec<String> = (config.listen_client_urls.iter())
+        .filter_map(|url| {
+            let (host, _) = value::host_and_port(url.split_once("://")?.1)?;
+            Some(host.to_string())
+        })
+        .collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// `--bootstrap-defrag-threshold-megabytes` (etcd v3.7.1, server/etcdserver/bootstrap.go, `maybeDefragBackend`).
+async fn defragment_first(core: &Core, threshold: u64) -> Result<(), OpenError> {
+    let refused = |e: super::error::Error| OpenError::Other(e.to_string());
+    let context = RequestContext::in_process();
+    let status = core.status(&context).await.map_err(refused)?;
+    let freeable = status.db_size.saturating_sub(status.db_size_in_use);
+    let threshold_bytes = i64::try_from(threshold.saturating_mul(1 << 20)).unwrap_or(i64::MAX);
+    if freeable < threshold_bytes {
+        tracing::info!(
+            "current-db-size-bytes" = status.db_size,
+            "current-db-size-in-use-bytes" = status.db_size_in_use,
+            "experimental-bootstrap-defrag-threshold-bytes" = threshold_bytes,
+            "Skipping defragmentation"
+        );
+        return Ok(());
+    }
+    core.defragment(&context).await.map(drop).map_err(refused)
 }
 
 /// Starts connections.
@@ -257,7 +349,7 @@ struct Connector {
 }
 
 impl Connector {
-    fn serve<S>(&self, stream: S, peer: Peer)
+    fn serve<S>(&self, stream: S, link: Link)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -268,28 +360,79 @@ impl Connector {
             ..
         } = self.clone();
         self.runtime.spawn(async move {
-            connection::serve(stream, peer, services, phase).await;
+            connection::serve(stream, link, services, phase).await;
             drop(held);
         });
     }
 }
 
-async fn accept(listener: &Listener, connector: &Connector) {
+/// Accepts connections. Shaking hands is a task of its own for each, so that nobody waits for a slow one.
+async fn accept(bound: Bound, tls: Option<Arc<Acceptor>>, connector: Connector) {
+    let traffic = bound.traffic;
+    let link = |address| Link {
+        peer: Peer {
+            address,
+            common_name: None,
+        },
+        secure: tls.is_some(),
+        traffic,
+    };
     loop {
-        match listener.accept().await {
+        match bound.listener.accept().await {
             Ok(Accepted::Tcp(stream, address)) => {
-                connector.serve(stream, peer(PeerAddress::Tcp(address)))
+                connector.connected(stream, link(PeerAddress::Tcp(address)), tls.clone());
             }
-            Ok(Accepted::Unix(stream)) => connector.serve(stream, peer(PeerAddress::Unix)),
+            Ok(Accepted::Unix(stream)) => {
+                connector.connected(stream, link(PeerAddress::Unix), tls.clone());
+            }
             // The client gave up while it waited, or there are no descriptors left for now.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-fn peer(address: PeerAddress) -> Peer {
-    Peer {
-        address,
-        common_name: None,
+impl Connector {
+    /// Serves a connection, over TLS where there is an acceptor.
+    fn connected<S>(&self, stream: S, mut link: Link, tls: Option<Arc<Acceptor>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = tls else {
+            return self.serve(stream, link);
+        };
+        let connector = self.clone();
+        let mut phase = self.phase.clone();
+        self.runtime.spawn(async move {
+            let secured = tokio::select! {
+                secured = tls.accept(stream) => secured,
+                () = stopping(&mut phase) => return,
+            };
+            match secured {
+                Ok(secured) => {
+                    link.peer.common_name = secured.common_name;
+                    connector.serve(secured.stream, link);
+                }
+                Err(error) => log_rejected(&link, &error),
+            }
+        });
+    }
+}
+
+/// A rejected handshake is logged as etcd does, but no more than one in a second, so that nobody fills the disk with
+/// them.
+fn log_rejected(link: &Link, error: &HandshakeError) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let remote = match link.peer.address {
+        PeerAddress::Tcp(address) => address.to_string(),
+        PeerAddress::Unix | PeerAddress::InProcess => "@".into(),
+    };
+    if matches!(error, HandshakeError::Gone) {
+        tracing::debug!("remote-addr" = %remote, %error, "rejected connection on client endpoint");
+        return;
+    }
+    let mut last = LAST.lock();
+    if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::warn!("remote-addr" = %remote, %error, "rejected connection on client endpoint");
     }
 }

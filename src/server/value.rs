@@ -37,6 +37,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Words between commas; none where there is no text.
+pub fn list(text: &str) -> Vec<String> {
+    let words = text.split(',').filter(|word| !word.is_empty());
+    words.map(str::to_string).collect()
+}
+
 /// A comma-separated list of URLs, each checked as etcd v3.7.1 does (client/pkg/types/urls.go): scheme
 /// http, https, unix or unixs; host and port but no path for the first two. Sorted, without repeats.
 pub fn urls(text: &str) -> Result<Vec<String>, String> {

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::{
     ask::{fill, refused},
-    target::{Kind, Target},
+    target::Target,
 };
 
 on_every_target! {
@@ -32,8 +32,8 @@ async fn the_list_has_one_member(t: Arc<Target>) {
         assert_eq!((member.id, member.name.as_str()), (MEMBER, "default"));
         assert_eq!(member.peer_ur_ls, ["http://localhost:2380"]);
         assert!(!member.is_learner);
-        if t.kind != Kind::Memory {
-            let url = format!("http://{}", t.address.as_deref().unwrap());
+        if let Some(address) = &t.address {
+            let url = format!("http://{address}");
             assert_eq!(member.client_ur_ls, [url]);
         }
     }

@@ -1,5 +1,5 @@
 //! The wire, spoken with the generated clients. Each case is written once and runs on every target: our
-//! server in memory, our server over TCP, and a real etcd where one is present.
+//! server in memory, over TCP and with TLS, and a real etcd where one is present.
 #![allow(clippy::print_stderr, reason = "a test that is passed over says so")]
 
 #[path = "../support/mod.rs"]
@@ -35,6 +35,8 @@ mod process;
 mod quota;
 /// The snapshot stream.
 mod snapshot;
+/// Ours alone: listeners with TLS, and certificates that change.
+mod tls;
 /// Transactions: compares, operations in order, nesting, overlaps.
 mod txn;
 /// Watches.

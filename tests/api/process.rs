@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
     path::Path,
     time::Duration,
@@ -191,7 +192,22 @@ fn flags_that_cannot_be_used_are_one_line() {
     let data = format!("--data-dir={}", dir.path().join("data").display());
     for (flag, says) in [
         ("--wal-dir=w", "--data-dir"),
-        ("--cert-file=c.pem", "TLS"),
+        (
+            "--cert-file=c.pem",
+            "KeyFile and CertFile must both be present",
+        ),
+        (
+            "--listen-client-urls=https://127.0.0.1:0",
+            "TLS key/cert (--cert-file, --key-file) must be provided for client url",
+        ),
+        ("--enable-pprof", "--enable-pprof is not supported"),
+        ("--cors=http://a.com", "--cors"),
+        (
+            "--feature-gates=Nope=true",
+            "unrecognized feature gate: Nope",
+        ),
+        ("--config-file=/no/such/file", "/no/such/file"),
+        ("--initial-cluster-state=existing", "no database"),
         ("--no-such-flag", "unknown flag: --no-such-flag"),
         ("--quota-backend-bytes=much", "--quota-backend-bytes"),
         (
@@ -202,6 +218,8 @@ fn flags_that_cannot_be_used_are_one_line() {
     ] {
         refuses(&[&data, flag], &[says]);
     }
+    let missing = format!("--cert-file={}", dir.path().join("c.pem").display());
+    refuses(&[&data, &missing, "--key-file=k.pem"], &["c.pem"]);
     assert!(!dir.path().join("data").exists());
 }
 
@@ -225,10 +243,22 @@ fn a_unit_file_of_etcd_needs_no_change() {
             "--election-timeout=1000",
             "--strict-reconfig-check",
             "--feature-gates=InitialCorruptCheck=true",
-            "--auto-compaction-mode=periodic",
-            "--auto-compaction-retention=1",
+            "--auto-compaction-mode=revision",
+            "--auto-compaction-retention=1h",
+            "--max-snapshots=7",
+            "--metrics=extensive",
+            "--bcrypt-cost=99",
         ])
         .start();
+    let log = server.log();
+    for line in [
+        "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.",
+        "use default bcrypt cost instead of the invalid given cost",
+        "\"etcd-version\":\"3.7.1\"",
+        "\"auto-compaction\":\"revision 3600000000000\"",
+    ] {
+        assert!(log.contains(line), "{line} is not in {log}");
+    }
     let list = Program::etcdctl()
         .arg(format!("--endpoints={}", server.endpoint()))
         .args(["member", "list"])
@@ -238,6 +268,155 @@ fn a_unit_file_of_etcd_needs_no_change() {
         list.out().contains("started, m1, http://10.1.2.3:2380"),
         "{list}"
     );
+}
+
+/// What a plain HTTP request is answered, status line and all.
+fn http(address: &str, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("{request} HTTP/1.0\r\nHost: elsewhere.com\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn data_that_was_served_before_is_existing() {
+    let mut server = Launch::serve().start();
+    server.terminate();
+    let data = server.data_dir().to_path_buf();
+    Launch::serve()
+        .data_dir(&data)
+        .flag("--initial-cluster-state=existing")
+        .start();
+}
+
+#[test]
+fn metrics_and_http_have_listeners_of_their_own() {
+    let [http_port, metrics_port] = free_ports();
+    let server = Launch::serve()
+        .flag(format!(
+            "--listen-client-http-urls=http://127.0.0.1:{http_port}"
+        ))
+        .flag(format!(
+            "--listen-metrics-urls=http://127.0.0.1:{metrics_port}"
+        ))
+        .start();
+    Program::etcdctl()
+        .arg(format!("--endpoints={}", server.endpoint()))
+        .args(["put", "k", "v"])
+        .run()
+        .success();
+    let (http_port, metrics_port) = (
+        format!("127.0.0.1:{http_port}"),
+        format!("127.0.0.1:{metrics_port}"),
+    );
+    for (address, request, status) in [
+        (&http_port, "GET /version", "200"),
+        (&metrics_port, "GET /metrics", "200"),
+        (&metrics_port, "GET /health", "200"),
+        (&metrics_port, "GET /readyz", "200"),
+        (&metrics_port, "GET /version", "404"),
+        (&metrics_port, "POST /v3/kv/range", "404"),
+    ] {
+        let answer = http(address, request);
+        assert_eq!(
+            answer.split(' ').nth(1),
+            Some(status),
+            "{request}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn hosts_and_origins_may_be_few() {
+    let server = Launch::serve()
+        .flag("--host-whitelist=127.0.0.1,a.com")
+        .flag("--cors=http://a.com:80")
+        .start();
+    let answer = http(server.endpoint(), "GET /version");
+    assert!(answer.starts_with("HTTP/1.0 421"), "{answer}");
+    assert!(
+        answer.contains("--host-whitelist \"elsewhere.com\""),
+        "{answer}"
+    );
+    let with_origin = |origin: &str| {
+        let request =
+            format!("GET /version HTTP/1.0\r\nHost: a.com\r\nOrigin: {origin}\r\nX-Rest:");
+        http(server.endpoint(), &request)
+    };
+    let allowed = with_origin("http://a.com:80").to_ascii_lowercase();
+    assert!(allowed.starts_with("http/1.0 200"), "{allowed}");
+    assert!(
+        allowed.contains("access-control-allow-origin: http://a.com:80"),
+        "{allowed}"
+    );
+    let refused = with_origin("http://evil.com:80").to_ascii_lowercase();
+    assert!(!refused.contains("access-control"), "{refused}");
+}
+
+#[test]
+fn a_configuration_file_takes_the_place_of_flags() {
+    let dir = scratch();
+    let [port] = free_ports();
+    let log = dir.path().join("etcd.log");
+    let file = dir.path().join("etcd.yaml");
+    fs::write(
+        &file,
+        format!(
+            "name: from-file\ndata-dir: {}\nlisten-client-urls: http://127.0.0.1:{port}\n\
+             log-outputs: [stderr, {}]\nno-such-key: 1\n",
+            dir.path().join("data").display(),
+            log.display()
+        ),
+    )
+    .unwrap();
+    let server = Launch::serve()
+        .flag(format!("--config-file={}", file.display()))
+        .start();
+    let list = Program::etcdctl()
+        .arg(format!("--endpoints=127.0.0.1:{port}"))
+        .args(["member", "list"])
+        .run()
+        .success();
+    assert!(list.out().contains(", from-file, "), "{list}");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("no-such-key") && log.contains("ready to serve"),
+        "{log}"
+    );
+    drop(server);
+    fs::write(&file, "name: [").unwrap();
+    let config_file = format!("--config-file={}", file.display());
+    refuses(
+        &[&config_file],
+        &["etcd.yaml", "error converting YAML to JSON"],
+    );
+}
+
+#[test]
+fn the_version_is_printed_for_scripts() {
+    let version = Program::etcdctl().args(["serve", "--version"]).run();
+    assert!(version.success().out().starts_with("etcd Version: 3.7.1\n"));
+}
+
+#[test]
+fn the_watchdog_is_fed() {
+    let dir = scratch();
+    let path = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let _server = Launch::serve()
+        .env("NOTIFY_SOCKET", path.to_str().unwrap())
+        .env("WATCHDOG_USEC", "20000")
+        .start();
+    for want in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        let mut state = [0; 64];
+        let size = socket.recv(&mut state).unwrap();
+        assert_eq!(&state[..size], want.as_bytes());
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use etcd_maintenance::{
 use tonic::transport::{Channel, Endpoint};
 
 use super::support::{
+    authority::Authority,
     etcd::{self, Release},
     program::scratch,
     server::Server as Process,
@@ -26,6 +27,8 @@ pub enum Kind {
     Memory,
     /// Our server in this process, over TCP.
     Tcp,
+    /// Our server in this process, over TCP with TLS.
+    Tls,
     /// A real etcd.
     Etcd,
 }
@@ -34,7 +37,7 @@ pub enum Kind {
 pub struct Target {
     pub kind: Kind,
     pub channel: Channel,
-    /// `127.0.0.1:PORT`, but for a server in memory.
+    /// `127.0.0.1:PORT` where bytes go over it as they are: not in memory, and not with TLS.
     pub address: Option<String>,
 }
 
@@ -112,9 +115,20 @@ async fn on_target<F>(
             Some(process.endpoint().to_string()),
         ),
         None => {
-            let server = server.insert(start(&dir.path().join("data"), flags).await);
+            let data = dir.path().join("data");
+            let authority = Authority::new();
+            let mut flags = flags.to_vec();
+            let files = authority.server_files(dir.path());
+            if kind == Kind::Tls {
+                flags.extend(files.iter().map(String::as_str));
+            }
+            let server = server.insert(start(&data, &flags).await);
             if kind == Kind::Memory {
                 (server.channel().await.unwrap(), None)
+            } else if kind == Kind::Tls {
+                let url = server.listen("https://127.0.0.1:0").await.unwrap();
+                let address = url.trim_start_matches("https://").to_string();
+                (authority.channel(&address, None).await.unwrap(), None)
             } else {
                 let url = server.listen("127.0.0.1:0").await.unwrap();
                 let endpoint = Endpoint::from_shared(url.clone()).unwrap();
@@ -147,7 +161,7 @@ async fn settle(target: &Target) {
     }
 }
 
-/// Makes three tests of each case: `case::memory`, `case::tcp`, `case::etcd`. Flags of the server may
+/// Makes four tests of each case: `case::memory`, `case::tcp`, `case::tls`, `case::etcd`. Flags of the server may
 /// stand behind the name.
 macro_rules! on_every_target {
     ($($case:ident $([$($flag:literal),*])?;)*) => {$(
@@ -164,6 +178,11 @@ macro_rules! on_every_target {
             #[test]
             fn tcp() {
                 run(Kind::Tcp, FLAGS, super::$case);
+            }
+
+            #[test]
+            fn tls() {
+                run(Kind::Tls, FLAGS, super::$case);
             }
 
             #[test]

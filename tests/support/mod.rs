@@ -5,6 +5,7 @@
 //! it only brings about the situation that a test is about, and stops whatever it started.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub mod authority;
 pub mod etcd;
 pub mod gate;
 pub mod peer;

@@ -1,12 +1,14 @@
-//! `serve`'s words and `ETCD_*` variables, read by the rules of Go's `flag` package, since units and
-//! scripts written for etcd are handed to it as they are. Every flag is known from one table,
-//! `server::flags`; nothing is opened here.
+//! `serve`'s words and `ETCD_*` variables, read by the rules of Go's `flag` package, since units and scripts written for
+//! etcd are handed to it as they are. Every flag is known from one table, `server::flags`; nothing but a configuration
+//! file is opened here.
 
 use std::{
     ffi::{OsStr, OsString},
     fmt::Write as _,
+    path::Path,
 };
 
+use super::config_file::ConfigFile;
 use crate::server::{
     config::{Config, ConfigError},
     flags::{self, Effect, FLAGS, Kind},
@@ -28,15 +30,26 @@ pub struct Given {
     pub unknown_variables: Vec<String>,
     /// Variables that lost to a flag.
     pub shadowed_variables: Vec<String>,
+    /// The configuration file that was read.
+    pub config_file: Option<String>,
+    /// Keys of that file that mean nothing.
+    pub unknown_keys: Vec<String>,
 }
 
 impl ServeArgs {
     /// Whether help is asked for rather than a server.
     pub fn wants_help(&self) -> bool {
-        self.raw
-            .iter()
-            .take_while(|word| *word != "--")
-            .any(|word| word == "--help" || word == "-help" || word == "-h")
+        self.holds(&["--help", "-help", "-h"])
+    }
+
+    /// Whether the version is asked for rather than a server.
+    pub fn wants_version(&self) -> bool {
+        self.holds(&["--version", "-version", "--version=true", "-version=true"])
+    }
+
+    fn holds(&self, words: &[&str]) -> bool {
+        let mut flags = self.raw.iter().take_while(|word| *word != "--");
+        flags.any(|typed| words.iter().any(|word| typed == word))
     }
 
     /// Reads the words, then `variables` for the flags that were not among them.
@@ -47,44 +60,89 @@ impl ServeArgs {
         &self,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Given, ConfigError> {
-        let mut config = Config::new("");
         let typed = words(&self.raw)?;
-        let mut unknown_variables = Vec::new();
-        let mut shadowed_variables = Vec::new();
-        let mut from_environment = Vec::new();
-        for (variable, value) in variables {
-            let Some(variable) = variable.to_str().filter(|v| v.starts_with("ETCD_")) else {
-                continue;
-            };
-            let Some(flag) = FLAGS.iter().find(|f| f.variable() == variable) else {
-                unknown_variables.push(variable.to_string());
-                continue;
-            };
-            if typed.iter().any(|(name, _)| name == flag.name) {
-                shadowed_variables.push(variable.to_string());
-            } else if !value.is_empty() {
-                from_environment.push((flag.name, variable.to_string(), text(&value)?));
-            }
+        let variables: Vec<(String, OsString)> = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .filter(|(name, _)| name.starts_with("ETCD_"))
+            .collect();
+        let file = typed
+            .iter()
+            .rev()
+            .find(|(name, _)| name == "config-file")
+            .map(|(_, path)| path.clone())
+            .or_else(|| {
+                let mut of_environment = variables.iter();
+                let (_, path) = of_environment.find(|(name, _)| name == "ETCD_CONFIG_FILE")?;
+                Some(path.to_string_lossy().into_owned())
+            })
+            .filter(|path| !path.is_empty());
+        match file {
+            Some(path) => read_file(path),
+            None => read_words(&typed, variables),
         }
-        for (flag, variable, value) in from_environment {
+    }
+}
+
+/// With a configuration file, words and variables are ignored, as etcd does.
+fn read_file(path: String) -> Result<Given, ConfigError> {
+    let file = ConfigFile::read(Path::new(&path))?;
+    let mut config = Config::new("");
+    for (flag, value) in &file.flags {
+        config
+            .set(flag, value)
+            .map_err(|e| ConfigError(format!("--config-file {path}: {e}")))?;
+    }
+    finish(&mut config)?;
+    Ok(Given {
+        config,
+        unknown_variables: Vec::new(),
+        shadowed_variables: Vec::new(),
+        config_file: Some(path),
+        unknown_keys: file.unknown,
+    })
+}
+
+/// A flag that was typed beats its variable.
+fn read_words(
+    typed: &[(String, String)],
+    variables: Vec<(String, OsString)>,
+) -> Result<Given, ConfigError> {
+    let mut config = Config::new("");
+    let mut unknown_variables = Vec::new();
+    let mut shadowed_variables = Vec::new();
+    for (variable, value) in variables {
+        let Some(flag) = FLAGS.iter().find(|f| f.variable() == variable) else {
+            unknown_variables.push(variable);
+            continue;
+        };
+        if typed.iter().any(|(name, _)| name == flag.name) {
+            shadowed_variables.push(variable);
+        } else if !value.is_empty() {
             config
-                .set(flag, &value)
+                .set(flag.name, &text(&value)?)
                 .map_err(|e| ConfigError(format!("{variable}: {e}")))?;
         }
-        for (flag, value) in &typed {
-            config.set(flag, value)?;
-        }
-        if config.data_dir.as_os_str().is_empty() {
-            config.data_dir = format!("{}.etcd", config.name).into();
-        }
-        config.validate()?;
-        unknown_variables.sort();
-        Ok(Given {
-            config,
-            unknown_variables,
-            shadowed_variables,
-        })
     }
+    for (flag, value) in typed {
+        config.set(flag, value)?;
+    }
+    finish(&mut config)?;
+    unknown_variables.sort();
+    Ok(Given {
+        config,
+        unknown_variables,
+        shadowed_variables,
+        config_file: None,
+        unknown_keys: Vec::new(),
+    })
+}
+
+fn finish(config: &mut Config) -> Result<(), ConfigError> {
+    if config.data_dir.as_os_str().is_empty() {
+        config.data_dir = format!("{}.etcd", config.name).into();
+    }
+    config.validate()
 }
 
 fn text(word: &OsStr) -> Result<String, ConfigError> {
@@ -119,6 +177,9 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
             None => (flag, None),
         };
         let dashes = &word[..word.len() - flag.len()];
+        if name == "version" {
+            continue;
+        }
         let known = flags::find(name)
             .ok_or_else(|| ConfigError(format!("unknown flag: {dashes}{name}")))?;
         let value = match value {
@@ -172,16 +233,52 @@ pub fn help() -> String {
             );
         }
     }
-    help += "\nTaken without effect, since only a cluster needs them:\n";
-    let unused: Vec<String> = FLAGS
-        .iter()
-        .filter(|f| f.effect == Effect::None)
-        .map(|f| format!("--{}", f.name))
-        .collect();
-    for line in unused.chunks(3) {
-        let _ = writeln!(help, "  {}", line.join(" "));
+    help += "\nAccepted without effect, since only a cluster needs them:\n";
+    help += &columns(&names(|effect| effect == Effect::Cluster));
+    for (reason, names) in moot() {
+        let _ = writeln!(help, "\nAccepted without effect, because {reason}:");
+        help += &columns(&names);
     }
     help
+}
+
+/// What `serve --version` prints: etcd's first line, for scripts that look for it, and what this program is.
+pub fn version() -> String {
+    format!(
+        "etcd Version: {}\n{} {}",
+        crate::server::core::VERSION,
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+/// The flags with such an effect.
+pub(super) fn names(of: impl Fn(Effect) -> bool) -> Vec<String> {
+    let flags = FLAGS.iter().filter(|f| of(f.effect));
+    flags.map(|f| format!("--{}", f.name)).collect()
+}
+
+/// The flags without effect, by the reason for it.
+pub(super) fn moot() -> Vec<(&'static str, Vec<String>)> {
+    let mut reasons: Vec<&str> = Vec::new();
+    for flag in FLAGS {
+        if let Effect::Moot(reason) = flag.effect
+            && !reasons.contains(&reason)
+        {
+            reasons.push(reason);
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|reason| (reason, names(|effect| effect == Effect::Moot(reason))))
+        .collect()
+}
+
+fn columns(names: &[String]) -> String {
+    let lines = names
+        .chunks(3)
+        .map(|line| format!("  {}\n", line.join(" ")));
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -237,6 +334,25 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_file_beats_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("etcd.yaml");
+        std::fs::write(&path, "name: m2\nmystery: 1\n").unwrap();
+        let path = path.to_str().unwrap();
+        let word = format!("--config-file={path}");
+        for (words, variables) in [
+            (&[word.as_str(), "--name=m1"][..], &[][..]),
+            (&[], &[("ETCD_CONFIG_FILE", path), ("ETCD_NAME", "m1")]),
+        ] {
+            let given = read(words, variables).unwrap();
+            assert_eq!(given.config.name, "m2");
+            assert_eq!(given.config.data_dir.to_str(), Some("m2.etcd"));
+            assert_eq!(given.unknown_keys, ["mystery"]);
+            assert_eq!(given.config_file.as_deref(), Some(path));
+        }
+    }
+
+    #[test]
     fn refusals_are_one_line_that_names_the_word() {
         for (words, variables, says) in [
             (&["serve"][..], &[][..], "\"serve\" is not a valid flag"),
@@ -246,7 +362,8 @@ mod tests {
             (&["--", "x"], &[], "\"x\" is not a valid flag"),
             (&["--max-txn-ops=many"], &[], "--max-txn-ops"),
             (&[], &[("ETCD_MAX_TXN_OPS", "many")], "ETCD_MAX_TXN_OPS"),
-            (&["--auto-tls"], &[], "--auto-tls is not supported"),
+            (&["--enable-pprof"], &[], "--enable-pprof is not supported"),
+            (&["--config-file=/no/such"], &[], "--config-file /no/such"),
         ] {
             let text = read(words, variables).unwrap_err().to_string();
             assert!(text.contains(says) && !text.contains('\n'), "{text}");
@@ -257,7 +374,13 @@ mod tests {
     fn help_shows_each_flag_that_does_something() {
         let help = help();
         for flag in FLAGS {
-            if flag.effect != Effect::None && !matches!(flag.effect, Effect::Refused(_)) {
+            let name = format!("--{}", flag.name);
+            assert_eq!(
+                help.contains(&name),
+                !matches!(flag.effect, Effect::Refused(_)),
+                "{name}"
+            );
+            if matches!(flag.effect, Effect::Served | Effect::Ids) {
                 assert!(
                     help.contains(&format!("--{}\n", flag.name)),
                     "{}",

@@ -1,6 +1,6 @@
 //! `serve` as a row of etcdctl's table of commands.
 
-use super::{ServeArgs, help, serve};
+use super::{ServeArgs, args::version, help, serve};
 use crate::cli::{
     context::Context,
     error::{CommandError, Kind},
@@ -13,6 +13,9 @@ use crate::cli::{
 pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError> {
     if args.wants_help() {
         return ctx.ui.line(help().trim_end());
+    }
+    if args.wants_version() {
+        return ctx.ui.line(&version());
     }
     serve(&args).map_err(|e| CommandError::new(Kind::Failed, e))
 }

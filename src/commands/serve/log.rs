@@ -1,49 +1,123 @@
-//! The server's log on stderr: one line an event, in the shape of etcd's (zap's JSON, or text with
-//! tabs). A small subscriber for `tracing`; it keeps no spans and decides nothing but levels.
+//! The server's log: one line an event, in the shape of etcd's (zap's JSON, or text with tabs). `tracing-subscriber`
+//! filters and collects; this file says what a line looks like and hands it to the outputs of `--log-outputs`.
 
 use std::{
+    collections::BTreeSet,
     fmt::{self, Write as _},
-    io::{self, Write as _},
-    time::{SystemTime, UNIX_EPOCH},
+    fs::{File, OpenOptions},
+    io,
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
-    span,
+};
+use tracing_subscriber::{
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    layer::{Context, Filter, SubscriberExt as _},
+    registry::LookupSpan,
 };
 
-use crate::server::config::{LogFormat, LogLevel};
+use crate::{
+    cli::ui,
+    server::config::{Config, LogFormat, LogLevel, LogOutput},
+};
 
 /// Target of the lines that are written whatever the level.
 pub const ALWAYS: &str = "always";
 
-/// Writes events to stderr.
-pub struct Log {
+/// The subscriber that a configuration asks for.
+///
+/// # Errors
+/// A file of `--log-outputs` cannot be opened; the text names it.
+pub fn subscriber(config: &Config) -> io::Result<impl Subscriber + Send + Sync + 'static> {
+    let outputs = Outputs::open(&config.log_outputs)?;
+    Ok(layered(config.log_level, config.log_format, outputs))
+}
+
+fn layered<W>(
     level: LogLevel,
+    format: LogFormat,
+    outputs: W,
+) -> impl Subscriber + Send + Sync + 'static
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    use tracing_subscriber::Layer as _;
+    let lines = tracing_subscriber::fmt::layer()
+        .event_format(Line { format })
+        .with_writer(outputs)
+        .with_filter(Threshold(level));
+    tracing_subscriber::registry().with(lines)
+}
+
+/// Which lines are written.
+struct Threshold(LogLevel);
+
+impl<S> Filter<S> for Threshold {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        if metadata.target() == ALWAYS {
+            return true;
+        }
+        // What other crates have to say is about sockets, not about this server.
+        metadata.is_event()
+            && metadata.target().starts_with("etcd_maintenance")
+            && level(metadata) >= self.0
+    }
+}
+
+fn level(metadata: &Metadata<'_>) -> LogLevel {
+    match *metadata.level() {
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warn,
+        Level::INFO => LogLevel::Info,
+        _ => LogLevel::Debug,
+    }
+}
+
+/// Writes an event as zap does.
+struct Line {
     format: LogFormat,
 }
 
-impl Log {
-    pub fn new(level: LogLevel, format: LogFormat) -> Log {
-        Log { level, format }
-    }
+/// zap's `ISO8601` with microseconds, in UTC.
+const TIMESTAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-    /// The line for an event.
-    fn line(&self, event: &Event<'_>, now: SystemTime) -> String {
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let line = self.line(event, OffsetDateTime::now_utc());
+        writer.write_str(&line)
+    }
+}
+
+impl Line {
+    fn line(&self, event: &Event<'_>, now: OffsetDateTime) -> String {
         let mut fields = Fields {
             format: self.format,
             message: String::new(),
             rest: String::new(),
         };
         event.record(&mut fields);
-        let at = timestamp(now);
+        let Fields { message, rest, .. } = fields;
+        let at = now.format(TIMESTAMP).unwrap_or_default();
         let metadata = event.metadata();
-        let level = match *metadata.level() {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            Level::INFO => "info",
-            _ => "debug",
+        let level = match level(metadata) {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error | LogLevel::Fatal => "error",
         };
         let file = metadata.file().unwrap_or_default();
         let caller = format!(
@@ -51,7 +125,6 @@ impl Log {
             file.rsplit_once("src/").map_or(file, |(_, tail)| tail),
             metadata.line().unwrap_or_default()
         );
-        let Fields { message, rest, .. } = fields;
         match self.format {
             LogFormat::Json => format!(
                 "{{\"level\":\"{level}\",\"ts\":\"{at}\",\"caller\":{},\"msg\":{}{rest}}}\n",
@@ -60,7 +133,7 @@ impl Log {
             ),
             LogFormat::Console => {
                 let tail = match rest.strip_prefix(',') {
-                    Some(rest) => format!("\t{{{rest}}}"),
+                    Some(rest) => format!("\t{{{}}}", rest.trim_start()),
                     None => String::new(),
                 };
                 format!("{at}\t{level}\t{caller}\t{message}{tail}\n")
@@ -69,38 +142,7 @@ impl Log {
     }
 }
 
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        if metadata.target() == ALWAYS {
-            return true;
-        }
-        // What other crates have to say is about sockets, not about this server.
-        metadata.is_event()
-            && metadata.target().starts_with("etcd_maintenance")
-            && match *metadata.level() {
-                Level::ERROR => self.level <= LogLevel::Error,
-                Level::WARN => self.level <= LogLevel::Warn,
-                Level::INFO => self.level <= LogLevel::Info,
-                _ => self.level <= LogLevel::Debug,
-            }
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let line = self.line(event, SystemTime::now());
-        // A log that nobody takes must not stop the server.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
+/// The message of an event, and its other fields as JSON.
 struct Fields {
     format: LogFormat,
     message: String,
@@ -109,17 +151,14 @@ struct Fields {
 
 impl Fields {
     fn push(&mut self, field: &Field, json: &str) {
-        let separator = match self.format {
+        let blank = match self.format {
             LogFormat::Json => "",
             LogFormat::Console => " ",
         };
-        // zap writes names with dashes, which Rust's names can't have.
-        let name = field.name().replace('_', "-");
-        // Writing to a string can't fail.
-        let _ = match self.rest.is_empty() {
-            true => write!(self.rest, ",{}:{separator}{json}", quoted(&name)),
-            false => write!(self.rest, ",{separator}{}:{separator}{json}", quoted(&name)),
-        };
+        // zap writes names with dashes, which Rust's names cannot have.
+        let name = quoted(&field.name().replace('_', "-"));
+        // Writing to a string cannot fail.
+        let _ = write!(self.rest, ",{blank}{name}:{blank}{json}");
     }
 }
 
@@ -158,79 +197,88 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `2026-01-31T12:00:00.000000Z`.
-fn timestamp(now: SystemTime) -> String {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = since.as_secs();
-    let (year, month, day) = date(seconds / 86_400);
-    let clock = seconds % 86_400;
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}Z",
-        clock / 3600,
-        clock / 60 % 60,
-        clock % 60,
-        since.subsec_micros()
-    )
+/// Where lines go.
+#[derive(Clone)]
+struct Outputs {
+    stderr: bool,
+    stdout: bool,
+    files: Arc<Mutex<Vec<File>>>,
 }
 
-/// Year, month and day of a number of days since 1970-01-01, counted in years that begin in March, so
-/// that the leap day is the last of them.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    (era * 400 + year + u64::from(month <= 2), month, day)
+impl Outputs {
+    fn open(outputs: &BTreeSet<LogOutput>) -> io::Result<Outputs> {
+        let mut files = Vec::new();
+        for output in outputs {
+            if let LogOutput::File(path) = output {
+                let file = OpenOptions::new().create(true).append(true).open(path);
+                files.push(file.map_err(|e| {
+                    let why = crate::bolt::plain(&e);
+                    io::Error::new(e.kind(), format!("--log-outputs {}: {why}", path.display()))
+                })?);
+            }
+        }
+        Ok(Outputs {
+            stderr: outputs.contains(&LogOutput::Stderr),
+            stdout: outputs.contains(&LogOutput::Stdout),
+            files: Arc::new(Mutex::new(files)),
+        })
+    }
+}
+
+impl<'a> MakeWriter<'a> for Outputs {
+    type Writer = Outputs;
+
+    fn make_writer(&'a self) -> Outputs {
+        self.clone()
+    }
+}
+
+/// A line comes in one piece. A log that nobody takes must not stop the server, so failures are passed over.
+impl io::Write for Outputs {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.stderr {
+            ui::log_line(ui::Stream::Stderr, line);
+        }
+        if self.stdout {
+            ui::log_line(ui::Stream::Stdout, line);
+        }
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in files.iter_mut() {
+            let _ = file.write_all(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{sync::Mutex, time::Duration};
 
-    #[test]
-    fn dates_are_right_across_leap_days() {
-        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00.000000Z");
-        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000000Z");
-        assert_eq!(at(4_107_542_399), "2100-02-28T23:59:59.000000Z");
-        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.000000Z");
-    }
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
 
-    /// Keeps the lines that `Log` would write.
-    struct Kept(Log, std::sync::Arc<Mutex<Vec<String>>>);
+    impl io::Write for Kept {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
 
-    impl Subscriber for Kept {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            self.0.enabled(metadata)
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
-        fn event(&self, event: &Event<'_>) {
-            let line = self.0.line(event, UNIX_EPOCH);
-            self.1.lock().unwrap().push(line);
-        }
-        fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-            self.0.new_span(attributes)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
     }
 
     fn lines(level: LogLevel, format: LogFormat, say: impl FnOnce()) -> Vec<String> {
-        let kept = std::sync::Arc::default();
-        let log = Kept(Log::new(level, format), std::sync::Arc::clone(&kept));
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = layered(level, format, move || writer.clone());
         tracing::subscriber::with_default(log, say);
-        let lines = kept.lock().unwrap();
-        lines.clone()
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_string).collect()
     }
 
     #[test]
@@ -242,20 +290,42 @@ mod tests {
         assert_eq!(lines.len(), 1);
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(line["level"], "info");
-        assert_eq!(line["ts"], "1970-01-01T00:00:00.000000Z");
         assert_eq!(line["msg"], "opened it\u{1}");
         assert_eq!(line["data-dir"], "a\"b\n");
         assert_eq!(line["size"], 7);
-        assert!(lines[0].ends_with("}\n"));
+        let ts = line["ts"].as_str().unwrap();
+        assert_eq!((ts.len(), &ts[10..11], &ts[26..]), (27, "T", "Z"), "{ts}");
     }
 
     #[test]
     fn some_lines_are_written_at_every_level() {
         let lines = lines(LogLevel::Fatal, LogFormat::Console, || {
             tracing::error!("lost");
-            tracing::info!(target: ALWAYS, port = 1, "ready");
+            tracing::info!(target: ALWAYS, port = 1, name = "m", "ready");
         });
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].ends_with("\tready\t{\"port\": 1}\n"), "{lines:?}");
+        assert!(
+            lines[0].ends_with("\tready\t{\"port\": 1, \"name\": \"m\"}"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn files_are_appended_to_and_named_when_they_cannot_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, "before\n").unwrap();
+        let outputs = Outputs::open(&BTreeSet::from([LogOutput::File(path.clone())])).unwrap();
+        let log = layered(LogLevel::Info, LogFormat::Json, outputs);
+        tracing::subscriber::with_default(log, || tracing::info!("after"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("before\n{") && text.contains("after"),
+            "{text}"
+        );
+        let missing = dir.path().join("no/such/log");
+        let refusal = Outputs::open(&BTreeSet::from([LogOutput::File(missing.clone())]));
+        let text = refusal.err().unwrap().to_string();
+        assert!(text.contains(missing.to_str().unwrap()), "{text}");
     }
 }

@@ -3,12 +3,13 @@
 
 mod args;
 mod command;
-mod documented;
+mod config_file;
+mod flag_args;
 mod log;
 mod notify;
 mod run;
 
 pub use args::{ServeArgs, help};
 pub use command::command;
-pub use documented::with_flags;
+pub use flag_args::with_flags;
 pub use run::{ServeError, serve};

@@ -7,27 +7,32 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     args::{Given, ServeArgs},
-    log::{ALWAYS, Log},
+    log::{self, ALWAYS},
     notify::notify,
 };
 use crate::server::{
-    config::ConfigError,
-    core::OpenError,
-    embedded::{Server, bind},
+    config::{Config, ConfigError, is_secure},
+    connection::Traffic,
+    context::RequestContext,
+    core::{OpenError, VERSION},
+    embedded::{Bound, Server, bind},
 };
 
 /// Why a server did not start, or did not end well: one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A flag or a variable that can't be used.
+    /// A flag or a variable that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// An address that can't be listened on.
+    /// An address that cannot be listened on.
     #[error("{0}")]
     Listen(io::Error),
-    /// The data directory can't be served.
+    /// The data directory cannot be served.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The log cannot be written to where it was asked for.
+    #[error("{0}")]
+    Log(io::Error),
     /// The system refuses threads or signals.
     #[error("cannot start: {0}")]
     System(io::Error),
@@ -49,7 +54,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// It could not start; nothing was changed then.
 pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     let given = args.read(env::vars_os())?;
-    let log = Log::new(given.config.log_level, given.config.log_format);
+    let log = log::subscriber(&given.config).map_err(ServeError::Log)?;
     keep_freed_memory();
     // A process that has a subscriber already keeps it.
     let _ = tracing::subscriber::set_global_default(log);
@@ -88,38 +93,26 @@ fn run(given: Given) -> Result<(), ServeError> {
 
 async fn life(given: Given) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::System)?;
-    for variable in &given.shadowed_variables {
-        tracing::warn!(%variable, "environment variable is shadowed by its flag");
-    }
-    for variable in &given.unknown_variables {
-        tracing::warn!(%variable, "unrecognized environment variable");
-    }
+    log_settings(&given);
     let config = given.config;
-    let mut bound = Vec::new();
-    for url in &config.listen_client_urls {
-        bound.push(bind(url).await.map_err(ServeError::Listen)?);
-    }
-    tracing::info!(
-        name = %config.name,
-        data_dir = %config.data_dir.display(),
-        quota_backend_bytes = config.quota_backend_bytes,
-        auto_compaction = ?config.auto_compaction,
-        "starting server"
-    );
+    let bound = bind_all(&config).await?;
+    log_start(&config);
     let server = tokio::select! {
-        started = Server::start(config) => started?,
+        started = Server::start(config.clone()) => started?,
         name = signals.next() => {
             tracing::info!(signal = name, "stopped before it was ready");
             return Ok(());
         }
     };
-    for listener in bound {
-        let endpoint = server.accept_on(listener);
-        tracing::info!(address = %endpoint, "serving client traffic insecurely; this is strongly discouraged!");
+    for (listener, traffic) in bound {
+        log_listener(&config, &server.accept_on(listener), traffic);
     }
     tracing::info!(target: ALWAYS, "ready to serve client requests");
     tell_systemd("READY=1");
-    let name = signals.next().await;
+    let name = tokio::select! {
+        name = signals.next() => name,
+        never = feed_watchdog(&server) => match never {},
+    };
     tracing::info!(signal = name, "received signal; shutting down");
     tell_systemd("STOPPING=1");
     tokio::select! {
@@ -135,12 +128,152 @@ async fn life(given: Given) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Says what is odd about the flags, the variables and the configuration file.
+fn log_settings(given: &Given) {
+    for variable in &given.shadowed_variables {
+        tracing::warn!(%variable, "environment variable is shadowed by its flag");
+    }
+    for variable in &given.unknown_variables {
+        tracing::warn!(%variable, "unrecognized environment variable");
+    }
+    if let Some(path) = &given.config_file {
+        tracing::info!(
+            %path,
+            "loaded server configuration, other configuration command line flags and environment variables will be \
+             ignored if provided"
+        );
+    }
+    for key in &given.unknown_keys {
+        tracing::warn!(%key, "unrecognized key in the configuration file");
+    }
+    for warning in &given.config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if given.config.name == "default" {
+        tracing::warn!(
+            name = "default",
+            "it isn't recommended to use default name, please set a value for --name. Note that etcd might run into \
+             issue when multiple members have the same default name"
+        );
+    }
+}
+
+/// Takes all addresses before anything else is done.
+async fn bind_all(config: &Config) -> Result<Vec<(Bound, Traffic)>, ServeError> {
+    let clients = if config.listen_client_http_urls.is_empty() {
+        Traffic::Both
+    } else {
+        Traffic::Grpc
+    };
+    let mut bound = Vec::new();
+    for (urls, traffic) in [
+        (&config.listen_client_urls, clients),
+        (&config.listen_client_http_urls, Traffic::Http),
+        (&config.listen_metrics_urls, Traffic::Metrics),
+    ] {
+        for url in urls {
+            let listener = bind(url, config, traffic).await;
+            bound.push((listener.map_err(ServeError::Listen)?, traffic));
+        }
+    }
+    Ok(bound)
+}
+
+fn log_start(config: &Config) {
+    tracing::info!(
+        etcd_version = VERSION,
+        program_version = env!("CARGO_PKG_VERSION"),
+        name = %config.name,
+        data_dir = %config.data_dir.display(),
+        advertise_client_urls = %config.client_urls().join(","),
+        listen_client_urls = %config.listen_client_urls.join(","),
+        listen_metrics_urls = %config.listen_metrics_urls.join(","),
+        quota_backend_bytes = config.quota_backend_bytes,
+        max_request_bytes = config.max_request_bytes,
+        max_concurrent_streams = config.max_concurrent_streams,
+        auto_compaction = %config.auto_compaction,
+        "starting an etcd server"
+    );
+    let urls = (config.listen_client_urls.iter()).chain(&config.listen_client_http_urls);
+    for url in urls.filter(|url| !is_secure(url)) {
+        if config.tls.is_given() {
+            tracing::warn!(
+                client_url = %url,
+                "scheme is http or unix while key and cert files are present; ignoring key and cert files"
+            );
+        }
+        if config.tls.client_cert_auth {
+            tracing::warn!(
+                client_url = %url,
+                "scheme is http or unix while --client-cert-auth is enabled; ignoring client cert auth for this URL"
+            );
+        }
+    }
+}
+
+fn log_listener(config: &Config, endpoint: &str, traffic: Traffic) {
+    let address = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let traffic_name = traffic.name();
+    if traffic == Traffic::Metrics {
+        tracing::info!(address, "serving metrics");
+    } else if is_secure(endpoint) {
+        tracing::info!(
+            traffic = traffic_name,
+            address,
+            client_cert_auth = config.tls.client_cert_auth || config.tls.trusted_ca_file.is_some(),
+            "serving client traffic securely"
+        );
+    } else if endpoint.starts_with("unix:") {
+        // Who may open the socket is decided by the file system.
+        tracing::info!(
+            traffic = traffic_name,
+            address,
+            "serving client traffic on a unix socket"
+        );
+    } else {
+        tracing::info!(
+            traffic = traffic_name,
+            address,
+            "serving client traffic insecurely; this is strongly discouraged!"
+        );
+    }
+}
+
 fn tell_systemd(state: &str) {
     if let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|s| !s.is_empty())
         && let Err(e) = notify(&socket, state)
     {
         tracing::warn!(error = %e, "failed to notify systemd");
     }
+}
+
+/// Tells systemd's watchdog (`WatchdogSec=`, sd_watchdog_enabled(3)) that the server is alive, twice in each of its
+/// intervals, as long as the store answers.
+async fn feed_watchdog(server: &Server) -> std::convert::Infallible {
+    let Some(interval) = watchdog_interval() else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval((interval / 2).max(Duration::from_millis(1)));
+    loop {
+        ticks.tick().await;
+        let context = RequestContext::in_process();
+        if server.core().status(&context).await.is_ok() {
+            tell_systemd("WATCHDOG=1");
+        }
+    }
+}
+
+fn watchdog_interval() -> Option<Duration> {
+    if let Some(pid) = env::var_os("WATCHDOG_PID") {
+        let for_this_process = pid.to_str()?.parse() == Ok(std::process::id());
+        if !for_this_process {
+            return None;
+        }
+    }
+    let microseconds: u64 = env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    (microseconds > 0).then(|| Duration::from_micros(microseconds))
 }
 
 struct Signals {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio::time::timeout_at;
 use tonic::Status;
 
@@ -23,10 +23,12 @@ use crate::server::{
     error::Error,
 };
 
-/// Answers one gRPC request that came over HTTP/2. Never fails: what goes wrong is in the response's status.
+/// Answers one gRPC request that came over HTTP/2. Never fails: what goes wrong is in the response's status. With TLS
+/// (`secure`) etcd's gRPC is a handler of Go's HTTP server, which refuses bad heads in other words.
 pub async fn dispatch<B>(
     services: &Arc<Services>,
     peer: Peer,
+    secure: bool,
     request: Request<B>,
 ) -> Response<Body>
 where
@@ -37,6 +39,7 @@ where
     let content_type = head::response_content_type(&parts.headers);
     let head = match head::check(&parts) {
         Ok(head) => head,
+        Err(refusal) if secure && refusal.http != StatusCode::OK => return refusal.plain(),
         Err(refusal) => return refuse(refusal, content_type),
     };
     // A path with a query is the name of no method.

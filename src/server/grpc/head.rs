@@ -8,10 +8,10 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use tonic::Status;
 
-use super::call::deadline_exceeded;
+use super::{body::Body, call::deadline_exceeded};
 
 /// What the head says about the call.
 pub struct Head {
@@ -31,6 +31,36 @@ impl From<Status> for Refusal {
             status,
             http: StatusCode::OK,
         }
+    }
+}
+
+impl Refusal {
+    /// As Go's `http.Error` sends it (grpc v1.82.1, internal/transport/handler_server.go, `NewServerHandlerTransport`).
+    pub fn plain(&self) -> Response<Body> {
+        let not_allowed = self.http == StatusCode::METHOD_NOT_ALLOWED;
+        let text = self.status.message();
+        let text = match text.strip_prefix("Received a HEADERS frame with :method ") {
+            Some(rest) if not_allowed => {
+                let method = rest.split(' ').next().unwrap_or_default();
+                format!("invalid gRPC request method {method}\n")
+            }
+            _ => format!("{text}\n"),
+        };
+        let mut response = Response::new(Body::plain(text));
+        *response.status_mut() = self.http;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        if not_allowed {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
     }
 }
 
@@ -112,7 +142,7 @@ fn check_binary(headers: &HeaderMap) -> Result<(), String> {
             continue;
         }
         // Go decodes padded text where the length is a multiple of four, and text without padding elsewhere.
-        let padded = value.len() % 4 == 0 || !value.as_bytes().contains(&b'=');
+        let padded = value.len().is_multiple_of(4) || !value.as_bytes().contains(&b'=');
         let wrong_at = match BASE64.decode(value.as_bytes()) {
             Ok(_) if padded => continue,
             Err(base64::DecodeError::InvalidByte(at, _)) => at,

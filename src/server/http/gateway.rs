@@ -1,44 +1,45 @@
-//! The JSON gateway: a request under `/v3/` is the protobuf request written as JSON, and so is its
-//! answer (protobuf's JSON mapping; names as in `proto/`, as etcd v3.7.1 writes them). It calls the same
-//! methods as gRPC does and knows nothing of what they mean.
+//! The JSON gateway: a request under `/v3/` is the gRPC request written as JSON, and so is its response. It calls the
+//! same methods as gRPC does and knows nothing of what they mean. Codes, texts and shapes are those of
+//! github.com/grpc-ecosystem/grpc-gateway v2, runtime.
 
-use std::sync::{Arc, LazyLock};
-
-use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderValue, Response, StatusCode, request::Parts};
-use http_body_util::{BodyExt as _, Full, Limited};
-use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
-use tokio::sync::mpsc;
-use tonic::{Code, Status};
-
-use super::route::with_type;
-use crate::{
-    proto,
-    server::{
-        auth::Identity,
-        context::{Peer, RequestContext},
-        grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
-    },
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-/// Messages by name; read when the first request comes.
-static POOL: LazyLock<Option<DescriptorPool>> =
-    LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTORS).ok());
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+
+use super::{
+    json,
+    route::{Caller, with_type},
+};
+use crate::server::{
+    auth::Identity,
+    context::{Peer, RequestContext},
+    descriptors::{Descriptors, MessageId},
+    grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
+    heavy,
+};
 
 /// Answers one request; `below` is its path below `/v3/`, or below `/v3beta/` as some old clients have it.
 pub async fn gateway<B>(
     services: &Arc<Services>,
-    peer: Peer,
+    caller: Caller,
     head: &Parts,
     below: &str,
     body: B,
 ) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
 {
-    match call(services, peer, head, below, body).await {
+    match call(services, caller, head, below, body).await {
         Ok(response) => response,
         Err(status) => refusal(&status),
     }
@@ -46,134 +47,315 @@ where
 
 async fn call<B>(
     services: &Arc<Services>,
-    peer: Peer,
+    caller: Caller,
     head: &Parts,
     below: &str,
     body: B,
 ) -> Result<Response<Body>, Status>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
 {
     let method = Method::at_gateway(below).ok_or_else(|| Status::not_found("Not Found"))?;
     if head.method != http::Method::POST {
         return Err(Status::unimplemented("Method Not Allowed"));
     }
     let (request, answer) = types(method)?;
-    // Base64 and names make the request longer than its encoding.
-    let limit = services.receive_limit().saturating_mul(2);
-    let json = Limited::new(body, limit)
-        .collect()
-        .await
-        .map_err(|e| Status::resource_exhausted(format!("request not read: {e}")))?
-        .to_bytes();
-    let message = parse(request, &json)?;
     let context = RequestContext {
         // As in etcd, a client certificate names nobody here: a token does.
         peer: Peer {
             common_name: None,
-            ..peer
+            ..caller.peer
         },
         identity: Identity::Nobody,
-        deadline: None,
-        metadata: head.headers.clone(),
+        deadline: deadline(&head.headers)?,
+        metadata: metadata(&head.headers),
+    };
+    // Base64 and names make the request longer than its encoding.
+    let limit = services.receive_limit().saturating_mul(2);
+    let mut values = Values {
+        body,
+        reader: json::Reader::default(),
+        ended: false,
+        limit,
+    };
+    if method.row().kind == Kind::BidiStream {
+        let requests = requests(values, request);
+        let body = local(services, method, context, requests).await?;
+        return responses(body, answer).await;
+    }
+    // Without a body the request is empty. What stands behind the first value is not looked at, as in etcd.
+    let message = match values.next().await? {
+        Some(value) => encode(request, value).await?,
+        None => Vec::new(),
     };
     let body = local(services, method, context, Full::new(framed(&message))).await?;
-    if method.row().kind != Kind::Unary {
-        return Ok(stream(body, answer));
+    if method.row().kind == Kind::ServerStream {
+        return responses(body, answer).await;
     }
-    let whole = match body.collect().await {
+    let message = match body.collect().await {
         Ok(whole) => whole.to_bytes(),
         Err(never) => match never {},
     };
-    let json = print(&answer, whole.get(PREFIX..).unwrap_or_default())?;
+    let json = print(answer, message.slice(PREFIX.min(message.len())..)).await?;
     Ok(success(with_type("application/json", json.into())))
 }
 
-/// Request and answer of a method.
-fn types(method: Method) -> Result<(MessageDescriptor, MessageDescriptor), Status> {
+/// Request and response of a method.
+fn types(method: Method) -> Result<(MessageId, MessageId), Status> {
     let Row { service, name, .. } = method.row();
-    POOL.as_ref()
-        .and_then(|pool| pool.get_service_by_name(service))
-        .and_then(|s| s.methods().find(|m| m.name() == *name))
-        .map(|m| (m.input(), m.output()))
+    Descriptors::get()
+        .method(service, name)
         .ok_or_else(|| Status::internal(format!("{service}/{name} is not described")))
 }
 
-/// Fields that are not known are looked past, as etcd does.
-fn parse(request: MessageDescriptor, json: &[u8]) -> Result<Vec<u8>, Status> {
-    if json.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
+/// When the client stops waiting, from `Grpc-Timeout`.
+fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(value) = headers.get("grpc-timeout").filter(|v| !v.is_empty()) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let refused = || Status::invalid_argument(format!("invalid grpc-timeout: {text}"));
+    let unit = text.chars().last().ok_or_else(refused)?;
+    let count: u64 = text
+        .strip_suffix(unit)
+        .and_then(|count| count.parse().ok())
+        .ok_or_else(refused)?;
+    let nanoseconds: u64 = match unit {
+        'H' => 3_600_000_000_000,
+        'M' => 60_000_000_000,
+        'S' => 1_000_000_000,
+        'm' => 1_000_000,
+        'u' => 1_000,
+        'n' => 1,
+        _ => return Err(refused()),
+    };
+    let timeout = Duration::from_nanos(nanoseconds.saturating_mul(count));
+    Ok(Instant::now().checked_add(timeout))
+}
+
+/// The headers that become metadata: `Authorization`, and what begins with `Grpc-Metadata-`.
+fn metadata(headers: &HeaderMap) -> HeaderMap {
+    let mut metadata = HeaderMap::new();
+    for (name, value) in headers {
+        let name = match name.as_str().strip_prefix("grpc-metadata-") {
+            Some(name) => match HeaderName::try_from(name) {
+                Ok(name) => name,
+                Err(_) => continue,
+            },
+            None if *name == header::AUTHORIZATION => name.clone(),
+            None => continue,
+        };
+        metadata.append(name, value.clone());
     }
-    let options = prost_reflect::DeserializeOptions::new().deny_unknown_fields(false);
-    let mut from = serde_json::Deserializer::from_slice(json);
-    let message = DynamicMessage::deserialize_with_options(request, &mut from, &options)
-        .map_err(|e| Status::invalid_argument(e.to_string()))?;
-    from.end()
-        .map_err(|e| Status::invalid_argument(e.to_string()))?;
-    Ok(message.encode_to_vec())
+    metadata
 }
 
-fn print(answer: &MessageDescriptor, message: &[u8]) -> Result<Vec<u8>, Status> {
-    let message = DynamicMessage::decode(answer.clone(), message)
-        .map_err(|e| Status::internal(e.to_string()))?;
-    let options = SerializeOptions::new().use_proto_field_name(true);
-    let mut json = Vec::new();
-    let mut to = serde_json::Serializer::new(&mut json);
-    message
-        .serialize_with_options(&mut to, &options)
-        .map_err(|e| Status::internal(e.to_string()))?;
-    Ok(json)
+/// The JSON values of a request's body.
+struct Values<B> {
+    body: B,
+    reader: json::Reader,
+    ended: bool,
+    /// Most bytes of one value.
+    limit: usize,
 }
 
-/// A stream of messages as lines, each `{"result": ...}`; what goes wrong is the last: `{"error": ...}`.
-fn stream(mut body: Body, answer: MessageDescriptor) -> Response<Body> {
-    let (sender, lines) = mpsc::channel(2);
-    let lines = Body::plain_stream(lines);
-    tokio::spawn(async move {
-        let mut waiting = BytesMut::new();
-        let mut failed = None;
-        while let Some(Ok(frame)) = body.frame().await {
-            match frame.into_data() {
-                Ok(data) => waiting.extend_from_slice(&data),
-                Err(frame) => {
-                    let end = frame.trailers_ref().and_then(Status::from_header_map);
-                    failed = end.filter(|status| status.code() != Code::Ok);
-                }
+impl<B> Values<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    /// The text of the next one; `None` at the end of the body.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Status> {
+        loop {
+            let value = self.reader.next(self.ended);
+            if let Some(value) = value.map_err(Status::invalid_argument)? {
+                return Ok(Some(value));
             }
-            while let Some(message) = next(&mut waiting) {
-                let line = match print(&answer, &message) {
-                    Ok(json) => [b"{\"result\":", &json[..], b"}\n"].concat(),
-                    Err(status) => error_line(&status),
-                };
-                if sender.send(line.into()).await.is_err() {
-                    return;
+            if self.ended {
+                return Ok(None);
+            }
+            // A long value that comes in many pieces is looked at again only when twice as much has come, or when what
+            // has come could be its end.
+            let enough = self.reader.len().saturating_mul(2);
+            loop {
+                self.more().await?;
+                if self.ended || self.reader.len() >= enough || self.reader.may_be_whole() {
+                    break;
                 }
             }
         }
-        if let Some(status) = failed {
-            // The client may be gone.
-            let _ = sender.send(error_line(&status).into()).await;
+    }
+
+    async fn more(&mut self) -> Result<(), Status> {
+        match self.body.frame().await {
+            None => self.ended = true,
+            Some(Err(e)) => return Err(Status::cancelled(e.to_string())),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    self.reader.push(&data);
+                }
+            }
+        }
+        if self.reader.len() > self.limit {
+            let (have, limit) = (self.reader.len(), self.limit);
+            return Err(Status::resource_exhausted(format!(
+                "grpc: received message larger than max ({have} vs. {limit})"
+            )));
+        }
+        Ok(())
+    }
+}
+
+async fn encode(request: MessageId, value: Vec<u8>) -> Result<Vec<u8>, Status> {
+    let small = value.len() < heavy::LARGE;
+    let encode = move || json::encode(request, &value);
+    let encoded = if small {
+        encode()
+    } else {
+        heavy::run(encode).await.ok_or_else(stopped)?
+    };
+    encoded.map_err(Status::invalid_argument)
+}
+
+fn stopped() -> Status {
+    crate::server::error::Error::Stopped.into()
+}
+
+async fn print(answer: MessageId, message: Bytes) -> Result<Vec<u8>, Status> {
+    let small = message.len() < heavy::LARGE;
+    let print = move || {
+        let mut json = Vec::new();
+        let printed = json::print(answer, &message, &mut json);
+        printed.map(|()| json)
+    };
+    let printed = if small {
+        print()
+    } else {
+        heavy::run(print).await.ok_or_else(stopped)?
+    };
+    printed.map_err(|_| Status::internal("the response is not of the type that is described"))
+}
+
+/// Every value of the body as a message of gRPC. The stream of messages ends with the body, or with a value that is
+/// refused, as in etcd.
+fn requests<B>(
+    mut values: Values<B>,
+    request: MessageId,
+) -> impl http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
+{
+    let (sender, messages) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let value = tokio::select! {
+                // The call has ended.
+                () = sender.closed() => return,
+                value = values.next() => value,
+            };
+            let message = match value {
+                Ok(None) => return,
+                Ok(Some(value)) => encode(request, value).await,
+                Err(refused) => Err(refused),
+            };
+            let ended = message.is_err();
+            let frame = message.map(|message| Frame::data(framed(&message)));
+            if sender.send(frame).await.is_err() || ended {
+                return;
+            }
         }
     });
-    let mut response = success(Response::new(lines));
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
+    StreamBody::new(ReceiverStream::new(messages))
 }
 
-/// Takes the first whole message off what has come.
-fn next(waiting: &mut BytesMut) -> Option<Bytes> {
-    let (prefix, rest) = waiting.split_first_chunk::<PREFIX>()?;
-    let [_, length @ ..] = *prefix;
-    let length = u32::from_be_bytes(length) as usize;
-    if rest.len() < length {
-        return None;
+/// A stream of messages as lines, each `{"result": ...}`. What goes wrong is the last line, `{"error": ...}`, and if
+/// there is no line before it, it also decides on the status of HTTP.
+async fn responses(body: Body, answer: MessageId) -> Result<Response<Body>, Status> {
+    let mut messages = Messages {
+        body,
+        waiting: BytesMut::new(),
+    };
+    let first = match messages.next().await {
+        Ok(first) => first,
+        Err(status) => {
+            let mut response = with_type("application/json", error_line(&status).into());
+            *response.status_mut() = http_status(status.code());
+            return Ok(response);
+        }
+    };
+    let (sender, lines) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut next = Ok(first);
+        loop {
+            let line = match next {
+                Ok(None) => return,
+                Ok(Some(message)) => print(answer, message)
+                    .await
+                    .map(|json| [b"{\"result\":", &json[..], b"}\n"].concat()),
+                Err(status) => Err(status),
+            };
+            let ended = line.is_err();
+            let line = line.unwrap_or_else(|status| error_line(&status));
+            if sender.send(Bytes::from(line)).await.is_err() || ended {
+                return;
+            }
+            next = tokio::select! {
+                // The client is gone.
+                () = sender.closed() => return,
+                next = messages.next() => next,
+            };
+        }
+    });
+    let mut response = success(Response::new(Body::plain_stream(lines)));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Ok(response)
+}
+
+/// The messages in the body of a response of gRPC.
+struct Messages {
+    body: Body,
+    waiting: BytesMut,
+}
+
+impl Messages {
+    /// The next one; `None` at the end of a call that succeeded. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        loop {
+            if let Some(message) = self.take() {
+                return Ok(Some(message));
+            }
+            let frame = match self.body.frame().await {
+                None => return Ok(None),
+                Some(Ok(frame)) => frame,
+                Some(Err(never)) => match never {},
+            };
+            match frame.into_data() {
+                Ok(data) => self.waiting.extend_from_slice(&data),
+                Err(frame) => {
+                    let end = frame.trailers_ref().and_then(Status::from_header_map);
+                    if let Some(status) = end.filter(|status| status.code() != Code::Ok) {
+                        return Err(status);
+                    }
+                }
+            }
+        }
     }
-    waiting.advance(PREFIX);
-    Some(waiting.split_to(length).freeze())
+
+    fn take(&mut self) -> Option<Bytes> {
+        let (prefix, rest) = self.waiting.split_first_chunk::<PREFIX>()?;
+        let [_, length @ ..] = *prefix;
+        let length = u32::from_be_bytes(length) as usize;
+        if rest.len() < length {
+            return None;
+        }
+        self.waiting.advance(PREFIX);
+        Some(self.waiting.split_to(length).freeze())
+    }
 }
 
 fn error_json(status: &Status) -> serde_json::Value {
@@ -196,6 +378,13 @@ fn refusal(status: &Status) -> Response<Body> {
     let body = error_json(status).to_string();
     let mut response = with_type("application/json", body.into());
     *response.status_mut() = http_status(status.code());
+    if status.code() == Code::Unauthenticated
+        && let Ok(text) = HeaderValue::try_from(status.message())
+    {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, text);
+    }
     response
 }
 
@@ -232,36 +421,30 @@ mod tests {
     }
 
     #[test]
-    fn json_is_protobufs() {
-        let (request, _) = types(Method::Range).unwrap();
-        let encoded = parse(
-            request.clone(),
-            br#"{"key":"Zm9v","sort_order":"DESCEND","limit":"2","keysOnly":true,"bogus":1}"#,
-        )
-        .unwrap();
-        let decoded = proto::etcdserverpb::RangeRequest::decode(&encoded[..]).unwrap();
-        assert_eq!(decoded.key, "foo");
-        assert_eq!(
-            (decoded.limit, decoded.sort_order, decoded.keys_only),
-            (2, 2, true)
-        );
-        assert_eq!(parse(request.clone(), b" ").unwrap(), [0u8; 0]);
-        for bad in ["x", "{\"key\":5}", "{} {}", "[]", "{\"limit\":\"many\"}"] {
-            let refusal = parse(request.clone(), bad.as_bytes()).unwrap_err();
-            assert_eq!(refusal.code(), Code::InvalidArgument, "{bad}");
-        }
-        let (_, answer) = types(Method::Alarm).unwrap();
-        let message = proto::etcdserverpb::AlarmResponse {
-            header: None,
-            alarms: vec![proto::etcdserverpb::AlarmMember {
-                member_id: u64::MAX,
-                alarm: 1,
-            }],
+    fn a_timeout_is_read_and_metadata_is_chosen() {
+        let headers = |pairs: &[(&'static str, &str)]| -> HeaderMap {
+            let pair = |(name, value): &(&'static str, &str)| {
+                (HeaderName::from_static(name), value.parse().unwrap())
+            };
+            pairs.iter().map(pair).collect()
         };
-        let json = print(&answer, &message.encode_to_vec()).unwrap();
-        assert_eq!(
-            String::from_utf8(json).unwrap(),
-            r#"{"alarms":[{"memberID":"18446744073709551615","alarm":"NOSPACE"}]}"#
+        assert!(deadline(&headers(&[])).unwrap().is_none());
+        assert!(
+            deadline(&headers(&[("grpc-timeout", "5S")]))
+                .unwrap()
+                .is_some()
         );
+        for bad in ["5", "S", "5x", "-5S"] {
+            let refused = deadline(&headers(&[("grpc-timeout", bad)])).unwrap_err();
+            assert_eq!(refused.message(), format!("invalid grpc-timeout: {bad}"));
+        }
+        let metadata = metadata(&headers(&[
+            ("authorization", "t"),
+            ("grpc-metadata-token", "u"),
+            ("token", "v"),
+            ("cookie", "c"),
+        ]));
+        assert_eq!(metadata.len(), 2);
+        assert_eq!(metadata["token"], "u");
     }
 }

@@ -1,8 +1,10 @@
-//! Plain HTTP on the client port: health, version, metrics. Reads the core, never writes to it.
+//! Plain HTTP: health, version, metrics, the JSON gateway. Reads and writes the store through the gRPC services and
+//! `Core` alone.
 
 mod gateway;
+mod json;
 mod metrics;
 mod probes;
 mod route;
 
-pub(super) use route::answer;
+pub(super) use route::{Caller, answer};

@@ -1,68 +1,172 @@
-//! From a path of plain HTTP to its answer. Paths, texts and headers are etcd's (etcd v3.7.1,
-//! server/etcdserver/api/etcdhttp).
+//! From a path of plain HTTP to its answer, with what is the same for all paths: which hosts and origins may ask.
+//! Paths, texts and headers are etcd's (etcd v3.7.1, server/embed/serve.go and server/etcdserver/api/etcdhttp).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 
 use super::{gateway, metrics, probes};
 use crate::server::{
+    config::Allowed,
     context::Peer,
     grpc::{Body, Services},
 };
 
+/// Who asks, and over what.
+pub struct Caller {
+    /// The other end of the connection.
+    pub peer: Peer,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+    /// Whether the listener is for metrics and probes alone.
+    pub metrics_only: bool,
+}
+
 /// Answers one request.
-pub async fn answer<B>(services: &Arc<Services>, peer: Peer, request: Request<B>) -> Response<Body>
+pub async fn answer<B>(
+    services: &Arc<Services>,
+    caller: Caller,
+    request: Request<B>,
+) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
 {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
-    let query = parts.uri.query().unwrap_or_default();
-    let probe = path == "/health" || under(path, "/livez") || under(path, "/readyz");
-    let below_v3 = (path.strip_prefix("/v3/")).or_else(|| path.strip_prefix("/v3beta/"));
+    if caller.metrics_only {
+        return monitoring(services, &parts).await;
+    }
+    if !caller.secure
+        && let Some(refusal) = foreign_host(&services.config.host_whitelist, &parts)
+    {
+        return refusal;
+    }
     let mut response = if parts.method == Method::OPTIONS {
         // A browser asks first, whatever the path; all of the answer is in the headers below.
         Response::new(Body::default())
-    } else if let Some(below) = below_v3.filter(|_| services.config.gateway) {
-        gateway::gateway(services, peer, &parts, below, body).await
-    } else if !(probe || matches!(path, "/version" | "/metrics")) {
-        text(StatusCode::NOT_FOUND, "404 page not found\n".into())
-    } else if parts.method != Method::GET {
-        let mut refusal = text(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Method Not Allowed\n".into(),
-        );
-        refusal
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET"));
-        refusal
     } else {
-        match path {
-            "/health" => probes::health(services, query).await,
-            "/version" => probes::version(services).await,
-            "/metrics" => metrics::metrics(services).await,
-            _ => probes::checks(services, path, query).await,
-        }
+        by_path(services, caller, &parts, body).await
     };
-    for (name, value) in [
-        (
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "accept, content-type, authorization",
-        ),
-        (
-            header::ACCESS_CONTROL_ALLOW_METHODS,
-            "POST, GET, OPTIONS, PUT, DELETE",
-        ),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    if let Some(origin) = allowed_origin(&services.config.cors, &parts.headers) {
+        allow_origin(&mut response, origin);
     }
     response
+}
+
+async fn by_path<B>(
+    services: &Arc<Services>,
+    caller: Caller,
+    parts: &Parts,
+    body: B,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
+{
+    let path = parts.uri.path();
+    let below_v3 = (path.strip_prefix("/v3/")).or_else(|| path.strip_prefix("/v3beta/"));
+    match below_v3.filter(|_| services.config.gateway) {
+        Some(below) => gateway::gateway(services, caller, parts, below, body).await,
+        None if path == "/version" => match only_get(parts) {
+            Some(refusal) => refusal,
+            None => probes::version(services).await,
+        },
+        None => monitoring(services, parts).await,
+    }
+}
+
+/// Metrics and probes.
+async fn monitoring(services: &Services, parts: &Parts) -> Response<Body> {
+    let path = parts.uri.path();
+    let query = parts.uri.query().unwrap_or_default();
+    let probe = path == "/health" || under(path, "/livez") || under(path, "/readyz");
+    if !probe && path != "/metrics" {
+        return text(StatusCode::NOT_FOUND, "404 page not found\n".into());
+    }
+    if let Some(refusal) = only_get(parts) {
+        return refusal;
+    }
+    match path {
+        "/health" => probes::health(services, query).await,
+        "/metrics" => metrics::metrics(services).await,
+        _ => probes::checks(services, path, query).await,
+    }
+}
+
+fn only_get(parts: &Parts) -> Option<Response<Body>> {
+    if parts.method == Method::GET {
+        return None;
+    }
+    let mut refusal = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Method Not Allowed\n".into(),
+    );
+    let get = HeaderValue::from_static("GET");
+    refusal.headers_mut().insert(header::ALLOW, get);
+    Some(refusal)
+}
+
+/// The refusal of a request that names another host: the name may have been rebound to this address by a page in a
+/// browser (CVE-2018-5702).
+fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
+    if *whitelist == Allowed::All {
+        return None;
+    }
+    let named = (parts.headers.get(header::HOST)).map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let named = named.unwrap_or_else(|| parts.uri.authority().map_or("", |a| a.as_str()).into());
+    let host = host_name(&named);
+    if whitelist.admits(host) {
+        return None;
+    }
+    tracing::warn!(
+        host,
+        "rejecting HTTP request to prevent DNS rebinding attacks"
+    );
+    let why = format!(
+        "\netcd received your request, but the Host header was unrecognized.\n\
+         \n\
+         To fix this, choose one of the following options:\n\
+         - Enable TLS, then any HTTPS request will be allowed.\n\
+         - Add the hostname you want to use to the whitelist in settings.\n  \
+           - e.g. etcd --host-whitelist {host:?}\n\
+         \n\
+         This requirement has been added to help prevent \"DNS Rebinding\" attacks (CVE-2018-5702).\n\n"
+    );
+    Some(text(StatusCode::MISDIRECTED_REQUEST, why))
+}
+
+/// A host without its port.
+fn host_name(host: &str) -> &str {
+    if let Some(v6) = host.strip_prefix('[') {
+        return v6.split(']').next().unwrap_or(v6);
+    }
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// The origin that browsers are told to let in.
+fn allowed_origin(cors: &Allowed, headers: &HeaderMap) -> Option<HeaderValue> {
+    if *cors == Allowed::All {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let origin = headers.get(header::ORIGIN)?;
+    cors.admits(origin.to_str().ok()?).then(|| origin.clone())
+}
+
+fn allow_origin(response: &mut Response<Body>, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST, GET, OPTIONS, PUT, DELETE"),
+    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("accept, content-type, authorization"),
+    );
 }
 
 fn under(path: &str, root: &str) -> bool {
@@ -88,4 +192,21 @@ pub fn with_type(content_type: &'static str, body: Bytes) -> Response<Body> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_lose_their_ports() {
+        for (host, name) in [
+            ("a.com:2379", "a.com"),
+            ("a.com", "a.com"),
+            ("[::1]:2379", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(host_name(host), name);
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! `serve` as completions and man pages show it: with every flag that does something, from the server's own table.
 //! Reads no command line.
 
+use std::fmt::Write as _;
+
 use clap::{Arg, Command};
 
-use super::help;
+use super::args::{help, moot, names};
 use crate::cli::argv::RAW;
 use crate::server::flags::{Effect, FLAGS, Flag, Kind};
 
@@ -12,14 +14,20 @@ pub fn with_flags(serve: Command) -> Command {
     let flags = FLAGS
         .iter()
         .filter(|flag| matches!(flag.effect, Effect::Served | Effect::Ids));
-    let unused = FLAGS.iter().filter(|flag| flag.effect == Effect::None);
-    let unused: Vec<String> = unused.map(|flag| format!("--{}", flag.name)).collect();
-    let about = format!(
+    let mut about = format!(
         "Run a single-member etcd-compatible server\n\n\
              Flags are etcd's; each can be given as a variable too, and a flag beats its variable.\n\n\
-             Taken without effect, since only a cluster needs them: {}.",
-        unused.join(", ")
+             Accepted without effect, since only a cluster needs them: {}.",
+        names(|effect| effect == Effect::Cluster).join(", ")
     );
+    for (reason, names) in moot() {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            about,
+            "\n\nAccepted without effect, because {reason}: {}.",
+            names.join(", ")
+        );
+    }
     serve
         .args(flags.map(arg))
         .mut_arg(RAW, |raw| raw.hide(true))
@@ -42,6 +50,7 @@ fn arg(flag: &'static Flag) -> Arg {
         Kind::Int | Kind::Uint => ("number", flag.default),
         Kind::Duration => ("time", flag.default),
         Kind::Urls => ("urls", flag.default),
+        Kind::List => ("list", flag.default),
     };
     let default = if default.is_empty() {
         String::new()
@@ -59,6 +68,8 @@ fn arg(flag: &'static Flag) -> Arg {
     };
     let arg = if flag.name.ends_with("-dir") {
         arg.value_hint(clap::ValueHint::DirPath)
+    } else if flag.name.ends_with("-file") {
+        arg.value_hint(clap::ValueHint::FilePath)
     } else {
         arg
     };
@@ -66,6 +77,15 @@ fn arg(flag: &'static Flag) -> Arg {
     match flag.name {
         "auto-compaction-mode" => arg
             .value_parser(["periodic", "revision"])
+            .hide_possible_values(true),
+        "initial-cluster-state" => arg
+            .value_parser(["new", "existing"])
+            .hide_possible_values(true),
+        "metrics" => arg
+            .value_parser(["basic", "extensive"])
+            .hide_possible_values(true),
+        "tls-min-version" | "tls-max-version" => arg
+            .value_parser(["TLS1.2", "TLS1.3"])
             .hide_possible_values(true),
         "log-level" => arg
             .value_parser(["debug", "info", "warn", "error", "panic", "fatal"])

@@ -1,0 +1,115 @@
+//! Frames of HTTP/2 as they pass by (RFC 9113, section 4.1). Only their heads are looked at.
+
+/// Bytes of the head of a frame.
+const HEAD: usize = 9;
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Type of the frame.
+    pub kind: u8,
+    /// Flags.
+    pub flags: u8,
+    /// Number of the stream; 0: the connection.
+    pub stream: u32,
+}
+
+/// Type of frames with data.
+pub const DATA: u8 = 0;
+/// Type of frames with headers.
+pub const HEADERS: u8 = 1;
+/// Type of pings.
+pub const PING: u8 = 6;
+/// Type of the frame that ends a connection.
+const GOAWAY: u8 = 7;
+/// Flag of the answer to a ping.
+pub const ACK: u8 = 1;
+
+/// Reads the heads of frames in a flow of bytes that comes in pieces.
+#[derive(Debug, Default)]
+pub struct Frames {
+    head: [u8; HEAD],
+    /// Bytes of the head that have come.
+    have: usize,
+    /// Bytes of the frame's body that are still to come, and of what stands in front of the first frame.
+    skip: usize,
+}
+
+impl Frames {
+    /// A flow with so many bytes in front of its first frame.
+    pub fn after(skip: usize) -> Frames {
+        Frames {
+            skip,
+            ..Frames::default()
+        }
+    }
+
+    /// Whether the bytes so far end with a whole frame.
+    pub fn at_boundary(&self) -> bool {
+        self.have == 0 && self.skip == 0
+    }
+
+    /// Takes the next piece, and calls `found` for the head of each frame.
+    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Head)) {
+        while !bytes.is_empty() {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            bytes = &bytes[skipped..];
+            let taken = (HEAD - self.have).min(bytes.len());
+            self.head[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
+            self.have += taken;
+            bytes = &bytes[taken..];
+            if self.have == HEAD {
+                let [a, b, c, kind, flags, s0, s1, s2, s3] = self.head;
+                self.have = 0;
+                self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
+                // The highest bit is reserved.
+                let stream = u32::from_be_bytes([s0, s1, s2, s3]) & (u32::MAX >> 1);
+                found(Head {
+                    kind,
+                    flags,
+                    stream,
+                });
+            }
+        }
+    }
+}
+
+/// The frame by which grpc-go ends the connection of a client that pings too often.
+pub fn too_many_pings(last_stream: u32) -> Vec<u8> {
+    const ENHANCE_YOUR_CALM: u32 = 11;
+    const REASON: &[u8] = b"too_many_pings";
+    let mut frame = vec![0, 0, 8 + REASON.len() as u8, GOAWAY, 0, 0, 0, 0, 0];
+    frame.extend(last_stream.to_be_bytes());
+    frame.extend(ENHANCE_YOUR_CALM.to_be_bytes());
+    frame.extend(REASON);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_found_however_the_bytes_are_cut() {
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        let preface = bytes.len();
+        bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        bytes.extend([0, 0, 8, PING, ACK, 0, 0, 0, 0]);
+        bytes.extend([0xff; 8]);
+        bytes.extend([0, 1, 2, DATA, 1, 0, 0, 0, 1]);
+        bytes.extend([0; 0x102]);
+        for size in [1, 2, 8, 9, 10, 23, 24, 25, bytes.len()] {
+            let mut frames = Frames::after(preface);
+            let mut heads = Vec::new();
+            for piece in bytes.chunks(size) {
+                frames.feed(piece, |head| heads.push((head.kind, head.flags)));
+            }
+            assert_eq!(heads, [(4, 0), (PING, ACK), (DATA, 1)], "{size}");
+            assert!(frames.at_boundary());
+        }
+        let mut frames = Frames::default();
+        frames.feed(&[0, 0, 8, PING], |_| {});
+        assert!(!frames.at_boundary());
+    }
+}

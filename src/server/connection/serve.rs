@@ -1,0 +1,283 @@
+//! Serves one connection: HTTP/2 and HTTP/1.1 on the same port.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Version, header};
+use http_body::Frame;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::sleep_until,
+};
+
+use super::monitor::{Monitor, Open};
+use crate::{
+    net::coalesce::coalesce,
+    server::{
+        context::Peer,
+        grpc::{Body, Services, dispatch},
+        http::{self as plain, Caller},
+        lifecycle::Phase,
+    },
+};
+
+/// What is known about a connection besides its bytes.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The other end.
+    pub peer: Peer,
+    /// Whether it is encrypted.
+    pub secure: bool,
+    /// What it is for.
+    pub traffic: Traffic,
+}
+
+/// What a listener's connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// gRPC and HTTP.
+    Both,
+    /// gRPC alone.
+    Grpc,
+    /// HTTP alone.
+    Http,
+    /// Metrics and probes alone.
+    Metrics,
+}
+
+impl Traffic {
+    /// As etcd's log names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Traffic::Both => "grpc+http",
+            Traffic::Grpc => "grpc",
+            Traffic::Http => "http",
+            Traffic::Metrics => "metrics",
+        }
+    }
+}
+
+/// A largest request and its head fit, so that a client never waits for a window in the middle of one.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Longest head of a request; h2's own 16 KiB are less than what some tokens take.
+const HEAD_LIMIT: u32 = 256 << 10;
+/// Requests that a client may cancel before they were looked at, until it loses its connection: a client
+/// that gives up a burst of them at once has done nothing wrong, and h2's own 20 are soon reached.
+const CANCELLED_UNSEEN: usize = 2000;
+/// As etcd: a client that sends no head of an HTTP/1.1 request for so long is dropped.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Serves one connection until the client closes it, is given up, or the server stops. What goes wrong concerns this
+/// client alone.
+pub async fn serve<S>(
+    stream: S,
+    link: Link,
+    services: Arc<Services>,
+    mut phase: watch::Receiver<Phase>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = Arc::clone(&services.config);
+    let inline = Inline::default();
+    let builder = builder(&services, &link, inline.clone());
+    let (stream, monitor) = Monitor::new(stream, config.keepalive_min_time);
+    let watched = monitor.clone();
+    let link = Arc::new(link);
+    let service = hyper::service::service_fn(move |request| {
+        let services = Arc::clone(&services);
+        let link = Arc::clone(&link);
+        let open = monitor.open();
+        async move {
+            let response = handle(&services, &link, request).await;
+            Ok::<_, Infallible>(response.map(|body| Counted { body, _open: open }))
+        }
+    });
+    let (stream, flush) = coalesce(stream);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let silence = config
+        .keepalive_interval
+        .map(|interval| interval + config.keepalive_timeout);
+    let look_again = silence.unwrap_or(HEAD_TIMEOUT);
+    let mut look = pin!(sleep_until((Instant::now() + HEAD_TIMEOUT).into()));
+    let mut seen = Phase::Running;
+    let mut ended = false;
+    loop {
+        let step = poll_fn(|cx| {
+            inline.refill();
+            ended = ended || connection.as_mut().poll(cx).is_ready();
+            match flush.poll_flush(cx) {
+                Poll::Ready(Ok(())) if !ended => Poll::Pending,
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(_) => Poll::Ready(()),
+            }
+        });
+        tokio::select! {
+            () = step => return,
+            () = look.as_mut() => match watched.dead_at(silence, HEAD_TIMEOUT) {
+                Some(at) if at <= Instant::now() => return,
+                at => {
+                    let next = at.unwrap_or_else(|| Instant::now() + look_again);
+                    look.as_mut().reset(next.into());
+                }
+            },
+            next = phase.wait_for(|p| *p > seen) => match next.map(|p| *p) {
+                Ok(Phase::Stopping) => {
+                    seen = Phase::Stopping;
+                    if !ended {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+                _ => return,
+            },
+        }
+    }
+}
+
+fn builder(services: &Services, link: &Link, inline: Inline) -> Builder<Inline> {
+    let config = &services.config;
+    let mut builder = Builder::new(inline);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_header_list_size(HEAD_LIMIT)
+        .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
+        .max_send_buf_size(1 << 20)
+        // Of use to caches only, and paid for in every answer.
+        .auto_date_header(false)
+        .keep_alive_interval(config.keepalive_interval)
+        .keep_alive_timeout(config.keepalive_timeout);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    match link.traffic {
+        Traffic::Both => builder,
+        Traffic::Grpc => builder.http2_only(),
+        Traffic::Http | Traffic::Metrics if link.secure => builder,
+        Traffic::Http | Traffic::Metrics => builder.http1_only(),
+    }
+}
+
+/// A body for as long as which its request counts as open.
+struct Counted {
+    body: Body,
+    _open: Open,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Runs a request at once as far as it goes without waiting, which for a read of one key is to its end;
+/// only what has to wait becomes a task of its own.
+///
+/// A connection that brings many requests at once gets only so many of them run in a row: the rest are
+/// tasks, so that it does not keep the worker from others.
+#[derive(Clone, Default)]
+struct Inline {
+    left: Arc<AtomicU32>,
+}
+
+/// Requests that run in a row.
+const IN_A_ROW: u32 = 64;
+
+impl Inline {
+    fn refill(&self) {
+        self.left.store(IN_A_ROW, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        // Only the task of this connection counts here, so that two steps are as good as one.
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Inline
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, request: F) {
+        if !self.take() {
+            tokio::spawn(request);
+            return;
+        }
+        let mut request = Box::pin(request);
+        // Whatever would be woken is polled again as a task.
+        let mut cx = Context::from_waker(Waker::noop());
+        if request.as_mut().poll(&mut cx).is_pending() {
+            tokio::spawn(request);
+        }
+    }
+}
+
+async fn handle(
+    services: &Arc<Services>,
+    link: &Link,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    if is_grpc(link, &request) {
+        return dispatch(services, link.peer.clone(), link.secure, request).await;
+    }
+    let caller = Caller {
+        peer: link.peer.clone(),
+        secure: link.secure,
+        metrics_only: link.traffic == Traffic::Metrics,
+    };
+    plain::answer(services, caller, request).await
+}
+
+/// On etcd's plain port, HTTP/2 is for gRPC and HTTP/1.1 for everything else. With TLS the content type decides (etcd
+/// v3.7.1, server/embed/serve.go, `grpcHandlerFunc`).
+fn is_grpc(link: &Link, request: &Request<Incoming>) -> bool {
+    if request.version() != Version::HTTP_2 {
+        return false;
+    }
+    match link.traffic {
+        Traffic::Grpc => true,
+        Traffic::Http | Traffic::Metrics => false,
+        Traffic::Both if !link.secure => true,
+        Traffic::Both => {
+            const GRPC: &[u8] = b"application/grpc";
+            let content_type = request.headers().get(header::CONTENT_TYPE);
+            content_type.is_some_and(|v| v.as_bytes().windows(GRPC.len()).any(|w| w == GRPC))
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! From JSON to a message on the wire, and the JSON values of a request body one after the other. Unknown fields are
+//! passed over; a field that is set twice is refused.
+
+use std::fmt;
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use prost::encoding::{WireType, encode_key, encode_varint};
+use prost_types::field_descriptor_proto::Type;
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::server::descriptors::{Descriptors, EnumId, Field, Kind, MessageId};
+
+/// The wire form of the message that `json` is.
+///
+/// # Errors
+/// It is no JSON, or not that of such a message: one line.
+pub fn encode(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let seed = InMessage {
+        message,
+        to: &mut bytes,
+    };
+    seed.deserialize(&mut from)
+        .map_err(|e| format!("proto: {e}"))?;
+    Ok(bytes)
+}
+
+/// Takes JSON values off a body as it comes in.
+#[derive(Debug, Default)]
+pub struct Reader {
+    waiting: Vec<u8>,
+}
+
+impl Reader {
+    /// More of the body has come.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Bytes that wait to become whole values.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The text of the next whole value; `None` if more of the body is needed. `end`: there is no more, and what is
+    /// cut short is refused.
+    ///
+    /// # Errors
+    /// The text is no JSON.
+    pub fn next(&mut self, end: bool) -> Result<Option<Vec<u8>>, String> {
+        let mut values =
+            serde_json::Deserializer::from_slice(&self.waiting).into_iter::<IgnoredAny>();
+        let taken = match values.next() {
+            None => 0,
+            Some(Ok(_)) => values.byte_offset(),
+            Some(Err(e)) if e.is_eof() && !end => return Ok(None),
+            Some(Err(e)) if e.is_eof() => return Err("unexpected EOF".into()),
+            Some(Err(e)) => return Err(self.syntax(&e)),
+        };
+        // A number may go on in what comes next.
+        if taken == 0 || (taken == self.waiting.len() && !end && !self.may_be_whole()) {
+            return Ok(None);
+        }
+        let rest = self.waiting.split_off(taken);
+        Ok(Some(std::mem::replace(&mut self.waiting, rest)))
+    }
+
+    /// Whether what has come ends as a value may end that cannot go on.
+    pub fn may_be_whole(&self) -> bool {
+        let mut from_the_end = self.waiting.iter().rev();
+        let last = from_the_end.find(|byte| !byte.is_ascii_whitespace());
+        matches!(last, Some(b'}' | b']' | b'"'))
+    }
+
+    /// Go's words where a value should begin, serde's elsewhere.
+    fn syntax(&self, error: &serde_json::Error) -> String {
+        let text = String::from_utf8_lossy(&self.waiting);
+        match text.trim_start().chars().next() {
+            Some(c) if !matches!(c, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n') => {
+                format!("invalid character {c:?} looking for beginning of value")
+            }
+            _ => error.to_string(),
+        }
+    }
+}
+
+/// Reads an object as a message, and appends its wire form.
+struct InMessage<'a> {
+    message: MessageId,
+    to: &'a mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for InMessage<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for InMessage<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let message = Descriptors::get().message(self.message);
+        let mut seen: Vec<u32> = Vec::new();
+        let mut oneofs: Vec<&String> = Vec::new();
+        while let Some(name) = object.next_key::<String>()? {
+            let Some(field) = message.field_named(&name) else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if seen.contains(&field.number) {
+                return Err(de::Error::custom(format_args!("duplicate field {name:?}")));
+            }
+            seen.push(field.number);
+            let was_null = object.next_value_seed(OfField {
+                field,
+                to: &mut *self.to,
+            })?;
+            if let Some(oneof) = field.oneof.as_ref().filter(|_| !was_null) {
+                if oneofs.contains(&oneof) {
+                    return Err(de::Error::custom(format_args!(
+                        "error parsing {name:?}, oneof {}.{oneof} is already set",
+                        message.name
+                    )));
+                }
+                oneofs.push(oneof);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the value of a field; whether it was null, which is no value.
+struct OfField<'a> {
+    field: &'a Field,
+    to: &'a mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for OfField<'_> {
+    type Value = bool;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
+        from.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OfField<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or null")
+    }
+
+    fn visit_none<E>(self) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_some<D: de::Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
+        let single = Single {
+            field: self.field,
+            to: self.to,
+        };
+        if self.field.repeated {
+            from.deserialize_seq(List(single))?;
+        } else {
+            single.deserialize(from)?;
+        }
+        Ok(false)
+    }
+}
+
+/// Reads a list.
+struct List<'a>(Single<'a>);
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Single { field, to } = self.0;
+        while list
+            .next_element_seed(Single {
+                field,
+                to: &mut *to,
+            })?
+            .is_some()
+        {}
+        Ok(())
+    }
+}
+
+/// Reads one value of a field, and appends the field in its wire form.
+struct Single<'a> {
+    field: &'a Field,
+    to: &'a mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for Single<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        let Single { field, to } = self;
+        if let Kind::Message(message) = field.kind {
+            let mut nested = Vec::new();
+            InMessage {
+                message,
+                to: &mut nested,
+            }
+            .deserialize(from)?;
+            delimited(field, &nested, to);
+            return Ok(());
+        }
+        from.deserialize_any(Scalar { field, to })
+    }
+}
+
+fn delimited(field: &Field, bytes: &[u8], to: &mut Vec<u8>) {
+    encode_key(field.number, WireType::LengthDelimited, to);
+    encode_varint(bytes.len() as u64, to);
+    to.extend_from_slice(bytes);
+}
+
+/// Reads a value that is neither a message nor a list.
+struct Scalar<'a> {
+    field: &'a Field,
+    to: &'a mut Vec<u8>,
+}
+
+impl Scalar<'_> {
+    fn varint(self, number: u64) {
+        encode_key(self.field.number, WireType::Varint, self.to);
+        encode_varint(number, self.to);
+    }
+
+    fn wrong<E: de::Error>(&self, value: impl fmt::Display) -> E {
+        let kind = match self.field.kind {
+            Kind::Scalar(scalar) => scalar
+                .as_str_name()
+                .trim_start_matches("TYPE_")
+                .to_lowercase(),
+            Kind::Enum(_) => "enum".into(),
+            Kind::Message(_) => "message".into(),
+        };
+        E::custom(format_args!(
+            "invalid value for {kind} field {}: {value}",
+            self.field.name
+        ))
+    }
+
+    /// A whole number of the field's kind, within its bounds.
+    fn integer<E: de::Error>(self, number: i128, shown: &dyn fmt::Display) -> Result<(), E> {
+        let number = match self.field.kind {
+            Kind::Scalar(Type::Int64) => i64::try_from(number).ok().map(|n| n as u64),
+            Kind::Scalar(Type::Uint64) => u64::try_from(number).ok(),
+            Kind::Scalar(Type::Int32) | Kind::Enum(_) => {
+                i32::try_from(number).ok().map(|n| i64::from(n) as u64)
+            }
+            Kind::Scalar(Type::Uint32) => u32::try_from(number).ok().map(u64::from),
+            _ => None,
+        };
+        match number {
+            Some(number) => {
+                self.varint(number);
+                Ok(())
+            }
+            None => Err(self.wrong(shown)),
+        }
+    }
+
+    fn number_of<E: de::Error>(self, values: EnumId, name: &str) -> Result<(), E> {
+        let values = &Descriptors::get().enumeration(values).values;
+        if let Some((_, number)) = values.iter().find(|(known, _)| known == name) {
+            self.varint(i64::from(*number) as u64);
+        }
+        // An unknown name is passed over, as unknown fields are.
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Scalar<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a value for field {}", self.field.name)
+    }
+
+    fn visit_bool<E: de::Error>(self, on: bool) -> Result<(), E> {
+        if self.field.kind != Kind::Scalar(Type::Bool) {
+            return Err(self.wrong(on));
+        }
+        self.varint(u64::from(on));
+        Ok(())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<(), E> {
+        self.integer(number.into(), &number)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
+        self.integer(number.into(), &number)
+    }
+
+    /// A number with a fraction or exponent is good if it is whole all the same.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
+        if number.fract() != 0.0 || number.abs() >= 1e18 {
+            return Err(self.wrong(number));
+        }
+        self.integer(number as i128, &number)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Err(self.wrong("null"))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        match self.field.kind {
+            Kind::Scalar(Type::String) => delimited(self.field, text.as_bytes(), self.to),
+            Kind::Scalar(Type::Bytes) => match base64(text) {
+                Some(bytes) => delimited(self.field, &bytes, self.to),
+                None => return Err(self.wrong(format_args!("{text:?}"))),
+            },
+            Kind::Enum(values) => return self.number_of(values, text),
+            Kind::Scalar(Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64) => {
+                let quoted = format!("{text:?}");
+                let whole = text.parse::<i128>().ok().or_else(|| {
+                    let number = text.parse::<f64>().ok()?;
+                    (number.fract() == 0.0 && number.abs() < 1e18).then_some(number as i128)
+                });
+                // Go takes no blanks and no plus sign.
+                return match whole {
+                    Some(number) if !text.starts_with('+') => self.integer(number, &quoted),
+                    _ => Err(self.wrong(quoted)),
+                };
+            }
+            _ => return Err(self.wrong(format_args!("{text:?}"))),
+        }
+        Ok(())
+    }
+}
+
+/// Both alphabets of base64, with padding or without.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
+    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
+    let engine = if text.contains(['-', '_']) {
+        URL_SAFE
+    } else {
+        STANDARD
+    };
+    if !text.len().is_multiple_of(4) && text.ends_with('=') {
+        return None;
+    }
+    engine.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::etcdserverpb as pb;
+    use prost::Message as _;
+
+    fn range(json: &str) -> Result<pb::RangeRequest, String> {
+        let (request, _) = Descriptors::get()
+            .method("etcdserverpb.KV", "Range")
+            .unwrap();
+        let bytes = encode(request, json.as_bytes())?;
+        Ok(pb::RangeRequest::decode(&bytes[..]).unwrap())
+    }
+
+    #[test]
+    fn both_names_of_a_field_and_all_forms_of_a_value() {
+        let want = pb::RangeRequest {
+            key: "foo".into(),
+            limit: 2,
+            sort_order: 2,
+            keys_only: true,
+            ..Default::default()
+        };
+        for json in [
+            r#"{"key":"Zm9v","limit":2,"sort_order":"DESCEND","keys_only":true}"#,
+            r#"{"key":"Zm9v","limit":"2","sortOrder":2,"keysOnly":true,"bogus":[{"a":1}]}"#,
+            r#"{"key":"Zm9v","limit":2e0,"sort_order":"DESCEND","keys_only":true,"range_end":null}"#,
+            r#"{"key":"Zm9v","limit":"2","sort_order":"DESCEND","keys_only":true,"sort_target":"NOPE"}"#,
+        ] {
+            assert_eq!(range(json).as_ref(), Ok(&want), "{json}");
+        }
+        assert_eq!(range(r#"{"key":"_-8"}"#).unwrap().key, &[0xff, 0xef][..]);
+    }
+
+    #[test]
+    fn what_is_not_that_message_is_refused() {
+        for (json, says) in [
+            (r#"{"key":"Zm9v","key":"Zm9v"}"#, "duplicate field \"key\""),
+            (
+                r#"{"keys_only":true,"keysOnly":true}"#,
+                "duplicate field \"keysOnly\"",
+            ),
+            (r#"{"key":5}"#, "invalid value for bytes field key: 5"),
+            (r#"{"key":"*"}"#, "invalid value for bytes field key: \"*\""),
+            (
+                r#"{"limit":"many"}"#,
+                "invalid value for int64 field limit: \"many\"",
+            ),
+            (
+                r#"{"limit":1.5}"#,
+                "invalid value for int64 field limit: 1.5",
+            ),
+            (
+                r#"{"limit":9223372036854775808}"#,
+                "invalid value for int64",
+            ),
+            (r#"{"keys_only":"true"}"#, "invalid value for bool"),
+            (r#"{"sort_order":4294967296}"#, "invalid value for enum"),
+            ("[]", "an object"),
+        ] {
+            let refusal = range(json).unwrap_err();
+            assert!(
+                refusal.contains(says) && !refusal.contains('\n'),
+                "{refusal}"
+            );
+        }
+        let (txn, _) = Descriptors::get().method("etcdserverpb.KV", "Txn").unwrap();
+        for (json, says) in [
+            (
+                r#"{"compare":[{"version":"1","mod_revision":"1"}]}"#,
+                "oneof etcdserverpb.Compare.target_union is already set",
+            ),
+            (r#"{"compare":{}}"#, "an array"),
+            (r#"{"compare":[null]}"#, "an object"),
+        ] {
+            let refusal = encode(txn, json.as_bytes()).unwrap_err();
+            assert!(refusal.contains(says), "{refusal}");
+        }
+        let deep = format!("{}{}", r#"{"success":[{"request_txn":"#.repeat(200), "{}");
+        assert!(encode(txn, deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn values_are_taken_as_they_become_whole() {
+        let mut reader = Reader::default();
+        reader.push(b" {\"a\": [1,");
+        assert_eq!(reader.next(false), Ok(None));
+        reader.push(b"2]}\n{\"b\":");
+        assert_eq!(
+            reader.next(false).unwrap().as_deref(),
+            Some(&b" {\"a\": [1,2]}"[..])
+        );
+        assert_eq!(reader.next(false), Ok(None));
+        assert_eq!(reader.next(true), Err("unexpected EOF".into()));
+        let mut empty = Reader::default();
+        empty.push(b" \n");
+        assert_eq!(empty.next(true), Ok(None));
+        let mut garbage = Reader::default();
+        garbage.push(b"x");
+        assert_eq!(
+            garbage.next(true),
+            Err("invalid character 'x' looking for beginning of value".into())
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! `--auto-tls`: a self-signed certificate that is made once and kept in the data directory (etcd v3.7.1,
+//! client/pkg/transport/listener.go, `SelfCert`). Its key is on P-256, where etcd's is on P-521.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::IpAddr,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
+};
+use time::{Duration, OffsetDateTime};
+use tracing::{info, warn};
+
+use crate::server::config::TlsSettings;
+
+/// Names the files of the certificate in `dir` in the settings, and makes them if they are not there. `hosts` are the
+/// hosts of the addresses that are listened on.
+///
+/// # Errors
+/// The files cannot be written.
+pub fn self_signed(dir: &Path, hosts: &[String], settings: &mut TlsSettings) -> Result<(), String> {
+    let cert_file = dir.join("cert.pem");
+    let key_file = dir.join("key.pem");
+    if !cert_file.exists() || !key_file.exists() {
+        make(&cert_file, &key_file, hosts, settings.self_signed_years)
+            .map_err(|e| format!("--auto-tls: {}: {e}", dir.display()))?;
+    }
+    settings.cert_file = Some(cert_file);
+    settings.key_file = Some(key_file);
+    Ok(())
+}
+
+fn make(
+    cert_file: &Path,
+    key_file: &Path,
+    hosts: &[String],
+    years: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut params = CertificateParams::default();
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::OrganizationName, "etcd");
+    params.distinguished_name = subject;
+    params.subject_alt_names = hosts
+        .iter()
+        .map(|host| {
+            Ok(match host.parse::<IpAddr>() {
+                Ok(address) => SanType::IpAddress(address),
+                Err(_) => SanType::DnsName(host.as_str().try_into()?),
+            })
+        })
+        .collect::<Result<_, rcgen::Error>>()?;
+    params.not_before = OffsetDateTime::now_utc();
+    let days = i64::try_from(years.saturating_mul(365)).unwrap_or(i64::MAX);
+    // A year past 9999 cannot be written down.
+    params.not_after = params
+        .not_before
+        .checked_add(Duration::days(days.min(2_000_000)))
+        .ok_or("--self-signed-cert-validity is too long")?;
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyEncipherment,
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::CrlSign,
+    ];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    warn!(
+        "certificate-validity-bound-not-after" = %params.not_after,
+        "automatically generate certificates"
+    );
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    if let Some(dir) = cert_file.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+    }
+    fs::write(cert_file, certificate.pem())?;
+    info!(path = %cert_file.display(), "created cert file");
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(key_file)?
+        .write_all(key.serialize_pem().as_bytes())?;
+    info!(path = %key_file.display(), "created key file");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_certificate_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("fixtures/client");
+        let hosts = ["127.0.0.1".to_string(), "localhost".to_string()];
+        let mut settings = TlsSettings::default();
+        self_signed(&dir, &hosts, &mut settings).unwrap();
+        let key_file = settings.key_file.clone().unwrap();
+        let mode = fs::metadata(&key_file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let before = fs::read(&key_file).unwrap();
+        self_signed(&dir, &hosts, &mut settings).unwrap();
+        assert_eq!(fs::read(&key_file).unwrap(), before);
+    }
+}

@@ -1,0 +1,176 @@
+//! What is demanded of a client's certificate: an authority, one of some host names, and that it is not revoked.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::{
+        ParsedCertificate, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+
+use super::files;
+use crate::server::config::TlsSettings;
+
+/// Checks of one server.
+#[derive(Debug)]
+pub struct Clients {
+    chain: Arc<dyn ClientCertVerifier>,
+    allowed_hostnames: Vec<ServerName<'static>>,
+    /// Serial numbers of certificates that are revoked.
+    revoked: Vec<Vec<u8>>,
+}
+
+/// Why a certificate is refused for which rustls has no word.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("client certificate authentication failed")]
+    Hostname,
+    #[error("transport: certificate serial {0} revoked")]
+    Revoked(String),
+}
+
+impl Clients {
+    /// The checks that the settings ask for; `None`: clients need no certificate. As in etcd, naming authorities
+    /// demands certificates, and demanding them without naming authorities trusts those of the system.
+    ///
+    /// # Errors
+    /// A file cannot be used.
+    pub fn new(
+        settings: &TlsSettings,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Option<Arc<Clients>>, String> {
+        if !settings.client_cert_auth && settings.trusted_ca_file.is_none() {
+            return Ok(None);
+        }
+        let mut roots = RootCertStore::empty();
+        if let Some(path) = &settings.trusted_ca_file {
+            for certificate in files::certificates(path)? {
+                roots
+                    .add(certificate)
+                    .map_err(|e| format!("{}: {e}", path.display()))?;
+            }
+        } else {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        let chain = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+            .build()
+            .map_err(|e| format!("--client-cert-auth: {e}"))?;
+        let hostname = |name: &String| {
+            ServerName::try_from(name.clone())
+                .map_err(|_| format!("--client-cert-allowed-hostname: {name:?} is no host name"))
+        };
+        let revoked = match &settings.crl_file {
+            None => Vec::new(),
+            Some(path) => {
+                let list = files::revocation_list(path)?;
+                let (_, list) = CertificateRevocationList::from_der(&list)
+                    .map_err(|_| format!("{}: holds no revocation list", path.display()))?;
+                let serials = list.iter_revoked_certificates();
+                serials.map(|r| r.raw_serial().to_vec()).collect()
+            }
+        };
+        Ok(Some(Arc::new(Clients {
+            chain,
+            allowed_hostnames: settings
+                .allowed_hostnames
+                .iter()
+                .map(hostname)
+                .collect::<Result<_, _>>()?,
+            revoked,
+        })))
+    }
+
+    fn check_hostname(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.allowed_hostnames.is_empty() {
+            return Ok(());
+        }
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let one_fits = self
+            .allowed_hostnames
+            .iter()
+            .any(|name| rustls::client::verify_server_name(&parsed, name).is_ok());
+        if one_fits {
+            return Ok(());
+        }
+        Err(refused(Refused::Hostname))
+    }
+
+    fn check_revoked(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.revoked.is_empty() {
+            return Ok(());
+        }
+        let (_, parsed) = X509Certificate::from_der(certificate)
+            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let serial = parsed.raw_serial();
+        if self.revoked.iter().any(|revoked| revoked == serial) {
+            let hex: String = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+            return Err(refused(Refused::Revoked(hex)));
+        }
+        Ok(())
+    }
+}
+
+fn refused(why: Refused) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
+}
+
+/// The common name of a certificate's subject, if it has one.
+pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let mut names = parsed.subject().iter_common_name();
+    let name = names.next()?.as_str().ok()?;
+    (!name.is_empty()).then(|| name.to_string())
+}
+
+impl ClientCertVerifier for Clients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self
+            .chain
+            .verify_client_cert(certificate, intermediates, now)?;
+        self.check_hostname(certificate)?;
+        for one in std::iter::once(certificate).chain(intermediates) {
+            self.check_revoked(one)?;
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}

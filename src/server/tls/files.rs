@@ -1,0 +1,139 @@
+//! The files of TLS: the server's certificate and key, the authorities of its clients, and their revocation list. A
+//! [`Watched`] notices when one of them changes. Errors name the file.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
+    pem::{Error as PemError, PemObject},
+};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let named = |e: io::Error| format!("open {}: {}", path.display(), crate::bolt::plain(&e));
+    let size = fs::metadata(path).map_err(named)?.len();
+    if size > LARGEST {
+        return Err(format!("{}: too large for a certificate", path.display()));
+    }
+    fs::read(path).map_err(named)
+}
+
+/// The certificates in a file.
+///
+/// # Errors
+/// It cannot be read, or holds none.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read(path)?;
+    let all: Result<Vec<_>, PemError> = CertificateDer::pem_slice_iter(&text).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) => Err(format!("{}: holds no certificate in PEM", path.display())),
+        Err(e) => Err(format!("{}: {e}", path.display())),
+    }
+}
+
+/// The private key in a file. No error holds any of it.
+///
+/// # Errors
+/// It cannot be read, or holds none.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let text = read(path)?;
+    PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|_| format!("{}: holds no private key in PEM", path.display()))
+}
+
+/// A revocation list in DER, as etcd reads it, or in PEM.
+///
+/// # Errors
+/// It cannot be read.
+pub fn revocation_list(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = read(path)?;
+    Ok(match CertificateRevocationListDer::from_pem_slice(&bytes) {
+        Ok(list) => list.to_vec(),
+        Err(_) => bytes,
+    })
+}
+
+/// Files, and what they looked like when they were read last.
+#[derive(Debug)]
+pub struct Watched {
+    files: Vec<PathBuf>,
+    seen: Vec<Option<Look>>,
+}
+
+/// Enough of a file's state to see that another one is there, or other bytes.
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Watched {
+    /// Looks at these files.
+    pub fn new(files: Vec<PathBuf>) -> Watched {
+        let seen = files.iter().map(|file| look(file)).collect();
+        Watched { files, seen }
+    }
+
+    /// Whether one of them has changed since the last look.
+    pub fn changed(&mut self) -> bool {
+        let now: Vec<_> = self.files.iter().map(|file| look(file)).collect();
+        let changed = now != self.seen;
+        self.seen = now;
+        changed
+    }
+}
+
+fn look(file: &Path) -> Option<Look> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = fs::metadata(file).ok()?;
+    Some(Look {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        modified: metadata.modified().ok(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_hold_nothing_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cert.pem");
+        let missing = certificates(&path).unwrap_err();
+        assert!(missing.contains("cert.pem"), "{missing}");
+        fs::write(&path, "nothing").unwrap();
+        let empty = certificates(&path).unwrap_err();
+        assert!(empty.contains("holds no certificate"), "{empty}");
+        let key = private_key(&path).unwrap_err();
+        assert!(key.contains("holds no private key"), "{key}");
+    }
+
+    #[test]
+    fn a_change_is_noticed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "1").unwrap();
+        let mut watched = Watched::new(vec![path.clone(), dir.path().join("missing")]);
+        assert!(!watched.changed());
+        fs::write(&path, "22").unwrap();
+        assert!(watched.changed() && !watched.changed());
+        let other = dir.path().join("other");
+        fs::write(&other, "33").unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(watched.changed() && !watched.changed());
+        fs::remove_file(&path).unwrap();
+        assert!(watched.changed());
+    }
+}

@@ -1,0 +1,192 @@
+//! Ours alone: listeners with TLS, what they demand of clients, and certificates that change.
+
+use std::path::Path;
+
+use etcd_maintenance::{proto::etcdserverpb::kv_client::KvClient, server::embedded::Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::transport::Channel;
+
+use crate::{
+    ask::{get, put},
+    support::{
+        authority::{Authority, Signed},
+        program::{Program, scratch},
+        server::{Launch, free_ports},
+    },
+    target::start,
+};
+
+/// A server with TLS and these further flags; its address.
+async fn serve(authority: &Authority, dir: &Path, flags: &[String]) -> (Server, String) {
+    let mut all = authority.server_files(dir).to_vec();
+    all.extend_from_slice(flags);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let server = start(&dir.join("data"), &all).await;
+    let url = server.listen("https://127.0.0.1:0").await.unwrap();
+    let address = url.strip_prefix("https://").unwrap().to_string();
+    (server, address)
+}
+
+async fn answers(channel: Channel) -> bool {
+    KvClient::new(channel).range(get("k")).await.is_ok()
+}
+
+/// Whether a client with this certificate is served.
+async fn admits(authority: &Authority, address: &str, client: Option<&Signed>) -> bool {
+    match authority.channel(address, client).await {
+        Ok(channel) => answers(channel).await,
+        Err(_) => false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_the_gateway_and_probes_share_a_port() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let (server, address) = serve(&authority, dir.path(), &[]).await;
+    let channel = authority.channel(&address, None).await.unwrap();
+    KvClient::new(channel).put(put("foo", "bar")).await.unwrap();
+    for (request, body, says) in [
+        ("GET /health", "", "{\"health\":\"true\""),
+        ("GET /version", "", "\"etcdserver\":\"3.7.1\""),
+        (
+            "POST /v3/kv/range",
+            r#"{"key":"Zm9v"}"#,
+            "\"value\":\"YmFy\"",
+        ),
+    ] {
+        let mut stream = authority.connect(&address, None, "http/1.1").await.unwrap();
+        let head = format!(
+            "{request} HTTP/1.0\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // A server that closes without a word of TLS is seen as an error, after the answer.
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(
+            answer.contains(" 200 ") && answer.contains(says),
+            "{request}: {answer}"
+        );
+    }
+    // Who speaks without TLS is turned away, and nobody else notices.
+    let mut plain = tokio::net::TcpStream::connect(&address).await.unwrap();
+    plain
+        .write_all(b"GET /health HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert!(admits(&authority, &address, None).await);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_told_apart_by_their_certificates() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let good = authority.sign("alice", &["client.test"], 10);
+    let revoked = authority.sign("mallory", &["client.test"], 11);
+    let elsewhere = authority.sign("bob", &["elsewhere.test"], 12);
+    let foreign = Authority::new().sign("alice", &["client.test"], 13);
+    authority.write(dir.path(), "client", &good);
+    let list = dir.path().join("crl.der");
+    std::fs::write(&list, authority.revoke(&[&revoked])).unwrap();
+    let (server, address) = serve(
+        &authority,
+        dir.path(),
+        &[
+            "--client-cert-auth=true".into(),
+            format!("--trusted-ca-file={}", dir.path().join("ca.pem").display()),
+            format!("--client-crl-file={}", list.display()),
+            "--client-cert-allowed-hostname=client.test".into(),
+        ],
+    )
+    .await;
+    for (client, admitted) in [
+        (Some(&good), true),
+        (None, false),
+        (Some(&revoked), false),
+        (Some(&elsewhere), false),
+        (Some(&foreign), false),
+    ] {
+        let name = client.map(|c| c.serial);
+        assert_eq!(
+            admits(&authority, &address, client).await,
+            admitted,
+            "{name:?}"
+        );
+    }
+    // What was revoked can be made good, and the other way round, without a restart.
+    std::fs::write(&list, authority.revoke(&[&good])).unwrap();
+    assert!(admits(&authority, &address, Some(&revoked)).await);
+    assert!(!admits(&authority, &address, Some(&good)).await);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_change_under_open_connections() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let (server, address) = serve(&authority, dir.path(), &[]).await;
+    let old = authority.channel(&address, None).await.unwrap();
+    assert!(answers(old.clone()).await);
+    let next = Authority::new();
+    let signed = next.sign("server", &["127.0.0.1"], 2);
+    // Half way through a replacement, certificate and key do not fit: the former pair goes on.
+    std::fs::write(dir.path().join("server.pem"), signed.cert.pem()).unwrap();
+    assert!(admits(&authority, &address, None).await);
+    next.write(dir.path(), "server", &signed);
+    assert!(admits(&next, &address, None).await);
+    assert!(!admits(&authority, &address, None).await);
+    assert!(answers(old).await, "the open connection goes on");
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_tls_are_bounded() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let flags = ["--tls-max-version=TLS1.2".to_string()];
+    let (server, address) = serve(&authority, dir.path(), &flags).await;
+    let stream = authority.connect(&address, None, "h2").await.unwrap();
+    let version = stream.get_ref().1.protocol_version();
+    assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_2));
+    server.shutdown().await;
+}
+
+#[test]
+fn auto_tls_serves_our_own_client() {
+    let [port] = free_ports();
+    let mut server = Launch::serve().auto_tls().start();
+    let certificate = server.data_dir().join("fixtures/client/cert.pem");
+    assert!(server.log().contains("serving client traffic securely"));
+    let put = |endpoint: String| {
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .arg(format!("--cacert={}", certificate.display()))
+            .args(["put", "k", "v"])
+            .run()
+    };
+    put(server.url()).success();
+    server.terminate();
+    // A plain listener beside the one with TLS, and TLS on a unix socket.
+    let socket = server.data_dir().join("s");
+    let server = Launch::serve()
+        .data_dir(server.data_dir())
+        .auto_tls()
+        .flag(format!(
+            "--listen-client-urls=http://127.0.0.1:{port},unixs://{}",
+            socket.display()
+        ))
+        .start();
+    let log = server.log();
+    assert!(log.contains("ignoring key and cert files"), "{log}");
+    Program::etcdctl()
+        .arg(format!("--endpoints=127.0.0.1:{port}"))
+        .args(["get", "k"])
+        .run()
+        .success();
+}
