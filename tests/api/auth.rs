@@ -1,10 +1,12 @@
 //! Users, roles, permissions, tokens, and what each RPC needs once authentication is on.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use etcd_maintenance::proto::{
     authpb::{Permission, UserAddOptions, permission::Type},
-    etcdserverpb::{self as pb, compare::CompareResult, compare::TargetUnion},
+    etcdserverpb::{
+        self as pb, compare::CompareResult, compare::TargetUnion, watch_client::WatchClient,
+    },
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -34,6 +36,8 @@ on_every_target! {
     keys_ranges_and_open_ends ["--bcrypt-cost=4"];
     transactions_need_every_permission ["--bcrypt-cost=4"];
     leases_are_as_closed_as_their_keys ["--bcrypt-cost=4"];
+    tokens_run_out ["--bcrypt-cost=4", "--auth-token-ttl=1"];
+    watches_need_to_be_permitted ["--bcrypt-cost=4"];
     signed_tokens ["--bcrypt-cost=4", "--auth-token=jwt,pub-key=tests/data/jwt/rsa.pub.pem,priv-key=tests/data/jwt/rsa.pem,sign-method=RS256,ttl=10m"];
     signed_tokens_on_p521 ["--bcrypt-cost=4", "--auth-token=jwt,priv-key=tests/data/jwt/es512.pem,sign-method=ES512"];
     signed_tokens_that_others_sign ["--bcrypt-cost=4", "--auth-token=jwt,pub-key=tests/data/jwt/ed25519.pub.pem,sign-method=EdDSA"];
@@ -818,6 +822,113 @@ async fn leases_are_as_closed_as_their_keys(t: Arc<Target>) {
     lease.lease_revoke(with(&ann, revoke(3))).await.unwrap();
     lease.lease_revoke(with(&ann, revoke(1))).await.unwrap();
     lease.lease_revoke(with(&root, revoke(2))).await.unwrap();
+}
+
+async fn tokens_run_out(t: Arc<Target>) {
+    let (_, ann) = set_up(&t).await;
+    // Each use begins the time again, so wait longer each time.
+    let mut wait = Duration::from_millis(1200);
+    let refused = loop {
+        tokio::time::sleep(wait).await;
+        match t.kv().range(with(&ann, get("a"))).await {
+            Ok(_) => wait += Duration::from_millis(500),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!((refused.code(), refused.message()), BAD_TOKEN);
+    let again = log_in(&t, "ann", "a").await.unwrap();
+    t.kv().range(with(&again, get("a"))).await.unwrap();
+}
+
+/// Opens a watch stream with one watcher; the first response, and the stream.
+async fn watch(
+    t: &Target,
+    token: Option<&str>,
+    key: &str,
+    end: &str,
+) -> (pb::WatchResponse, tonic::Streaming<pb::WatchResponse>) {
+    let create = pb::WatchCreateRequest {
+        key: bytes(key),
+        range_end: bytes(end),
+        ..Default::default()
+    };
+    let create = pb::WatchRequest {
+        request_union: Some(pb::watch_request::RequestUnion::CreateRequest(create)),
+    };
+    let requests = tokio_stream::once(create).chain(tokio_stream::pending());
+    let requests = match token {
+        Some(token) => with(token, requests),
+        None => Request::new(requests),
+    };
+    let mut client = WatchClient::new(t.channel.clone());
+    let mut responses = client.watch(requests).await.unwrap().into_inner();
+    (responses.message().await.unwrap().unwrap(), responses)
+}
+
+async fn watches_need_to_be_permitted(t: Arc<Target>) {
+    let (root, ann) = set_up(&t).await;
+    for (token, key, end, reason) in [
+        (
+            Some(&ann),
+            "q",
+            "",
+            "PermissionDenied desc = etcdserver: permission denied",
+        ),
+        (
+            Some(&ann),
+            "w",
+            "",
+            "PermissionDenied desc = etcdserver: permission denied",
+        ),
+        (
+            Some(&ann),
+            "a",
+            "d",
+            "PermissionDenied desc = etcdserver: permission denied",
+        ),
+        (
+            Some(&ann),
+            "a",
+            "\0",
+            "PermissionDenied desc = etcdserver: permission denied",
+        ),
+        (
+            Some(&ann),
+            "",
+            "\0",
+            "PermissionDenied desc = etcdserver: permission denied",
+        ),
+        (
+            None,
+            "a",
+            "",
+            "InvalidArgument desc = etcdserver: user name is empty",
+        ),
+        (
+            Some(&"x.1".to_string()),
+            "a",
+            "",
+            "Unauthenticated desc = etcdserver: invalid auth token",
+        ),
+    ] {
+        let (first, _) = watch(&t, token.map(String::as_str), key, end).await;
+        assert!(first.created && first.canceled, "{key:?} {end:?}");
+        assert_eq!(first.watch_id, -1);
+        assert_eq!(first.cancel_reason, format!("rpc error: code = {reason}"));
+    }
+    let (first, mut events) = watch(&t, Some(&ann), "a", "c").await;
+    assert!(first.created && !first.canceled, "{first:?}");
+    t.kv().put(with(&root, put("b", "v1"))).await.unwrap();
+    let response = events.message().await.unwrap().unwrap();
+    assert_eq!(response.events.len(), 1);
+    // A watch that was permitted goes on, whatever becomes of its user.
+    let gone = pb::AuthUserDeleteRequest { name: "ann".into() };
+    t.auth().user_delete(with(&root, gone)).await.unwrap();
+    t.kv().put(with(&root, put("b", "v2"))).await.unwrap();
+    let response = events.message().await.unwrap().unwrap();
+    assert_eq!(response.events[0].kv.as_ref().unwrap().value, "v2");
+    let (all, _) = watch(&t, Some(&root), "", "\0").await;
+    assert!(all.created && !all.canceled);
 }
 
 /// A signed token is good on any server, and for users and roles as they were.

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use etcd_maintenance::{
     proto::etcdserverpb::{
-        self as pb, compare::CompareResult, compare::TargetUnion, response_op::Response,
+        self as pb, compare::CompareResult, compare::TargetUnion, kv_client::KvClient,
+        response_op::Response,
     },
-    server::config::Config,
+    server::{config::Config, embedded::Server},
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -14,7 +15,10 @@ use tonic::{Code, Streaming};
 
 use crate::{
     ask::{compare, delete, get, keys, op, prefix, put, refused, text, txn},
-    support::program::scratch,
+    support::{
+        program::scratch,
+        server::{Launch, Server as Process},
+    },
     target::Target,
 };
 
@@ -378,15 +382,10 @@ async fn a_full_database_grants_nothing(t: Arc<Target>) {
 }
 
 /// Our server on a directory, with what `embedded:` sets.
-async fn open(
-    dir: &std::path::Path,
-    count_downtime: bool,
-) -> (etcd_maintenance::server::embedded::Server, Target) {
+async fn open(dir: &std::path::Path, count_downtime: bool) -> (Server, Target) {
     let mut config = Config::new(dir);
     config.leases_count_downtime = count_downtime;
-    let server = etcd_maintenance::server::embedded::Server::start(config)
-        .await
-        .unwrap();
+    let server = Server::start(config).await.unwrap();
     let target = Target {
         kind: crate::target::Kind::Memory,
         channel: server.channel().await.unwrap(),
@@ -456,4 +455,62 @@ async fn a_restarted_server_knows_what_remained_of_its_leases() {
     let (server, t) = open(dir.path(), false).await;
     assert!(look(&t, 1).await.ttl >= 590);
     server.shutdown().await;
+}
+
+/// Who opens a directory only to read does not see the keys of leases that have expired either.
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_expire_for_those_who_only_read() {
+    let dir = scratch();
+    let (server, t) = open(dir.path(), true).await;
+    grant(&t, 1, 2).await;
+    t.kv().put(leased("k", 1)).await.unwrap();
+    server.shutdown().await;
+    loop {
+        let mut config = Config::new(dir.path());
+        config.leases_count_downtime = true;
+        let server = Server::start_read_only(config).await.unwrap();
+        let channel = server.channel().await.unwrap();
+        let mut kv = KvClient::new(channel);
+        let read = kv.range(get("k")).await.unwrap().into_inner();
+        server.shutdown().await;
+        if read.count == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// `kill -9`: whatever was answered is there, and a lease has its whole TTL again, as in etcd.
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_outlast_a_kill() {
+    let mut server = Launch::serve().start();
+    let target = async |server: &Process| Target {
+        kind: crate::target::Kind::Tcp,
+        channel: server.channel().await,
+        address: None,
+    };
+    let t = target(&server).await;
+    for id in 1..=20 {
+        grant(&t, id, 600).await;
+        t.kv().put(leased(&format!("k{id}"), id)).await.unwrap();
+        if id % 2 == 0 {
+            let revoke = pb::LeaseRevokeRequest { id };
+            t.lease().lease_revoke(revoke).await.unwrap();
+        }
+    }
+    t.kv().put(leased("k1", 3)).await.unwrap();
+    server.kill();
+    let server = server.restart();
+    let t = target(&server).await;
+    let list = t.lease().lease_leases(pb::LeaseLeasesRequest {}).await;
+    let mut ids: Vec<i64> = (list.unwrap().into_inner().leases.iter())
+        .map(|l| l.id)
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=20).step_by(2).collect::<Vec<_>>());
+    assert_eq!(attached(&t, 1).await, [""; 0]);
+    assert_eq!(attached(&t, 3).await, ["k1", "k3"]);
+    assert_eq!(attached(&t, 5).await, ["k5"]);
+    let read = t.kv().range(prefix("k")).await.unwrap().into_inner();
+    assert_eq!(read.count, 10);
 }
