@@ -43,7 +43,7 @@ impl RequestContext {
 pub struct Peer {
     /// The kind of connection, and its address where it has one.
     pub address: PeerAddress,
-    /// Common name of the client certificate that the TLS handshake verified.
+    /// Common name of the client certificate that the TLS handshake verified; empty if the certificate has none.
     pub common_name: Option<Arc<str>>,
 }
 

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use etcd_maintenance::{proto::etcdserverpb::kv_client::KvClient, server::embedded::Server};
+use etcd_maintenance::{
+    proto::etcdserverpb::{
+        self as pb, auth_client::AuthClient, kv_client::KvClient,
+        maintenance_client::MaintenanceClient,
+    },
+    server::embedded::Server,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tonic::transport::Channel;
+use tonic::{Code, transport::Channel};
 
 use crate::{
-    ask::{get, put},
+    ask::{get, put, refused},
     support::{
         authority::{Authority, Signed},
         program::{Program, scratch},
@@ -189,4 +195,79 @@ fn auto_tls_serves_our_own_client() {
         .args(["get", "k"])
         .run()
         .success();
+}
+
+/// With `--client-cert-auth`, the common name of a certificate is the name of a user, unless a token names another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_common_name_is_a_user() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let flags = [
+        "--client-cert-auth=true".into(),
+        format!("--trusted-ca-file={}", dir.path().join("ca.pem").display()),
+        "--bcrypt-cost=4".into(),
+    ];
+    let (server, address) = serve(&authority, dir.path(), &flags).await;
+    let connect = async |name: &str| {
+        let client = authority.sign(name, &["client.test"], 20);
+        authority.channel(&address, Some(&client)).await.unwrap()
+    };
+    let root = connect("root").await;
+    let mut auth = AuthClient::new(root.clone());
+    for name in ["root", "alice"] {
+        let user = pb::AuthUserAddRequest {
+            name: name.into(),
+            password: "pw".into(),
+            ..Default::default()
+        };
+        auth.user_add(user).await.unwrap();
+    }
+    let role = pb::AuthUserGrantRoleRequest {
+        user: "root".into(),
+        role: "root".into(),
+    };
+    auth.user_grant_role(role).await.unwrap();
+    auth.auth_enable(pb::AuthEnableRequest {}).await.unwrap();
+    KvClient::new(root).put(put("k", "v")).await.unwrap();
+    // Who has no permission, who is no user, and who has no name.
+    let text = "etcdserver: permission denied";
+    for name in ["alice", "eve", ""] {
+        let channel = connect(name).await;
+        let answer = KvClient::new(channel.clone()).range(get("k")).await;
+        refused(answer, Code::PermissionDenied, text);
+        let mut maintenance = MaintenanceClient::new(channel.clone());
+        maintenance.status(pb::StatusRequest {}).await.unwrap();
+        let answer = AuthClient::new(channel)
+            .user_list(pb::AuthUserListRequest {})
+            .await;
+        let (code, text) = match name {
+            "alice" => (Code::PermissionDenied, text),
+            "eve" => (Code::FailedPrecondition, "etcdserver: user name not found"),
+            _ => (Code::InvalidArgument, "etcdserver: user name is empty"),
+        };
+        refused(answer, code, text);
+    }
+    // A token counts for more than the certificate.
+    let alice = connect("alice").await;
+    let login = pb::AuthenticateRequest {
+        name: "root".into(),
+        password: "pw".into(),
+    };
+    let token = AuthClient::new(alice.clone()).authenticate(login).await;
+    let token = token.unwrap().into_inner().token;
+    let mut request = tonic::Request::new(get("k"));
+    request
+        .metadata_mut()
+        .insert("token", token.parse().unwrap());
+    KvClient::new(alice).range(request).await.unwrap();
+    // The gateway knows tokens alone, as in etcd.
+    let client = authority.sign("root", &["client.test"], 21);
+    let stream = authority.connect(&address, Some(&client), "http/1.1").await;
+    let mut stream = stream.unwrap();
+    let request = "POST /v3/kv/range HTTP/1.0\r\nContent-Length: 14\r\n\r\n{\"key\":\"Zm9v\"}";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.contains("user name is empty"), "{answer}");
+    server.shutdown().await;
 }

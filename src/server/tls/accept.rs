@@ -103,8 +103,8 @@ impl Acceptor {
         };
         let (_, session) = stream.get_ref();
         let common_name = (session.peer_certificates())
-            .and_then(|chain| common_name(chain.first()?))
-            .map(Arc::from);
+            .and_then(|chain| chain.first())
+            .map(|certificate| Arc::from(common_name(certificate)));
         Ok(Secured {
             stream,
             common_name,

@@ -121,12 +121,14 @@ fn refused(why: Refused) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }
 
-/// The common name of a certificate's subject, if it has one.
-pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let mut names = parsed.subject().iter_common_name();
-    let name = names.next()?.as_str().ok()?;
-    (!name.is_empty()).then(|| name.to_string())
+/// The common name of a certificate's subject, the last one if it has several, as Go reads it; empty if it has none.
+pub fn common_name(certificate: &CertificateDer<'_>) -> String {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return String::new();
+    };
+    let name = parsed.subject().iter_common_name().last();
+    let name = name.and_then(|name| name.as_str().ok());
+    name.unwrap_or_default().to_string()
 }
 
 impl ClientCertVerifier for Clients {
