@@ -154,7 +154,10 @@ impl fmt::Display for Cause {
             ),
             Cause::Tls(text) => {
                 f.write_str(text)?;
-                if text.contains("unknown authority") {
+                if text.contains("; --c") {
+                    // Our own files explain it already.
+                    Ok(())
+                } else if text.contains("unknown authority") {
                     f.write_str("; --cacert names what to trust")
                 } else if text.starts_with("remote error") && text.contains("certificate") {
                     f.write_str("; --cert and --key say who this client is")

@@ -162,7 +162,7 @@ impl Client {
     pub(super) fn attempt(&self, index: usize, cause: Cause) -> Attempt {
         Attempt {
             endpoint: self.inner.endpoints[index].typed.clone(),
-            cause,
+            cause: self.inner.tls.explain(cause),
         }
     }
 

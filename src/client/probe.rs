@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
-use super::{cause::Cause, dial::connect, monitor::not_http2};
+use super::{cause::Cause, dial::connect, endpoint::authority, monitor::not_http2};
 
 /// Bytes of an answer that are read.
 const ANSWER: usize = 2048;
@@ -36,71 +36,85 @@ const CLIENT_HELLO: [u8; 52] = {
     hello
 };
 
-/// `cause`, or a better one where a look at the port gives it.
+/// `cause`, or a better one where a look at the port within `limit` gives it.
 pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Duration) -> Cause {
+    let port = Port {
+        host,
+        port,
+        end: Instant::now() + limit,
+    };
     match cause {
-        Cause::TlsClosed => timeout(limit, look_without_tls(host, port))
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or(cause),
-        // What was said over TLS was not said by the port.
+        Cause::TlsClosed => port.without_tls().await.unwrap_or(cause),
+        // The port itself did not say what was said over TLS.
         cause if tls => cause,
         Cause::Closed | Cause::NotEtcd(_) | Cause::Broken(_) | Cause::Unavailable(_) => {
-            timeout(limit, look(host, port))
-                .await
-                .ok()
-                .flatten()
-                .unwrap_or(cause)
+            port.plain().await.unwrap_or(cause)
         }
         other => other,
     }
 }
 
-async fn look(host: &str, port: u16) -> Option<Cause> {
-    let request =
-        format!("GET /members HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
-    let answer = ask(host, port, request.as_bytes()).await?;
-    let text = String::from_utf8_lossy(&answer);
-    if text.starts_with("HTTP/1.") && text.contains("\"peerURLs\"") {
-        return Some(Cause::PeerPort);
-    }
-    if !answer.is_empty() {
-        return not_http2(&answer);
-    }
-    let answer = ask(host, port, &CLIENT_HELLO).await?;
-    match not_http2(&answer) {
-        Some(Cause::TlsExpected) => Some(Cause::TlsExpected),
-        _ => None,
-    }
+/// A port that is looked at, until this moment at the latest.
+struct Port<'a> {
+    host: &'a str,
+    port: u16,
+    end: Instant,
 }
 
-/// Whether it is a server of HTTP/2, or of something else, without TLS.
-async fn look_without_tls(host: &str, port: u16) -> Option<Cause> {
-    let answer = ask(host, port, PREFACE).await?;
-    match not_http2(&answer) {
-        None => Some(Cause::PlainExpected),
-        Some(Cause::NotEtcd(words)) if !words.is_empty() => Some(Cause::NotEtcd(words)),
-        Some(_) => None,
+impl Port<'_> {
+    async fn plain(&self) -> Option<Cause> {
+        let request = format!(
+            "GET /members HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            authority(self.host, self.port)
+        );
+        let peer_urls = |answer: &[u8]| {
+            let text = String::from_utf8_lossy(answer);
+            text.starts_with("HTTP/1.") && text.contains("\"peerURLs\"")
+        };
+        // Only a part of etcd's servers closes behind its answer at once.
+        let answer = self.ask(request.as_bytes(), peer_urls).await?;
+        if peer_urls(&answer) {
+            return Some(Cause::PeerPort);
+        }
+        if !answer.is_empty() {
+            return not_http2(&answer);
+        }
+        let answer = self.ask(&CLIENT_HELLO, |_| false).await?;
+        match not_http2(&answer) {
+            Some(Cause::TlsExpected) => Some(Cause::TlsExpected),
+            _ => None,
+        }
     }
-}
 
-async fn ask(host: &str, port: u16, words: &[u8]) -> Option<Vec<u8>> {
-    let mut stream = connect(host, port, Duration::from_secs(1)).await.ok()?;
-    stream.write_all(words).await.ok()?;
-    let mut answer = vec![];
-    let mut buffer = [0; ANSWER];
-    while answer.len() < ANSWER {
-        match stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => break,
-            Ok(n) => answer.extend_from_slice(&buffer[..n]),
-        }
-        // TLS, or a frame of HTTP/2: neither ends the connection by itself.
-        if matches!(answer.first(), Some(0x15 | 0x16 | 0)) {
-            break;
+    /// Whether it is a server of HTTP/2, or of something else, without TLS.
+    async fn without_tls(&self) -> Option<Cause> {
+        let answer = self.ask(PREFACE, |_| false).await?;
+        match not_http2(&answer) {
+            None => Some(Cause::PlainExpected),
+            Some(Cause::NotEtcd(words)) if !words.is_empty() => Some(Cause::NotEtcd(words)),
+            Some(_) => None,
         }
     }
-    Some(answer)
+
+    /// What is answered to these bytes, until it is `enough`, the connection ends, or time is up.
+    async fn ask(&self, bytes: &[u8], enough: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let connecting = connect(self.host, self.port, Duration::from_secs(1));
+        let mut stream = timeout_at(self.end, connecting).await.ok()?.ok()?;
+        stream.write_all(bytes).await.ok()?;
+        let mut answer = vec![];
+        let mut buffer = [0; ANSWER];
+        while answer.len() < ANSWER && !enough(&answer) {
+            match timeout_at(self.end, stream.read(&mut buffer)).await {
+                Ok(Ok(n)) if n > 0 => answer.extend_from_slice(&buffer[..n]),
+                _ => break,
+            }
+            // TLS, or a frame of HTTP/2: neither ends the connection by itself.
+            if matches!(answer.first(), Some(0x15 | 0x16 | 0)) {
+                break;
+            }
+        }
+        Some(answer)
+    }
 }
 
 #[cfg(test)]

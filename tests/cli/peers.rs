@@ -827,6 +827,100 @@ fn what_cannot_change_ends_at_once_and_a_refused_port_is_tried_until_the_end() {
     assert!(run.took < Duration::from_secs(40), "{run}");
 }
 
+/// As etcd's HTTP/1 server on the port for its peers: it refuses HTTP/2 in plain HTTP, and closes late.
+fn peer_port(mut stream: TcpStream) {
+    let mut head = [0; 4096];
+    let n = stream.read(&mut head).unwrap_or(0);
+    let text = if head[..n].starts_with(b"GET /members ") {
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[{\"id\":1,\"peerURLs\":[\"http://127.0.0.1:2380\"]}]"
+    } else {
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request"
+    };
+    says(stream, text.as_bytes());
+}
+
+#[test]
+fn the_port_for_peers_is_recognised_whenever_it_closes() {
+    let endpoint = peer(peer_port);
+    for _ in 0..5 {
+        deadline(
+            &endpoint,
+            "that is etcd's port for its peers (2380): use the client port (2379)\n",
+        );
+    }
+}
+
+#[test]
+fn the_authority_of_a_socket_is_its_file_name() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    for (name, authority) in [
+        ("etcd.sock", "etcd.sock"),
+        ("h:2379", "h:2379"),
+        ("a b", "localhost"),
+    ] {
+        let path = dir.path().join(name);
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket can be made");
+        let heard = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client comes");
+            let mut heard = vec![];
+            stream.read_to_end(&mut heard).map(|_| heard)
+        });
+        Program::etcdctl()
+            .arg(format!("--endpoints=unix://{}", path.display()))
+            .args([
+                "get",
+                "k",
+                "--dial-timeout=300ms",
+                "--command-timeout=300ms",
+            ])
+            .run()
+            .failure(1, "Error: context deadline exceeded\n");
+        let heard = heard.join().expect("no panic").expect("it is read");
+        // HPACK writes it as it is, or in Huffman's code: both forms are looked for.
+        let found = contains(&heard, authority.as_bytes()) || contains(&heard, &huffman(authority));
+        assert!(found, "{name}: {heard:?}");
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// HPACK's Huffman code of the letters that are needed here (RFC 7541, appendix B).
+fn huffman(text: &str) -> Vec<u8> {
+    let code = |c| match c {
+        '0' => (0x0, 5),
+        'a' => (0x3, 5),
+        'c' => (0x4, 5),
+        'e' => (0x5, 5),
+        'o' => (0x7, 5),
+        's' => (0x8, 5),
+        't' => (0x9, 5),
+        '2' => (0x2, 5),
+        '.' => (0x17, 6),
+        '3' => (0x19, 6),
+        '7' => (0x1d, 6),
+        '9' => (0x1f, 6),
+        'd' => (0x24, 6),
+        'h' => (0x27, 6),
+        'l' => (0x28, 6),
+        ':' => (0x5c, 7),
+        'k' => (0x75, 7),
+        _ => panic!("{c} is not in the table"),
+    };
+    let (mut bytes, mut bits, mut count) = (vec![], 0_u64, 0);
+    for (value, length) in text.chars().map(code) {
+        bits = bits << length | value;
+        count += length;
+        while count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).expect("eight bits"));
+        }
+    }
+    // The last byte, filled with ones, is left out where it holds less than a whole letter.
+    bytes
+}
+
 #[test]
 fn hosts_that_are_not_local_are_reached_through_the_proxy() {
     let server = Launch::serve().start();

@@ -279,9 +279,28 @@ fn an_authority_that_is_not() {
         &https,
         "tls: failed to verify certificate: x509: certificate signed by unknown authority",
     );
-    // A file without any certificate trusts nobody.
-    fs::write(&other, "not a certificate\n").expect("a file can be written");
-    refused(at(&https).arg(flag("cacert", &other)), &https, unknown);
+    // A file without any certificate trusts nobody, and is said to be one.
+    let pem = fs::read(&world.authority_file).expect("it was written");
+    let der = rustls_pem(std::str::from_utf8(&pem).expect("PEM is text"));
+    for (bytes, why) in [
+        (
+            b"not a certificate\n".to_vec(),
+            "there is no PEM block in it",
+        ),
+        (vec![], "it is empty"),
+        (der, "it is in DER form, and must be converted to PEM"),
+        (
+            [&b"\xef\xbb\xbf"[..], &pem].concat(),
+            "it begins with a byte-order mark, which must be removed",
+        ),
+    ] {
+        fs::write(&other, bytes).expect("a file can be written");
+        let why = format!(
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority; --cacert {} holds no certificate: {why}\n",
+            other.display()
+        );
+        refused(at(&https).arg(flag("cacert", &other)), &https, &why);
+    }
     // Whoever does not want to know is not told.
     works(at(&https).arg("--insecure-skip-tls-verify"));
     works(at(&endpoint).arg("--insecure-skip-tls-verify"));
@@ -301,8 +320,16 @@ fn a_certificate_for_another_name_or_another_time() {
         refused(
             world.trusting(&endpoint),
             &endpoint,
-            &format!("tls: failed to verify certificate: x509: {why}\n"),
+            &format!("tls: failed to verify certificate: x509: {why}"),
         );
+        // That cannot change, and the command does not wait.
+        let run = world
+            .trusting(&endpoint)
+            .args(["get", "k", "--command-timeout=50s"])
+            .run()
+            .failure(1, &format!("{why}"));
+        assert!(run.took < std::time::Duration::from_secs(40), "{run}");
+        assert!(run.err().lines().count() == 2, "{run}");
     };
     says(
         "name",
@@ -317,7 +344,23 @@ fn a_certificate_for_another_name_or_another_time() {
     let mut old = params(&["127.0.0.1"]);
     old.not_before = rcgen::date_time_ymd(2019, 1, 1);
     old.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    says("old", old, "certificate has expired or is not yet valid");
+    let dates = "certificate has expired or is not yet valid: current time 2";
+    says("old", old.clone(), dates);
+    let mut early = params(&["127.0.0.1"]);
+    early.not_before = rcgen::date_time_ymd(2090, 2, 3);
+    early.not_after = rcgen::date_time_ymd(2091, 1, 1);
+    says("early", early.clone(), dates);
+    for (name, params, end) in [
+        ("old", &old, "Z is after 2020-01-01T00:00:00Z\n"),
+        ("early", &early, "Z is before 2090-02-03T00:00:00Z\n"),
+    ] {
+        let endpoint = world.serve(&world.signed(name, params, &new_key()));
+        world
+            .trusting(&endpoint)
+            .args(["get", "k"])
+            .run()
+            .failure(1, end);
+    }
     let mut client = params(&["127.0.0.1"]);
     client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     says(
@@ -374,6 +417,10 @@ fn a_server_that_asks_who_is_there() {
     let key = new_key();
     let stranger = params(&["x"]).self_signed(&key).expect("it signs itself");
     let stranger = world.keep("stranger", &stranger, &key);
+    let mut old = params(&["somebody"]);
+    old.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    old.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let old = world.signed("old", &old, &new_key());
     for (versions, without) in [
         (ANY, "remote error: tls: certificate required"),
         (ONLY_1_2, "remote error: tls: "),
@@ -401,6 +448,15 @@ fn a_server_that_asks_who_is_there() {
                 .arg(flag("key", &stranger.key_file)),
             &endpoint,
             "remote error: tls: ",
+        );
+        let expired = world
+            .trusting(&endpoint)
+            .arg(flag("cert", &old.cert_file))
+            .arg(flag("key", &old.key_file));
+        refused(
+            expired,
+            &endpoint,
+            "remote error: tls: expired certificate; --cert expired at 2020-01-01T00:00:00Z\n",
         );
     }
 }
@@ -464,6 +520,12 @@ fn files_that_cannot_be_used() {
         &one.cert_file,
         &missing,
         &format!("open {}: no such file or directory", missing.display()),
+    );
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls");
+    says(
+        &fixtures.join("rsa1024.crt"),
+        &fixtures.join("rsa1024.key"),
+        "the RSA key of --key has 1024 bits, and this client needs at least 2048",
     );
     at(world.server.endpoint())
         .arg(flag("cacert", &garbage))

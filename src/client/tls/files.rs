@@ -1,9 +1,10 @@
-//! The files of `--cacert`, `--cert` and `--key`, read when etcdctl reads them and refused in its words (etcd
+//! The files of `--cacert`, `--cert` and `--key`, read when etcdctl reads them and refused with its texts (etcd
 //! v3.7.1, client/pkg/transport/listener.go and tlsutil; Go's crypto/tls). Connects to nothing.
 
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use rustls::{
@@ -14,9 +15,13 @@ use rustls::{
 
 use super::{
     p521, pem,
-    verify::{Anyone, Roots, provider},
+    verify::{MIN_RSA_BITS, Roots, Unverified, provider},
+    x509,
 };
-use crate::{client::cause::io_text, golang::string};
+use crate::{
+    client::cause::{Cause, io_text},
+    golang::{string, zap::rfc3339},
+};
 
 /// Certificates that can't be used: Go's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +35,8 @@ const MALFORMED: &str = "x509: malformed certificate";
 pub struct Tls {
     /// `--cacert`; none: the system's.
     roots: Option<Vec<CertificateDer<'static>>>,
+    /// Why `--cacert` holds no certificate, if it holds none.
+    no_roots: Option<String>,
     identity: Option<Arc<CertifiedKey>>,
     skip_verify: bool,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
@@ -72,12 +79,21 @@ impl Tls {
                 )));
             }
         };
+        let mut no_roots = None;
         let roots = match cacert {
             None => None,
-            Some(path) => Some(authorities(&read(path)?).map_err(FilesError)?),
+            Some(path) => {
+                let text = read(path)?;
+                let roots = authorities(&text).map_err(FilesError)?;
+                no_roots = roots
+                    .is_empty()
+                    .then(|| format!("--cacert {path} holds no certificate: {}", what_is(&text)));
+                Some(roots)
+            }
         };
         Ok(Tls {
             roots,
+            no_roots,
             identity,
             skip_verify,
             config: OnceLock::new(),
@@ -87,6 +103,33 @@ impl Tls {
     /// `--insecure-skip-tls-verify`.
     pub fn takes_any_server(&self) -> bool {
         self.skip_verify
+    }
+
+    /// `cause`, with what is known of this client's own files where that explains it.
+    pub fn explain(&self, cause: Cause) -> Cause {
+        let Cause::Tls(text) = cause else {
+            return cause;
+        };
+        if text.contains("unknown authority")
+            && let Some(why) = &self.no_roots
+        {
+            return Cause::Tls(format!("{text}; {why}"));
+        }
+        if text.starts_with("remote error") && text.contains("certificate") {
+            let own = self.identity.as_ref().and_then(|own| own.cert.first());
+            let now = SystemTime::now();
+            match own.and_then(|own| x509::validity(own)) {
+                Some((_, until)) if until < now => {
+                    return Cause::Tls(format!("{text}; --cert expired at {}", rfc3339(until)));
+                }
+                Some((from, _)) if from > now => {
+                    let from = rfc3339(from);
+                    return Cause::Tls(format!("{text}; --cert is not valid before {from}"));
+                }
+                _ => {}
+            }
+        }
+        Cause::Tls(text)
     }
 
     /// What rustls works with; made by the first connection.
@@ -103,7 +146,7 @@ impl Tls {
             .map_err(|e| e.to_string())?
             .dangerous();
         let builder = if self.skip_verify {
-            builder.with_custom_certificate_verifier(Arc::new(Anyone))
+            builder.with_custom_certificate_verifier(Arc::new(Unverified))
         } else {
             let roots = match &self.roots {
                 Some(roots) => Roots::new(roots.clone()),
@@ -128,6 +171,18 @@ fn read(path: &str) -> Result<Vec<u8>, FilesError> {
         let what = if file.is_dir() { "read" } else { "open" };
         FilesError(format!("{what} {path}: {}", io_text(&e)))
     })
+}
+
+/// What a file that holds no certificate in PEM is.
+fn what_is(text: &[u8]) -> &'static str {
+    match text {
+        [] => "it is empty",
+        [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "it begins with a byte-order mark, which must be removed"
+        }
+        [0x30, 0x80..=0xff, ..] => "it is in DER form, and must be converted to PEM",
+        _ => "there is no PEM block in it",
+    }
 }
 
 /// Every block counts, whatever its name, and must be a certificate.
@@ -206,7 +261,14 @@ fn signing_key(text: &[u8]) -> Result<Arc<dyn SigningKey>, String> {
     if let Some(key) = p521::Key::read(&key) {
         return Ok(Arc::new(key));
     }
-    rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| unknown(""))
+    rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| {
+        match x509::rsa_private_bits(key.secret_der()) {
+            Some(bits) if bits < MIN_RSA_BITS => format!(
+                "the RSA key of --key has {bits} bits, and this client needs at least {MIN_RSA_BITS}"
+            ),
+            _ => unknown(""),
+        }
+    })
 }
 
 fn fits(key: &dyn SigningKey, certificate: &[u8]) -> Result<(), String> {

@@ -7,6 +7,7 @@ pub mod handshake;
 mod p521;
 mod pem;
 mod verify;
+mod x509;
 
 pub use error::cause_of;
 pub use files::{FilesError, Tls};

@@ -1,7 +1,11 @@
 //! Whether a server's certificate is good, as Go decides it: also a certificate that is itself one of the trusted
-//! ones, even where it is an authority's, as etcd's `--auto-tls` makes them. Its errors have Go's words.
+//! ones, even where it is an authority's, as etcd's `--auto-tls` makes them. Its errors are Go's texts.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
@@ -15,7 +19,11 @@ use rustls::{
 };
 use webpki::ring as algs;
 
-use super::{files::anchor, p521};
+use super::{files::anchor, p521, x509};
+use crate::golang::zap::rfc3339;
+
+/// `ring` checks no signatures of shorter RSA keys.
+pub const MIN_RSA_BITS: usize = 2048;
 
 /// What `ring` has, and P-521.
 static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
@@ -94,7 +102,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-/// Why a certificate is not good, in Go's words.
+/// Why a certificate is not good: Go's text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
@@ -125,7 +133,12 @@ impl Roots {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), String> {
-        let certificate = webpki::EndEntityCert::try_from(end_entity).map_err(|e| words(&e))?;
+        if let Some(bits) = x509::rsa_bits(end_entity).filter(|bits| *bits < MIN_RSA_BITS) {
+            return Err(format!(
+                "the server's RSA key has {bits} bits, and this client needs at least {MIN_RSA_BITS}"
+            ));
+        }
+        let certificate = webpki::EndEntityCert::try_from(end_entity).map_err(|e| go_text(&e))?;
         let chain = certificate.verify_for_usage(
             ALL,
             &self.anchors,
@@ -139,11 +152,11 @@ impl Roots {
         if let Err(error) = &chain
             && let webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } = error
         {
-            return Err(words(error));
+            return Err(go_text(error));
         }
         certificate
             .verify_is_valid_for_subject_name(name)
-            .map_err(|e| words(&e))?;
+            .map_err(|e| go_text(&e))?;
         match chain {
             Ok(_) => Ok(()),
             // Found after the dates were found good. A certificate that is itself trusted needs no signer, and that
@@ -153,19 +166,33 @@ impl Roots {
             {
                 Ok(())
             }
-            Err(error) => Err(words(&error)),
+            Err(error) => {
+                let authorities = intermediates.iter().map(|c| c.as_ref());
+                let authorities = authorities.chain(self.certificates.iter().map(|c| c.as_ref()));
+                let weakest = authorities.filter_map(x509::rsa_bits).min();
+                match (&error, weakest) {
+                    // A signature of such a key is one that ring does not check.
+                    (webpki::Error::InvalidSignatureForPublicKey, Some(bits))
+                        if bits < MIN_RSA_BITS =>
+                    {
+                        Err(format!(
+                            "the RSA key of the server's authority has {bits} bits, and this client needs at least {MIN_RSA_BITS}"
+                        ))
+                    }
+                    _ => Err(go_text(&error)),
+                }
+            }
         }
     }
 }
 
-/// Go's words for why a certificate is not good.
-fn words(error: &webpki::Error) -> String {
+/// Go's text for why a certificate is not good.
+fn go_text(error: &webpki::Error) -> String {
     use webpki::Error as E;
     match error {
         E::UnknownIssuer => "x509: certificate signed by unknown authority".into(),
-        E::CertExpired { .. } | E::CertNotValidYet { .. } => {
-            "x509: certificate has expired or is not yet valid".into()
-        }
+        E::CertExpired { time, not_after } => dates(*time, "after", *not_after),
+        E::CertNotValidYet { time, not_before } => dates(*time, "before", *not_before),
         E::CertNotValidForName(context) => of_name(context),
         E::RequiredEkuNotFoundContext(_) => {
             "x509: certificate specifies an incompatible key usage".into()
@@ -180,8 +207,41 @@ fn words(error: &webpki::Error) -> String {
             "x509: a root or intermediate certificate is not authorized to sign for this name".into()
         }
         E::InvalidSignatureForPublicKey => "x509: certificate signed by unknown authority (a signature does not fit the key of the authority of that name)".into(),
-        other => format!("x509: {other}"),
+        E::UnsupportedSignatureAlgorithmContext(context) => {
+            match x509::insecure_algorithm(&context.signature_algorithm_id) {
+                Some(name) => {
+                    format!("x509: cannot verify signature: insecure algorithm {name}")
+                }
+                None => UNIMPLEMENTED.into(),
+            }
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => UNIMPLEMENTED.into(),
+        E::UnsupportedCriticalExtension => "x509: unhandled critical extension".into(),
+        E::SignatureAlgorithmMismatch => {
+            "x509: inner and outer signature algorithm identifiers don't match".into()
+        }
+        E::UnsupportedCertVersion => {
+            "x509: certificates of version 1 are not supported: version 3 is needed".into()
+        }
+        E::MaximumPathBuildCallsExceeded
+        | E::MaximumPathDepthExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => {
+            "x509: the chain of authorities is too long to be checked".into()
+        }
+        _ => "x509: malformed certificate".into(),
     }
+}
+
+const UNIMPLEMENTED: &str = "x509: cannot verify signature: algorithm unimplemented";
+
+fn dates(now: UnixTime, relation: &str, limit: UnixTime) -> String {
+    let text = |time: UnixTime| rfc3339(UNIX_EPOCH + Duration::from_secs(time.as_secs()));
+    format!(
+        "x509: certificate has expired or is not yet valid: current time {} is {relation} {}",
+        text(now),
+        text(limit)
+    )
 }
 
 fn of_name(context: &webpki::InvalidNameContext) -> String {
@@ -262,11 +322,12 @@ impl ServerCertVerifier for Roots {
     }
 }
 
-/// `--insecure-skip-tls-verify`: whoever answers. Where nobody vouches for a key, a signature with it proves nothing.
+/// `--insecure-skip-tls-verify`: any server is accepted. A signature with a key that nobody vouches for proves nothing, so
+/// it is not checked either.
 #[derive(Debug)]
-pub struct Anyone;
+pub struct Unverified;
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -298,5 +359,57 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         ALGORITHMS.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tls::pem;
+
+    fn file(name: &str) -> CertificateDer<'static> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
+        let text = std::fs::read(format!("{path}{name}")).unwrap();
+        pem::blocks(&text).remove(0).bytes.into()
+    }
+
+    fn verify(authority: &str, certificate: &str, now: u64) -> Result<(), String> {
+        let name = ServerName::try_from("localhost").unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        Roots::new(vec![file(authority)]).verify(&file(certificate), &[], &name, now)
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_plainly() {
+        const NOW: u64 = 1_800_000_000;
+        assert_eq!(verify("ca-rsa2048.crt", "rsa2048.crt", NOW), Ok(()));
+        for (authority, certificate, now, text) in [
+            (
+                "ca-rsa2048.crt",
+                "rsa1024.crt",
+                NOW,
+                "the server's RSA key has 1024 bits, and this client needs at least 2048",
+            ),
+            (
+                "ca-rsa1024.crt",
+                "by-rsa1024.crt",
+                NOW,
+                "the RSA key of the server's authority has 1024 bits, and this client needs at least 2048",
+            ),
+            (
+                "ca-rsa2048.crt",
+                "sha1.crt",
+                NOW,
+                "x509: cannot verify signature: insecure algorithm SHA1-RSA",
+            ),
+        ] {
+            assert_eq!(verify(authority, certificate, now), Err(text.into()));
+        }
+        let early = verify("ca-rsa2048.crt", "rsa2048.crt", 0).unwrap_err();
+        let start = "x509: certificate has expired or is not yet valid: current time 1970-01-01T00:00:00Z is before 2";
+        assert!(early.starts_with(start), "{early}");
+        let late = verify("ca-rsa2048.crt", "rsa2048.crt", 10_000_000_000).unwrap_err();
+        let start = "x509: certificate has expired or is not yet valid: current time 2286-11-20T17:46:40Z is after 2";
+        assert!(late.starts_with(start), "{late}");
     }
 }
