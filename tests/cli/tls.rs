@@ -327,7 +327,7 @@ fn a_certificate_for_another_name_or_another_time() {
             .trusting(&endpoint)
             .args(["get", "k", "--command-timeout=50s"])
             .run()
-            .failure(1, &format!("{why}"));
+            .failure(1, why);
         assert!(run.took < std::time::Duration::from_secs(40), "{run}");
         assert!(run.err().lines().count() == 2, "{run}");
     };
