@@ -39,6 +39,7 @@ pub struct Context {
     extra: Extra,
     settings: OnceCell<Settings>,
     login: OnceCell<Login>,
+    endpoints: OnceCell<Vec<String>>,
     embedded: EmbeddedServers,
 }
 
@@ -51,6 +52,7 @@ impl Context {
             extra,
             settings: OnceCell::new(),
             login: OnceCell::new(),
+            endpoints: OnceCell::new(),
             embedded: EmbeddedServers::default(),
         }
     }
@@ -125,17 +127,41 @@ impl Context {
         })
     }
 
+    /// The endpoints: those that `--discovery-srv` finds, else those of `--endpoints`. They are looked up once.
+    ///
+    /// # Errors
+    /// The settings are wrong, or the lookup failed.
+    pub async fn endpoints(&self) -> Result<&[String], CommandError> {
+        if let Some(endpoints) = self.endpoints.get() {
+            return Ok(endpoints);
+        }
+        let settings = self.settings()?;
+        let mut endpoints = vec![];
+        if let Some(discovery) = &settings.discovery {
+            let found = discovery
+                .endpoints(settings.dial_timeout.to_std())
+                .await
+                .map_err(|error| CommandError::new(Kind::Failed, error))?;
+            for endpoint in &found.ignored {
+                self.ui.note(&format!(
+                    "ignoring discovered insecure endpoint {endpoint:?}"
+                ));
+            }
+            endpoints = found.endpoints;
+        }
+        if endpoints.is_empty() {
+            endpoints.clone_from(&settings.endpoints);
+        }
+        Ok(self.endpoints.get_or_init(|| endpoints))
+    }
+
     /// A client of all endpoints, logged in.
     ///
     /// # Errors
     /// The settings are wrong, or the login failed.
     pub async fn client(&self) -> Result<Client, CommandError> {
-        let endpoints: Vec<String> = self
-            .settings()?
-            .endpoints
-            .iter()
-            .map(|e| e.trim().to_owned())
-            .collect();
+        let endpoints = self.endpoints().await?.iter();
+        let endpoints: Vec<String> = endpoints.map(|e| e.trim().to_owned()).collect();
         let client = self.client_of(&endpoints)?;
         let refused = |e: ClientError| CommandError::from(e).kind(Kind::BadConnection);
         self.login()?.tell(&client).await.map_err(refused)?;

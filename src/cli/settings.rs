@@ -7,7 +7,11 @@ use super::{
     global::{ENV_PREFIX, GlobalArgs, variable},
     value::{self, GoDuration, ValueError},
 };
-use crate::{client::Tls, golang::string, output::Format};
+use crate::{
+    client::{Tls, discovery::Discovery},
+    golang::string,
+    output::Format,
+};
 
 /// Where requests go when nothing is said.
 pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
@@ -52,6 +56,8 @@ pub struct Settings {
     pub cluster: bool,
     /// For TLS, where any flag asks for it.
     pub tls: Option<Arc<Tls>>,
+    /// Where endpoints are looked up, if `--discovery-srv` is given.
+    pub discovery: Option<Discovery>,
     /// `--debug`.
     pub debug: bool,
 }
@@ -217,14 +223,15 @@ impl Settings {
         let warnings = env.finish();
 
         not_empty(&args)?;
-        if let Some(domain) = args.discovery_srv.as_deref().filter(|d| !d.is_empty()) {
-            return Err(CommandError::new(
-                Kind::Failed,
-                format!(
-                    "--discovery-srv={domain}: looking endpoints up in DNS is not supported yet: name them with --endpoints"
-                ),
-            ));
-        }
+        let discovery = args
+            .discovery_srv
+            .clone()
+            .filter(|domain| !domain.is_empty())
+            .map(|domain| Discovery {
+                domain,
+                service: args.discovery_srv_name.clone().unwrap_or_default(),
+                insecure: args.insecure_discovery.unwrap_or(true),
+            });
         let format = match args.write_out.as_deref().unwrap_or("simple").parse() {
             Ok(format) => format,
             Err(error) => {
@@ -235,10 +242,13 @@ impl Settings {
             }
         };
         let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
+        // Endpoints that are looked up securely must have certificates for the domain.
+        let domain = discovery.as_ref().filter(|d| !d.insecure);
         let tls = tls(
             files,
-            args.insecure_transport == Some(false),
+            args.insecure_transport == Some(false) || domain.is_some(),
             args.insecure_skip_tls_verify == Some(true),
+            domain.map(|d| d.domain.as_str()),
         )?;
         let (max_request_bytes, max_recv_bytes) = limits(&args)?;
         let settings = Settings {
@@ -255,6 +265,7 @@ impl Settings {
             credentials: credentials(&args),
             cluster: cluster.unwrap_or(false),
             tls,
+            discovery,
             debug: args.debug.unwrap_or(false),
         };
         Ok((settings, warnings))
@@ -336,7 +347,7 @@ fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
 }
 
 /// The settings for TLS, if any flag asks for it. The files (authorities, certificate, key) are read before anything is
-/// connected to, as etcdctl does.
+/// connected to, as etcdctl does. With `server_name`, every server's certificate must have that name.
 ///
 /// # Errors
 /// A file cannot be read, or the files do not go together; exit code 128.
@@ -344,13 +355,17 @@ pub fn tls(
     files: [Option<&str>; 3],
     wanted: bool,
     skip_verify: bool,
+    server_name: Option<&str>,
 ) -> Result<Option<Arc<Tls>>, CommandError> {
     if !(wanted || skip_verify || files.iter().any(Option::is_some)) {
         return Ok(None);
     }
     let [cacert, cert, key] = files;
     match Tls::load(cacert, cert, key, skip_verify) {
-        Ok(tls) => Ok(Some(Arc::new(tls))),
+        Ok(tls) => Ok(Some(Arc::new(match server_name {
+            Some(name) => tls.for_server(name),
+            None => tls,
+        }))),
         Err(error) => Err(CommandError::new(Kind::BadArgs, error)),
     }
 }

@@ -15,7 +15,7 @@ use super::{
     connection::{Connection, KeepAlive},
     endpoint::{Endpoint, Target, authority},
     proxy::{Proxies, tunnel},
-    resolver::{NoSuchHost, Resolver},
+    resolver::{ResolveError, Resolver},
     tls::{Tls, handshake},
 };
 
@@ -32,6 +32,9 @@ pub struct DialOptions {
 
 /// The addresses of the other family are tried too when those of the first have not answered for so long, as Go does it.
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(300);
+
+/// The resolver reports its own timeout before the connection's is over.
+const RESOLVED: Duration = Duration::from_millis(10);
 
 /// Opens a connection over the network; `connected` is called when only the server's SETTINGS are missing.
 ///
@@ -99,7 +102,7 @@ where
     match secret {
         None => Connection::open(stream, origin, options).await,
         Some(tls) => {
-            let name = endpoint.server_name();
+            let name = tls.server_name().unwrap_or(endpoint.server_name());
             let stream = handshake(tls, stream, name, options.timeout).await?;
             Connection::open(stream, origin, options).await
         }
@@ -114,12 +117,13 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream
     let uri: http::Uri = format!("http://{}", authority(host, port))
         .parse()
         .map_err(|_| Cause::NameNotFound(host.to_owned()))?;
-    let mut connector = HttpConnector::new_with_resolver(Resolver);
+    let mut connector = HttpConnector::new_with_resolver(Resolver(limit));
     // Requests are small and wait for their answers.
     connector.set_nodelay(true);
     connector.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
     connector.set_connect_timeout(Some(limit));
-    match timeout(limit, connector.call(uri)).await {
+    // Resolving has the same limit, and reports its end by itself.
+    match timeout(limit + RESOLVED, connector.call(uri)).await {
         Err(_) => Err(Cause::ConnectTimeout(Limit::dial(limit))),
         Ok(Ok(stream)) => Ok(stream.into_inner()),
         Ok(Err(error)) => Err(cause_of(&error, host, limit)),
@@ -131,15 +135,14 @@ fn cause_of(error: &(dyn Error + 'static), host: &str, limit: Duration) -> Cause
     let mut inner: Option<&io::Error> = None;
     let mut source = Some(error);
     while let Some(error) = source {
-        if error.is::<NoSuchHost>() {
-            return Cause::NameNotFound(host.to_owned());
-        }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(|e| e.is::<NoSuchHost>()) {
-                return Cause::NameNotFound(host.to_owned());
+        match error.downcast_ref::<ResolveError>() {
+            Some(ResolveError::NoSuchHost) => return Cause::NameNotFound(host.to_owned()),
+            Some(ResolveError::Failed(text)) => {
+                return Cause::NameUnknown(format!("{host:?}: {text}"));
             }
-            inner = Some(io);
+            None => {}
         }
+        inner = error.downcast_ref::<io::Error>().or(inner);
         source = error.source();
     }
     match inner {

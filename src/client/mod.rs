@@ -8,6 +8,7 @@ mod connect;
 pub mod connection;
 pub mod deadline;
 pub mod dial;
+pub mod discovery;
 #[cfg(feature = "server")]
 mod embedded;
 #[cfg(not(feature = "server"))]

@@ -24,7 +24,7 @@ use crate::{
 /// The members can't be asked for.
 pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, CommandError> {
     if !cluster {
-        return Ok(ctx.settings()?.endpoints.clone());
+        return Ok(ctx.endpoints().await?.to_vec());
     }
     ctx.settings()?;
     // etcdctl has no code of its own here for a client that can't be set up.

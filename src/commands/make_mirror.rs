@@ -123,6 +123,7 @@ impl MakeMirrorArgs {
             files.map(|file| file.as_deref().filter(|f| !f.is_empty())),
             self.dest_insecure_transport == Some(false),
             false,
+            None,
         )?;
         let credentials = Credentials::of(self.dest_user.clone(), self.dest_password.clone());
         let asked = match &credentials {

@@ -998,3 +998,28 @@ fn connect_proxy(
     });
     (address, told)
 }
+
+#[test]
+fn endpoints_are_looked_up_in_dns() {
+    // A domain that nobody can have: the text is that of etcdctl but for the name server.
+    let lookup = |args: &[&str]| {
+        Program::etcdctl()
+            .arg("--discovery-srv=no-such.invalid")
+            .args(args)
+            .args(["get", "k"])
+            .run()
+    };
+    for (args, suffix) in [(&[][..], ""), (&["--discovery-srv-name=prod"], "-prod")] {
+        lookup(args).failure(
+            1,
+            &format!(
+                "Error: dns lookup errors: lookup _etcd-client-ssl{suffix}._tcp.no-such.invalid: no such host and lookup _etcd-client{suffix}._tcp.no-such.invalid: no such host\n"
+            ),
+        );
+    }
+    Program::etcdctl()
+        .env("ETCDCTL_DISCOVERY_SRV", "no-such.invalid")
+        .args(["snapshot", "save", "s.db"])
+        .run()
+        .failure(1, "Error: dns lookup errors: ");
+}

@@ -39,6 +39,8 @@ pub struct Tls {
     no_roots: Option<String>,
     identity: Option<Arc<CertifiedKey>>,
     skip_verify: bool,
+    /// The name that every server's certificate must have, in place of the endpoint's.
+    server_name: Option<String>,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
@@ -96,8 +98,21 @@ impl Tls {
             no_roots,
             identity,
             skip_verify,
+            server_name: None,
             config: OnceLock::new(),
         })
+    }
+
+    /// Every server's certificate must have this name.
+    #[must_use]
+    pub fn for_server(mut self, name: &str) -> Tls {
+        self.server_name = Some(name.to_owned());
+        self
+    }
+
+    /// The name that every server's certificate must have, in place of the endpoint's.
+    pub(in crate::client) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
     }
 
     /// `--insecure-skip-tls-verify`.

@@ -48,18 +48,19 @@ words! {
 pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let path = Path::new(path);
-    let settings = ctx.settings().map_err(|error| match error.kind {
+    ctx.settings().map_err(|error| match error.kind {
         // etcdctl sets up its client as part of saving.
         Kind::BadConnection => error.kind(Kind::Interrupted),
         _ => error,
     })?;
-    if settings.endpoints.len() != 1 {
+    let endpoints = ctx.endpoints().await?;
+    if endpoints.len() != 1 {
         let text = format!(
             "snapshot must be requested to one selected node, not multiple [{}]",
-            settings.endpoints.join(" ")
+            endpoints.join(" ")
         );
         let mut error = CommandError::new(Kind::Interrupted, text);
-        if let Some(first) = settings.endpoints.first() {
+        if let Some(first) = endpoints.first() {
             error = error.hint(format!(
                 "choose one: --endpoints={first}; a snapshot of any one member holds all the data"
             ));
