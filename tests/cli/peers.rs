@@ -67,10 +67,12 @@ fn deadline(endpoint: &str, hint: &str) {
             .args(["--command-timeout=700ms", "--write-out=json"])
             .args(command)
             .run();
-        assert_eq!(
-            json.err(),
-            "{\"error\":\"context deadline exceeded\",\"code\":4,\"exit\":1}\n"
+        // The object has the same hints.
+        let start = format!(
+            "{{\"error\":\"context deadline exceeded\",\"code\":4,\"exit\":1,\"hints\":[\"{endpoint}: "
         );
+        assert!(json.err().starts_with(&start), "{json}");
+        assert!(json.err().ends_with("\"]}\n"), "{json}");
     }
 }
 
