@@ -35,6 +35,7 @@ on_every_target! {
     a_client_that_reads_nothing_misses_nothing;
     events_go_on_through_compaction_and_defragmentation;
     a_client_that_has_closed_its_half_still_gets_events;
+    an_idle_watch_is_told_its_progress ["--watch-progress-notify-interval=100ms"];
 }
 
 /// One watch stream, with the responses taken in order.
@@ -582,5 +583,28 @@ async fn a_client_that_has_closed_its_half_still_gets_events(t: Arc<Target>) {
     for i in 0..3 {
         let revision = write(&t, "k", &i.to_string()).await;
         assert_eq!(told(&w.events(1).await[0]).3, revision);
+    }
+}
+
+async fn an_idle_watch_is_told_its_progress(t: Arc<Target>) {
+    let mut w = Watch::open(&t).await;
+    w.create(watch("quiet")).await;
+    let created = w
+        .create(pb::WatchCreateRequest {
+            progress_notify: true,
+            watch_id: 9,
+            ..watch("quiet")
+        })
+        .await;
+    let mut revision = created.header.unwrap().revision;
+    for _ in 0..3 {
+        // Only the watcher that has asked for it is told, and sooner or later of every revision.
+        while {
+            let told = w.next().await;
+            assert_eq!((told.watch_id, told.events.len()), (9, 0));
+            assert!(!told.canceled && !told.created);
+            told.header.unwrap().revision < revision
+        } {}
+        revision = write(&t, "other", "x").await;
     }
 }

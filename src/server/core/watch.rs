@@ -40,7 +40,7 @@ impl Core {
         self.inner.start_watching()?;
         Ok(WatchStream {
             inner: self.inner.clone(),
-            queue: Arc::default(),
+            queue: self.inner.shared.hub.open_stream(),
             watchers: HashMap::new(),
             next_id: 0,
         })
@@ -180,6 +180,6 @@ impl WatchStream {
 
 impl Drop for WatchStream {
     fn drop(&mut self) {
-        self.inner.shared.hub.remove_all(self.watchers.values());
+        self.inner.shared.hub.close_stream(self.watchers.values());
     }
 }

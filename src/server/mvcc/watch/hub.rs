@@ -6,7 +6,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -83,6 +83,8 @@ pub trait Store: Send + Sync {
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Streams.
+    pub streams: usize,
     /// Watchers.
     pub watchers: usize,
     /// Watchers that are not synced.
@@ -98,6 +100,7 @@ pub struct Hub {
     watchers: Mutex<Watchers>,
     /// Told when a watcher may be able to catch up.
     may_catch_up: Condvar,
+    streams: AtomicUsize,
     events: AtomicU64,
 }
 
@@ -155,14 +158,22 @@ impl Hub {
                 ..Watchers::default()
             }),
             may_catch_up: Condvar::new(),
+            streams: AtomicUsize::new(0),
             events: AtomicU64::new(0),
         }
+    }
+
+    /// A new stream without watchers.
+    pub fn open_stream(&self) -> Arc<StreamQueue> {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Arc::default()
     }
 
     /// How many watchers there are.
     pub fn counts(&self) -> Counts {
         let watchers = self.inbox.lock().watchers;
         Counts {
+            streams: self.streams.load(Ordering::Relaxed),
             watchers,
             slow: watchers.saturating_sub(self.watchers.lock().synced.len()),
             events: self.events.load(Ordering::Relaxed),
@@ -256,8 +267,8 @@ impl Hub {
         }
     }
 
-    /// Cancels all watchers of a stream that ends.
-    pub fn remove_all<'a>(&self, all: impl Iterator<Item = &'a Arc<Watcher>>) {
+    /// Cancels all watchers of a stream from [`Hub::open_stream`], which ends.
+    pub fn close_stream<'a>(&self, all: impl Iterator<Item = &'a Arc<Watcher>>) {
         let mut removed = 0;
         let mut watchers = self.watchers.lock();
         for watcher in all.filter(|watcher| watcher.remove()) {
@@ -269,6 +280,7 @@ impl Hub {
         watchers.unsynced.retain(|watcher| !watcher.is_removed());
         drop(watchers);
         self.inbox.lock().watchers -= removed;
+        self.streams.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Answers with the newest revision once everything up to it was delivered: to one watcher if it is

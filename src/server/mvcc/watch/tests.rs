@@ -195,10 +195,7 @@ fn revisions(deliveries: &[Delivery]) -> Vec<i64> {
 fn a_slow_stream_falls_back_to_the_store_and_others_do_not_notice() {
     let mut f = Fixture::new();
     f.run();
-    let (slow, quick) = (
-        Arc::new(StreamQueue::default()),
-        Arc::new(StreamQueue::default()),
-    );
+    let (slow, quick) = (f.hub.open_stream(), f.hub.open_stream());
     f.watch(&slow, 0, "k", 0);
     f.watch(&quick, 0, "k", 0);
     let number = 2500;
@@ -226,7 +223,7 @@ fn a_slow_stream_falls_back_to_the_store_and_others_do_not_notice() {
 #[test]
 fn dropped_groups_are_read_from_the_store() {
     let mut f = Fixture::new();
-    let stream = Arc::new(StreamQueue::default());
+    let stream = f.hub.open_stream();
     f.watch(&stream, 0, "k", 0);
     f.watch(&stream, 1, "k", 60);
     f.hub.request_progress(&stream, None);
@@ -260,7 +257,7 @@ fn a_watcher_that_is_overtaken_by_a_compaction_is_cancelled() {
     for _ in 0..10 {
         f.put(&["k"], 10);
     }
-    let stream = Arc::new(StreamQueue::default());
+    let stream = f.hub.open_stream();
     f.watch(&stream, 3, "k", 5);
     f.watch(&stream, 4, "k", 7);
     *f.store.compacted.write() = 7;
@@ -285,7 +282,7 @@ fn a_watcher_that_is_overtaken_by_a_compaction_is_cancelled() {
 fn a_cancelled_watcher_is_told_nothing_more() {
     let mut f = Fixture::new();
     f.run();
-    let stream = Arc::new(StreamQueue::default());
+    let stream = f.hub.open_stream();
     let one = f.watch(&stream, 0, "k", 0);
     let other = f.watch(&stream, 1, "k", 0);
     f.put(&["k"], 10);
@@ -295,8 +292,9 @@ fn a_cancelled_watcher_is_told_nothing_more() {
     f.put(&["k"], 10);
     let told = take(&f.hub, &stream, |taken| !taken.is_empty());
     assert_eq!((told.len(), told[0].id), (1, 1));
-    f.hub.remove_all([&other, &one].into_iter());
-    assert_eq!(f.hub.counts().watchers, 0);
+    f.hub.close_stream([&other, &one].into_iter());
+    let counts = f.hub.counts();
+    assert_eq!((counts.watchers, counts.streams, counts.events), (0, 0, 3));
     f.put(&["k"], 10);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(stream.poll_take(&mut cx).is_pending());
