@@ -237,7 +237,7 @@ const OURS: [(&str, &[&str]); 4] = [
 ];
 
 /// The command below the last one of `path` that is called `word`, or the only one whose name begins with it.
-fn child<'a>(path: &[&'a clap::Command], word: &[u8]) -> Option<&'a clap::Command> {
+pub fn child<'a>(path: &[&'a clap::Command], word: &[u8]) -> Option<&'a clap::Command> {
     let begins = |c: &&clap::Command| c.get_name().as_bytes().starts_with(word);
     let matches: Vec<_> = path.last()?.get_subcommands().filter(begins).collect();
     if let Some(exact) = matches.iter().find(|c| c.get_name().as_bytes() == word) {

@@ -6,7 +6,7 @@ use std::{ffi::OsString, future::Future, pin::Pin};
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{
-    alarm, auth, check, compaction, completion, defrag, del, downgrade, elect, endpoint,
+    alarm, auth, check, compaction, complete, completion, defrag, del, downgrade, elect, endpoint,
     entry::{self, Entry, Node},
     get, help, lease, lock, make_mirror, member, move_leader, options, put, role, serve, snapshot,
     txn, user, utl, version, watch,
@@ -54,10 +54,13 @@ impl HandOver for () {
 /// stream, prints each one with [`Context::emit`] as it comes and returns `()`.
 macro_rules! command {
     ($name:literal, $heading:expr, $args:ty, $call:path) => {
+        command!($name, $heading, $args, $call, false)
+    };
+    ($name:literal, $heading:expr, $args:ty, $call:path, $hidden:literal) => {
         Entry {
             name: $name,
             heading: $heading,
-            hidden: false,
+            hidden: $hidden,
             node: Node::Command {
                 augment: <$args as Args>::augment_args,
                 run: (|ctx, matches| {
@@ -165,6 +168,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("serve", UTILITY, serve::ServeArgs, serve::command),
     command!("options", UTILITY, options::OptionsArgs, options::options),
     command!("help", UTILITY, help::HelpArgs, help::help),
+    command!("__complete", UTILITY, complete::CompleteArgs, complete::complete, true),
 ];
 
 const EXAMPLES: &str = "\

@@ -59,6 +59,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("etcdctl help", "sna", "snapshot"),
     ("etcdctl completion", "fi", "fish"),
     ("etcdutl help", "hash", "hashkv"),
+    ("etcdctl help snapshot", "re", "restore"),
+    ("etcdctl compact", "--ph", "--physical"),
+    ("etcdctl role", "gr", "grant-permission"),
 ];
 
 #[test]
@@ -66,10 +69,10 @@ fn bash_completes_the_path_behind_a_scheme() {
     let Some(bash) = find("bash") else { return };
     let project = project();
     for (word, want) in [
-        (": s", "src"),
-        (": tests/in", "tests/interop"),
+        (": sr", "src/"),
+        (": tests/in", "tests/interop/"),
         (": //src/li", "//src/lib.rs"),
-        (":", "tests"),
+        (":", "tests/"),
     ] {
         let scheme = if want.ends_with(".rs") {
             "unix"
@@ -185,7 +188,16 @@ fn offers(output: &Output, want: &str, word: &str) {
 }
 
 fn run(command: &mut Command) -> Output {
+    // The scripts run the program that is being completed.
+    let ours = Path::new(env!("CARGO_BIN_EXE_etcdctl"));
+    let ours = ours.parent().expect("a program is in a folder").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(ours).chain(std::env::split_paths(&path));
     command
+        .env(
+            "PATH",
+            std::env::join_paths(path).expect("no folder has a colon"),
+        )
         .env("LANG", "C.UTF-8")
         .env("MANWIDTH", "80")
         .output()
@@ -202,4 +214,47 @@ fn find(program: &str) -> Option<PathBuf> {
         skip(&format!("{program} is not installed"));
     }
     found
+}
+
+/// Keys of a running server are offered up to the next slash, and nothing at all where no server answers.
+#[test]
+fn the_keys_of_a_running_server_are_offered() {
+    use crate::support::{program::Program, server::Launch};
+    let server = Launch::serve().start();
+    let endpoint = format!("--endpoints={}", server.endpoint());
+    for key in ["/app/a", "/app/b/1", "/app/b/2", "/apple", "other"] {
+        let put = Program::etcdctl().args([&endpoint, "put", key, "v"]);
+        put.run().success();
+    }
+    let offered = |words: &[&str]| {
+        let complete = Program::etcdctl().args(["__complete", "fish"]).args(words);
+        let run = complete.run().success();
+        assert_eq!(run.err(), "");
+        run.out()
+    };
+    assert_eq!(
+        offered(&[&endpoint, "get", "/app"]),
+        "nothing\n/app/\n/apple\n"
+    );
+    assert_eq!(
+        offered(&[&endpoint, "get", "/app/"]),
+        "nothing\n/app/a\n/app/b/\n"
+    );
+    assert_eq!(
+        offered(&[&endpoint, "del", "/app/b/"]),
+        "blank\n/app/b/1\n/app/b/2\n"
+    );
+    assert_eq!(
+        offered(&[&endpoint, "get", "--prefix", "o"]),
+        "blank\nother\n"
+    );
+    let id = offered(&[&endpoint, "member", "remove", ""]);
+    assert!(id.ends_with("\tdefault\n"), "{id}");
+    assert_eq!(offered(&["--endpoints=127.0.0.1:1", "get", ""]), "blank\n");
+    // A password is not asked for, and no directory is made.
+    assert_eq!(offered(&[&endpoint, "--user=root", "get", ""]), "blank\n");
+    let dir = crate::support::program::scratch();
+    let embedded = format!("--endpoints=embedded:{}", dir.path().join("d").display());
+    assert_eq!(offered(&[&embedded, "get", ""]), "blank\n");
+    assert!(!dir.path().join("d").exists());
 }

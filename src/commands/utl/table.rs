@@ -8,7 +8,7 @@ use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapsho
 use crate::{
     cli::error::{CommandError, Kind},
     commands::{
-        completion,
+        complete, completion,
         entry::{self, Entry, Node},
         help, version,
     },
@@ -21,10 +21,13 @@ pub type Run = fn(&Context, &ArgMatches) -> Result<(), CommandError>;
 /// `fn(&Context, &ARGUMENTS) -> Result<(), CommandError>` and prints its replies with [`Context::emit`].
 macro_rules! command {
     ($name:literal, $args:ty, $call:expr) => {
+        command!($name, $args, $call, false)
+    };
+    ($name:literal, $args:ty, $call:expr, $hidden:literal) => {
         Entry {
             name: $name,
             heading: "",
-            hidden: false,
+            hidden: $hidden,
             node: Node::Command {
                 augment: <$args as Args>::augment_args,
                 run: (|ctx, matches| {
@@ -75,6 +78,9 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
         help::print(&ctx.ui, args, &tree())
     }),
+    command!("__complete", complete::CompleteArgs, |ctx: &Context, args: &complete::CompleteArgs| {
+        complete::complete_offline(&ctx.ui, args, &tree())
+    }, true),
 ];
 
 const EXAMPLES: &str = "\

@@ -1,0 +1,427 @@
+//! `__complete`: what a shell offers behind the words typed so far. The scripts of `completion` run it at each Tab, so
+//! the rules are in one place for all shells. It fails silently, asks for no password and starts no server.
+
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, time::Duration};
+
+use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
+
+use super::{live, reference, table};
+use crate::{
+    cli::{
+        argv::{self, Parsed, RAW},
+        context::Context,
+        error::CommandError,
+        global::GlobalArgs,
+        settings::Extra,
+        ui::Ui,
+        value::GoDuration,
+    },
+    golang::string,
+};
+
+/// The words typed so far, the last of which is being completed.
+#[derive(Args, Debug)]
+pub struct CompleteArgs {
+    #[arg(id = RAW, hide = true, num_args = 0.., allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Time for what only a server knows.
+const LIMIT: Duration = Duration::from_millis(400);
+
+/// What a shell is to do with the words that are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// A blank follows the word.
+    Blank,
+    /// The word goes on.
+    Nothing,
+    /// Names of files are offered in place of words.
+    Files,
+}
+
+/// What is offered.
+#[derive(Debug)]
+pub struct Offer {
+    after: After,
+    /// Words, each with a description.
+    words: Vec<(String, String)>,
+    /// What stands before each word in the word that is being completed: `--flag=`.
+    before: String,
+}
+
+/// What of the command line only a server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The names of the command.
+    pub path: Vec<String>,
+    /// How many words stand before the one that is being completed.
+    pub place: usize,
+}
+
+/// Runs `__complete SHELL WORD...` of etcdctl.
+///
+/// # Errors
+/// stdout cannot be written.
+pub async fn complete(ctx: &Context, args: CompleteArgs) -> Result<(), CommandError> {
+    let (shell, words, cur) = split(&args.words);
+    let tree = reference::with_reference(&table::tree());
+    let (mut offer, wanted) = offer(&tree, &words, &cur);
+    if let (Some(wanted), Some(asking)) = (wanted, asking_context(&words)) {
+        let live = tokio::time::timeout(LIMIT, live::words(&asking, &wanted, &cur)).await;
+        if let Ok(Some((words, after))) = live {
+            offer.words.extend(words);
+            offer.after = after;
+        }
+        asking.close().await;
+    }
+    print(&ctx.ui, &shell, &offer)
+}
+
+/// As [`complete`], for a program that asks no server.
+///
+/// # Errors
+/// As [`complete`].
+pub fn complete_offline(ui: &Ui, args: &CompleteArgs, tree: &Command) -> Result<(), CommandError> {
+    let (shell, words, cur) = split(&args.words);
+    let (offer, _) = offer(&reference::with_reference(tree), &words, &cur);
+    print(ui, &shell, &offer)
+}
+
+/// The shell, the words before the one that is being completed, and that one.
+fn split(words: &[OsString]) -> (String, Vec<String>, String) {
+    let text = |w: &OsString| string::text(w.as_bytes()).into_owned();
+    let mut words: Vec<String> = words.iter().map(text).collect();
+    let shell = if words.is_empty() {
+        String::new()
+    } else {
+        words.remove(0)
+    };
+    let cur = words.pop().unwrap_or_default();
+    (shell, words, cur)
+}
+
+/// Prints what is to follow the word, and then a word with its description in each line.
+fn print(ui: &Ui, shell: &str, offer: &Offer) -> Result<(), CommandError> {
+    // bash and zsh complete the value of `--flag=value` by itself.
+    let before = match shell {
+        "bash" | "zsh" => "",
+        _ => &offer.before,
+    };
+    let mut text = String::from(match offer.after {
+        After::Blank => "blank",
+        After::Nothing => "nothing",
+        After::Files => "files",
+    });
+    for (word, description) in &offer.words {
+        text.push_str(&format!("\n{before}{word}"));
+        if !description.is_empty() {
+            let line = description.lines().next().unwrap_or_default();
+            text.push_str(&format!("\t{line}"));
+        }
+    }
+    ui.line(&text)
+}
+
+/// The surroundings for asking a server: the global flags among `words` with a short time limit. None where the line
+/// cannot be read, a password would have to be prompted for, or a server would be started.
+fn asking_context(words: &[String]) -> Option<Context> {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    let tree = table::tree_for(&words);
+    let Ok(Parsed::Run { args, .. }) = argv::read(&tree, words) else {
+        return None;
+    };
+    let matches = tree
+        .mut_args(|arg| arg.global(false))
+        .try_get_matches_from(args)
+        .ok()?;
+    let mut globals = GlobalArgs::from_arg_matches(&matches).ok()?;
+    let limit = i64::try_from(LIMIT.as_nanos()).ok().map(GoDuration);
+    (globals.command_timeout, globals.dial_timeout) = (limit, limit);
+    globals.debug = Some(false);
+    let context = Context::new(Ui::new(), globals, Extra::default());
+    let settings = context.settings().ok()?;
+    let asks = matches!(
+        settings.credentials,
+        crate::cli::settings::Credentials::User(_, None)
+    );
+    let local = |e: &String| e.trim().starts_with("embedded:");
+    if asks || settings.endpoints.iter().any(local) {
+        return None;
+    }
+    Some(context)
+}
+
+/// What can be offered without a server, and what a server would have to be asked for.
+fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>) {
+    let mut offer = Offer {
+        after: After::Blank,
+        words: vec![],
+        before: String::new(),
+    };
+    let line = read(tree, words);
+    // The value of a flag, in a word of its own or behind `=`.
+    if let Some(flag) = line.value_of {
+        values(flag, cur, &mut offer);
+        return (offer, None);
+    }
+    if let Some((name, value)) = cur.split_once('=').filter(|_| cur.starts_with("--")) {
+        if let Some(flag) = line.flags().find(|a| a.get_long() == name.get(2..)) {
+            values(flag, value, &mut offer);
+            offer.before = format!("{name}=");
+        }
+        return (offer, None);
+    }
+    let command = line.command();
+    if cur.starts_with('-') && !line.words_only {
+        for flag in line.flags().filter(|arg| !arg.is_hide_set()) {
+            let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+            let long = flag.get_long().map(|long| format!("--{long}"));
+            let short = flag.get_short().map(|short| format!("-{short}"));
+            let names = [long, short].into_iter().flatten();
+            let fitting = names.filter(|name| name.starts_with(cur));
+            offer.words.extend(fitting.map(|name| (name, help.clone())));
+        }
+        return (offer, None);
+    }
+    if line.path.len() == 2 && command.get_name() == "help" {
+        // Behind `help` stand the names of commands, down to the last.
+        let mut topic = vec![tree];
+        for word in &line.words {
+            match argv::child(&topic, word.as_bytes()) {
+                Some(next) => topic.push(next),
+                None => return (offer, None),
+            }
+        }
+        commands(topic[topic.len() - 1], cur, &mut offer);
+        return (offer, None);
+    }
+    if command.has_subcommands() {
+        commands(command, cur, &mut offer);
+        return (offer, None);
+    }
+    if let Some(arg) = command.get_positionals().next() {
+        if arg.get_value_hint() == ValueHint::FilePath {
+            offer.after = After::Files;
+        }
+        let choices = arg.get_possible_values();
+        let names = choices.iter().map(|choice| choice.get_name().to_owned());
+        let fitting = names.filter(|name| line.words.is_empty() && name.starts_with(cur));
+        offer
+            .words
+            .extend(fitting.map(|name| (name, String::new())));
+    }
+    let names = line.path[1..].iter().map(|c| c.get_name().to_owned());
+    let wanted = Wanted {
+        path: names.collect(),
+        place: line.words.len(),
+    };
+    (offer, Some(wanted))
+}
+
+fn commands(command: &Command, cur: &str, offer: &mut Offer) {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        if sub.get_name().starts_with(cur) {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            offer.words.push((sub.get_name().to_owned(), about));
+        }
+    }
+}
+
+/// The values of a flag.
+fn values(flag: &Arg, cur: &str, offer: &mut Offer) {
+    if flag.get_long() == Some("endpoints") {
+        endpoints(flag, cur, offer);
+        return;
+    }
+    if matches!(
+        flag.get_value_hint(),
+        ValueHint::FilePath | ValueHint::DirPath
+    ) {
+        offer.after = After::Files;
+        return;
+    }
+    let choices = flag.get_possible_values();
+    let names = choices.iter().map(|choice| choice.get_name().to_owned());
+    let fitting = names.filter(|name| name.starts_with(cur));
+    offer
+        .words
+        .extend(fitting.map(|name| (name, String::new())));
+}
+
+/// Endpoints, separated by commas: their forms, and behind a scheme the names of directories or sockets.
+fn endpoints(flag: &Arg, cur: &str, offer: &mut Offer) {
+    offer.after = After::Nothing;
+    let (done, last) = match cur.rsplit_once(',') {
+        Some((done, last)) => (format!("{done},"), last),
+        None => (String::new(), cur),
+    };
+    for (scheme, directories_only) in [("embedded:", true), ("unix://", false), ("unixs://", false)]
+    {
+        if let Some(path) = last.strip_prefix(scheme) {
+            let paths = paths(path, directories_only).into_iter();
+            let words = paths.map(|path| (format!("{done}{scheme}{path}"), String::new()));
+            offer.words.extend(words);
+            return;
+        }
+    }
+    for form in flag.get_possible_values() {
+        if form.get_name().starts_with(last) {
+            let word = format!("{done}{}", form.get_name());
+            offer.words.push((word, String::new()));
+        }
+    }
+}
+
+/// The paths that begin with `start`; directories end with a slash.
+fn paths(start: &str, directories_only: bool) -> Vec<String> {
+    let (folder, name) = match start.rsplit_once('/') {
+        Some((folder, name)) => (format!("{folder}/"), name),
+        None => (String::new(), start),
+    };
+    let at = if folder.is_empty() { "./" } else { &folder };
+    let Ok(entries) = std::fs::read_dir(at) else {
+        return vec![];
+    };
+    let mut found = vec![];
+    for entry in entries.flatten() {
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let directory = entry.path().is_dir();
+        let hidden = own.starts_with('.') && !name.starts_with('.');
+        if own.starts_with(name) && !hidden && (directory || !directories_only) {
+            let slash = if directory { "/" } else { "" };
+            found.push(format!("{folder}{own}{slash}"));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The words before the one that is being completed.
+struct Line<'a> {
+    path: Vec<&'a Command>,
+    /// Words that are not flags, their values, or names of commands.
+    words: Vec<String>,
+    /// The flag whose value is being completed.
+    value_of: Option<&'a Arg>,
+    /// Whether `--` has been typed.
+    words_only: bool,
+}
+
+impl<'a> Line<'a> {
+    fn command(&self) -> &'a Command {
+        // A path begins with the root.
+        self.path[self.path.len() - 1]
+    }
+
+    /// The flags that can stand here: those of the command, and those that its parents share.
+    fn flags(&self) -> impl Iterator<Item = &'a Arg> {
+        let last = self.path.len() - 1;
+        let levels = self.path.clone().into_iter().enumerate();
+        let flags = levels.flat_map(move |(level, command)| {
+            let own = command.get_arguments();
+            own.filter(move |arg| level == last || arg.is_global_set())
+        });
+        flags.filter(|arg| arg.get_long().is_some())
+    }
+
+    fn flag(&self, word: &str) -> Option<&'a Arg> {
+        match word.strip_prefix("--") {
+            Some(long) => self.flags().find(|arg| arg.get_long() == Some(long)),
+            None => {
+                let short = word.strip_prefix('-')?.chars().next_back()?;
+                self.flags().find(|arg| arg.get_short() == Some(short))
+            }
+        }
+    }
+}
+
+fn read<'a>(tree: &'a Command, words: &[String]) -> Line<'a> {
+    let mut line = Line {
+        path: vec![tree],
+        words: vec![],
+        value_of: None,
+        words_only: false,
+    };
+    for word in words {
+        if line.value_of.take().is_some() {
+            continue;
+        }
+        if line.words_only {
+            line.words.push(word.clone());
+        } else if word == "--" {
+            line.words_only = true;
+        } else if word.starts_with('-') && word.len() > 1 {
+            let takes_a_word = |arg: &Arg| {
+                arg.get_action().takes_values()
+                    && arg.get_num_args().is_none_or(|n| n.min_values() > 0)
+            };
+            let flag = line.flag(word).filter(|arg| takes_a_word(arg));
+            line.value_of = flag.filter(|_| !word.contains('='));
+        } else if let (Some(next), true) = (
+            argv::child(&line.path, word.as_bytes()),
+            line.words.is_empty(),
+        ) {
+            line.path.push(next);
+        } else {
+            line.words.push(word.clone());
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(line: &str) -> (Vec<String>, After, Option<Wanted>) {
+        let tree = reference::with_reference(&table::tree());
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let cur = words.pop().unwrap();
+        let (offer, wanted) = offer(&tree, &words, &cur);
+        let words = offer.words.into_iter().map(|(word, _)| word).collect();
+        (words, offer.after, wanted)
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        offered(line).0
+    }
+
+    #[test]
+    fn commands_flags_and_values() {
+        assert_eq!(words("sna"), ["snapshot"]);
+        assert_eq!(words("snapshot s"), ["save", "status"]);
+        assert_eq!(words("get --pre"), ["--prefix"]);
+        assert_eq!(words("get -w js"), ["json"]);
+        assert_eq!(words("get --write-out=ta"), ["table"]);
+        assert_eq!(words("-w json endpoint --cl"), ["--cluster"]);
+        assert_eq!(words("compact --ph"), ["--physical"]);
+        assert_eq!(words("help snapshot re"), ["restore"]);
+        assert_eq!(words("completion fi"), ["fish"]);
+        assert_eq!(words("--endpoints=a:1,emb"), ["a:1,embedded:"]);
+        assert!(words("get k -- --pre").is_empty());
+        assert!(!words("serve --").contains(&"--auto-tls-of-nobody".to_owned()));
+    }
+
+    #[test]
+    fn files_are_offered_only_where_one_is_named() {
+        assert_eq!(offered("snapshot status ").1, After::Files);
+        assert_eq!(offered("--cacert ").1, After::Files);
+        let (words, after, wanted) = offered("get --prefix /a");
+        assert_eq!((words, after), (vec![], After::Blank));
+        let get = Wanted {
+            path: vec!["get".into()],
+            place: 0,
+        };
+        assert_eq!(wanted, Some(get));
+        assert_eq!(offered("user grant-role alice ").2.unwrap().place, 1);
+    }
+
+    #[test]
+    fn directories_are_offered_behind_embedded() {
+        assert!(words("--endpoints=embedded:sr").contains(&"embedded:src/".to_owned()));
+        assert!(words("--endpoints embedded:tests/cl").contains(&"embedded:tests/cli/".to_owned()));
+        assert!(words("--endpoints=unix://Cargo.t").contains(&"unix://Cargo.toml".to_owned()));
+        assert!(words("--endpoints=embedded:Cargo.t").is_empty());
+    }
+}
