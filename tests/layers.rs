@@ -78,6 +78,10 @@ const RESERVED: &[Reserved] = &[
             "snapshot/restore/",
             // Grows and syncs segments of a log in such a directory.
             "wal/writer.rs",
+            // Appends to the files of `--log-outputs`.
+            "commands/serve/log.rs",
+            // Makes the certificate of `--auto-tls`, once, in a folder of its own.
+            "server/tls/auto.rs",
             // Removes the socket file that it has made itself.
             "server/address.rs",
         ],
