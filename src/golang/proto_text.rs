@@ -2,114 +2,172 @@
 //! etcd's tools show the entries of a log in this form.
 //! Source: github.com/gogo/protobuf v1.3.2, proto/text.go.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::fmt::Write as _;
 
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _,
-    Value,
-};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost_types::field_descriptor_proto::Type;
 
-use crate::proto;
-
-static POOL: LazyLock<Option<DescriptorPool>> =
-    LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTORS).ok());
+use super::descriptors::{Descriptors, Field, Kind, MessageId};
 
 /// How deep messages are followed. A log may hold transactions that are nested by whoever wrote it.
 const MAX_DEPTH: usize = 100;
 
-/// Decodes `bytes` as the message `name` (with its package), and prints it. `None` if they are none.
+/// The bytes are no message of that type.
+struct Malformed;
+
+/// Prints `bytes` as the message `name` (with its package): every field that is set, each with a blank behind it.
+/// `None` if they are no such message.
 pub fn decode(name: &str, bytes: &[u8]) -> Option<String> {
-    let descriptor = POOL.as_ref()?.get_message_by_name(name)?;
-    let message = DynamicMessage::decode(descriptor, bytes).ok()?;
-    Some(text(&message))
-}
-
-/// Prints a message: every field that is set, each with a blank behind it.
-pub fn text(message: &DynamicMessage) -> String {
+    let message = Descriptors::get().message_named(name)?;
     let mut out = String::new();
-    write_message(message, 0, &mut out);
-    out
+    write_message(message, bytes, 0, &mut out).ok()?;
+    Some(out)
 }
 
-/// The fields in the order of the .proto file, which the generated Go code keeps.
-fn declared(descriptor: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
-    let names: Vec<String> = descriptor
-        .descriptor_proto()
-        .field
-        .iter()
-        .filter_map(|field| field.name.clone())
-        .collect();
-    let descriptor = descriptor.clone();
-    names
-        .into_iter()
-        .filter_map(move |name| descriptor.get_field_by_name(&name))
+/// What a field holds on the wire.
+#[derive(Default)]
+struct Values<'a> {
+    /// Numbers, unpacked.
+    numbers: Vec<u64>,
+    /// Texts, bytes and messages.
+    pieces: Vec<&'a [u8]>,
 }
 
-fn write_message(message: &DynamicMessage, depth: usize, out: &mut String) {
-    if depth > MAX_DEPTH {
-        out.push_str("... ");
-        return;
-    }
-    for field in declared(&message.descriptor()) {
-        if !message.has_field(&field) {
+/// The values of each field, in the order of `Message::fields`.
+fn read(message: MessageId, mut bytes: &[u8]) -> Result<Vec<Values<'_>>, Malformed> {
+    let fields = &Descriptors::get().message(message).fields;
+    let mut values: Vec<Values<'_>> = Vec::new();
+    values.resize_with(fields.len(), Values::default);
+    while !bytes.is_empty() {
+        let (number, wire_type) = decode_key(&mut bytes).map_err(|_| Malformed)?;
+        let Ok(at) = fields.binary_search_by_key(&number, |f| f.number) else {
+            skip_field(wire_type, number, &mut bytes, DecodeContext::default())
+                .map_err(|_| Malformed)?;
             continue;
-        }
-        let value = message.get_field(&field);
-        match &*value {
-            Value::List(values) => {
-                for value in values {
-                    write_field(&field, value, depth, out);
+        };
+        // Of a oneof, the last field counts.
+        if let Some(oneof) = &fields[at].oneof {
+            for (field, value) in fields.iter().zip(&mut values) {
+                if field.number != number && field.oneof.as_ref() == Some(oneof) {
+                    *value = Values::default();
                 }
             }
-            value if field.containing_oneof().is_none() && is_zero(value) => {}
-            value => write_field(&field, value, depth, out),
         }
+        match (is_number(&fields[at]), wire_type) {
+            (true, WireType::Varint) => {
+                let value = decode_varint(&mut bytes).map_err(|_| Malformed)?;
+                values[at].numbers.push(value);
+            }
+            (true, WireType::LengthDelimited) if fields[at].repeated => {
+                let mut packed = piece(&mut bytes)?;
+                while !packed.is_empty() {
+                    let value = decode_varint(&mut packed).map_err(|_| Malformed)?;
+                    values[at].numbers.push(value);
+                }
+            }
+            (false, WireType::LengthDelimited) => values[at].pieces.push(piece(&mut bytes)?),
+            // The protocol has no numbers of fixed size.
+            _ => return Err(Malformed),
+        }
+    }
+    Ok(values)
+}
+
+/// Takes a length and so many bytes.
+fn piece<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+    let length = decode_varint(bytes).map_err(|_| Malformed)?;
+    let length = usize::try_from(length).map_err(|_| Malformed)?;
+    let (piece, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
+    *bytes = rest;
+    Ok(piece)
+}
+
+fn is_number(field: &Field) -> bool {
+    match field.kind {
+        Kind::Message(_) => false,
+        Kind::Enum(_) => true,
+        Kind::Scalar(scalar) => !matches!(scalar, Type::String | Type::Bytes),
     }
 }
 
-/// Zero values are left out, also where the wire has them.
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Bool(v) => !v,
-        Value::I32(v) | Value::EnumNumber(v) => *v == 0,
-        Value::I64(v) => *v == 0,
-        Value::U32(v) => *v == 0,
-        Value::U64(v) => *v == 0,
-        Value::String(v) => v.is_empty(),
-        Value::Bytes(v) => v.is_empty(),
-        _ => false,
+fn write_message(
+    message: MessageId,
+    bytes: &[u8],
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Malformed> {
+    if depth > MAX_DEPTH {
+        out.push_str("... ");
+        return Ok(());
+    }
+    let values = read(message, bytes)?;
+    let message = Descriptors::get().message(message);
+    for &at in &message.declared {
+        write_field(&message.fields[at], &values[at], depth, out)?;
+    }
+    Ok(())
+}
+
+fn write_field(
+    field: &Field,
+    values: &Values<'_>,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Malformed> {
+    // Zero values are left out, also where the wire has them; a choice is shown whatever its value.
+    let shows_zero = field.repeated || field.oneof.is_some();
+    if let Kind::Message(nested) = field.kind {
+        let mut write = |bytes: &[u8]| {
+            let _ = write!(out, "{}:<", field.name); // a String takes everything
+            write_message(nested, bytes, depth + 1, out)?;
+            out.push_str("> ");
+            Ok(())
+        };
+        return match &values.pieces[..] {
+            [] => Ok(()),
+            pieces if field.repeated => pieces.iter().try_for_each(|piece| write(piece)),
+            // A message that comes in several pieces is their merger.
+            pieces => write(&pieces.concat()),
+        };
+    }
+    let pieces = last_unless(field.repeated, &values.pieces);
+    for piece in pieces.iter().filter(|p| shows_zero || !p.is_empty()) {
+        if field.kind == Kind::Scalar(Type::String) && std::str::from_utf8(piece).is_err() {
+            return Err(Malformed);
+        }
+        let _ = write!(out, "{}:{} ", field.name, quote(piece));
+    }
+    let numbers = last_unless(field.repeated, &values.numbers);
+    for &number in numbers.iter().filter(|n| shows_zero || **n != 0) {
+        let _ = write!(out, "{}:{} ", field.name, number_text(field.kind, number));
+    }
+    Ok(())
+}
+
+/// All values of a field that is `repeated`, else the last one.
+fn last_unless<T>(repeated: bool, values: &[T]) -> &[T] {
+    match repeated {
+        true => values,
+        false => &values[values.len().saturating_sub(1)..],
     }
 }
 
-fn write_field(field: &FieldDescriptor, value: &Value, depth: usize, out: &mut String) {
-    out.push_str(field.name());
-    out.push(':');
-    // Writing into a String cannot fail.
-    let _ = match value {
-        Value::Message(message) => {
-            out.push('<');
-            write_message(message, depth + 1, out);
-            out.write_char('>')
+fn number_text(kind: Kind, number: u64) -> String {
+    match kind {
+        Kind::Enum(id) => {
+            let number = number as i32;
+            let values = &Descriptors::get().enumeration(id).values;
+            match values.iter().find(|(_, value)| *value == number) {
+                Some((name, _)) => name.clone(),
+                None => number.to_string(),
+            }
         }
-        Value::Bytes(bytes) => out.write_str(&quote(bytes)),
-        Value::String(text) => out.write_str(&quote(text.as_bytes())),
-        Value::EnumNumber(number) => match field.kind() {
-            Kind::Enum(kind) => match kind.get_value(*number) {
-                Some(value) => out.write_str(value.name()),
-                None => write!(out, "{number}"),
-            },
-            _ => write!(out, "{number}"),
-        },
-        Value::Bool(v) => write!(out, "{v}"),
-        Value::I32(v) => write!(out, "{v}"),
-        Value::I64(v) => write!(out, "{v}"),
-        Value::U32(v) => write!(out, "{v}"),
-        Value::U64(v) => write!(out, "{v}"),
-        Value::F32(v) => write!(out, "{v}"),
-        Value::F64(v) => write!(out, "{v}"),
-        Value::List(_) | Value::Map(_) => Ok(()),
-    };
-    out.push(' ');
+        Kind::Scalar(Type::Bool) => (number != 0).to_string(),
+        Kind::Scalar(Type::Int32) => (number as i32).to_string(),
+        Kind::Scalar(Type::Uint32) => (number as u32).to_string(),
+        Kind::Scalar(Type::Uint64) => number.to_string(),
+        _ => (number as i64).to_string(),
+    }
 }
 
 /// Bytes in quotes, with octal escapes for what is not printable ASCII.

@@ -12,7 +12,6 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod core;
-pub mod descriptors;
 pub mod embedded;
 pub mod error;
 pub mod flags;

@@ -13,11 +13,9 @@ use prost_types::field_descriptor_proto::Type;
 
 use super::methods::Method;
 use crate::{
+    golang::descriptors::{Descriptors, Field, Kind, MessageId},
     proto::etcdserverpb as pb,
-    server::{
-        descriptors::{Descriptors, Field, Kind, MessageId},
-        error::Error,
-    },
+    server::error::Error,
 };
 
 /// Transactions that may stand inside each other. etcd bounds the depth by `--max-txn-ops`; where that is set higher,

@@ -19,12 +19,14 @@ use super::{
     json,
     route::{Caller, with_type},
 };
-use crate::server::{
-    auth::Identity,
-    context::{Peer, RequestContext},
-    descriptors::{Descriptors, MessageId},
-    grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
-    heavy,
+use crate::{
+    golang::descriptors::{Descriptors, MessageId},
+    server::{
+        auth::Identity,
+        context::{Peer, RequestContext},
+        grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
+        heavy,
+    },
 };
 
 /// Answers one request; `below` is its path below `/v3/`, or below `/v3beta/` as some old clients have it.

@@ -11,7 +11,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_types::field_descriptor_proto::Type;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::server::descriptors::{Descriptors, EnumId, Field, Kind, MessageId};
+use crate::golang::descriptors::{Descriptors, EnumId, Field, Kind, MessageId};
 
 /// The wire form of the message that `json` is.
 ///

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::field_descriptor_proto::Type;
 
-use crate::server::descriptors::{Descriptors, Field, Kind, MessageId};
+use crate::golang::descriptors::{Descriptors, Field, Kind, MessageId};
 
 /// Messages that may stand inside each other. What this server sends is never deeper.
 const MAX_DEPTH: usize = 600;

@@ -1,5 +1,6 @@
 //! The protocol's messages, fields and enums by name and number, read from the descriptors that are compiled in. What
-//! deals with messages that it does not know (the JSON gateway, lenient decoding) works from these tables.
+//! deals with messages that it does not know (the JSON gateway, lenient decoding, the text of a log's entries) works from
+//! these tables.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -31,6 +32,8 @@ pub struct Message {
     pub name: String,
     /// Fields in the order of their numbers.
     pub fields: Vec<Field>,
+    /// Places in `fields`, in the order of the .proto file.
+    pub declared: Vec<usize>,
 }
 
 /// A field of a message.
@@ -91,6 +94,11 @@ impl Descriptors {
     /// The enum with this number.
     pub fn enumeration(&self, id: EnumId) -> &Enum {
         &self.enums[id]
+    }
+
+    /// The message with this full name.
+    pub fn message_named(&self, name: &str) -> Option<MessageId> {
+        self.messages.iter().position(|m| m.name == name)
     }
 
     /// Request and response of a method.
@@ -194,9 +202,12 @@ impl<'a> Types<'a> {
                 })
             })
             .collect();
+        let in_file: Vec<u32> = fields.iter().map(|field| field.number).collect();
         fields.sort_by_key(|field| field.number);
+        let place = |number| fields.binary_search_by_key(&number, |f| f.number).ok();
         Message {
             name: name.to_string(),
+            declared: in_file.into_iter().filter_map(place).collect(),
             fields,
         }
     }
