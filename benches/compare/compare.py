@@ -3,7 +3,7 @@
 
     compare.py [--build] [--only process,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
 
-Needs etcd's programs (.ci/etcd brings them), ours in the release profile (--build), `taskset`, and GNU `time`. Takes
+Needs etcd's programs (.ci/etcd brings them), ours in the release profile (--build), `taskset`, `strace`, and GNU `time`. Takes
 about a quarter of an hour and 6 GiB of disk; needs a machine with two cores that does nothing else meanwhile. Exit
 code 1 if an aim is missed.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from figures import Figures
 from harness import ROOT, Programs, settle, sync_milliseconds
 
-ALL = ["process", "puts", "reads", "snapshot", "status", "start", "defrag", "compact", "compact_under_load"]
+ALL = ["process", "puts", "slow_disk", "reads", "snapshot", "status", "start", "defrag", "compact", "compact_under_load"]
 
 
 def machine():

@@ -47,6 +47,16 @@ class Programs:
                 sys.exit(f"{path} is not there (.ci/etcd brings etcd's programs, --build builds ours)")
 
 
+def slow_syncs(milliseconds):
+    """A wrapper under which every sync of a server takes so much longer, and nothing else is slowed down."""
+    if not shutil.which("strace"):
+        sys.exit("strace is needed to make syncs slow (package `strace`)")
+    syncs = "fdatasync,fsync"
+    delay = f"inject={syncs}:delay_exit={milliseconds * 1000}"
+    # With -D the server stays the process that was started; with seccomp only the syncs stop it.
+    return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={syncs}", "-e", delay]
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -82,7 +92,7 @@ def clean_env():
 class Server:
     """One server on its core, or on `cores`; use as a context manager."""
 
-    def __init__(self, programs, kind, data, flags=(), cores=(SERVER_CORE,)):
+    def __init__(self, programs, kind, data, flags=(), cores=(SERVER_CORE,), wrapper=()):
         self.kind, self.data = kind, Path(data)
         self.endpoint = f"127.0.0.1:{free_port()}"
         url = f"http://{self.endpoint}"
@@ -99,9 +109,9 @@ class Server:
         self.log = self.data.with_name(self.data.name + ".log")
         started = time.perf_counter()
         with open(self.log, "wb") as log:
-            # taskset replaces itself by the server, so the process id is the server's.
+            # taskset and a wrapper replace themselves by the server, so the process id is the server's.
             self.process = subprocess.Popen(
-                ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)],
+                ["taskset", "-c", ",".join(map(str, cores)), *wrapper, *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(),
             )
         try:

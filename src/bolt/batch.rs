@@ -1,5 +1,5 @@
-//! What one commit changes: for each bucket its operations, sorted, the last on a key winning.
-//! Holds no more than that: it reads nothing, and knows nothing of pages.
+//! The changes of one commit: for each bucket its operations in order of keys; the last one on a key wins.
+//! Reads nothing and knows nothing of pages.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

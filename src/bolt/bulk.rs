@@ -1,6 +1,6 @@
-//! A new database file written in one pass from buckets and keys in ascending order.
-//! Leaves go out as they fill, branches as they fill, so memory does not grow with the file; nothing is
-//! read, and no file is replaced: that is for whoever asked for it.
+//! Writes a new database file in one pass from buckets and keys in ascending order.
+//! Pages are written as they fill up, so memory does not grow with the file. Nothing is read, and renaming the file
+//! is left to the caller.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::page::{
     BUCKET_ELEMENT, ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, MAX_KEY_SIZE, MAX_VALUE_SIZE,
     encode,
 };
-use super::shape::Shape;
+use super::page_counts::PageCounts;
 use super::tree::{bucket_value, inline_bucket_value};
 
 /// Bytes gathered before they are written.
@@ -33,7 +33,7 @@ pub struct BulkWriter {
     last_key: Vec<u8>,
     tree: Vec<Level>,
     buckets: Vec<(Vec<u8>, Vec<u8>)>,
-    shape: Shape,
+    page_counts: PageCounts,
 }
 
 /// The page of one level of a tree that is being filled; level 0 are the leaves.
@@ -142,7 +142,7 @@ impl BulkWriter {
             last_key: Vec::new(),
             tree: Vec::new(),
             buckets: Vec::new(),
-            shape: Shape::default(),
+            page_counts: PageCounts::default(),
         })
     }
 
@@ -248,7 +248,7 @@ impl BulkWriter {
             &page.elements(),
         );
         self.next += pages;
-        self.shape.add(leaf, pages);
+        self.page_counts.add(leaf, pages);
         if self.buffer.len() >= BUFFER {
             self.write()?;
         }
@@ -275,7 +275,7 @@ impl BulkWriter {
         }
         let top = self.tree.pop().unwrap_or_default();
         self.tree.clear();
-        self.shape.depth = self.shape.depth.max(level as u64 + 3);
+        self.page_counts.depth = self.page_counts.depth.max(level as u64 + 3);
         match &top.elements[..] {
             [only] if level > 0 => Ok(only.pgid),
             _ => self.page(level == 0, &top),
@@ -307,7 +307,7 @@ impl BulkWriter {
         Ok(self.finish_file()?.1.size())
     }
 
-    pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, Shape)> {
+    pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, PageCounts)> {
         self.end_bucket()?;
         for (name, value) in std::mem::take(&mut self.buckets) {
             self.push(
@@ -342,6 +342,6 @@ impl BulkWriter {
         self.file.flushed(self.flusher.end())?;
         self.file.write_at(0, &pages.concat())?;
         self.file.sync()?;
-        Ok((self.file, meta, self.shape))
+        Ok((self.file, meta, self.page_counts))
     }
 }

@@ -1,5 +1,5 @@
-//! A whole database looked through: every page, every key, every promise of the format.
-//! Goes on after a finding where it can, never meets a page twice, and keeps one bit for each page met.
+//! Checks a whole database: every page, every key and every rule of the format.
+//! Continues after a finding where possible, visits no page twice, and keeps one bit for each page visited.
 
 use std::fmt;
 

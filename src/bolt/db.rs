@@ -1,5 +1,5 @@
-//! A database open for writing: one writer at a time, any number of readers that it never blocks.
-//! `commit` is the protocol; how a batch becomes pages is `merge`'s work.
+//! A database open for writing: one writer at a time, and any number of readers that it never blocks.
+//! `commit` is the protocol; turning a batch into pages is the work of `merge.rs`.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::meta::Meta;
 use super::new_pages::NewPages;
 use super::open::{Opened, open, read_metas};
 use super::options::Options;
-use super::shape::Shape;
+use super::page_counts::PageCounts;
 use super::view::{ReadTx, View};
 
 /// Bytes that a disk writes whole or not at all.
@@ -60,17 +60,17 @@ pub(super) struct Inner {
     pub interrupted: Option<u64>,
     pub current: Mutex<Current>,
     pub writer: Mutex<Writer>,
-    /// Files that a defragmentation replaced: open, and so locked, as long as the database is.
+    /// Files that defragmentations have replaced. They stay open, and so locked, as long as the database does.
     pub replaced: Mutex<Vec<Arc<DiskFile>>>,
 }
 
-/// What readers get.
+/// The committed state that new readers get.
 pub(super) struct Current {
     pub view: Arc<View>,
     pub sizes: Sizes,
 }
 
-/// What the writer knows besides.
+/// The writer's own state.
 pub(super) struct Writer {
     pub view: Arc<View>,
     /// The meta page that holds the current meta; the next goes into the other.
@@ -79,17 +79,17 @@ pub(super) struct Writer {
     pub map: Arc<Map>,
     pub free: Free,
     pub pins: Pins,
-    /// Views that readers may hold, ascending by transaction, the current one last.
+    /// Views that readers may hold, in order of their transactions; the current one is the last.
     pub alive: VecDeque<(u64, Weak<View>)>,
-    /// Pages of a freelist that the current meta names: free as soon as one that does not is durable.
+    /// Pages of a freelist that the current meta names. They become free with the next commit, whose meta names none.
     pub freelist: Option<(u64, u64)>,
-    pub shape: Shape,
-    /// Bytes from the beginning of the file that are known to have blocks on the disk.
+    pub page_counts: PageCounts,
+    /// Bytes at the beginning of the file for which disk blocks are known to be allocated.
     pub allocated: u64,
-    /// Memory that the last commit used for its pages.
+    /// The buffer of the last commit, to be used again.
     pub spare: Vec<u8>,
-    /// Pages that the last commit wrote.
-    pub usual: u64,
+    /// Number of pages that the last commit wrote.
+    pub last_commit_pages: u64,
     /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
     pub digest_at: Option<u64>,
     /// Whether the current meta has a record of the pages that its commit wrote.
@@ -142,10 +142,10 @@ impl Db {
             pins: Pins::default(),
             alive: VecDeque::from([(view.meta.txid, Arc::downgrade(&view))]),
             freelist: scan.freelist,
-            shape: scan.shape,
+            page_counts: scan.page_counts,
             allocated: 0,
             spare: Vec::new(),
-            usual: 0,
+            last_commit_pages: 0,
             digest_at,
             has_record,
             view: view.clone(),
@@ -180,7 +180,7 @@ impl Db {
         self.inner.interrupted
     }
 
-    /// A view of the last committed state. Waits for nothing: not for a commit, not for the disk.
+    /// A view of the last committed state. Never waits for a commit or for the disk.
     pub fn read(&self) -> ReadTx {
         ReadTx(self.inner.current.lock().view.clone())
     }
@@ -235,17 +235,26 @@ impl Db {
         w.cut_digest()?;
         self.release(w);
 
+        // Collect new pages in the buffer of the last commit.
         let pages = NewPages::new(
             file.clone(),
             w.view.meta.page_size,
             w.allocated,
             std::mem::take(&mut w.spare),
         );
-        // What cannot be read, and what cannot be written, leaves the caller with a batch that is neither
-        // there nor refused for a reason that goes away.
-        let room = w.unclaimed(batch);
-        let plan = merge(&w.view, &mut w.free, w.shape, pages, batch, w.usual, room)
-            .inspect_err(|e| file.latch(e))?;
+        // Merge the batch into the trees. Large commits start writing pages here, none of which is in use.
+        // A page that cannot be read is latched too: the same batch would fail again.
+        let spare_pages = w.unclaimed(batch);
+        let plan = merge(
+            &w.view,
+            &mut w.free,
+            w.page_counts,
+            pages,
+            batch,
+            w.last_commit_pages,
+            spare_pages,
+        )
+        .inspect_err(|e| file.latch(e))?;
         let Some(plan) = plan else {
             return Ok(w.sizes());
         };
@@ -254,9 +263,10 @@ impl Db {
             pages,
             freed,
             born,
-            shape,
+            page_counts,
             taken,
         } = plan;
+        // Extend the file, write the pages and the meta, and sync.
         let written = w.grow(meta.high_water, &self.inner.options).and_then(|()| {
             let record;
             (record, w.spare) = pages.finish()?;
@@ -276,8 +286,8 @@ impl Db {
         });
         match written {
             Ok((slot, meta)) => {
-                w.shape = shape;
-                w.usual = born.len() as u64;
+                w.page_counts = page_counts;
+                w.last_commit_pages = born.len() as u64;
                 Ok(self.publish(w, slot, meta, freed, born))
             }
             Err(e) => {
@@ -290,7 +300,7 @@ impl Db {
         }
     }
 
-    /// Makes a durable commit what readers get, and gives free what nobody needs any more.
+    /// Makes a durable commit visible to new readers, and frees the pages that nobody needs any more.
     fn publish(
         &self,
         w: &mut Writer,
@@ -323,7 +333,7 @@ impl Db {
         sizes
     }
 
-    /// Gives free what readers that have ended held.
+    /// Frees the pages that were held for readers which have ended.
     fn release(&self, w: &mut Writer) {
         let readers = w.readers();
         let before = w.pins.pages();
@@ -333,8 +343,8 @@ impl Db {
         }
     }
 
-    /// Checks the last committed state and the engine's books against it: every page is used by one tree,
-    /// free, or held for a reader, and no two of these.
+    /// Checks the last committed state and the engine's record of free pages: every page is used by exactly one
+    /// tree, or free, or held for a reader.
     ///
     /// # Errors
     /// Only if the file cannot be read; what is wrong is among the findings.
@@ -418,7 +428,7 @@ impl Writer {
     /// The transactions that are seen by anybody, ascending; the current one is the last.
     fn readers(&mut self) -> Vec<u64> {
         self.alive.retain(|(_, view)| view.strong_count() > 0);
-        // What ended readers did comes before what is done to the pages that they held.
+        // The reads of ended readers happen before their pages are written again.
         fence(Ordering::Acquire);
         self.alive.iter().map(|(txid, _)| *txid).collect()
     }
@@ -437,7 +447,7 @@ impl Writer {
         )
     }
 
-    /// Most pages that such a batch makes the file grow by.
+    /// Upper bound for the number of pages by which such a batch makes the file grow.
     ///
     /// A touched page of one page becomes at most two, besides what is new in it: keys, values, and the leaves
     /// of inline buckets, of a quarter page at most, which are copied with the bucket's entry or move to a page
@@ -447,7 +457,7 @@ impl Writer {
         let page_size = u64::from(self.view.meta.page_size);
         let all = bytes.saturating_add(ops.saturating_mul(32));
         let small = all.min(ops.saturating_mul(page_size)).div_ceil(page_size);
-        let s = &self.shape;
+        let s = &self.page_counts;
         let leaves = 2 * s.leaves.min(ops);
         let branches = 2 * s.branches.min(ops.saturating_mul(s.depth));
         let single = leaves + branches + small.saturating_mul(4) + ops.saturating_mul(4) + 16;
@@ -456,14 +466,14 @@ impl Writer {
         several.saturating_add(single.saturating_sub(self.free.pages()))
     }
 
-    /// Pages with blocks at the end of the file that this batch does not need even at worst.
+    /// Allocated pages at the end of the file that this batch does not need even in the worst case.
     fn unclaimed(&self, batch: &Batch) -> u64 {
         let worst = self.worst_case(batch.bytes(), batch.ops() as u64);
         let claimed = self.view.meta.high_water.saturating_add(worst);
         (self.allocated / u64::from(self.view.meta.page_size)).saturating_sub(claimed)
     }
 
-    /// Sees to it that the file has blocks for so many pages, and that the mapping reaches them.
+    /// Makes sure that the file has disk blocks for so many pages, and that the mapping covers them.
     fn grow(&mut self, pages: u64, options: &Options) -> Result<()> {
         let page_size = u64::from(self.view.meta.page_size);
         let file = &self.view.store.file;

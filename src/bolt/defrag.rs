@@ -1,5 +1,5 @@
-//! Defragmentation: the live pages written into a new file, which takes the old one's name.
-//! Until the rename nothing of the old file is touched, and any failure leaves it as it was.
+//! Defragmentation: writes all records to a new file and renames it over the old one.
+//! The old file is not touched before the rename, and any failure up to it leaves everything as it was.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +15,7 @@ use super::free::{Free, Pins};
 use super::map::Map;
 use super::meta::Meta;
 use super::open::temp_name;
-use super::shape::Shape;
+use super::page_counts::PageCounts;
 use super::tree::Buckets;
 use super::view::{Store, View};
 
@@ -42,25 +42,25 @@ impl Db {
             inner.disk.rename(&temp, &inner.path)?;
             Ok(new)
         });
-        let (file, meta, shape, map) = match prepared {
+        let (file, meta, page_counts, map) = match prepared {
             Ok(new) => new,
             Err(e) => {
-                // The first failure is the one to tell.
+                // Only the first failure is reported.
                 let _ = inner.disk.remove(&temp);
                 return Err(e);
             }
         };
         let synced = inner.disk.sync_dir(parent(&inner.path));
         if let Err(e) = &synced {
-            // A crash may bring the old file back, and with it take what would be written to the new one.
+            // A crash may bring the old file back, and whatever was written to the new one would be lost.
             file.latch(e);
         }
-        let sizes = self.replace(&mut writer, file, meta, shape, map, synced.is_ok());
+        let sizes = self.replace(&mut writer, file, meta, page_counts, map, synced.is_ok());
         synced.map(|()| sizes)
     }
 
-    /// Writes all that a view reaches into a new file: on the disk, mapped and locked when this returns.
-    fn rewrite(&self, view: &View, temp: &Path) -> Result<(DiskFile, Meta, Shape, Map)> {
+    /// Writes all records of a view to a new file, which is synced, locked and mapped when this returns.
+    fn rewrite(&self, view: &View, temp: &Path) -> Result<(DiskFile, Meta, PageCounts, Map)> {
         let inner = &self.inner;
         let mut bulk =
             BulkWriter::create_on(&inner.disk, temp, view.meta.page_size, view.meta.txid + 1)?;
@@ -77,21 +77,21 @@ impl Db {
                 bulk.put(entry.key, entry.value)?;
             }
         }
-        let (file, meta, shape) = bulk.finish_file()?;
-        // Whoever waits for the lock of the old file must not get hold of the new one first.
+        let (file, meta, page_counts) = bulk.finish_file()?;
+        // A process that waits for the lock of the old file must not lock the new one first.
         file.lock()?;
         let map = Map::new(file.file(), meta.size(), inner.options.reserve)
             .map_err(|e| Error::io(temp, "map", e))?;
-        Ok((file.renamed(&inner.path), meta, shape, map))
+        Ok((file.renamed(&inner.path), meta, page_counts, map))
     }
 
-    /// Puts the new file in the place of the old one for readers and writer.
+    /// Switches readers and the writer over to the new file.
     fn replace(
         &self,
         w: &mut Writer,
         file: DiskFile,
         meta: Meta,
-        shape: Shape,
+        page_counts: PageCounts,
         map: Map,
         synced: bool,
     ) -> Sizes {
@@ -110,10 +110,10 @@ impl Db {
                 pins: Pins::default(),
                 alive: VecDeque::from([(meta.txid, Arc::downgrade(&view))]),
                 freelist: None,
-                shape,
+                page_counts,
                 allocated: meta.size(),
                 spare: Vec::new(),
-                usual: 0,
+                last_commit_pages: 0,
                 digest_at: None,
                 has_record: false,
                 view: view.clone(),
@@ -122,7 +122,7 @@ impl Db {
         let sizes = w.sizes();
         self.inner.replaced.lock().push(old.view.store.file.clone());
         if synced {
-            // Failure costs disk space until the process ends, and nothing else.
+            // A failure only costs disk space until the process ends.
             let _ = old.view.store.file.retire(2 * u64::from(meta.page_size));
             old.view.store.retired.store(true, Ordering::Release);
         }

@@ -1,6 +1,6 @@
-//! The one door to the file system: every write, growth, sync, rename and removal goes through here.
-//! A file refuses all further writes after the first that failed: nothing retries a sync into a false
-//! success. Every step can be watched, and made to fail, which the crash tests rest on.
+//! Every write, growth, sync, rename and removal of the engine goes through this file.
+//! After a write or sync has failed, a file refuses all further ones: retrying a sync can report success for data
+//! that is lost. Every step can be watched and made to fail, which the crash tests rely on.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -14,17 +14,17 @@ use rustix::io::Errno;
 
 use super::error::{Error, Result, is_full, plain};
 
-/// Bytes written at once where zeros must be written in place of an allocation.
+/// Bytes written at once where the file system cannot allocate and zeros are written instead.
 const ZEROS: usize = 1 << 20;
 
-/// A step that changes something, told before it is taken.
+/// A step that changes the file system, reported before it is taken.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A new, empty file.
     Create {
         /// Its name.
         path: &'a Path,
-        /// The number under which later events speak of it, whatever its name is then.
+        /// The number by which later events refer to it, even if it has been renamed.
         file: u64,
     },
     /// An existing file was opened.
@@ -43,7 +43,7 @@ pub enum Event<'a> {
         /// What.
         bytes: &'a [u8],
     },
-    /// The file gets blocks, and this length if it is shorter.
+    /// Disk blocks are allocated up to this length, to which a shorter file is extended.
     Allocate {
         /// The file.
         file: u64,
@@ -57,12 +57,12 @@ pub enum Event<'a> {
         /// Its length afterwards.
         len: u64,
     },
-    /// What was written to the file must be on the disk.
+    /// Everything written to the file must reach the disk.
     Sync {
         /// The file.
         file: u64,
     },
-    /// A file gets another name; what had that name loses it.
+    /// A file is renamed; a file that had the new name loses it.
     Rename {
         /// The old name.
         from: &'a Path,
@@ -79,7 +79,7 @@ pub enum Event<'a> {
         /// Its name.
         path: &'a Path,
     },
-    /// The names in a directory must be on the disk.
+    /// The entries of a directory must reach the disk.
     SyncDir {
         /// The directory.
         path: &'a Path,
@@ -136,14 +136,14 @@ impl Disk {
         })
     }
 
-    /// Gives a file the name of another, which goes.
+    /// Renames a file over another one.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.tell(Event::Rename { from, to })
             .and_then(|()| fs::rename(from, to))
             .map_err(|e| Error::io(to, "rename a new file to", e))
     }
 
-    /// Gives a file a name that must be free; false if it is not.
+    /// Renames a file to a name that must not exist; returns false if it does.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<bool> {
         let fail = |e| Error::io(to, "rename a new file to", e);
         self.tell(Event::Rename { from, to }).map_err(fail)?;
@@ -167,13 +167,13 @@ impl Disk {
             .map_err(|e| Error::io(path, "remove", e))
     }
 
-    /// Brings the names in a directory to the disk.
+    /// Syncs a directory.
     pub fn sync_dir(&self, path: &Path) -> Result<()> {
         let fail = |e| Error::io(path, "sync the directory", e);
         self.tell(Event::SyncDir { path }).map_err(fail)?;
         let dir = File::open(path).map_err(fail)?;
         match dir.sync_all() {
-            // Some file systems have nothing to sync there, and say it so.
+            // Some file systems cannot sync directories and do not need to.
             Err(e)
                 if matches!(
                     e.kind(),
@@ -186,11 +186,9 @@ impl Disk {
         }
     }
 
-    /// Sees to it that a directory exists, mode 0700 if it is made now, and that its name and those of the
-    /// directories above it are on the disk.
+    /// Creates a directory (mode 0700) and those above it where they are missing, and syncs all of their names.
     ///
-    /// A directory that is there already may have been made by a process that was killed before it could
-    /// sync: that it is there proves nothing.
+    /// An existing directory is synced too: a process may have created it and been killed before it could sync.
     pub fn create_dirs(&self, path: &Path) -> Result<()> {
         if path.as_os_str().is_empty() || path.parent().is_none() {
             return Ok(());
@@ -212,7 +210,7 @@ impl Disk {
             }
         }
         match self.sync_dir(above) {
-            // A directory that may not be read is none that this process, or one like it, has made names in.
+            // In a directory that may not be read, no process like this one can have created anything.
             Err(Error::Io { source, .. }) if !mine && cannot_have_made(&source) => Ok(()),
             done => done,
         }
@@ -226,7 +224,7 @@ fn cannot_have_made(e: &io::Error) -> bool {
     )
 }
 
-/// The directory that a name stands in.
+/// The directory that contains a path.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
@@ -239,7 +237,7 @@ fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A file that is written to; closed, and its lock gone, when dropped.
+/// An open file. Dropping it closes it and releases its lock.
 pub(crate) struct DiskFile {
     id: u64,
     file: File,
@@ -270,7 +268,7 @@ impl DiskFile {
         Ok(DiskFile::new(&Disk::default(), path, file))
     }
 
-    /// The file under another name, which it has been given on the disk.
+    /// The same file after it was renamed.
     pub fn renamed(self, path: &Path) -> DiskFile {
         DiskFile {
             path: path.to_path_buf(),
@@ -339,7 +337,7 @@ impl DiskFile {
         }
     }
 
-    /// Whether a name still stands for this very file.
+    /// Whether a path leads to this very file.
     pub fn is_at(&self, path: &Path) -> Result<bool> {
         let own = self.metadata()?;
         match fs::metadata(path) {
@@ -355,7 +353,7 @@ impl DiskFile {
             .map_err(self.fail("read"))
     }
 
-    /// Reads one byte if that takes no waiting for the disk.
+    /// Reads one byte, but only if it is in memory.
     #[cfg(target_os = "linux")]
     pub fn read_at_once(&self, offset: u64) -> Option<()> {
         use rustix::io::ReadWriteFlags;
@@ -367,7 +365,7 @@ impl DiskFile {
         }
     }
 
-    /// Asks the system to throw out what it has of the file in memory; whether it has done so.
+    /// Asks the system to drop the file from the page cache; returns whether it did.
     #[cfg(all(test, target_os = "linux"))]
     pub fn throw_out(&self) -> bool {
         let asked = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
@@ -387,7 +385,7 @@ impl DiskFile {
 
     /// Refuses all writes from now on.
     pub fn latch(&self, cause: &Error) {
-        // The first cause is the one to tell.
+        // Only the first cause is reported.
         let _ = self.latch.set(cause.to_string());
     }
 
@@ -412,7 +410,7 @@ impl DiskFile {
         self.latching("write", done)
     }
 
-    /// Brings everything written, and the length, to the disk.
+    /// Syncs everything written, and the length.
     pub fn sync(&self) -> Result<()> {
         self.check_latch()?;
         let done = self
@@ -427,8 +425,8 @@ impl DiskFile {
         self.latching("sync", done)
     }
 
-    /// Sees to it that the bytes from `from` up to `len` have blocks on the disk, so that no write to them
-    /// fails for want of space. Bytes from `unused` on hold nothing yet. A failure leaves the file as it was.
+    /// Allocates disk blocks for the bytes from `from` up to `len`, so that no write to them fails for lack of
+    /// space. Bytes from `unused` on hold no data yet. A failure leaves the file as it was.
     pub fn allocate(&self, from: u64, unused: u64, len: u64) -> Result<()> {
         self.check_latch()?;
         let wanted = len.saturating_sub(unused);
@@ -453,9 +451,15 @@ impl DiskFile {
             }
         };
         if done.is_err() {
-            // What a full disk had left before it was full goes back to whoever else needs it. It costs
-            // nothing but space if that fails.
-            let _ = self.file.set_len(before);
+            // Give back what was allocated before the disk was full. If that fails, only space is lost.
+            let event = Event::Truncate {
+                file: self.id,
+                len: before,
+            };
+            let _ = self
+                .disk
+                .tell(event)
+                .and_then(|()| self.file.set_len(before));
         }
         done.map_err(fail)
     }
@@ -475,25 +479,36 @@ impl DiskFile {
         let zeros = vec![0; ZEROS];
         let mut at = from;
         while at < to {
-            let n = (to - at).min(ZEROS as u64);
-            self.file.write_all_at(&zeros[..n as usize], at)?;
-            at += n;
+            let bytes = &zeros[..(to - at).min(ZEROS as u64) as usize];
+            self.disk.tell(Event::Write {
+                file: self.id,
+                offset: at,
+                bytes,
+            })?;
+            self.file.write_all_at(bytes, at)?;
+            at += bytes.len() as u64;
         }
         Ok(())
     }
 
-    /// Gives up the blocks of a file that has lost its name, from `len` on, and makes what stays no database.
+    /// Overwrites the metas of a file that has lost its name.
     ///
-    /// The lock on the file is kept by keeping it open. A tool that waits for that lock gets it one day: it
-    /// must not find a database there, or it would rename a copy of that over the live one.
+    /// The file stays open, and so locked. A tool that waits for the lock gets it when this process ends. It must
+    /// not find a database then, or it would rename its own copy over the live one.
     pub fn retire(&self, metas: u64) -> io::Result<()> {
         if self.file.metadata()?.nlink() > 0 {
             return Ok(());
         }
-        self.file.write_all_at(&vec![0; metas as usize], 0)
+        let bytes = &vec![0; metas as usize];
+        self.disk.tell(Event::Write {
+            file: self.id,
+            offset: 0,
+            bytes,
+        })?;
+        self.file.write_all_at(bytes, 0)
     }
 
-    /// The rest of [`DiskFile::retire`], when nobody reads the file any more.
+    /// Frees the blocks of a retired file once nobody reads it any more.
     pub fn release(&self, metas: u64) -> io::Result<()> {
         if self.file.metadata()?.nlink() > 0 {
             return Ok(());
@@ -503,5 +518,53 @@ impl DiskFile {
             len: metas,
         })?;
         self.file.set_len(metas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Writes down every step as a line of text.
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Watcher for Lines {
+        fn event(&self, event: Event<'_>) -> io::Result<()> {
+            let line = match event {
+                Event::Write { offset, bytes, .. } => format!("write {} at {offset}", bytes.len()),
+                Event::Truncate { len, .. } => format!("cut to {len}"),
+                Event::Allocate { len, .. } => format!("allocate {len}"),
+                _ => return Ok(()),
+            };
+            self.0.lock().push(line);
+            Ok(())
+        }
+    }
+
+    /// No write, growth or cut happens behind a watcher's back, not even in the ways that are rarely taken.
+    #[test]
+    fn every_change_of_a_file_is_told() {
+        let lines = Arc::new(Lines::default());
+        let disk = Disk::new(Some(lines.clone()));
+        let dir = tempfile::tempdir().unwrap();
+        let file = disk.create(&dir.path().join("db")).unwrap();
+        let taken = || std::mem::take(&mut *lines.0.lock());
+        file.fill(100, 100 + (2 << 20) + 7).unwrap();
+        assert_eq!(
+            taken(),
+            [
+                "write 1048576 at 100",
+                "write 1048576 at 1048676",
+                "write 7 at 2097252"
+            ]
+        );
+        fs::remove_file(file.path()).unwrap();
+        file.retire(8192).unwrap();
+        file.release(8192).unwrap();
+        assert_eq!(taken(), ["write 8192 at 0", "cut to 8192"]);
+        assert_eq!(file.metadata().unwrap().len(), 8192);
     }
 }

@@ -1,5 +1,5 @@
-//! What can go wrong in the engine. Every text names the file, and the page where there is one.
-//! Nothing here decides what happens next: that is the callers' part.
+//! The engine's errors. Every message names the file, and the page if one is concerned.
+//! What to do about an error is decided by the callers.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// The file is no bolt database at all.
+    /// The file is not a bolt database.
     #[error("{}: not a bolt database: {what}", file.display())]
     NotBolt {
         /// The file concerned.
         file: PathBuf,
-        /// How that shows.
+        /// Why not.
         what: String,
     },
     /// Another process (or another handle in this one) holds the lock on the file.
@@ -63,7 +63,7 @@ pub enum Error {
         /// The page.
         page: u64,
     },
-    /// A write or sync failed before, and the engine takes no more of them.
+    /// A write or sync has failed before, and the engine accepts no more of them.
     #[error("{}: writes are refused since an earlier failure: {cause}", file.display())]
     Latched {
         /// The database file.
@@ -81,7 +81,7 @@ pub enum Error {
         /// The name under which the file was opened.
         file: PathBuf,
     },
-    /// The caller asked for something that the format cannot hold.
+    /// The format cannot represent what the caller asked for.
     #[error("{0}")]
     Invalid(&'static str),
 }

@@ -1,5 +1,5 @@
-//! Reading a file of unknown origin: by pread alone, every bound checked, a few MiB of memory.
-//! Never maps (a mapped file that is cut short is a signal), never writes, never locks unless asked.
+//! Reads files of unknown origin by pread, with every bound checked and a few MiB of memory.
+//! Never maps a file (one that is cut short would raise a signal), never writes, and locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, TryLockError};

@@ -1,15 +1,15 @@
-//! Brings a long file to the disk while it is still being written, so that the sync at its end has little
-//! to wait for. Promises nothing by itself: that sync must still be made, and made afterwards.
+//! Sends a long file to the disk while it is still being written, so that the sync at its end is short.
+//! Guarantees nothing by itself: the sync at the end must still be made.
 
 use std::fs::File;
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes after which the disk is asked to begin.
+/// Bytes between two syncs.
 const STEP: u64 = 16 << 20;
 
-/// Syncs a file beside the writing of it, on a thread that begins with the first 16 MiB.
+/// Syncs a file on a thread of its own while it is written, after each 16 MiB.
 #[derive(Default)]
 pub struct Flusher {
     written: u64,
@@ -17,7 +17,7 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    /// Counts bytes that were written to `file`, and asks the disk to take them when they are many.
+    /// Counts bytes written to `file`, and starts a sync when there are enough.
     pub fn wrote(&mut self, file: &File, bytes: u64) {
         self.written += bytes;
         if self.written < STEP {
@@ -25,11 +25,11 @@ impl Flusher {
         }
         self.written = 0;
         if self.thread.is_none() {
-            // Without it, everything is synced at the end.
+            // Without a thread, everything is synced at the end.
             self.thread = file.try_clone().and_then(start).ok();
         }
         if let Some((ask, _)) = &self.thread {
-            // One that is still at it will take this too.
+            // If a sync is running, another one is already queued.
             let _ = ask.try_send(());
         }
     }
@@ -37,8 +37,7 @@ impl Flusher {
     /// Waits for the thread.
     ///
     /// # Errors
-    /// A sync of it has failed. The system tells each failure only once: the sync at the end may know nothing
-    /// of it.
+    /// A sync on it has failed. The system reports each failure only once, so the sync at the end may succeed.
     pub fn end(&mut self) -> io::Result<()> {
         let Some((ask, thread)) = self.thread.take() else {
             return Ok(());
@@ -53,7 +52,7 @@ impl Flusher {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        // Whoever did not ask has given the file up.
+        // A caller that did not ask for the result has abandoned the file.
         let _ = self.end();
     }
 }

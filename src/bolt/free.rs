@@ -1,4 +1,4 @@
-//! Which pages can be written: those no tree reaches, and those that only gone readers could still reach.
+//! Which pages can be written: those that no tree uses, and those that only ended readers could have seen.
 //!
 //! A page born in transaction A and freed by transaction N is seen by readers of A to N - 1. When N is
 //! durable the page is pinned by the youngest such reader alive, and moves down to the next older one when
@@ -59,7 +59,7 @@ impl Free {
         self.by_len.remove(&(n, start));
     }
 
-    /// Takes out the smallest run of at least `n` pages, whole.
+    /// Removes the smallest run of at least `n` pages and returns all of it.
     fn take_fitting(&mut self, n: u64) -> Option<(u64, u64)> {
         let &(len, start) = self.by_len.range((n, 0)..).next()?;
         self.cut(start, len);
@@ -67,7 +67,7 @@ impl Free {
         Some((start, len))
     }
 
-    /// Takes out the largest run, whole.
+    /// Removes the largest run and returns all of it.
     fn take_largest(&mut self) -> Option<(u64, u64)> {
         let &(len, start) = self.by_len.last()?;
         self.cut(start, len);
@@ -76,31 +76,31 @@ impl Free {
     }
 }
 
-/// Free pages up to which a commit may take new ones for the sake of long runs, whatever the size of the file;
-/// in a file of fewer than four times as many pages, a quarter of them.
+/// While at most this many pages are free, a commit may take new ones at the end of the file to get long runs. In a
+/// small file the limit is a quarter of its pages.
 const FEW: u64 = 64;
-/// The same as a part of the file: one page in so many.
+/// In a large file the limit grows by one page for so many.
 const SCATTERED: u64 = 64;
 
-/// The pages that one commit takes: in long runs where it can, so that the disk sees few writes. While free pages are
-/// few and scattered it takes new ones at the end of the file: when they are free again, they are a run.
+/// The pages that one commit takes, in long runs where possible, so that it needs few writes. While free pages are
+/// few and scattered, it takes new ones at the end of the file, which form a run when they are freed again.
 ///
-/// Nothing is lost if the commit fails: [`Allocation::undo`] gives everything back.
+/// If the commit fails, [`Allocation::undo`] gives all pages back.
 pub(crate) struct Allocation<'f> {
     free: &'f mut Free,
     taken: Vec<(u64, u64)>,
     run: (u64, u64),
     high_water: u64,
     expected: u64,
-    /// Pages in a row for which the end of the file is better than scattered ones.
+    /// If no free run is this long, the end of the file is preferred.
     row: u64,
-    /// Pages at the end of the file that are there and that nobody counts on.
-    room: u64,
+    /// Pages at the end of the file that are allocated and not claimed.
+    spare_pages: u64,
     at_end: bool,
 }
 
 impl<'f> Allocation<'f> {
-    /// `expected` is about the number of pages that will be asked for.
+    /// `expected` is an estimate of how many pages will be taken.
     pub fn new(free: &'f mut Free, high_water: u64, expected: u64) -> Allocation<'f> {
         Allocation {
             free,
@@ -109,33 +109,33 @@ impl<'f> Allocation<'f> {
             high_water,
             expected,
             row: 0,
-            room: 0,
+            spare_pages: 0,
             at_end: false,
         }
     }
 
-    /// Lets it take up to `room` pages at the end of the file although others are free. `usual` is how many pages the
-    /// commit before has taken.
-    pub fn at_end(self, usual: u64, room: u64) -> Allocation<'f> {
+    /// Allows taking up to `spare_pages` pages at the end of the file although others are free.
+    /// `last_commit_pages` is how many pages the last commit took.
+    pub fn at_end(self, last_commit_pages: u64, spare_pages: u64) -> Allocation<'f> {
         let few = self.free.pages <= FEW.min(self.high_water / 4) + self.high_water / SCATTERED;
         Allocation {
-            row: usual.min(self.expected),
-            room: if few { room } else { 0 },
+            row: last_commit_pages.min(self.expected),
+            spare_pages: if few { spare_pages } else { 0 },
             ..self
         }
     }
 
-    /// Whether the next page is better taken at the end of the file than among the free ones.
+    /// Whether the next page should come from the end of the file rather than from the free pages.
     fn wants_end(&self) -> bool {
         let longest = self.free.by_len.last().map_or(0, |(len, _)| *len);
-        self.room > 0 && (self.at_end || longest < self.row)
+        self.spare_pages > 0 && (self.at_end || longest < self.row)
     }
 
-    /// The first of `n` pages in a row.
+    /// Takes `n` consecutive pages; returns the first.
     pub fn take(&mut self, n: u64) -> u64 {
         if self.run.1 < n && n == 1 && self.wants_end() {
             self.at_end = true;
-            self.room -= 1;
+            self.spare_pages -= 1;
             self.high_water += 1;
             return self.high_water - 1;
         }
@@ -190,12 +190,12 @@ impl<'f> Allocation<'f> {
     }
 }
 
-/// Pages that a commit took out of the free ones.
+/// Pages that a commit took from the free ones.
 #[derive(Default)]
 pub(crate) struct Taken(Vec<(u64, u64)>);
 
 impl Taken {
-    /// Gives them back: the commit did not happen.
+    /// Gives the pages back after the commit has failed.
     pub fn undo(self, free: &mut Free) {
         for (start, n) in self.0 {
             free.add(start, n);
@@ -214,7 +214,7 @@ struct Pinned {
 #[derive(Default)]
 pub(crate) struct Pins {
     by_reader: BTreeMap<u64, Vec<Pinned>>,
-    /// When pages were born, by first page; only of transactions that readers older than them were alive at.
+    /// The transaction that wrote a page, by first page. Noted only while a reader older than that transaction exists.
     born: HashMap<u64, u64>,
     births: VecDeque<(u64, Vec<u64>)>,
     pages: u64,
@@ -227,7 +227,7 @@ impl Pins {
         self.births.push_back((txid, starts));
     }
 
-    /// Forgets births that no reader alive, of which `oldest` is the oldest, is older than.
+    /// Forgets the births of transactions that are not newer than `oldest`, the oldest reader.
     pub fn forget_births(&mut self, oldest: u64) {
         while self.births.front().is_some_and(|(txid, _)| *txid <= oldest) {
             let Some((txid, starts)) = self.births.pop_front() else {
@@ -327,8 +327,8 @@ mod tests {
             (0..n).for_each(|i| f.add(2 + 2 * i, 1));
             f
         };
-        let take = |f: &mut Free, usual, room| {
-            let mut a = Allocation::new(f, 1000, 8).at_end(usual, room);
+        let take = |f: &mut Free, last_commit_pages, spare_pages| {
+            let mut a = Allocation::new(f, 1000, 8).at_end(last_commit_pages, spare_pages);
             let got: Vec<u64> = (0..4).map(|_| a.take(1)).collect();
             let (high_water, taken) = a.finish();
             taken.undo(f);
@@ -338,7 +338,7 @@ mod tests {
         let before: Vec<_> = few.runs().collect();
         let at_end = (vec![1000, 1001, 1002, 1003], 1004);
         assert_eq!(take(&mut few, 4, 100), at_end);
-        // No further than the room goes, and not at all for a commit that is content with one page.
+        // At most the spare pages, and none for a commit that needs a single page.
         assert_eq!(take(&mut few, 4, 2), (vec![1000, 1001, 128, 126], 1002));
         assert_eq!(take(&mut few, 4, 0), (vec![128, 126, 124, 122], 1000));
         assert_eq!(take(&mut few, 1, 100), (vec![128, 126, 124, 122], 1000));

@@ -1,59 +1,61 @@
-//! A batch merged into the trees: one walk down to the leaves it touches and back up.
-//! No page that a meta leads to is written: new pages go to places that were free.
+//! Merges a batch into the trees in one walk down to the leaves that it touches and back up.
+//! New pages are written to free places only, never over a page that a meta leads to.
 //!
-//! A touched page is loaded as a [`Node`] and merged with its operations here, goes together with a neighbour
-//! if it has become thin (`rebalance`), and becomes one page or several (`spill`); its parent is a touched
-//! page in turn.
+//! A touched page is loaded as a [`Node`] and merged with its operations here. If it has become small, it is joined
+//! with a neighbour (`rebalance.rs`); then it is written as one page or several (`spill.rs`), and its parent becomes a
+//! touched page in turn.
 
 use super::batch::{Batch, Ops};
 use super::error::Result;
 use super::free::{Allocation, Free, Taken};
 use super::meta::{Meta, NO_FREELIST};
 use super::new_pages::NewPages;
-use super::node::{Body, Kid, Merged, Node, Op};
+use super::node::{Body, Child, Merged, Node, Op};
 use super::page::{BUCKET_ELEMENT, Element, Page};
-use super::shape::Shape;
+use super::page_counts::PageCounts;
 use super::tree::{Bucket, MAX_DEPTH, Root, Source, bucket_value, in_source, inline_bucket_value};
 use super::view::View;
 
-/// How full pages are made where there is more to come, in parts of a hundred.
+/// How full pages are made where more keys are expected, in per cent.
 pub(crate) const FILL_PERCENT: usize = 90;
 
-/// What a commit is to write, and what becomes of the pages.
+/// What a commit is to write, and how it changes the use of pages.
 pub(crate) struct Plan {
-    /// Root, high-water mark and freelist of the new meta; its transaction is the caller's affair.
+    /// Root, high-water mark and freelist of the new meta. The caller sets the transaction.
     pub meta: Meta,
     pub pages: NewPages,
     pub freed: Vec<(u64, u64)>,
     pub born: Vec<u64>,
-    pub shape: Shape,
+    pub page_counts: PageCounts,
     pub taken: Taken,
 }
 
-/// Merges a batch into the trees of a view; `None` if it changes nothing. New pages go to `pages`, which may
-/// write them at once: nobody reads them before a meta leads there. `usual` and `room` as [`Allocation::at_end`] has them.
+/// Merges a batch into the trees of a view; returns `None` if it changes nothing. New pages go to `pages`, which may
+/// write them at once, since nobody reads them before a meta leads there. `last_commit_pages` and `spare_pages` are
+/// those of [`Allocation::at_end`].
 ///
 /// # Errors
-/// [`Error::Corrupt`](super::Error::Corrupt) if a page that is met is damaged, and failures of writing. `free` is then as it was.
+/// [`Error::Corrupt`](super::Error::Corrupt) if a page is damaged, and failures of writing. `free` is left as it was.
 pub(crate) fn merge(
     view: &View,
     free: &mut Free,
-    shape: Shape,
+    page_counts: PageCounts,
     pages: NewPages,
     batch: &Batch,
-    usual: u64,
-    room: u64,
+    last_commit_pages: u64,
+    spare_pages: u64,
 ) -> Result<Option<Plan>> {
     let page_size = u64::from(view.meta.page_size);
     let touched = (batch.ops() as u64).saturating_mul(2) + batch.bytes() / page_size + 2;
     let mut m = Merge {
         view,
         page_size: view.meta.page_size as usize,
-        space: Allocation::new(free, view.meta.high_water, touched).at_end(usual, room),
+        space: Allocation::new(free, view.meta.high_water, touched)
+            .at_end(last_commit_pages, spare_pages),
         pages,
         freed: Vec::new(),
         born: Vec::new(),
-        shape,
+        page_counts,
     };
     match m.batch(batch) {
         Ok(Some(root)) => {
@@ -68,7 +70,7 @@ pub(crate) fn merge(
                 pages,
                 freed,
                 born,
-                shape,
+                page_counts,
                 ..
             } = m;
             Ok(Some(Plan {
@@ -76,7 +78,7 @@ pub(crate) fn merge(
                 pages,
                 freed,
                 born,
-                shape,
+                page_counts,
                 taken,
             }))
         }
@@ -98,7 +100,7 @@ pub(super) struct Merge<'v, 'f> {
     pub pages: NewPages,
     freed: Vec<(u64, u64)>,
     pub born: Vec<u64>,
-    pub shape: Shape,
+    pub page_counts: PageCounts,
 }
 
 impl<'v> Merge<'v, '_> {
@@ -146,35 +148,35 @@ impl<'v> Merge<'v, '_> {
         if goes || starts && ops.exists.is_none() && !ops.has_puts() {
             return Ok(old.map(|_| None));
         }
-        let (kids, sequence) = match old.filter(|_| !starts) {
+        let (children, sequence) = match old.filter(|_| !starts) {
             None => {
                 let elements = list.iter().filter_map(Op::element).collect();
-                (vec![Kid::Dirty(Node::leaf(true, elements))], 0)
+                (vec![Child::Dirty(Node::leaf(true, elements))], 0)
             }
             Some(_) if list.is_empty() => return Ok(None),
             Some(old) => {
-                let kids = match old.root() {
+                let children = match old.root() {
                     Root::Page(id) => self.changed_root(*id, &list)?,
                     Root::Inline(page) => self.changed_inline_root(page, &list)?,
                 };
-                match kids {
+                match children {
                     None => return Ok(None),
-                    Some(kids) => (kids, old.sequence()),
+                    Some(children) => (children, old.sequence()),
                 }
             }
         };
-        self.bucket_value(kids, sequence).map(|v| Some(Some(v)))
+        self.bucket_value(children, sequence).map(|v| Some(Some(v)))
     }
 
     /// The root of a tree after operations, not yet written; `None` if it stays as it is.
-    fn changed_root<'n>(&mut self, root: u64, ops: &[Op<'n>]) -> Result<Option<Vec<Kid<'n>>>>
+    fn changed_root<'n>(&mut self, root: u64, ops: &[Op<'n>]) -> Result<Option<Vec<Child<'n>>>>
     where
         'v: 'n,
     {
-        let mut kids = Vec::new();
-        self.subtree(&[], root, ops, 0, &mut kids)?;
-        let same = matches!(kids[..], [Kid::Clean { pgid, .. }] if pgid == root);
-        Ok((!same).then_some(kids))
+        let mut children = Vec::new();
+        self.subtree(&[], root, ops, 0, &mut children)?;
+        let same = matches!(children[..], [Child::Clean { pgid, .. }] if pgid == root);
+        Ok((!same).then_some(children))
     }
 
     /// The same for the leaf of an inline bucket.
@@ -182,7 +184,7 @@ impl<'v> Merge<'v, '_> {
         &mut self,
         page: &Page<&'v [u8]>,
         ops: &[Op<'n>],
-    ) -> Result<Option<Vec<Kid<'n>>>>
+    ) -> Result<Option<Vec<Child<'n>>>>
     where
         'v: 'n,
     {
@@ -196,19 +198,19 @@ impl<'v> Merge<'v, '_> {
             }
             Merged::Changed(node) => node,
         };
-        Ok(Some(vec![Kid::Dirty(node)]))
+        Ok(Some(vec![Child::Dirty(node)]))
     }
 
     /// Writes a bucket's tree, unless it is small enough to be stored inline; the value of its entry.
-    fn bucket_value<'n>(&mut self, kids: Vec<Kid<'n>>, sequence: u64) -> Result<Vec<u8>>
+    fn bucket_value<'n>(&mut self, children: Vec<Child<'n>>, sequence: u64) -> Result<Vec<u8>>
     where
         'v: 'n,
     {
-        let kids = self.settle_root(kids)?;
-        let inline = match &kids[..] {
+        let children = self.settle_root(children)?;
+        let inline = match &children[..] {
             [] => inline_bucket_value(self.page_size, sequence, &[]),
             [
-                Kid::Dirty(Node {
+                Child::Dirty(Node {
                     body: Body::Leaf(elements),
                     ..
                 }),
@@ -217,7 +219,7 @@ impl<'v> Merge<'v, '_> {
         };
         match inline {
             Some(value) => Ok(value),
-            None => Ok(bucket_value(self.top(kids)?, sequence)),
+            None => Ok(bucket_value(self.top(children)?, sequence)),
         }
     }
 
@@ -255,32 +257,32 @@ impl<'v> Merge<'v, '_> {
         Ok(())
     }
 
-    /// Notes that the commit takes the place of a page.
+    /// Notes that the commit replaces a page.
     pub(super) fn free(&mut self, page: &Page<&'v [u8]>) {
         let pages = page.header().pages();
         self.freed.push((page.pgid(), pages));
-        self.shape.remove(page.is_leaf(), pages);
+        self.page_counts.remove(page.is_leaf(), pages);
     }
 
-    /// Applies operations to the tree under page `root`; the page that is its root afterwards.
+    /// Applies operations to the tree under page `root` and writes it; returns the new root page.
     fn tree<'n>(&mut self, root: u64, ops: &[Op<'n>]) -> Result<u64>
     where
         'v: 'n,
     {
-        let mut kids = Vec::new();
-        self.subtree(&[], root, ops, 0, &mut kids)?;
-        let kids = self.settle_root(kids)?;
-        self.top(kids)
+        let mut children = Vec::new();
+        self.subtree(&[], root, ops, 0, &mut children)?;
+        let children = self.settle_root(children)?;
+        self.top(children)
     }
 
-    /// Applies operations below one child of a branch; what becomes of the child is appended to `kids`.
+    /// Applies operations below one child of a branch; appends what replaces the child to `children`.
     fn subtree<'n>(
         &mut self,
         key: &'n [u8],
         pgid: u64,
         ops: &[Op<'n>],
         depth: usize,
-        kids: &mut Vec<Kid<'n>>,
+        children: &mut Vec<Child<'n>>,
     ) -> Result<()>
     where
         'v: 'n,
@@ -295,21 +297,24 @@ impl<'v> Merge<'v, '_> {
         }
         if page.is_branch() {
             match self.branch(&page, ops, depth)? {
-                Some(node) => kids.push(Kid::Dirty(node)),
-                None => kids.push(Kid::Clean { key, pgid }),
+                Some(node) => children.push(Child::Dirty(node)),
+                None => children.push(Child::Clean { key, pgid }),
             }
             return Ok(());
         }
         match self.leaf(&page, ops)? {
-            Merged::Same => kids.push(Kid::Clean { key, pgid }),
+            Merged::Same => children.push(Child::Clean { key, pgid }),
             Merged::Grown(new) => {
-                // A root has no key yet, and gets a neighbour here.
+                // A root has no key in a branch yet; it gets one now that it has a neighbour.
                 let key = page.leaf(0).map_err(fail)?.1;
-                kids.extend([Kid::Clean { key, pgid }, Kid::Dirty(Node::leaf(true, new))]);
+                children.extend([
+                    Child::Clean { key, pgid },
+                    Child::Dirty(Node::leaf(true, new)),
+                ]);
             }
             Merged::Changed(node) => {
                 self.free(&page);
-                kids.push(Kid::Dirty(node));
+                children.push(Child::Dirty(node));
             }
         }
         Ok(())
@@ -326,7 +331,7 @@ impl<'v> Merge<'v, '_> {
     {
         let fail = in_source(self.view);
         let count = page.count();
-        // What becomes of the children that are touched: the index of each, and where its results end.
+        // Apply the operations below each child that they touch. Note its index and where its results end.
         let mut touched: Vec<(usize, usize)> = Vec::new();
         let mut results = Vec::new();
         let mut rest = ops;
@@ -346,7 +351,7 @@ impl<'v> Merge<'v, '_> {
             self.subtree(key, pgid, mine, depth + 1, &mut results)?;
             touched.push((i, results.len()));
         }
-        if results.iter().all(|k| matches!(k, Kid::Clean { .. })) {
+        if results.iter().all(|k| matches!(k, Child::Clean { .. })) {
             return Ok(None);
         }
         self.free(page);
@@ -354,9 +359,9 @@ impl<'v> Merge<'v, '_> {
             let patches = touched
                 .iter()
                 .zip(results)
-                .filter_map(|((i, _), kid)| match kid {
-                    Kid::Clean { .. } => None,
-                    Kid::Dirty(node) => Some((*i, node)),
+                .filter_map(|((i, _), child)| match child {
+                    Child::Clean { .. } => None,
+                    Child::Dirty(node) => Some((*i, node)),
                 });
             let body = Body::Patched {
                 page: page.clone(),
@@ -365,42 +370,42 @@ impl<'v> Merge<'v, '_> {
             };
             return Ok(Some(Node { grows: false, body }));
         }
-        let grows = matches!(results.last(), Some(Kid::Dirty(n)) if n.grows && touched.last().is_some_and(|t| t.0 + 1 == count));
-        let mut kids = Vec::with_capacity(count + results.len());
+        let grows = matches!(results.last(), Some(Child::Dirty(n)) if n.grows && touched.last().is_some_and(|t| t.0 + 1 == count));
+        let mut children = Vec::with_capacity(count + results.len());
         let mut results = results.into_iter();
         let mut touched = touched.into_iter().peekable();
         let mut taken = 0;
         for i in 0..count {
             match touched.next_if(|t| t.0 == i) {
                 Some((_, end)) => {
-                    kids.extend(results.by_ref().take(end - taken));
+                    children.extend(results.by_ref().take(end - taken));
                     taken = end;
                 }
                 None => {
                     let (key, pgid) = page.branch(i).map_err(fail)?;
-                    kids.push(Kid::Clean { key, pgid });
+                    children.push(Child::Clean { key, pgid });
                 }
             }
         }
         Ok(Some(Node {
             grows,
-            body: Body::Branch(self.settle(kids)?),
+            body: Body::Branch(self.settle(children)?),
         }))
     }
 
-    /// Whether each touched child of a branch stays one page under the key that it has. That key must be its
-    /// first: bbolt finds a child's place in its branch by it.
+    /// Whether each touched child of a branch remains a single page under the same key, so that only page numbers
+    /// change in the branch. The key must be the child's first one, by which bbolt finds its place in the branch.
     fn can_patch(
         &self,
         page: &Page<&'v [u8]>,
         touched: &[(usize, usize)],
-        results: &[Kid<'_>],
+        results: &[Child<'_>],
     ) -> Result<bool> {
         if touched.len() != results.len() {
             return Ok(false);
         }
-        for ((i, _), kid) in touched.iter().zip(results) {
-            let Kid::Dirty(node) = kid else { continue };
+        for ((i, _), child) in touched.iter().zip(results) {
+            let Child::Dirty(node) = child else { continue };
             let one = match &node.body {
                 Body::Leaf(elements) => {
                     let size = self.size(node)?;
@@ -430,8 +435,8 @@ impl<'v> Merge<'v, '_> {
             && first.key > page.key(count - 1).map_err(fail)?
         {
             let new: Vec<Element> = ops.iter().filter_map(Op::element).collect();
-            // A leaf that has no room for the first new element stays as it is, beside a new one: what
-            // stands before an append is not written again, above all no large value.
+            // A full leaf stays as it is, and the appended elements get a new one. This avoids rewriting what
+            // precedes an append, large values above all.
             return Ok(match new.first() {
                 None => Merged::Same,
                 Some(e)

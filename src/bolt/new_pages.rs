@@ -1,5 +1,5 @@
-//! The pages of a commit on their way to the file: gathered in one buffer, written in large pieces.
-//! Writes only where the file is known to have blocks; what lies beyond waits until it has grown.
+//! Collects the pages of a commit in a buffer and writes them in large pieces.
+//! Writes only where disk blocks are allocated; pages beyond wait until the file has grown.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page, encode};
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
 
-/// Pages in a row, in a buffer.
+/// Consecutive pages in a buffer.
 struct Run {
     first: u64,
     start: usize,
@@ -24,11 +24,11 @@ struct Buffer {
     runs: Vec<Run>,
 }
 
-/// New pages, some of them written, the others in memory.
+/// New pages, some already written, the others in memory.
 pub(crate) struct NewPages {
     file: Arc<DiskFile>,
     page_size: u64,
-    /// Bytes of the file that have blocks on the disk.
+    /// Bytes of the file for which disk blocks are allocated.
     allocated: u64,
     filling: Buffer,
     waiting: Vec<Buffer>,
@@ -36,7 +36,7 @@ pub(crate) struct NewPages {
 }
 
 impl NewPages {
-    /// `spare` is memory to use, of a commit before.
+    /// `spare` is the buffer of an earlier commit.
     pub fn new(file: Arc<DiskFile>, page_size: u32, allocated: u64, spare: Vec<u8>) -> NewPages {
         let filling = Buffer {
             bytes: spare,
@@ -66,7 +66,7 @@ impl NewPages {
         })
     }
 
-    /// Adds a branch page again as page `pgid`, some of its children, by index, being other pages now.
+    /// Adds a copy of a branch page as page `pgid`, with new page numbers for some children, given by index.
     pub fn add_patched(
         &mut self,
         pgid: u64,
@@ -136,7 +136,7 @@ impl NewPages {
     }
 }
 
-/// Writes a buffer in order of places, and empties it.
+/// Writes a buffer in the order of page numbers, and empties it.
 fn write(
     file: &DiskFile,
     page_size: u64,

@@ -1,5 +1,5 @@
-//! Pages taken apart to be changed, and the operations that change them.
-//! Values only: nothing is read or written here.
+//! Pages in memory while they are changed, and the operations that change them.
+//! Plain values: nothing is read or written here.
 
 use super::page::{Element, Page};
 
@@ -22,17 +22,17 @@ impl<'n> Op<'n> {
     }
 }
 
-/// A page taken apart to be changed.
+/// A page in memory while it is changed.
 pub(super) struct Node<'n> {
-    /// Whether it grew at its end, so that more is to be expected there.
+    /// Whether keys were appended at its end, so that more are expected there.
     pub grows: bool,
     pub body: Body<'n>,
 }
 
 pub(super) enum Body<'n> {
     Leaf(Vec<Element<'n>>),
-    Branch(Vec<Kid<'n>>),
-    /// A branch that stays as it is but for the page numbers of some children, by index: most of all.
+    Branch(Vec<Child<'n>>),
+    /// A branch in which only the page numbers of some children change, given by index. This is the common case.
     Patched {
         page: Page<&'n [u8]>,
         first: &'n [u8],
@@ -40,8 +40,8 @@ pub(super) enum Body<'n> {
     },
 }
 
-/// A child of a branch: as it was, or changed and not yet written.
-pub(super) enum Kid<'n> {
+/// A child of a branch: unchanged, or changed and not yet written.
+pub(super) enum Child<'n> {
     Clean { key: &'n [u8], pgid: u64 },
     Dirty(Node<'n>),
 }
@@ -57,7 +57,7 @@ impl<'n> Node<'n> {
     pub fn is_empty(&self) -> bool {
         match &self.body {
             Body::Leaf(elements) => elements.is_empty(),
-            Body::Branch(kids) => kids.is_empty(),
+            Body::Branch(children) => children.is_empty(),
             Body::Patched { .. } => false,
         }
     }
@@ -65,22 +65,22 @@ impl<'n> Node<'n> {
     pub fn first_key(&self) -> &'n [u8] {
         match &self.body {
             Body::Leaf(elements) => elements.first().map_or(&[], |e| e.key),
-            Body::Branch(kids) => kids.first().map_or(&[], Kid::first_key),
+            Body::Branch(children) => children.first().map_or(&[], Child::first_key),
             Body::Patched { first, .. } => first,
         }
     }
 }
 
-impl<'n> Kid<'n> {
+impl<'n> Child<'n> {
     pub fn first_key(&self) -> &'n [u8] {
         match self {
-            Kid::Clean { key, .. } => key,
-            Kid::Dirty(node) => node.first_key(),
+            Child::Clean { key, .. } => key,
+            Child::Dirty(node) => node.first_key(),
         }
     }
 }
 
-/// What operations make of a leaf.
+/// The effect of operations on a leaf.
 pub(super) enum Merged<'n> {
     /// Nothing changes.
     Same,

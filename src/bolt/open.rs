@@ -1,5 +1,5 @@
-//! Opening a database for writing, and making one where there is none.
-//! When it is done the file is locked, its name leads to it, and its winning meta is on the disk for sure.
+//! Opens a database for writing, and creates it where there is none.
+//! Afterwards the file is locked, its name leads to it, and the state that counts is on the disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use super::map::Map;
 use super::meta::{Meta, Metas};
 use super::options::Options;
 use super::page::META;
-use super::shape::{Scan, scan};
+use super::page_counts::{Scan, scan};
 use super::view::{Store, View};
 
 /// How often opening starts again because the file was replaced meanwhile.
 pub(crate) const OPEN_ATTEMPTS: usize = 100;
 
-/// An opened database, as the writer needs to know it.
+/// An opened database, as the writer needs it.
 pub(crate) struct Opened {
     /// The name with all links resolved: what a defragmentation renames over.
     pub path: PathBuf,
@@ -38,7 +38,7 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
     let (path, file) = lock(disk, path, options)?;
-    // The process that gave the file its name may have been killed before it could sync that.
+    // The process that renamed the file may have been killed before it could sync the directory.
     disk.sync_dir(parent(&path))?;
     remove_leftovers(disk, &path)?;
     let len = file.metadata()?.len();
@@ -106,7 +106,7 @@ fn make_durable(file: &DiskFile, metas: &Metas) -> Result<()> {
     Ok(())
 }
 
-/// Opens and locks the file that stands under the name, and makes it if there is none.
+/// Opens and locks the file, and creates it if there is none.
 fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFile)> {
     for _ in 0..OPEN_ATTEMPTS {
         let file = match disk.open(path) {
@@ -175,28 +175,28 @@ fn create(disk: &Disk, path: &Path, options: &Options) -> Result<()> {
     match made {
         Ok(true) => disk.sync_dir(dir),
         Ok(false) => remove_if_there(disk, &temp),
-        // Whoever made the database meanwhile removes what he takes for leftovers.
+        // Another process has created the database meanwhile and removed this file as a leftover.
         Err(Error::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound && path.exists() =>
         {
             Ok(())
         }
         Err(e) => {
-            // The first failure is the one to tell.
+            // Only the first failure is reported.
             let _ = disk.remove(&temp);
             Err(e)
         }
     }
 }
 
-/// A name beside a database's for a file that is to take its place.
+/// A temporary name beside a database for a file that is to replace it.
 pub(crate) fn temp_name(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp-{suffix}"));
     path.with_file_name(name)
 }
 
-/// Removes what a killed process may have left beside the database. The lock must be held.
+/// Removes the temporary files of killed processes. The lock must be held.
 fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
     let dir = parent(path);
     let mut prefix = path.file_name().unwrap_or_default().to_os_string();
@@ -216,7 +216,7 @@ fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes a file that its maker and whoever holds the database may both remove.
+/// Removes a file that another process may remove at the same time.
 fn remove_if_there(disk: &Disk, path: &Path) -> Result<()> {
     match disk.remove(path) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -234,7 +234,7 @@ pub(crate) fn read_metas(file: &DiskFile, len: u64) -> Result<Metas> {
     })
 }
 
-/// What a reader can live with and a writer cannot.
+/// Refuses what is harmless for a reader but not for a writer.
 fn check_writable(path: &Path, metas: &Metas) -> Result<()> {
     let header = metas.headers[metas.winner as usize];
     if header.id != metas.winner || header.flags != META {

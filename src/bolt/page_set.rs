@@ -1,5 +1,5 @@
 //! A set of page numbers.
-//! Takes memory only where there are some, so that a file that lies about its size costs nothing.
+//! Uses memory only for ranges that have members, so that a file with a false size costs nothing.
 
 use std::collections::HashMap;
 

@@ -11,7 +11,7 @@ use super::disk::DiskFile;
 use super::error::{Error, Result};
 use super::map::Map;
 use super::open::{OPEN_ATTEMPTS, is_regular, read_metas, refuse_empty};
-use super::shape::scan;
+use super::page_counts::scan;
 use super::view::{ReadTx, Store, View};
 
 /// A database opened for reading. Cheap to clone: all clones are the same open file.

@@ -1,9 +1,9 @@
-//! Changed pages that have become thin go together with a neighbour.
-//! Decides in memory, from the sizes of nodes; what comes out is written by `spill`.
+//! Joins changed nodes that have become small with a neighbour.
+//! Works in memory, by the sizes of nodes; `spill.rs` writes the result.
 
 use super::error::{Error, Result};
 use super::merge::{FILL_PERCENT, Merge};
-use super::node::{Body, Kid, Node};
+use super::node::{Body, Child, Node};
 use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page};
 use super::tree::{Source, in_source};
 
@@ -23,18 +23,18 @@ impl<'v> Merge<'v, '_> {
         if page.is_leaf() {
             return Ok(Node::leaf(false, self.elements(page)?));
         }
-        let mut kids = Vec::with_capacity(page.count());
+        let mut children = Vec::with_capacity(page.count());
         for i in 0..page.count() {
             let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
-            kids.push(Kid::Clean { key, pgid });
+            children.push(Child::Clean { key, pgid });
         }
         Ok(Node {
             grows: false,
-            body: Body::Branch(kids),
+            body: Body::Branch(children),
         })
     }
 
-    /// Bytes of a page that hold something.
+    /// Bytes of a page that are in use.
     pub(super) fn used(&self, page: &Page<&[u8]>) -> Result<usize> {
         let fail = in_source(self.view);
         let mut used = HEADER_SIZE;
@@ -51,17 +51,17 @@ impl<'v> Merge<'v, '_> {
         Ok(used)
     }
 
-    /// Bytes up to which pages are filled where there is more to come.
+    /// Bytes up to which pages are filled where more keys are expected.
     pub(super) fn fill(&self) -> usize {
         self.page_size * FILL_PERCENT / 100
     }
 
-    /// Bytes that a node takes as one page; of a branch, before its children are split.
+    /// Bytes that a node takes as one page; for a branch, before its children are split.
     pub(super) fn size(&self, node: &Node<'_>) -> Result<usize> {
         Ok(HEADER_SIZE
             + match &node.body {
                 Body::Leaf(elements) => elements.iter().map(Element::size).sum::<usize>(),
-                Body::Branch(kids) => kids
+                Body::Branch(children) => children
                     .iter()
                     .map(|k| ELEMENT_SIZE + k.first_key().len())
                     .sum(),
@@ -69,10 +69,10 @@ impl<'v> Merge<'v, '_> {
             })
     }
 
-    /// Whether a changed node should go together with a neighbour, and whether it must: bbolt takes no
-    /// branch of one child.
+    /// Whether a changed node should be joined with a neighbour, and whether it must be, since bbolt does not accept
+    /// a branch with a single child.
     pub(super) fn is_thin(&self, node: &Node<'_>) -> Result<(bool, bool)> {
-        let alone = matches!(&node.body, Body::Branch(kids) if kids.len() < 2);
+        let alone = matches!(&node.body, Body::Branch(children) if children.len() < 2);
         let small = match &node.body {
             Body::Patched { .. } => false,
             _ => self.size(node)? < self.page_size / 4,
@@ -80,19 +80,19 @@ impl<'v> Merge<'v, '_> {
         Ok((alone || small, alone))
     }
 
-    /// Joins thin changed children with a neighbour, and drops the empty ones.
-    pub(super) fn settle<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Kid<'n>>>
+    /// Joins small changed children with a neighbour, and drops empty ones.
+    pub(super) fn settle<'n>(&mut self, children: Vec<Child<'n>>) -> Result<Vec<Child<'n>>>
     where
         'v: 'n,
     {
-        let mut done: Vec<Kid<'n>> = Vec::with_capacity(kids.len());
-        for kid in kids {
-            if matches!(&kid, Kid::Dirty(n) if n.is_empty()) {
+        let mut done: Vec<Child<'n>> = Vec::with_capacity(children.len());
+        for child in children {
+            if matches!(&child, Child::Dirty(n) if n.is_empty()) {
                 continue;
             }
             match done.pop() {
-                None => done.push(kid),
-                Some(last) => match self.join(last, kid)? {
+                None => done.push(child),
+                Some(last) => match self.join(last, child)? {
                     (one, None) => done.push(one),
                     (one, Some(two)) => done.extend([one, two]),
                 },
@@ -101,24 +101,24 @@ impl<'v> Merge<'v, '_> {
         Ok(done)
     }
 
-    /// Two neighbours, as one if one of them is thin and goes into the other.
+    /// Joins two neighbours if one of them is small and both fit into one page, or if they must be joined.
     pub(super) fn join<'n>(
         &mut self,
-        left: Kid<'n>,
-        right: Kid<'n>,
-    ) -> Result<(Kid<'n>, Option<Kid<'n>>)>
+        left: Child<'n>,
+        right: Child<'n>,
+    ) -> Result<(Child<'n>, Option<Child<'n>>)>
     where
         'v: 'n,
     {
-        let thin = |kid: &Kid<'n>| match kid {
-            Kid::Clean { .. } => Ok((false, false)),
-            Kid::Dirty(node) => self.is_thin(node),
+        let thin = |child: &Child<'n>| match child {
+            Child::Clean { .. } => Ok((false, false)),
+            Child::Dirty(node) => self.is_thin(node),
         };
         let ((thin_left, must_left), (thin_right, must_right)) = (thin(&left)?, thin(&right)?);
         if !thin_left && !thin_right {
             return Ok((left, Some(right)));
         }
-        let fits = self.kid_size(&left)? + self.kid_size(&right)? - HEADER_SIZE <= self.fill();
+        let fits = self.child_size(&left)? + self.child_size(&right)? - HEADER_SIZE <= self.fill();
         if !fits && !must_left && !must_right {
             return Ok((left, Some(right)));
         }
@@ -139,41 +139,41 @@ impl<'v> Merge<'v, '_> {
                 return Err(Error::corrupt(self.view.file(), None, what));
             }
         };
-        Ok((Kid::Dirty(Node { grows, body }), None))
+        Ok((Child::Dirty(Node { grows, body }), None))
     }
 
-    pub(super) fn kid_size(&self, kid: &Kid<'_>) -> Result<usize> {
-        match kid {
-            Kid::Dirty(node) => self.size(node),
-            Kid::Clean { pgid, .. } => self.used(&self.view.page(*pgid, || 1)?),
+    pub(super) fn child_size(&self, child: &Child<'_>) -> Result<usize> {
+        match child {
+            Child::Dirty(node) => self.size(node),
+            Child::Clean { pgid, .. } => self.used(&self.view.page(*pgid, || 1)?),
         }
     }
 
-    pub(super) fn load<'n>(&mut self, kid: Kid<'n>) -> Result<Node<'n>>
+    pub(super) fn load<'n>(&mut self, child: Child<'n>) -> Result<Node<'n>>
     where
         'v: 'n,
     {
-        match kid {
-            Kid::Dirty(Node {
+        match child {
+            Child::Dirty(Node {
                 grows,
                 body: Body::Patched { page, patches, .. },
             }) => {
                 let mut patches = patches.into_iter().peekable();
-                let mut kids = Vec::with_capacity(page.count());
+                let mut children = Vec::with_capacity(page.count());
                 for i in 0..page.count() {
                     let (key, pgid) = page.branch(i).map_err(in_source(self.view))?;
-                    kids.push(match patches.next_if(|p| p.0 == i) {
-                        Some((_, node)) => Kid::Dirty(node),
-                        None => Kid::Clean { key, pgid },
+                    children.push(match patches.next_if(|p| p.0 == i) {
+                        Some((_, node)) => Child::Dirty(node),
+                        None => Child::Clean { key, pgid },
                     });
                 }
                 Ok(Node {
                     grows,
-                    body: Body::Branch(kids),
+                    body: Body::Branch(children),
                 })
             }
-            Kid::Dirty(node) => Ok(node),
-            Kid::Clean { pgid, .. } => {
+            Child::Dirty(node) => Ok(node),
+            Child::Clean { pgid, .. } => {
                 let page = self.view.page(pgid, || 1)?;
                 page.check_tree_page().map_err(in_source(self.view))?;
                 self.free(&page);

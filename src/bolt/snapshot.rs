@@ -1,6 +1,6 @@
-//! A committed state as the bytes of a snapshot file: two meta pages, then all pages as they are.
-//! Reads by pread into its caller's buffer, so that no mapped page is held while a slow client is served.
-//! The SHA-256 trailer is not its affair.
+//! Reads a committed state as the bytes of a snapshot file: two meta pages, then all other pages unchanged.
+//! Reads by pread into the caller's buffer, so that a slow client does not keep pages mapped.
+//! The SHA-256 trailer is added elsewhere.
 
 use super::error::Result;
 use super::meta::Meta;

@@ -1,35 +1,35 @@
-//! Nodes become pages: split where one page does not hold them, from the leaves up to a root.
+//! Writes nodes as pages, split where one page does not hold them, from the leaves up to the root.
 
 use super::error::Result;
 use super::merge::Merge;
-use super::node::{Body, Kid, Node};
+use super::node::{Body, Child, Node};
 use super::page::{Element, HEADER_SIZE, MAX_ELEMENTS};
 
 impl<'v> Merge<'v, '_> {
     /// Merges the pages at the top of a tree where they have become small, and drops a root that is a branch
     /// with one child in favour of that child. Nothing is written.
-    pub(super) fn settle_root<'n>(&mut self, kids: Vec<Kid<'n>>) -> Result<Vec<Kid<'n>>>
+    pub(super) fn settle_root<'n>(&mut self, children: Vec<Child<'n>>) -> Result<Vec<Child<'n>>>
     where
         'v: 'n,
     {
-        let mut kids = self.settle(kids)?;
+        let mut children = self.settle(children)?;
         while let [
-            Kid::Dirty(Node {
+            Child::Dirty(Node {
                 body: Body::Branch(below),
                 ..
             }),
-        ] = &mut kids[..]
+        ] = &mut children[..]
             && below.len() == 1
         {
-            kids = std::mem::take(below);
+            children = std::mem::take(below);
         }
-        Ok(kids)
+        Ok(children)
     }
 
     /// Writes a tree from its leaves up to its root; the page of the root.
-    pub(super) fn top(&mut self, kids: Vec<Kid<'_>>) -> Result<u64> {
+    pub(super) fn top(&mut self, children: Vec<Child<'_>>) -> Result<u64> {
         let mut elements = Vec::new();
-        self.write_kids(&kids, &mut elements)?;
+        self.write_children(&children, &mut elements)?;
         loop {
             match &elements[..] {
                 [] => return self.page(true, &[]),
@@ -44,20 +44,20 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Appends a branch element for each child, after writing those that have changed.
-    pub(super) fn write_kids<'n>(
+    pub(super) fn write_children<'n>(
         &mut self,
-        kids: &[Kid<'n>],
+        children: &[Child<'n>],
         out: &mut Vec<Element<'n>>,
     ) -> Result<()> {
-        for kid in kids {
-            match kid {
-                Kid::Clean { key, pgid } => out.push(Element {
+        for child in children {
+            match child {
+                Child::Clean { key, pgid } => out.push(Element {
                     flags: 0,
                     pgid: *pgid,
                     key,
                     value: &[],
                 }),
-                Kid::Dirty(node) => self.write(node, out)?,
+                Child::Dirty(node) => self.write(node, out)?,
             }
         }
         Ok(())
@@ -67,9 +67,9 @@ impl<'v> Merge<'v, '_> {
     pub(super) fn write<'n>(&mut self, node: &Node<'n>, out: &mut Vec<Element<'n>>) -> Result<()> {
         match &node.body {
             Body::Leaf(elements) => self.write_pieces(true, node.grows, elements, out),
-            Body::Branch(kids) => {
-                let mut elements = Vec::with_capacity(kids.len() + 2);
-                self.write_kids(kids, &mut elements)?;
+            Body::Branch(children) => {
+                let mut elements = Vec::with_capacity(children.len() + 2);
+                self.write_children(children, &mut elements)?;
                 self.write_pieces(false, node.grows, &elements, out)
             }
             Body::Patched {
@@ -86,7 +86,7 @@ impl<'v> Merge<'v, '_> {
                 let pages = page.header().pages();
                 let pgid = self.space.take(pages);
                 self.born.push(pgid);
-                self.shape.add(false, pages);
+                self.page_counts.add(false, pages);
                 self.pages.add_patched(pgid, page, &children)?;
                 out.push(Element {
                     flags: 0,
@@ -99,7 +99,7 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Writes a node's elements in as many pages as they need; appends one branch element for each.
+    /// Writes a node's elements to as many pages as they need; appends one branch element for each page.
     pub(super) fn write_pieces<'n>(
         &mut self,
         leaf: bool,
@@ -111,7 +111,7 @@ impl<'v> Merge<'v, '_> {
         let limit = match grows {
             _ if HEADER_SIZE + content <= self.page_size => usize::MAX,
             true => self.fill(),
-            // As many pieces as at 90 %, but all about as full: each will take more.
+            // As many pieces as at 90 %, but equally full, as any of them may grow.
             false => HEADER_SIZE + content.div_ceil(content.div_ceil(self.fill() - HEADER_SIZE)),
         };
         let mut rest = elements;
@@ -129,7 +129,7 @@ impl<'v> Merge<'v, '_> {
         Ok(())
     }
 
-    /// How many of the elements go into the next page.
+    /// The number of elements that go into the next page.
     pub(super) fn piece(&self, elements: &[Element<'_>], leaf: bool, limit: usize) -> usize {
         let least = if leaf { 1 } else { 2 };
         let mut size = HEADER_SIZE;
@@ -141,7 +141,7 @@ impl<'v> Merge<'v, '_> {
             size += e.size();
             n += 1;
         }
-        // A branch of one element is not left over.
+        // Do not leave a single element for the last branch page.
         match elements.len() - n {
             1 if !leaf && n > 2 => n - 1,
             1 if !leaf => n + 1,
@@ -149,13 +149,13 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Makes one page, with its continuation; its number.
+    /// Writes one page with its continuation; returns its number.
     pub(super) fn page(&mut self, leaf: bool, elements: &[Element<'_>]) -> Result<u64> {
         let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
         let pages = size.div_ceil(self.page_size) as u64;
         let pgid = self.space.take(pages);
         self.born.push(pgid);
-        self.shape.add(leaf, pages);
+        self.page_counts.add(leaf, pages);
         self.pages.add(pgid, pages, leaf, elements)?;
         Ok(pgid)
     }

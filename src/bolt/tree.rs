@@ -1,5 +1,5 @@
-//! Trees of pages: buckets, and where their pages come from.
-//! Looks things up; walking in order is [`Cursor`]'s work, and nothing here writes.
+//! Buckets as trees of pages, and the sources that the pages are read from.
+//! Looks up single keys; [`Cursor`] walks in order. Nothing is written here.
 
 use std::ops::Bound;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A committed state of an open database, and reading it: never blocked by the writer, never blocking it.
-//! What it lends out is mapped and lives as long as the borrow; it writes nothing.
+//! A committed state of an open database. Reading never waits for the writer, nor the writer for a reader.
+//! The bytes handed out are mapped and live as long as the borrow. Nothing is written here.
 
 use std::io;
 use std::path::Path;
@@ -12,18 +12,18 @@ use super::error::{Error, Result};
 use super::map::Map;
 use super::meta::Meta;
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
+use super::residency::Residency;
 use super::snapshot::SnapshotReader;
 use super::tree::{Bucket, Buckets, Source};
-use super::warm::Warm;
 
-/// The file of a database; a defragmentation puts another in its place.
+/// The file of a database; a defragmentation replaces it.
 pub(crate) struct Store {
     pub file: Arc<DiskFile>,
     pub page_size: u32,
-    /// Set when the file has lost its name.
+    /// Set when another file has been renamed over this one.
     pub retired: AtomicBool,
     /// Pages that were in memory lately.
-    pub warm: Warm,
+    pub residency: Residency,
 }
 
 impl Store {
@@ -32,7 +32,7 @@ impl Store {
             file: Arc::new(file),
             page_size,
             retired: false.into(),
-            warm: Default::default(),
+            residency: Default::default(),
         }
     }
 }
@@ -40,7 +40,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.retired.load(Ordering::Acquire) {
-            // Space that cannot be given back now is given back when the process ends.
+            // If this fails, the space is freed when the process ends.
             let _ = self.file.release(2 * u64::from(self.page_size));
         }
     }

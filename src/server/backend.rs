@@ -11,7 +11,7 @@ use super::{
     mvcc::{encoded::Encoded, revision::Revision, view::Values},
 };
 use crate::{
-    bolt::{self, Bucket, Cursor, Db, Entry, ReadOnly, ReadTx, Sizes, Source, WarmView},
+    bolt::{self, Bucket, Cursor, Db, Entry, ReadOnly, ReadTx, ResidentView, Sizes, Source},
     proto::mvccpb::KeyValue,
     schema::{RecordError, bucket, hash, key},
 };
@@ -96,8 +96,10 @@ impl Tx {
         records.find(rev).map(Bytes::copy_from_slice)
     }
 
-    fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
-        self.0.warming_bucket(bucket::KEY).map_err(Error::storage)
+    fn keys(&self) -> Result<Option<Bucket<ResidentView<'_>>>, Error> {
+        self.0
+            .bucket_noting_residency(bucket::KEY)
+            .map_err(Error::storage)
     }
 
     /// CRC-32C over all buckets, as etcd's `Hash` call computes it. Asks `go_on` at every record.
@@ -173,15 +175,17 @@ impl<'a> MeteredTx<'a> {
         Error::storage(error)
     }
 
-    fn keys(&self) -> Result<Option<Bucket<WarmView<'_>>>, Error> {
+    fn keys(&self) -> Result<Option<Bucket<ResidentView<'_>>>, Error> {
         let keys = match self.may_wait {
-            true => self.tx.0.warming_bucket(bucket::KEY),
-            false => self.tx.0.warm_bucket(bucket::KEY),
+            true => self.tx.0.bucket_noting_residency(bucket::KEY),
+            false => self.tx.0.bucket_if_resident(bucket::KEY),
         };
         keys.map_err(|e| self.fail(e))
     }
 
-    fn records(&self) -> Result<Records<'_, WarmView<'_>, impl Fn(bolt::Error) -> Error>, Error> {
+    fn records(
+        &self,
+    ) -> Result<Records<'_, ResidentView<'_>, impl Fn(bolt::Error) -> Error>, Error> {
         let mut records = Records::new(self.keys()?, |e| self.fail(e));
         records.meter = Some(self.meter);
         Ok(records)

@@ -1,8 +1,8 @@
-//! Reading only what is in memory: whoever must not wait for the disk (a thread that serves many
-//! clients, say) asks here first, and goes elsewhere with what is not in memory.
+//! Reads that never wait for the disk, for threads that serve many clients: a page that is not in memory is an error,
+//! and the caller reads it on another thread.
 //!
-//! Whether a page is in memory is asked of the system (a read that must not wait), and remembered for
-//! some seconds: what was in memory just now has not been thrown out.
+//! The operating system is asked whether a page is in memory (by a read that must not wait). The answer is kept for
+//! a few seconds, since a page that was in memory just now is unlikely to have been evicted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,30 +17,30 @@ use super::view::{ReadTx, View};
 
 /// Pages that can be remembered.
 const SLOTS: usize = 1 << 15;
-/// Seconds in which a page stays remembered, at least; at most twice as many.
+/// A page is remembered for at least this many seconds, and at most twice as long.
 const EPOCH_SECONDS: u64 = 4;
-/// Bytes of memory that the system keeps or throws out as one, at least.
+/// Smallest unit of memory that the system keeps or evicts, bytes.
 const SYSTEM_PAGE: u64 = 4096;
-/// Longest run of pages that is read without going elsewhere, bytes: copying takes time, too.
+/// Longest run of pages that is read in place, bytes; copying more would take too long.
 const MAX_RUN: u64 = 64 << 10;
 
-/// Which pages of a file were in memory lately.
-pub(crate) struct Warm {
+/// Remembers which pages of a file were recently in memory.
+pub(crate) struct Residency {
     since: Instant,
     /// For each slot the tag of the page and epoch that were noted last; a page has one slot.
     slots: Box<[AtomicU64]>,
 }
 
-impl Default for Warm {
-    fn default() -> Warm {
-        Warm {
+impl Default for Residency {
+    fn default() -> Residency {
+        Residency {
             since: Instant::now(),
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 }
 
-impl Warm {
+impl Residency {
     /// The current epoch, counted from 1.
     fn epoch(&self) -> u64 {
         self.since.elapsed().as_secs() / EPOCH_SECONDS + 1
@@ -70,19 +70,19 @@ fn tag(pgid: u64, epoch: u64) -> u64 {
     (mixed ^ mixed >> 32) | 1
 }
 
-/// A view that hands out pages in memory only: a [`Source`] of buckets.
+/// A view that reads only pages in memory: a [`Source`] of buckets.
 #[derive(Clone, Copy)]
-pub struct WarmView<'a> {
+pub struct ResidentView<'a> {
     view: &'a View,
     epoch: u64,
-    /// Whether to wait for pages after all, and to remember that they are in memory now.
+    /// Whether to wait for the disk after all, and to remember the pages that were read.
     waits: bool,
 }
 
-impl WarmView<'_> {
+impl ResidentView<'_> {
     fn ask(&self, pgid: u64) -> Result<()> {
         let View { store, map, meta } = self.view;
-        if store.warm.contains(pgid, self.epoch) {
+        if store.residency.contains(pgid, self.epoch) {
             return Ok(());
         }
         let at = pgid * u64::from(meta.page_size);
@@ -101,7 +101,7 @@ impl WarmView<'_> {
                 resident(&store.file, at, bytes).ok_or_else(cold)?;
             }
         }
-        store.warm.insert(pgid, self.epoch);
+        store.residency.insert(pgid, self.epoch);
         Ok(())
     }
 }
@@ -123,7 +123,7 @@ fn resident(_: &DiskFile, _: u64, _: u64) -> Option<()> {
     None
 }
 
-impl<'a> Source for WarmView<'a> {
+impl<'a> Source for ResidentView<'a> {
     type Buf = &'a [u8];
     const STRICT: bool = false;
 
@@ -148,22 +148,26 @@ impl ReadTx {
     ///
     /// # Errors
     /// As [`ReadTx::bucket`], and [`Error::Cold`].
-    pub fn warm_bucket(&self, name: &[u8]) -> Result<Option<Bucket<WarmView<'_>>>> {
-        self.noting_bucket(name, false)
+    pub fn bucket_if_resident(&self, name: &[u8]) -> Result<Option<Bucket<ResidentView<'_>>>> {
+        self.bucket_through_residency(name, false)
     }
 
     /// The bucket called `name`; what is read from it counts as being in memory from then on.
     ///
     /// # Errors
     /// As [`ReadTx::bucket`].
-    pub fn warming_bucket(&self, name: &[u8]) -> Result<Option<Bucket<WarmView<'_>>>> {
-        self.noting_bucket(name, true)
+    pub fn bucket_noting_residency(&self, name: &[u8]) -> Result<Option<Bucket<ResidentView<'_>>>> {
+        self.bucket_through_residency(name, true)
     }
 
-    fn noting_bucket(&self, name: &[u8], waits: bool) -> Result<Option<Bucket<WarmView<'_>>>> {
+    fn bucket_through_residency(
+        &self,
+        name: &[u8],
+        waits: bool,
+    ) -> Result<Option<Bucket<ResidentView<'_>>>> {
         let view: &View = &self.0;
-        let epoch = view.store.warm.epoch();
-        let source = WarmView { view, epoch, waits };
+        let epoch = view.store.residency.epoch();
+        let source = ResidentView { view, epoch, waits };
         Bucket::open(source, name)
     }
 }
@@ -177,14 +181,14 @@ mod tests {
     fn pages_are_remembered_for_a_while() {
         // 65,536 epochs are three days, and 2^32 are five centuries.
         for epoch in [
-            Warm::default().epoch(),
+            Residency::default().epoch(),
             0xfffe,
             0xffff,
             0x1_0000,
             0x1_0001,
             1 << 32,
         ] {
-            let warm = Warm::default();
+            let warm = Residency::default();
             for pgid in [0, 7, 1 << 40] {
                 assert!(!warm.contains(pgid, epoch), "{pgid} in {epoch}");
                 warm.insert(pgid, epoch);
@@ -216,12 +220,16 @@ mod tests {
         // in memory), there is nothing to be seen here.
         let thrown_out = tx.0.store.file.throw_out();
         let get = |key: &str| {
-            let bucket = tx.warm_bucket(b"b")?.expect("it exists");
+            let bucket = tx.bucket_if_resident(b"b")?.expect("it exists");
             bucket.get(key.as_bytes()).map(|v| v.map(<[u8]>::len))
         };
         let cold = matches!(get("01000"), Err(Error::Cold { .. }));
         assert!(cold || !thrown_out, "{:?}", get("01000"));
-        let waited = tx.warming_bucket(b"b").unwrap().unwrap().get(b"01000");
+        let waited = tx
+            .bucket_noting_residency(b"b")
+            .unwrap()
+            .unwrap()
+            .get(b"01000");
         assert_eq!(waited.unwrap().map(<[u8]>::len), Some(1000));
         assert_eq!(get("01000").unwrap(), Some(1000));
     }

@@ -1,5 +1,5 @@
-//! How many pages of each kind the trees have, and which pages no tree has: what opening for writing must
-//! know. Reads each page's header and element table once, and no keys or values below the buckets.
+//! Counts the pages of the trees by kind and finds the free pages, both of which opening for writing needs.
+//! Reads the header and element table of each page once, and no keys or values below the buckets.
 
 use super::check::read_freelist;
 use super::error::{Damage, Error, Result};
@@ -11,7 +11,7 @@ use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
 
 /// Pages of the trees, by kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct PageCounts {
     /// Leaves that take one page.
     pub leaves: u64,
     /// Branch pages that take one page.
@@ -24,7 +24,7 @@ pub(crate) struct Shape {
     pub depth: u64,
 }
 
-impl Shape {
+impl PageCounts {
     /// Counts a page of a tree.
     pub fn add(&mut self, leaf: bool, pages: u64) {
         if pages > 1 {
@@ -33,7 +33,7 @@ impl Shape {
         *self.counter(leaf, pages) += if pages > 1 { pages } else { 1 };
     }
 
-    /// Takes a page out again.
+    /// Uncounts a page of a tree.
     pub fn remove(&mut self, leaf: bool, pages: u64) {
         let n = if pages > 1 { pages } else { 1 };
         let counter = self.counter(leaf, pages);
@@ -49,9 +49,9 @@ impl Shape {
     }
 }
 
-/// What a walk over all trees finds.
+/// The result of a walk over all trees.
 pub(crate) struct Scan {
-    pub shape: Shape,
+    pub page_counts: PageCounts,
     pub free: Free,
     /// Pages of the written freelist: first and number.
     pub freelist: Option<(u64, u64)>,
@@ -66,7 +66,7 @@ pub(crate) fn scan<S: Source>(source: S) -> Result<Scan> {
     let mut walk = Walk {
         source,
         reached: PageSet::default(),
-        shape: Shape::default(),
+        page_counts: PageCounts::default(),
     };
     walk.reached.insert(0, 2);
     walk.tree(meta.root, 1, true)?;
@@ -85,7 +85,7 @@ pub(crate) fn scan<S: Source>(source: S) -> Result<Scan> {
         free.add(start, n);
     }
     Ok(Scan {
-        shape: walk.shape,
+        page_counts: walk.page_counts,
         free,
         freelist,
     })
@@ -94,7 +94,7 @@ pub(crate) fn scan<S: Source>(source: S) -> Result<Scan> {
 struct Walk<S: Source> {
     source: S,
     reached: PageSet,
-    shape: Shape,
+    page_counts: PageCounts,
 }
 
 impl<S: Source> Walk<S> {
@@ -120,8 +120,8 @@ impl<S: Source> Walk<S> {
         }
         let pages = page.header().pages();
         self.reach(pgid, pages)?;
-        self.shape.add(page.is_leaf(), pages);
-        self.shape.depth = self.shape.depth.max(depth as u64);
+        self.page_counts.add(page.is_leaf(), pages);
+        self.page_counts.depth = self.page_counts.depth.max(depth as u64);
         if page.is_leaf() {
             return self.leaf(&page, depth, top);
         }
