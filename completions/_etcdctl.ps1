@@ -886,6 +886,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Restore a snapshot to a new data directory')
             [CompletionResult]::new('save', 'save', [CompletionResultType]::ParameterValue, 'Save a member''s database to a file')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Look into a file that was saved')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Verify that a snapshot can be restored, and that a server will serve it')
             break
         }
         'etcdctl;snapshot;restore' {
@@ -954,6 +955,37 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
             break
         }
         'etcdctl;snapshot;status' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Print keys, values and ids in hexadecimal')
+            [CompletionResult]::new('--command-timeout', '--command-timeout', [CompletionResultType]::ParameterName, 'Time for a command, without that for connecting [default: 5s]')
+            [CompletionResult]::new('--dial-timeout', '--dial-timeout', [CompletionResultType]::ParameterName, 'Time for each attempt to connect [default: 2s]')
+            [CompletionResult]::new('--keepalive-time', '--keepalive-time', [CompletionResultType]::ParameterName, 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]')
+            [CompletionResult]::new('--keepalive-timeout', '--keepalive-timeout', [CompletionResultType]::ParameterName, 'Time to wait for the answer to a ping [default: 6s]')
+            [CompletionResult]::new('--max-request-bytes', '--max-request-bytes', [CompletionResultType]::ParameterName, 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]')
+            [CompletionResult]::new('--max-recv-bytes', '--max-recv-bytes', [CompletionResultType]::ParameterName, 'Largest answer to take, in bytes; 0 is no limit [default: 0]')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User name, or name:password; without a password it is asked for')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password of --user')
+            [CompletionResult]::new('--auth-jwt-token', '--auth-jwt-token', [CompletionResultType]::ParameterName, 'JSON web token to use in place of --user and --password')
+            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Say on stderr which settings are used')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Authorities to trust, for TLS')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of this client, for TLS')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert')
+            [CompletionResult]::new('--insecure-transport', '--insecure-transport', [CompletionResultType]::ParameterName, 'Talk without TLS where the endpoint does not say https [default: true]')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Take any certificate of the server (for tests only)')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv', '--discovery-srv', [CompletionResultType]::ParameterName, 'Domain whose SRV records name the endpoints')
+            [CompletionResult]::new('--discovery-srv-name', '--discovery-srv-name', [CompletionResultType]::ParameterName, 'Name of the service to look up with --discovery-srv')
+            [CompletionResult]::new('--insecure-discovery', '--insecure-discovery', [CompletionResultType]::ParameterName, 'Take SRV records of endpoints without TLS [default: true]')
+            break
+        }
+        'etcdctl;snapshot;verify' {
+            [CompletionResult]::new('--require-key', '--require-key', [CompletionResultType]::ParameterName, 'Key that must be there; can be given several times')
+            [CompletionResult]::new('--min-keys', '--min-keys', [CompletionResultType]::ParameterName, 'Fewest keys that must be there [default: 0]')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Greatest age of the file, by the time at which it was last written')
+            [CompletionResult]::new('--rehearse', '--rehearse', [CompletionResultType]::ParameterName, 'Read everything a second time, as a server does [default: true]')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Release of etcd that is to start on it: 3.4, 3.5, 3.6 or 3.7')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
@@ -1839,6 +1871,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdctl' -ScriptBlock {
         }
         'etcdctl;serve' {
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]')
+            [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Snapshot, or stopped member''s database, to serve read-only in place of a data directory [env: ETCD_SNAPSHOT]')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]')
             [CompletionResult]::new('--config-file', '--config-file', [CompletionResultType]::ParameterName, 'YAML file with etcd''s keys; other flags and the ETCD_* variables are then ignored [env: ETCD_CONFIG_FILE]')
             [CompletionResult]::new('--listen-client-urls', '--listen-client-urls', [CompletionResultType]::ParameterName, 'Addresses to listen on for gRPC and HTTP: http://IP:PORT, https://IP:PORT (port 0: any free one), unix://PATH or unixs://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]')

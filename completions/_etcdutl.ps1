@@ -52,6 +52,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdutl' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Restore a snapshot to a new data directory')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Inspect a saved snapshot, or a stopped member''s member/snap/db')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Verify that a snapshot can be restored, and that a server will serve it')
             break
         }
         'etcdutl;snapshot;restore' {
@@ -74,6 +75,17 @@ Register-ArgumentCompleter -Native -CommandName 'etcdutl' -ScriptBlock {
             break
         }
         'etcdutl;snapshot;status' {
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')
+            break
+        }
+        'etcdutl;snapshot;verify' {
+            [CompletionResult]::new('--require-key', '--require-key', [CompletionResultType]::ParameterName, 'Key that must be there; can be given several times')
+            [CompletionResult]::new('--min-keys', '--min-keys', [CompletionResultType]::ParameterName, 'Fewest keys that must be there [default: 0]')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Greatest age of the file, by the time at which it was last written')
+            [CompletionResult]::new('--rehearse', '--rehearse', [CompletionResultType]::ParameterName, 'Read everything a second time, as a server does [default: true]')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Release of etcd that is to start on it: 3.4, 3.5, 3.6 or 3.7')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--write-out', '--write-out', [CompletionResultType]::ParameterName, 'Output format: fields, json, protobuf, simple, table [default: simple]')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]')

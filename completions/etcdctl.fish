@@ -1138,44 +1138,45 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from update" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand member; and __fish_seen_subcommand_from update" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
 http://\t''
 https://\t''
 unix://\t''
 unixs://\t''
 embedded:\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
 simple\t''
 table\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l user -d 'User name, or name:password; without a password it is asked for' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l password -d 'Password of --user' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l cacert -d 'Authorities to trust, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l cert -d 'Certificate of this client, for TLS' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l key -d 'Private key of --cert' -r -F
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "restore" -d 'Restore a snapshot to a new data directory'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "save" -d 'Save a member\'s database to a file'
-complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status" -f -a "status" -d 'Look into a file that was saved'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -f -a "restore" -d 'Restore a snapshot to a new data directory'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -f -a "save" -d 'Save a member\'s database to a file'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -f -a "status" -d 'Look into a file that was saved'
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore save status verify" -f -a "verify" -d 'Verify that a snapshot can be restored, and that a server will serve it'
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Path of the new data directory [default: NAME.etcd]' -r -f -a "(__fish_complete_directories)"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l wal-dir -d 'Path of the new write-ahead log, if it is not to be inside the data directory' -r -f -a "(__fish_complete_directories)"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster -d 'Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]' -r
@@ -1297,6 +1298,47 @@ false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l require-key -d 'Key that must be there; can be given several times' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l min-keys -d 'Fewest keys that must be there [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l max-age -d 'Greatest age of the file, by the time at which it was last written' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l rehearse -d 'Read everything a second time, as a server does [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l target -d 'Release of etcd that is to start on it: 3.4, 3.5, 3.6 or 3.7' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l endpoints -d 'Servers to talk to, separated by commas: host:port, http://, https://, unix://, unixs://, embedded:DIR [default: 127.0.0.1:2379]' -r -f -a "127.0.0.1:2379\t''
+http://\t''
+https://\t''
+unix://\t''
+unixs://\t''
+embedded:\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l hex -d 'Print keys, values and ids in hexadecimal' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l command-timeout -d 'Time for a command, without that for connecting [default: 5s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l dial-timeout -d 'Time for each attempt to connect [default: 2s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l keepalive-time -d 'Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l keepalive-timeout -d 'Time to wait for the answer to a ping [default: 6s]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l max-request-bytes -d 'Largest request to send, in bytes; 0 is 2 MiB [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l max-recv-bytes -d 'Largest answer to take, in bytes; 0 is no limit [default: 0]' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l user -d 'User name, or name:password; without a password it is asked for' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password -d 'Password of --user' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l auth-jwt-token -d 'JSON web token to use in place of --user and --password' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l debug -d 'Say on stderr which settings are used' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l cacert -d 'Authorities to trust, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l cert -d 'Certificate of this client, for TLS' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l key -d 'Private key of --cert' -r -F
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l insecure-transport -d 'Talk without TLS where the endpoint does not say https [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l insecure-skip-tls-verify -d 'Take any certificate of the server (for tests only)' -r -f -a "true\t''
+false\t''"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s d -l discovery-srv -d 'Domain whose SRV records name the endpoints' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l discovery-srv-name -d 'Name of the service to look up with --discovery-srv' -r
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand make-mirror" -l prefix -d 'Copy every key that begins with this prefix' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand make-mirror" -l rev -d 'Copy no keys, only the changes from this revision on; 0 copies both [default: 0]' -r
@@ -2452,6 +2494,7 @@ complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l discovery-sr
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand options" -l insecure-discovery -d 'Take SRV records of endpoints without TLS [default: true]' -r -f -a "true\t''
 false\t''"
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l data-dir -d 'Directory that holds the database [default: ${name}.etcd] [env: ETCD_DATA_DIR]' -r -f -a "(__fish_complete_directories)"
+complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l snapshot -d 'Snapshot, or stopped member\'s database, to serve read-only in place of a data directory [env: ETCD_SNAPSHOT]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l name -d 'Name of this member, as `member list` shows it [default: default] [env: ETCD_NAME]' -r
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l config-file -d 'YAML file with etcd\'s keys; other flags and the ETCD_* variables are then ignored [env: ETCD_CONFIG_FILE]' -r -F
 complete -c etcdctl -n "__fish_etcdctl_using_subcommand serve" -l listen-client-urls -d 'Addresses to listen on for gRPC and HTTP: http://IP:PORT, https://IP:PORT (port 0: any free one), unix://PATH or unixs://PATH, separated by commas [default: http://localhost:2379] [env: ETCD_LISTEN_CLIENT_URLS]' -r

@@ -80,6 +80,9 @@ _etcdutl() {
             etcdutl__subcmd__snapshot,status)
                 cmd="etcdutl__subcmd__snapshot__subcmd__status"
                 ;;
+            etcdutl__subcmd__snapshot,verify)
+                cmd="etcdutl__subcmd__snapshot__subcmd__verify"
+                ;;
             etcdutl__subcmd__wal,dump)
                 cmd="etcdutl__subcmd__wal__subcmd__dump"
                 ;;
@@ -410,7 +413,7 @@ _etcdutl() {
             return 0
             ;;
         etcdutl__subcmd__snapshot)
-            opts="-w --write-out --timeout restore status"
+            opts="-w --write-out --timeout restore status verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
                 return 0
@@ -526,6 +529,52 @@ _etcdutl() {
                 return 0
             fi
             case "${prev}" in
+                --write-out)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        etcdutl__subcmd__snapshot__subcmd__verify)
+            opts="-w --require-key --min-keys --max-age --rehearse --target --write-out --timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -X "${hide}" -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --require-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rehearse)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --write-out)
                     COMPREPLY=($(compgen -W "fields json protobuf simple table" -- "${cur}"))
                     return 0

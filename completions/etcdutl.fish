@@ -54,14 +54,15 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand defrag" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status verify" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''
 protobuf\t''
 simple\t''
 table\t''"
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -f -a "restore" -d 'Restore a snapshot to a new data directory'
-complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status" -f -a "status" -d 'Inspect a saved snapshot, or a stopped member\'s member/snap/db'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status verify" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status verify" -f -a "restore" -d 'Restore a snapshot to a new data directory'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status verify" -f -a "status" -d 'Inspect a saved snapshot, or a stopped member\'s member/snap/db'
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and not __fish_seen_subcommand_from restore status verify" -f -a "verify" -d 'Verify that a snapshot can be restored, and that a server will serve it'
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l data-dir -d 'Path of the new data directory [default: NAME.etcd]' -r -f -a "(__fish_complete_directories)"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l wal-dir -d 'Path of the new write-ahead log, if it is not to be inside the data directory' -r -f -a "(__fish_complete_directories)"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l initial-cluster -d 'Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]' -r
@@ -91,6 +92,18 @@ protobuf\t''
 simple\t''
 table\t''"
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from status" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l require-key -d 'Key that must be there; can be given several times' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l min-keys -d 'Fewest keys that must be there [default: 0]' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l max-age -d 'Greatest age of the file, by the time at which it was last written' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l rehearse -d 'Read everything a second time, as a server does [default: true]' -r -f -a "true\t''
+false\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l target -d 'Release of etcd that is to start on it: 3.4, 3.5, 3.6 or 3.7' -r
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
+json\t''
+protobuf\t''
+simple\t''
+table\t''"
+complete -c etcdutl -n "__fish_etcdutl_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l timeout -d 'Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand hashkv" -l rev -d 'Revision up to which the history is hashed; 0 is the latest [default: 0]' -r
 complete -c etcdutl -n "__fish_etcdutl_using_subcommand hashkv" -s w -l write-out -d 'Output format: fields, json, protobuf, simple, table [default: simple]' -r -f -a "fields\t''
 json\t''

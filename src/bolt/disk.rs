@@ -317,6 +317,12 @@ impl DiskFile {
         }
     }
 
+    /// Gives the lock back.
+    pub fn unlock(&self) {
+        // Where there are no locks there is none to give back.
+        let _ = self.file.unlock();
+    }
+
     /// Whether nobody can write to the file because its file system is mounted read-only.
     pub fn is_on_read_only_file_system(&self) -> bool {
         use rustix::fs::StatVfsMountFlags;

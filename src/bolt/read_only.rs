@@ -36,6 +36,21 @@ impl ReadOnly {
     /// snapshot's digest that does not match.
     pub fn open(path: impl AsRef<Path>) -> Result<ReadOnly> {
         let (path, file) = lock_shared(path.as_ref())?;
+        ReadOnly::of_file(path, file)
+    }
+
+    /// The same without a lock that lasts: whoever owns the file can open it for writing meanwhile. What is read then
+    /// may be pages that have been written anew; they are reported as damage, or are of the newer state.
+    ///
+    /// # Errors
+    /// As [`ReadOnly::open`].
+    pub fn open_unlocked(path: impl AsRef<Path>) -> Result<ReadOnly> {
+        let (path, file) = lock_shared(path.as_ref())?;
+        file.unlock();
+        ReadOnly::of_file(path, file)
+    }
+
+    fn of_file(path: PathBuf, file: DiskFile) -> Result<ReadOnly> {
         let len = file.metadata()?.len();
         refuse_empty(&path, len)?;
         let metas = read_metas(&file, len)?;

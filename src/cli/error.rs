@@ -26,6 +26,8 @@ pub enum Kind {
     PromptInterrupted,
     /// Nobody reads stdout any more.
     BrokenPipe,
+    /// The command is done, and its answer is bad; the exit code says how.
+    Verdict(u8),
     /// A signal ended the command, which has cleaned up. The process then dies of that signal, so that the shell
     /// knows.
     Signal(rustix::process::Signal),
@@ -44,6 +46,7 @@ impl Kind {
             Kind::Child(code) => code,
             // etcdctl ends by exit(-1) there.
             Kind::PromptInterrupted => 255,
+            Kind::Verdict(code) => code,
             // As a shell shows the SIGPIPE that ends a Go program here.
             Kind::BrokenPipe => 141,
             // As a shell shows it. Signals have numbers up to 64.

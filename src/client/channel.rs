@@ -17,7 +17,7 @@ use super::{
     connection::Connection,
     deadline::Deadline,
     embedded::{Access, EmbeddedServers},
-    endpoint::{EMBEDDED, Endpoint, EndpointError},
+    endpoint::{EMBEDDED, Endpoint, EndpointError, SNAPSHOT},
     error::ClientError,
     failure::{Failure, Unprocessed},
     proxy::Proxies,
@@ -106,7 +106,9 @@ impl Client {
             return Err(first.into());
         }
         if parsed.len() > 1
-            && let Some(directory) = endpoints.iter().find(|e| e.starts_with(EMBEDDED))
+            && let Some(directory) = endpoints
+                .iter()
+                .find(|e| e.starts_with(EMBEDDED) || e.starts_with(SNAPSHOT))
         {
             return Err(EndpointError::not_alone(directory).into());
         }

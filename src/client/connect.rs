@@ -87,11 +87,12 @@ impl Client {
         deadline: Deadline,
     ) -> Result<(), ClientError> {
         // It is the only endpoint of its client.
-        let Some(Target::Embedded { dir, flags }) = self.inner.endpoints.first().map(|e| &e.target)
-        else {
-            return Ok(());
-        };
         let embedded = &self.inner.options.embedded;
+        let (dir, flags) = match self.inner.endpoints.first().map(|e| &e.target) {
+            Some(Target::Embedded { dir, flags }) => (dir, flags),
+            Some(Target::Snapshot { file }) => return embedded.open_snapshot(file).await,
+            _ => return Ok(()),
+        };
         if embedded.open(dir, flags, access, deadline).await? {
             self.inner.balancer.disconnect();
         }
@@ -137,13 +138,15 @@ impl Client {
         };
         async move {
             let result = match &endpoint.target {
-                Target::Embedded { dir, .. } => match embedded.connect(dir).await {
-                    Ok(stream) => match endpoint.origin() {
-                        Ok(origin) => Connection::open(stream, origin, options).await,
+                Target::Embedded { dir, .. } | Target::Snapshot { file: dir } => {
+                    match embedded.connect(dir).await {
+                        Ok(stream) => match endpoint.origin() {
+                            Ok(origin) => Connection::open(stream, origin, options).await,
+                            Err(cause) => Err(cause),
+                        },
                         Err(cause) => Err(cause),
-                    },
-                    Err(cause) => Err(cause),
-                },
+                    }
+                }
                 _ => {
                     let connected = || {
                         if let Some(inner) = inner.upgrade() {

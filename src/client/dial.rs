@@ -79,7 +79,7 @@ pub async fn dial(
             speak(stream, endpoint, secret.then_some(tls), options).await
         }
         Target::Nothing(reason) => Err(Cause::Meaningless(reason.clone())),
-        Target::Embedded { .. } => Err(Cause::Unsupported(
+        Target::Embedded { .. } | Target::Snapshot { .. } => Err(Cause::Unsupported(
             "an embedded server is not dialled".into(),
         )),
     }

@@ -15,6 +15,7 @@ use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex, time::sleep};
 
 use super::{cause::Cause, deadline::Deadline, error::ClientError};
 use crate::{
+    golang::string,
     proto::etcdserverpb as pb,
     server::{config::Config, core::OpenError, embedded::Server},
 };
@@ -122,6 +123,24 @@ impl EmbeddedServers {
         }
     }
 
+    /// Makes sure that the snapshot `file` is served. Everything that it is asked goes to the same server, which
+    /// refuses writes.
+    ///
+    /// # Errors
+    /// The file can't be read, or is no database of etcd.
+    pub async fn open_snapshot(&self, file: &Path) -> Result<(), ClientError> {
+        let key = key(file);
+        let mut servers = self.0.lock().await;
+        if servers.contains_key(&key) {
+            return Ok(());
+        }
+        let flags = [("snapshot".to_owned(), string::of_path(file))];
+        let server = Embedded::start(file, &flags, Access::Read).await;
+        let server = server.map_err(|cause| ClientError::Permanent(cause.to_string()))?;
+        servers.insert(key, server);
+        Ok(())
+    }
+
     /// A fresh connection to the server of `dir`.
     ///
     /// # Errors
@@ -165,7 +184,10 @@ impl Embedded {
         access: Access,
     ) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
-        config.leases_count_downtime = true;
+        // A snapshot shows leases as they were, and all that is in it.
+        let is_snapshot = flags.iter().any(|(name, _)| name == "snapshot");
+        config.leases_count_downtime = !is_snapshot;
+        config.asks_no_permission = is_snapshot;
         for (name, value) in flags {
             config
                 .set(name, value)

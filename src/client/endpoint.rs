@@ -31,12 +31,19 @@ pub enum Target {
         /// `name=value` pairs as typed.
         flags: Vec<(String, String)>,
     },
+    /// A snapshot, or a stopped member's database, to be read in this process.
+    Snapshot {
+        /// The file.
+        file: PathBuf,
+    },
     /// Nothing; why.
     Nothing(String),
 }
 
 /// How an endpoint in this process begins.
 pub const EMBEDDED: &str = "embedded:";
+/// How a snapshot that is read in this process begins.
+pub const SNAPSHOT: &str = "snapshot:";
 
 /// An endpoint as typed and as understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +98,8 @@ impl Endpoint {
         };
         let target = if let Some(rest) = typed.strip_prefix(EMBEDDED) {
             embedded(rest).map_err(fail)?
-        } else if typed.starts_with("snapshot:") {
-            return Err(fail("reading a snapshot as an endpoint is not supported yet: see `etcdctl snapshot status` and `etcdutl`".into()));
+        } else if let Some(file) = typed.strip_prefix(SNAPSHOT) {
+            snapshot(file).map_err(fail)?
         } else if let Some(rest) = strip_scheme(typed, "unix") {
             unix(rest, false).map_err(fail)?
         } else if let Some(rest) = strip_scheme(typed, "unixs") {
@@ -144,7 +151,7 @@ impl Endpoint {
                     .unwrap_or_default();
                 file.split(':').next().unwrap_or_default()
             }
-            Target::Embedded { .. } | Target::Nothing(_) => "localhost",
+            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Nothing(_) => "localhost",
         }
     }
 
@@ -178,7 +185,9 @@ impl Endpoint {
                 .filter(|name| name.parse::<http::uri::Authority>().is_ok())
                 .unwrap_or("localhost")
                 .to_owned(),
-            Target::Embedded { .. } | Target::Nothing(_) => "localhost".into(),
+            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Nothing(_) => {
+                "localhost".into()
+            }
         }
     }
 }
@@ -204,6 +213,20 @@ fn unix(path: &str, tls: bool) -> Result<Target, String> {
     Ok(Target::Unix {
         path: string::path(path),
         tls,
+    })
+}
+
+fn snapshot(file: &str) -> Result<Target, String> {
+    if file.is_empty() {
+        return Err("the file is missing: snapshot:FILE".into());
+    }
+    if let Some(path) = file.strip_prefix("//") {
+        return Err(format!(
+            "snapshot: is followed by a path without `//`: snapshot:/{path} or snapshot:{path}"
+        ));
+    }
+    Ok(Target::Snapshot {
+        file: string::path(file),
     })
 }
 

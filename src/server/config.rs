@@ -24,6 +24,8 @@ use super::{
 pub struct Config {
     /// Directory that holds `db`.
     pub data_dir: PathBuf,
+    /// A snapshot, or a stopped member's database, that is served read-only in place of a data directory.
+    pub snapshot: Option<PathBuf>,
     /// Name of the member.
     pub name: String,
     /// Bytes at which writes are refused; 0 = 2 GiB, negative = no quota.
@@ -87,6 +89,9 @@ pub struct Config {
     /// Whether leases expire while the directory is closed, as one that is opened for each command needs. No flag sets
     /// it: `embedded:` does.
     pub leases_count_downtime: bool,
+    /// Whether nobody is asked for a user: whoever can read a snapshot as a file can read all of it anyway. No flag sets
+    /// it: `snapshot:` does.
+    pub asks_no_permission: bool,
     /// Whether metrics include histograms of handling times.
     pub extensive_metrics: bool,
     /// Time after which the application of a request is logged as slow.
@@ -155,6 +160,7 @@ impl Config {
     pub fn new(data_dir: impl Into<PathBuf>) -> Config {
         Config {
             data_dir: data_dir.into(),
+            snapshot: None,
             name: "default".into(),
             quota_backend_bytes: 0,
             auto_compaction: AutoCompaction::Off,
@@ -186,6 +192,7 @@ impl Config {
             auth_token_ttl: Duration::from_secs(300),
             bcrypt_cost: 10,
             leases_count_downtime: false,
+            asks_no_permission: false,
             extensive_metrics: false,
             warning_apply_duration: Duration::from_millis(100),
             warning_unary_request_duration: Duration::from_millis(300),
@@ -231,6 +238,7 @@ impl Config {
         match flag {
             "data-dir" if text.is_empty() => return Err("no directory".into()),
             "data-dir" => self.data_dir = PathBuf::from(text),
+            "snapshot" => self.snapshot = (!text.is_empty()).then(|| PathBuf::from(text)),
             "name" => self.name = text.into(),
             // Read before anything else by whoever has words and variables to ignore.
             "config-file" if text.is_empty() => {}

@@ -51,7 +51,7 @@ use super::{
     shared::Shared,
     writer::Writer,
 };
-use crate::{bolt, proto::etcdserverpb as pb};
+use crate::{bolt, proto::etcdserverpb as pb, schema::membership::Member};
 
 /// The version that the server says it is.
 pub const VERSION: &str = "3.7.1";
@@ -75,6 +75,8 @@ struct Inner {
     passwords: Passwords,
     /// Whether the common name of a verified client certificate is the name of a user.
     client_cert_auth: bool,
+    /// The members that a snapshot names, where one is read.
+    members: Option<Vec<Member>>,
 }
 
 impl Core {
@@ -142,6 +144,7 @@ impl Core {
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
+                members: None,
             }),
         };
         let leases = shared.clone();
@@ -168,7 +171,11 @@ impl Core {
     /// # Errors
     /// There is no database, a process has it open for writing, or it can't be served.
     pub fn open_read_only(config: &Config) -> Result<Core, OpenError> {
-        let shared = open::open_read_only(config)?;
+        let open::Reading { shared, members } = open::open_read_only(config)?;
+        // A snapshot shows leases as they were when it was saved.
+        if config.snapshot.is_some() {
+            return Ok(Core::reading(config, shared, members));
+        }
         // Keys of leases that have expired must be deleted before anybody reads. Where the disk does not let that
         // happen, they can still be read.
         if !shared.lessor.expired(Instant::now()).is_empty() {
@@ -177,12 +184,13 @@ impl Core {
                 Ok(core) => return Ok(core),
                 Err(error) => warn!(%error, "the keys of expired leases can't be deleted"),
             }
-            return Ok(Core::reading(config, open::open_read_only(config)?));
+            let reading = open::open_read_only(config)?;
+            return Ok(Core::reading(config, reading.shared, None));
         }
-        Ok(Core::reading(config, shared))
+        Ok(Core::reading(config, shared, None))
     }
 
-    fn reading(config: &Config, shared: Arc<Shared>) -> Core {
+    fn reading(config: &Config, shared: Arc<Shared>, members: Option<Vec<Member>>) -> Core {
         Core {
             inner: Arc::new(Inner {
                 shared,
@@ -195,8 +203,14 @@ impl Core {
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
+                members,
             }),
         }
+    }
+
+    /// The members that the snapshot which is read names; `None` for a data directory.
+    pub fn stored_members(&self) -> Option<&[Member]> {
+        self.inner.members.as_deref()
     }
 
     /// The header that stands in every answer, at the committed revision.

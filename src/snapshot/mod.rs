@@ -3,6 +3,7 @@
 pub mod data_dir;
 pub mod dump;
 mod error;
+pub mod examine;
 mod hash_kv;
 mod key_set;
 mod live_keys;
@@ -19,3 +20,5 @@ pub use open::{Seal, SnapshotFile, exists};
 pub use records::{Item, Records, Visitor, inspect};
 pub use status::{Status, status};
 pub use verify::verify;
+
+use crate::schema::show_key;

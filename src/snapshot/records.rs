@@ -29,8 +29,12 @@ pub struct Records {
     pub auth: Auth,
     /// Names in `authUsers`.
     pub users: u64,
+    /// Whether there is a user `root` that has the role `root`.
+    pub has_root: bool,
     /// Records in `lease`.
     pub leases: u64,
+    /// Records in `alarm`.
+    pub alarms: u64,
     /// Main revision of the last record in `key`; 0 without any.
     pub last_revision: i64,
     roles: BTreeSet<Vec<u8>>,
@@ -72,6 +76,7 @@ impl Records {
             bucket::AUTH_USERS => {
                 self.users += 1;
                 let user = auth::decode_user(key, value)?;
+                self.has_root |= key == b"root" && user.roles.iter().any(|r| r == "root");
                 // `authRoles` stands before `authUsers` in the file. `root` may be granted before it is made.
                 let unknown =
                     |r: &&String| r.as_str() != "root" && !self.roles.contains(r.as_bytes());
@@ -85,6 +90,7 @@ impl Records {
                 lease::decode(key, value)?;
             }
             bucket::ALARM => {
+                self.alarms += 1;
                 alarm::decode(key)?;
             }
             _ => self.membership.read(name, key, value)?,

@@ -29,6 +29,8 @@ mod readme;
 mod save;
 /// Flags, variables and defaults.
 mod settings;
+/// Files that answer as servers do, and verdicts on them.
+mod snapshot_endpoint;
 /// stdin, stdout and stderr as scripts bend them.
 mod streams;
 /// The programs at a terminal.

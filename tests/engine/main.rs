@@ -6,6 +6,8 @@ mod appends;
 mod crash;
 /// Every damaged file: what is wrong is named, or etcdutl's answer is given.
 mod damaged;
+/// Verdicts on files.
+mod examine;
 /// A disk that is full or broken: what fails, what latches, what goes on.
 mod faults;
 /// Where the files come from.

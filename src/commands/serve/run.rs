@@ -91,6 +91,14 @@ fn run(given: Given) -> Result<(), ServeError> {
     ended
 }
 
+async fn start(config: Config) -> Result<Server, OpenError> {
+    if config.snapshot.is_some() {
+        Server::start_read_only(config).await
+    } else {
+        Server::start(config).await
+    }
+}
+
 async fn life(given: Given) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::System)?;
     log_settings(&given);
@@ -98,7 +106,7 @@ async fn life(given: Given) -> Result<(), ServeError> {
     let bound = bind_all(&config).await?;
     log_start(&config);
     let server = tokio::select! {
-        started = Server::start(config.clone()) => started?,
+        started = start(config.clone()) => started?,
         name = signals.next() => {
             tracing::info!(signal = name, "stopped before it was ready");
             return Ok(());

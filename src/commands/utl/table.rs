@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, wal};
+use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, verify, wal};
 use crate::{
     cli::error::{CommandError, Kind},
     commands::{
@@ -55,6 +55,7 @@ static COMMANDS: &[Entry<Run>] = &[
     group!("snapshot", "Look into snapshots, and restore them", [
         command!("restore", restore::RestoreArgs, restore::restore),
         command!("status", snapshot::StatusArgs, snapshot::status),
+        command!("verify", verify::VerifyArgs, verify::verify),
     ]),
     command!("hashkv", hashkv::HashKvArgs, hashkv::hashkv),
     command!("version", version::VersionArgs, |ctx: &Context, _: &version::VersionArgs| {

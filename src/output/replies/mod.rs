@@ -10,5 +10,6 @@ pub mod lease;
 pub mod maintenance;
 pub mod restore;
 pub mod snapshot;
+pub mod verify;
 pub mod version;
 pub mod watch;

@@ -188,23 +188,47 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     })
 }
 
+/// A database that is only read.
+pub struct Reading {
+    /// What readers share.
+    pub shared: Arc<Shared>,
+    /// The members that a snapshot names, in order of their ids; `None` for a data directory of ours.
+    pub members: Option<Vec<Member>>,
+}
+
 /// Opens the data directory of `config` for reading: nothing is created or written, and every write is
 /// refused. Blocks on disk.
 ///
 /// # Errors
 /// See [`OpenError`]; [`OpenError::NoDatabase`] where there is none.
-pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
-    let path = database_path(config)?;
-    if !path.exists() {
-        return Err(OpenError::NoDatabase {
-            dir: config.data_dir.clone(),
+pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
+    let (path, db) = match &config.snapshot {
+        // Its owner may want to start meanwhile, and is not kept from it.
+        Some(file) => (file.clone(), ReadOnly::open_unlocked(file)?),
+        None => {
+            let path = database_path(config)?;
+            if !path.exists() {
+                return Err(OpenError::NoDatabase {
+                    dir: config.data_dir.clone(),
+                });
+            }
+            (path.clone(), ReadOnly::open(&path)?)
+        }
+    };
+    let stored = Stored::read(&db.read(), &path)?;
+    if stored.is_fresh && config.snapshot.is_some() {
+        return Err(OpenError::Unsupported {
+            path,
+            what: "not an etcd database: it has no bucket".into(),
         });
     }
-    let db = ReadOnly::open(&path)?;
-    let stored = Stored::read(&db.read(), &path)?;
     stored.refuse_unsupported(&path)?;
     let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
     let applied = stored.meta.consistent_index.unwrap_or(0);
+    let members = config
+        .snapshot
+        .as_ref()
+        .map(|_| stored.membership.members.values().cloned().collect());
     let tx = db.read();
     let file = DatabaseFile::ReadOnly(db);
     let Store {
@@ -216,14 +240,23 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
     } = restore_store(config, &path, tx, file, stored, applied)?;
     let ids = ids(&member(config), term);
     let shared = Shared::new(index, ids, lessor, tokens, published, compacted);
-    shared.queue.refuse_all(Error::Other(
-        tonic::Code::FailedPrecondition,
-        format!(
+    let text = match &config.snapshot {
+        Some(file) => format!(
+            "etcdserver: snapshot:{} can only be read: nothing can be written to it",
+            file.display()
+        ),
+        None => format!(
             "etcdserver: {} is open for reading only: nothing can be written",
             path.display()
         ),
-    ));
-    Ok(Arc::new(shared))
+    };
+    shared
+        .queue
+        .refuse_all(Error::Other(tonic::Code::FailedPrecondition, text));
+    Ok(Reading {
+        shared: Arc::new(shared),
+        members,
+    })
 }
 
 /// The database file of a data directory.
@@ -281,7 +314,7 @@ fn restore_store(
     };
     let lessor = Lessor::restore(Limits::default(), leases, downtime, Instant::now());
     let auth = AuthStore::restore(
-        stored.auth.enabled == Some(true),
+        stored.auth.enabled == Some(true) && !config.asks_no_permission,
         stored.auth.revision.unwrap_or(0),
         stored.users,
         stored.roles,

@@ -61,6 +61,7 @@ const fn refused(
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
     served("data-dir", "${name}.etcd", Kind::Text, "Directory that holds the database"),
+    served("snapshot", "", Kind::Text, "Snapshot, or stopped member's database, to serve read-only in place of a data directory"),
     served("name", "default", Kind::Text, "Name of this member, as `member list` shows it"),
     served("config-file", "", Kind::Text,
         "YAML file with etcd's keys; other flags and the ETCD_* variables are then ignored"),

@@ -36,6 +36,19 @@ impl Cluster {
         let mut header = self.core.header();
         // etcd leaves the revision out of every answer of this service.
         header.revision = 0;
+        if let Some(stored) = self.core.stored_members() {
+            let members = stored.iter().map(|m| pb::Member {
+                id: m.id,
+                name: m.name.clone(),
+                peer_ur_ls: m.peer_urls.clone(),
+                client_ur_ls: m.client_urls.clone(),
+                is_learner: m.is_learner,
+            });
+            return Ok(pb::MemberListResponse {
+                header: Some(header),
+                members: members.collect(),
+            });
+        }
         let listening = self.listening.read().clone();
         let client_urls = match &self.config.advertise_client_urls {
             Some(urls) => urls.clone(),

@@ -1,0 +1,258 @@
+//! What holds between the records of a sound file. Each record alone has been checked before.
+//!
+//! ```text
+//! revision          2 3 4 5 6 7      compacted at 4
+//! records above 4         5 6 7      every revision has records, with sub revisions 0, 1, 2, ...
+//! records up to 4   2   4            any of them may be gone
+//! ```
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    schema::{
+        RecordError, bucket,
+        key::{KeyValueRef, Revision, RevisionKey},
+        lease,
+    },
+    snapshot::{
+        Item, Records,
+        key_set::{Full, KeySet},
+    },
+};
+
+/// Revisions are below this in every file that a cluster has come to by writing.
+const MAX_REVISION: i64 = 1 << 62;
+/// Things of one kind that are kept.
+const KEPT: usize = 16;
+/// Keys with a lease that are followed; more are counted and not looked up.
+const MAX_LEASED: usize = 1 << 20;
+
+/// A place where the row of revisions has a hole.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    before: Option<Revision>,
+    at: Revision,
+}
+
+/// Gathers, record by record, what must be known at the end.
+pub(super) struct Invariants {
+    name: Vec<u8>,
+    previous: Option<Revision>,
+    /// The last hole in the row of revisions, and any hole among the sub revisions of one behind it.
+    gaps: Vec<Gap>,
+    gap_count: usize,
+    last_gap: Option<Gap>,
+    /// Records without a value, which only a revision bump leaves.
+    empty: Vec<Revision>,
+    odd: Vec<String>,
+    keys: KeySet,
+    leased: HashMap<Vec<u8>, i64>,
+    leases: HashSet<i64>,
+    buckets: Vec<Vec<u8>>,
+    required: HashMap<Vec<u8>, bool>,
+    /// Records of the history.
+    pub revisions: u64,
+}
+
+impl Invariants {
+    /// For a file that must have these keys.
+    pub fn new(required: &[Vec<u8>]) -> Invariants {
+        Invariants {
+            name: Vec::new(),
+            previous: None,
+            gaps: Vec::new(),
+            gap_count: 0,
+            last_gap: None,
+            empty: Vec::new(),
+            odd: Vec::new(),
+            keys: KeySet::default(),
+            leased: HashMap::new(),
+            leases: HashSet::new(),
+            buckets: Vec::new(),
+            required: required.iter().map(|key| (key.clone(), false)).collect(),
+            revisions: 0,
+        }
+    }
+
+    /// Takes in what a walk meets.
+    pub fn see(&mut self, item: Item<'_>) -> Result<(), RecordError> {
+        match item {
+            Item::Bucket(name) => {
+                self.name = name.to_vec();
+                self.buckets.push(name.to_vec());
+            }
+            Item::History { key, value, at, kv } => {
+                self.history(value, at, kv);
+                self.keys.mark(kv.key, !at.tombstone).map_err(|Full| {
+                    RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
+                })?;
+            }
+            Item::Record { key, value } if self.name == bucket::LEASE => {
+                self.leases.insert(lease::decode(key, value)?.id);
+            }
+            Item::Record { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn history(&mut self, value: &[u8], at: RevisionKey, kv: KeyValueRef<'_>) {
+        self.revisions += 1;
+        let revision = at.revision;
+        let follows = self.previous.is_some_and(|p| {
+            let same = revision.main == p.main && revision.sub == p.sub + 1;
+            same || (revision.main == p.main + 1 && revision.sub == 0)
+        });
+        // The first change of a cluster makes revision 2.
+        let first = self.previous.is_none() && revision == Revision::new(2, 0);
+        if !follows && !first {
+            let gap = Gap {
+                before: self.previous,
+                at: revision,
+            };
+            self.gap_count += 1;
+            self.last_gap = Some(gap);
+            if self.gaps.len() < KEPT {
+                self.gaps.push(gap);
+            }
+        }
+        self.previous = Some(revision);
+        if value.is_empty() && self.empty.len() < KEPT {
+            self.empty.push(revision);
+        }
+        if !at.tombstone && !value.is_empty() {
+            let is_first = kv.version == 1;
+            if is_first != (kv.create_revision == kv.mod_revision) && self.odd.len() < KEPT {
+                self.odd.push(format!(
+                    "the record at {revision} says version {}, created at {}",
+                    kv.version, kv.create_revision
+                ));
+            }
+            if kv.key.is_empty() && self.odd.len() < KEPT {
+                self.odd
+                    .push(format!("the record at {revision} has an empty key"));
+            }
+        }
+        if let Some(found) = self.required.get_mut(kv.key) {
+            *found = !at.tombstone && !value.is_empty();
+        }
+        if kv.lease != 0 && !at.tombstone {
+            if self.leased.len() < MAX_LEASED {
+                self.leased.insert(kv.key.to_vec(), kv.lease);
+            }
+        } else if !self.leased.is_empty() {
+            self.leased.remove(kv.key);
+        }
+    }
+
+    /// Live keys.
+    pub fn live(&mut self) -> i64 {
+        self.keys.live()
+    }
+
+    /// Leases.
+    pub fn leases(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Required keys that are not there.
+    pub fn missing(&self) -> Vec<&[u8]> {
+        let missing = self.required.iter().filter(|(_, found)| !**found);
+        let mut keys: Vec<&[u8]> = missing.map(|(key, _)| key.as_slice()).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// What does not hold between the records.
+    pub fn broken(&self, records: &Records) -> Vec<String> {
+        let mut out = self.odd.clone();
+        let compacted = records.meta.compact_revision();
+        let last = records.last_revision;
+        if last >= MAX_REVISION {
+            out.push(format!("revision {last} is one that no cluster comes to"));
+        }
+        out.extend(self.broken_row(compacted.unwrap_or(1)));
+        let floor = compacted.unwrap_or(0);
+        if let Some(at) = self.empty.iter().find(|at| at.main > floor) {
+            out.push(format!("the record at {at} is empty"));
+        }
+        if let Some(compacted) = compacted
+            && is_future(compacted, last, records)
+        {
+            out.push(format!(
+                "compacted at {compacted}, but the newest record is of revision {last}"
+            ));
+        }
+        let meta = &records.meta;
+        if let (Some(finished), Some(scheduled)) = (meta.finished_compact, meta.scheduled_compact)
+            && finished > scheduled
+        {
+            out.push(format!(
+                "compaction {finished} is finished, but the last one that was asked for is {scheduled}"
+            ));
+        }
+        let mut unknown: Vec<i64> = self.leased.values().copied().collect();
+        unknown.retain(|id| !self.leases.contains(id));
+        unknown.sort_unstable();
+        unknown.dedup();
+        if let Some(id) = unknown.first() {
+            let more = match unknown.len() {
+                1 => String::new(),
+                n => format!(" (and {} more)", n - 1),
+            };
+            out.push(format!(
+                "a key has lease {id:016x}, which does not exist{more}"
+            ));
+        }
+        out
+    }
+
+    /// The first hole above the newest compaction.
+    fn broken_row(&self, compacted: i64) -> Option<String> {
+        let above = |gap: &Gap| gap.at.main > compacted.max(1);
+        let begins = |gap: &Gap| {
+            // Everything up to the compaction may be gone, and the row begins behind it.
+            let before = gap.before.map_or(0, |p| p.main);
+            before <= compacted && gap.at == Revision::new(compacted + 1, 0)
+        };
+        let kept = self.gaps.iter().chain(&self.last_gap);
+        let gap = kept.filter(|gap| above(gap)).find(|gap| !begins(gap))?;
+        let before = match gap.before {
+            Some(before) => format!("the record at {before}"),
+            None => "nothing".into(),
+        };
+        Some(format!(
+            "the record at {} follows {before}: records are missing",
+            gap.at
+        ))
+    }
+
+    /// Whether the buckets are etcd's: a missing or an unknown one.
+    pub fn odd_bucket(&self) -> Option<String> {
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let missing = bucket::ALL
+            .iter()
+            .find(|name| !self.buckets.iter().any(|b| b == *name));
+        if let Some(name) = missing {
+            return Some(format!("there is no bucket {:?}", text(name)));
+        }
+        let unknown = self
+            .buckets
+            .iter()
+            .find(|b| !bucket::ALL.contains(&b.as_slice()));
+        unknown.map(|name| format!("there is a bucket {:?}, which no etcd makes", text(name)))
+    }
+}
+
+/// Whether a compaction is above anything that the file can have come to. Up to 3.5 a compaction took away a
+/// deletion at its own revision, so that the newest record can be older; each revision between took an entry of
+/// the log.
+fn is_future(compacted: i64, last: i64, records: &Records) -> bool {
+    if compacted <= last {
+        return false;
+    }
+    if records.meta.storage_version.is_some() {
+        return true;
+    }
+    let entries = records.meta.consistent_index.unwrap_or(0);
+    u64::try_from(compacted - last).is_ok_and(|gap| gap > entries)
+}
