@@ -1,20 +1,20 @@
-//! Why an endpoint could not be used, in words for a person. Finds out nothing itself.
+//! The reasons why an endpoint could not be used, and their texts for people. Does not diagnose anything itself.
 
 use std::{fmt, io, time::Duration};
 
 use crate::golang::format;
 
-/// A bound on time, and the flag that changes it.
+/// A time limit, and the flag that changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// How long it was tried.
+    /// Its length.
     pub length: Duration,
-    /// With its dashes; empty where there is none.
+    /// The flag with its dashes; empty if no flag sets this limit.
     pub flag: &'static str,
 }
 
 impl Limit {
-    /// None.
+    /// No limit.
     pub fn none() -> Limit {
         Limit {
             length: Duration::MAX,
@@ -22,7 +22,7 @@ impl Limit {
         }
     }
 
-    /// `--dial-timeout`.
+    /// The limit that `--dial-timeout` sets.
     pub fn dial(length: Duration) -> Limit {
         Limit {
             length,
@@ -33,7 +33,7 @@ impl Limit {
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // To the millisecond: what is below says nothing.
+        // Rounded down to milliseconds; smaller fractions are noise.
         let millis = u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX);
         f.write_str(&format::duration(Duration::from_millis(millis)))?;
         if self.flag.is_empty() {
@@ -43,51 +43,51 @@ impl fmt::Display for Limit {
     }
 }
 
-/// What became of one attempt at an endpoint.
+/// Why one attempt at an endpoint failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Nothing listens there.
+    /// Nothing listens on that port.
     Refused,
     /// The socket file is missing.
     NoSocket,
-    /// The name could not be looked up now.
+    /// The name could not be looked up: the name servers failed or did not answer.
     NameUnknown(String),
     /// The proxy between this client and the server did not connect them.
     Proxy(String),
-    /// The network does not lead there.
+    /// There is no route to the host.
     NoRoute(String),
     /// The name has no address.
     NameNotFound(String),
-    /// The connection did not come about in time.
+    /// The connection was not established in time.
     ConnectTimeout(Limit),
-    /// It was closed before the server said anything.
+    /// The server closed the connection before it sent anything.
     Closed,
-    /// The server took the connection and stayed silent.
+    /// The server accepted the connection and sent nothing.
     Silent(Limit),
-    /// The server wants TLS.
+    /// The server expects TLS.
     TlsExpected,
-    /// The server knows no TLS, and was asked for it.
+    /// The server does not speak TLS, and TLS was asked for.
     PlainExpected,
-    /// It was closed before the server said anything of TLS.
+    /// The server closed the connection during the TLS handshake, before it sent anything.
     TlsClosed,
-    /// The server and this client don't take each other: Go's words.
+    /// The TLS handshake failed: the text of Go's crypto/tls.
     Tls(String),
-    /// It is etcd's port for its peers.
+    /// The port is the one for etcd's peers.
     PeerPort,
-    /// Something else than etcd answered; its first words.
+    /// Something other than etcd answered; the first line of its answer.
     NotEtcd(String),
     /// The connection broke while it was used.
     Broken(String),
-    /// Connected, asked, and no answer in time.
+    /// The request was sent, and no answer came in time.
     NoAnswer(Limit),
-    /// The server was there and said that it can't answer now.
+    /// The server refused the request for now (gRPC's Unavailable); its text.
     Unavailable(String),
-    /// Any other error of the system.
+    /// Any other error of the operating system.
     Io(String),
-    /// This client does not do it; no use to try again.
+    /// This client does not support it, so trying again is useless.
     Unsupported(String),
-    /// The endpoint means nothing; why.
-    Meaningless(String),
+    /// The endpoint is malformed; how.
+    Malformed(String),
     /// Another process has the data directory of an embedded server open; for as long as it was waited for.
     Locked(String),
     /// The data directory of an embedded server could not be opened; no use to try again.
@@ -95,12 +95,12 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether another attempt would end the same way.
+    /// Whether another attempt would fail in the same way.
     pub fn permanent(&self) -> bool {
         matches!(
             self,
             Cause::Unsupported(_)
-                | Cause::Meaningless(_)
+                | Cause::Malformed(_)
                 | Cause::Embedded(_)
                 | Cause::Locked(_)
                 | Cause::NameNotFound(_)
@@ -110,7 +110,7 @@ impl Cause {
         )
     }
 
-    /// From a failed connect.
+    /// The cause of a failed connect.
     pub fn of_connect(error: &io::Error) -> Cause {
         use io::ErrorKind::{
             ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, NotFound, TimedOut,
@@ -172,7 +172,7 @@ impl fmt::Display for Cause {
             Cause::Broken(text) => write!(f, "the connection broke: {text}"),
             Cause::NoAnswer(limit) => write!(f, "connected, but no answer within {limit}"),
             Cause::Unavailable(text) => write!(f, "the server answered: {text}"),
-            Cause::Io(text) | Cause::Unsupported(text) | Cause::Meaningless(text) | Cause::Embedded(text) | Cause::Locked(text) => f.write_str(text),
+            Cause::Io(text) | Cause::Unsupported(text) | Cause::Malformed(text) | Cause::Embedded(text) | Cause::Locked(text) => f.write_str(text),
         }
     }
 }

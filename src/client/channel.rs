@@ -94,7 +94,7 @@ impl Client {
     /// A client of `endpoints`; connects to nothing yet.
     ///
     /// # Errors
-    /// There are none, or none of them means anything.
+    /// There are none, or all of them are malformed.
     pub fn new(endpoints: &[String], options: ClientOptions) -> Result<Client, ClientError> {
         if endpoints.is_empty() {
             return Err(ClientError::NoEndpoints);

@@ -174,7 +174,7 @@ impl Client {
         let causes = self.inner.balancer.causes(super::Limit::none());
         if let Some((index, first)) = causes.first_key_value() {
             match first {
-                Cause::Unsupported(_) | Cause::Meaningless(_) => {
+                Cause::Unsupported(_) | Cause::Malformed(_) => {
                     let endpoint = &self.inner.endpoints[*index].typed;
                     return ClientError::Permanent(format!("{endpoint}: {first}"));
                 }

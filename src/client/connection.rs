@@ -1,4 +1,4 @@
-//! One HTTP/2 connection to one endpoint, as tonic's clients want it. Knows no retry and no deadline.
+//! One HTTP/2 connection to one endpoint, as a tower service for tonic's clients. Knows neither retries nor deadlines.
 
 use std::{
     future::{Future, poll_fn},
@@ -36,9 +36,9 @@ const FRAME: u32 = 256 << 10;
 /// How the connection is kept alive.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepAlive {
-    /// Time without traffic after which a running request pings.
+    /// Idle time after which a connection with running requests is pinged.
     pub time: Duration,
-    /// Time for the answer.
+    /// Time for the answer to a ping.
     pub timeout: Duration,
 }
 
@@ -142,7 +142,8 @@ impl Connection {
     }
 }
 
-/// Turns of the other tasks until what is gathered goes out: a request needs some for its head and its body.
+/// How often the other tasks may run before the gathered bytes are sent: a request needs a few turns for its headers and
+/// its body.
 const TURNS: u32 = 3;
 
 /// Runs the tasks of a connection. The first task is the connection itself. What it has to send goes out after the other
@@ -253,7 +254,7 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
     }
 }
 
-/// The innermost text of an error of hyper.
+/// The text of the innermost error that hyper wraps.
 pub(super) fn text(error: &hyper::Error) -> String {
     if error.is_timeout() {
         return "the server does not answer pings (--keepalive-timeout)".into();

@@ -1,4 +1,4 @@
-//! The end of the time that a command has. Waits for nothing by itself.
+//! Deadlines of commands and requests.
 
 use std::{future::Future, time::Duration};
 
@@ -6,25 +6,25 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cause::Limit;
 
-/// The end of the time that a command has.
+/// A deadline, and the limit that it comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Option<Instant>,
-    /// How long it was from the beginning, and the flag that says so.
+    /// The limit, and the flag that sets it.
     pub limit: Limit,
 }
 
 impl Deadline {
-    /// From now on.
+    /// A deadline at the end of `limit`, which begins now.
     pub fn after(limit: Limit) -> Deadline {
         Deadline {
-            // Without an end where the clock has none.
+            // A limit beyond the clock's range means no deadline.
             at: Instant::now().checked_add(limit.length),
             limit,
         }
     }
 
-    /// None.
+    /// No deadline.
     pub fn never() -> Deadline {
         Deadline {
             at: None,
@@ -32,13 +32,13 @@ impl Deadline {
         }
     }
 
-    /// What is left of it; none: it never ends.
+    /// The remaining time; `None` if there is no deadline.
     pub fn left(&self) -> Option<Duration> {
         self.at
             .map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether nothing is left.
+    /// Whether the deadline has passed.
     pub fn passed(&self) -> bool {
         self.left() == Some(Duration::ZERO)
     }

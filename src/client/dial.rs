@@ -81,7 +81,7 @@ pub async fn dial(
             connected();
             speak(stream, endpoint, secret.then_some(tls), options).await
         }
-        Target::Nothing(reason) => Err(Cause::Meaningless(reason.clone())),
+        Target::Malformed(reason) => Err(Cause::Malformed(reason.clone())),
         Target::Embedded { .. } | Target::Snapshot { .. } => Err(Cause::Unsupported(
             "an embedded server is not dialled".into(),
         )),

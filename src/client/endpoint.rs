@@ -1,4 +1,4 @@
-//! An endpoint as typed, and what it means. Resolves no name and opens nothing.
+//! Parses endpoints. Resolves no name and opens nothing.
 
 use std::path::PathBuf;
 
@@ -36,8 +36,8 @@ pub enum Target {
         /// The file.
         file: PathBuf,
     },
-    /// Nothing; why.
-    Nothing(String),
+    /// The endpoint is malformed; how.
+    Malformed(String),
 }
 
 /// How an endpoint in this process begins.
@@ -45,16 +45,16 @@ pub const EMBEDDED: &str = "embedded:";
 /// How a snapshot that is read in this process begins.
 pub const SNAPSHOT: &str = "snapshot:";
 
-/// An endpoint as typed and as understood.
+/// An endpoint as typed and as parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// As typed: what messages and replies show.
+    /// As typed; messages and replies show it in this form.
     pub typed: String,
-    /// What it means.
+    /// The parsed form.
     pub target: Target,
 }
 
-/// An endpoint that means nothing.
+/// A malformed endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("endpoint {typed:?}: {reason}")]
 pub struct EndpointError {
@@ -77,17 +77,17 @@ impl EndpointError {
 }
 
 impl From<EndpointError> for Endpoint {
-    /// One that can't be reached, for where others can be.
+    /// An endpoint that fails when it is used, so that the well-formed ones beside it still work.
     fn from(error: EndpointError) -> Endpoint {
         Endpoint {
             typed: error.typed,
-            target: Target::Nothing(error.reason),
+            target: Target::Malformed(error.reason),
         }
     }
 }
 
 impl Endpoint {
-    /// Reads one endpoint. A path behind a host is left out, as etcdctl does.
+    /// Parses one endpoint. A path after the host is ignored, as in etcdctl.
     ///
     /// # Errors
     /// There is no port, or the scheme is unknown or not supported.
@@ -115,7 +115,7 @@ impl Endpoint {
                 }
             };
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            // Whatever stands before an @ is no part of the address.
+            // User information before an @ is not part of the address.
             let host = host.rsplit('@').next().unwrap_or_default();
             tcp(host, tls).map_err(fail)?
         } else {
@@ -127,7 +127,7 @@ impl Endpoint {
         })
     }
 
-    /// With TLS where it is the default and the endpoint leaves it open: without a scheme, and `unix` (etcd v3.7.1,
+    /// Applies the default for TLS to endpoints that leave it open: those without a scheme, and `unix` (etcd v3.7.1,
     /// client/v3/internal/endpoint/endpoint.go).
     #[must_use]
     pub fn with_default_tls(mut self, default: bool) -> Endpoint {
@@ -139,8 +139,7 @@ impl Endpoint {
         self
     }
 
-    /// The name that the server's certificate must have: the host; of a socket the file's name, without what
-    /// stands behind a colon.
+    /// The name that the server's certificate must be valid for: the host, or the file name of the socket up to a colon.
     pub fn server_name(&self) -> &str {
         match &self.target {
             Target::Tcp { host, .. } => host,
@@ -151,14 +150,14 @@ impl Endpoint {
                     .unwrap_or_default();
                 file.split(':').next().unwrap_or_default()
             }
-            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Nothing(_) => "localhost",
+            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Malformed(_) => "localhost",
         }
     }
 
     /// Scheme and authority of requests.
     ///
     /// # Errors
-    /// The host can't be one.
+    /// The host is not valid in a URL.
     pub fn origin(&self) -> Result<http::Uri, Cause> {
         let tls = matches!(
             self.target,
@@ -185,7 +184,7 @@ impl Endpoint {
                 .filter(|name| name.parse::<http::uri::Authority>().is_ok())
                 .unwrap_or("localhost")
                 .to_owned(),
-            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Nothing(_) => {
+            Target::Embedded { .. } | Target::Snapshot { .. } | Target::Malformed(_) => {
                 "localhost".into()
             }
         }
@@ -288,7 +287,7 @@ fn tcp(text: &str, tls: bool) -> Result<Target, String> {
         .parse()
         .map_err(|_| format!("{port:?} is no port number"))?;
     Ok(Target::Tcp {
-        // No host is this one, as in Go.
+        // An empty host means this machine, as in Go.
         host: if host.is_empty() {
             "localhost".into()
         } else {

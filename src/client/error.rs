@@ -1,4 +1,4 @@
-//! How a request fails, in the texts that etcd's Go client gives.
+//! The errors of requests, with the texts of etcd's Go client.
 
 use tonic::{Code, Status};
 
@@ -13,7 +13,7 @@ use super::{
 pub struct Attempt {
     /// As typed.
     pub endpoint: String,
-    /// What became of the last attempt.
+    /// Why the last attempt failed.
     pub cause: Cause,
 }
 
@@ -28,10 +28,10 @@ pub enum ClientError {
         /// The server's text.
         message: String,
     },
-    /// Time ran out, with what is known of each endpoint.
+    /// The deadline passed. Carries what is known of each endpoint.
     #[error("context deadline exceeded")]
     Deadline {
-        /// How long it was tried.
+        /// The limit that was reached.
         limit: Limit,
         /// One per endpoint that was tried, in the order of the endpoints.
         attempts: Vec<Attempt>,
@@ -66,7 +66,7 @@ pub enum ClientError {
     /// No endpoint was given.
     #[error("etcdclient: no available endpoints")]
     NoEndpoints,
-    /// An endpoint means nothing.
+    /// An endpoint is malformed.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Another process has the embedded data directory open.
@@ -77,7 +77,7 @@ pub enum ClientError {
     WatchCancelled {
         /// Why.
         reason: String,
-        /// Where the watch began behind what is kept: the oldest revision that can still be watched. Otherwise 0.
+        /// If the start revision was compacted: the oldest revision that can still be watched. Otherwise 0.
         compact_revision: i64,
     },
     /// No server renewed a lease in its time.
@@ -104,7 +104,7 @@ impl Attempt {
 }
 
 impl ClientError {
-    /// From a status that came over the wire.
+    /// The error for a status that a server sent.
     pub fn from_status(status: &Status) -> ClientError {
         if let Some((size, limit)) = decode_limit(status) {
             return ClientError::Status {
@@ -118,7 +118,7 @@ impl ClientError {
         }
     }
 
-    /// The gRPC code, where there is one.
+    /// The gRPC code, if the error has one.
     pub fn code(&self) -> Option<Code> {
         match self {
             ClientError::Status { code, .. } => Some(*code),
@@ -144,15 +144,15 @@ impl ClientError {
         matches!(self.code(), Some(Code::DeadlineExceeded | Code::Cancelled))
     }
 
-    /// Whether the server answered exactly this.
+    /// Whether the server answered with exactly this text.
     pub fn is(&self, text: &str) -> bool {
         matches!(self, ClientError::Status { message, .. } if message == text)
     }
 }
 
-/// etcd's own texts stand alone; anything else is shown as Go shows a gRPC status.
+/// etcd's own texts are shown alone; any other status is shown in the form of grpc-go.
 fn status_text(code: Code, message: &str) -> String {
-    // Go's client sends what a server gave up on once more, until its own time is over, and then says the same.
+    // After a server's own timeout, etcd's client retries until its deadline passes, and then reports the same text.
     let given_up = code == Code::DeadlineExceeded && message == "context deadline exceeded";
     if given_up || message.starts_with("etcdserver: ") {
         message.to_owned()
@@ -175,7 +175,7 @@ pub fn code_name(code: Code) -> String {
     }
 }
 
-/// tonic has a code and a text of its own for an answer that is too large: the two numbers in it.
+/// Reads both sizes from tonic's own error for an answer that is too large.
 fn decode_limit(status: &Status) -> Option<(u64, u64)> {
     let text = status.message();
     if status.code() != Code::OutOfRange || !text.contains("decoded message length too large") {

@@ -13,7 +13,7 @@ use super::{cause::Cause, dial::connect, endpoint::authority, monitor::not_http2
 /// Bytes of an answer that are read.
 const ANSWER: usize = 2048;
 
-/// What a client of HTTP/2 says first, with an empty SETTINGS frame.
+/// The preface of an HTTP/2 client, and an empty SETTINGS frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// A TLS 1.2 hello without extensions: any TLS server answers it with a handshake or an alert.

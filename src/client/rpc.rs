@@ -1,4 +1,4 @@
-//! etcd's methods by name, over the channel: which may be sent twice, and how a prefix becomes a range.
+//! etcd's methods: their paths, messages and repeat policies; and the range that a prefix stands for.
 
 use super::{
     channel::{Client, Repeat},
@@ -241,7 +241,7 @@ fn writes(txn: &pb::TxnRequest) -> bool {
         })
 }
 
-/// The first key behind all that begin with `prefix`; a zero byte (every key to the end) where there is none.
+/// The end of the range of all keys with `prefix`; a zero byte, which means all keys to the end, if no key follows them.
 pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.last_mut() {

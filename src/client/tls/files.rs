@@ -23,17 +23,17 @@ use crate::{
     golang::{string, zap::rfc3339},
 };
 
-/// Certificates that can't be used: Go's text.
+/// Certificate or key files that cannot be used: Go's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct FilesError(String);
 
 const MALFORMED: &str = "x509: malformed certificate";
 
-/// How servers are trusted, and what they are shown. The default trusts the authorities of the system.
+/// Which servers are trusted, and how this client identifies itself. The default trusts the system's authorities.
 #[derive(Default)]
 pub struct Tls {
-    /// `--cacert`; none: the system's.
+    /// The authorities of `--cacert`; `None` for the system's.
     roots: Option<Vec<CertificateDer<'static>>>,
     /// Why `--cacert` holds no certificate, if it holds none.
     no_roots: Option<String>,
@@ -45,7 +45,7 @@ pub struct Tls {
 }
 
 impl fmt::Debug for Tls {
-    /// Without the key.
+    /// Leaves the key out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
             .field("roots", &self.roots.as_ref().map(Vec::len))
@@ -56,11 +56,11 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the files; `skip_verify` takes any certificate of a server.
+    /// Reads the files. With `skip_verify`, any server certificate is accepted.
     ///
     /// # Errors
-    /// Only one of `cert` and `key` is given, or a file can't be read or holds nothing that can be used. An authority's
-    /// file without any certificate is none: nothing is trusted then, as in etcdctl.
+    /// Only one of `cert` and `key` is given, or a file cannot be read or used. A `cacert` without any certificate is not an
+    /// error: no server is trusted then, as in etcdctl.
     pub fn load(
         cacert: Option<&str>,
         cert: Option<&str>,
@@ -147,10 +147,10 @@ impl Tls {
         Cause::Tls(text)
     }
 
-    /// What rustls works with; made by the first connection.
+    /// The configuration of rustls, built for the first connection.
     ///
     /// # Errors
-    /// It can't be made.
+    /// It cannot be built.
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
         self.config.get_or_init(|| self.build()).clone()
     }
@@ -182,7 +182,7 @@ impl Tls {
 fn read(path: &str) -> Result<Vec<u8>, FilesError> {
     let file = string::path(path);
     std::fs::read(&file).map_err(|e| {
-        // A directory can be opened, and then not be read.
+        // Opening a directory succeeds; reading it fails.
         let what = if file.is_dir() { "read" } else { "open" };
         FilesError(format!("{what} {path}: {}", io_text(&e)))
     })
@@ -200,7 +200,7 @@ fn what_is(text: &[u8]) -> &'static str {
     }
 }
 
-/// Every block counts, whatever its name, and must be a certificate.
+/// Every block is taken for a certificate, whatever its label.
 fn authorities(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let roots: Vec<CertificateDer<'static>> = pem::blocks(text)
         .into_iter()
@@ -213,13 +213,13 @@ fn authorities(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// The certificate as something to trust, where it can be read.
+/// The certificate as a trust anchor; `None` if it cannot be parsed.
 pub(super) fn anchor(certificate: &CertificateDer<'_>) -> Option<TrustAnchor<'static>> {
     let anchor = webpki::anchor_from_trusted_cert(certificate).ok()?;
     Some(anchor.to_owned())
 }
 
-/// The client's certificates and its key, which must fit the first of them.
+/// The client's certificate chain, and its key, which must match the first certificate.
 fn pair(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
     let (certificates, others): (Vec<_>, Vec<_>) = pem::blocks(cert)
         .into_iter()
@@ -242,7 +242,7 @@ fn pair(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
         .collect();
     match webpki::EndEntityCert::try_from(&certificates[0]) {
         Ok(parsed) => fits(&*key, &parsed.subject_public_key_info())?,
-        // Too old for its key to be looked at; the server will say what it thinks of it.
+        // webpki does not parse certificates of version 1, so the key is not compared; the server will decide.
         Err(webpki::Error::UnsupportedCertVersion) => {}
         Err(_) => return Err(MALFORMED.into()),
     }

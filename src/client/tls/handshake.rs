@@ -1,4 +1,4 @@
-//! From an open connection to one that is secret. One attempt; knows no retry.
+//! The TLS handshake on an open connection. One attempt, without retries.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -12,14 +12,14 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{error, files::Tls};
 use crate::client::cause::{Cause, Limit};
 
-/// What TLS runs over: one type, so that what speaks over it is compiled once.
+/// The stream under TLS. A single boxed type, so that the code above it is compiled only once.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A connection with TLS.
 pub type Secured = TlsStream<Box<dyn Stream>>;
 
-/// Agrees on keys with the server, whose certificate must be for `name`.
+/// Performs the handshake. The server's certificate must be valid for `name`.
 ///
 /// # Errors
 /// The server is not trusted, does not trust this client, speaks no TLS, or says nothing within `timeout`.
@@ -32,7 +32,7 @@ pub async fn handshake(
     let config = tls.config().map_err(Cause::Unsupported)?;
     let name = match ServerName::try_from(name) {
         Ok(name) => name.to_owned(),
-        // Not looked at, and as an address not sent to the server either.
+        // The name is not verified, and an address is not sent to the server either.
         Err(_) if tls.takes_any_server() => ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         Err(_) => {
             return Err(Cause::Tls(format!(

@@ -1,5 +1,5 @@
-//! TLS of the client: what is trusted, who the client is, and the handshake. Nothing here is set up before the
-//! first endpoint that wants it.
+//! TLS of the client: which servers are trusted, the client's own certificate, and the handshake. Nothing is set up before
+//! the first connection that needs it.
 
 mod error;
 mod files;

@@ -19,7 +19,7 @@ use rustls::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// Bytes of a number of the curve.
+/// Bytes of a field element of the curve.
 const FIELD: usize = 66;
 
 pub const SHA256: &dyn SignatureVerificationAlgorithm =
@@ -29,7 +29,7 @@ pub const SHA384: &dyn SignatureVerificationAlgorithm =
 pub const SHA512: &dyn SignatureVerificationAlgorithm =
     &Algorithm(alg_id::ECDSA_SHA512, hash::<Sha512>);
 
-/// The digest as a number of the curve's width: shorter ones have zeros in front.
+/// The digest, padded with leading zeros to the width of the curve.
 fn hash<D: Digest>(message: &[u8]) -> [u8; FIELD] {
     let digest = D::digest(message);
     let mut number = [0; FIELD];
@@ -37,7 +37,7 @@ fn hash<D: Digest>(message: &[u8]) -> [u8; FIELD] {
     number
 }
 
-/// A signature's algorithm, and its hash.
+/// A signature algorithm and its hash function.
 #[derive(Debug)]
 struct Algorithm(AlgorithmIdentifier, fn(&[u8]) -> [u8; FIELD]);
 
@@ -68,7 +68,7 @@ impl SignatureVerificationAlgorithm for Algorithm {
 pub struct Key(SigningKey);
 
 impl Key {
-    /// None where it is a key of another kind.
+    /// `None` if it is a key of another kind.
     pub fn read(der: &PrivateKeyDer<'_>) -> Option<Key> {
         let key = match der {
             PrivateKeyDer::Sec1(der) => SecretKey::from_sec1_der(der.secret_sec1_der()).ok()?,
@@ -80,7 +80,7 @@ impl Key {
 }
 
 impl std::fmt::Debug for Key {
-    /// Without the key.
+    /// Leaves the key out.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("P-521 key")
     }

@@ -1,12 +1,11 @@
-//! Texts in PEM, read as Go reads them: what is no block, or a broken one, is passed over. Knows nothing of what
-//! the blocks hold.
+//! Parses PEM as Go does: text outside of blocks, and broken blocks, are skipped. Does not interpret the contents.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// One block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What stands behind BEGIN.
+    /// The label after BEGIN.
     pub label: String,
     /// The decoded bytes.
     pub bytes: Vec<u8>,
@@ -16,7 +15,7 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// All whole blocks, in their order.
+/// All complete blocks, in their order.
 pub fn blocks(text: &[u8]) -> Vec<Block> {
     let text = String::from_utf8_lossy(text);
     let mut out = vec![];
