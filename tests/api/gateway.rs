@@ -15,6 +15,9 @@ on_every_target! {
     refusals_are_json_with_etcds_codes;
     a_browser_may_ask_first;
     a_snapshot_is_lines;
+    requests_are_read_as_etcds_gateway_reads_them;
+    a_watch_is_lines_both_ways;
+    a_refused_stream_has_a_status;
 }
 
 /// Status and body of a request; `None` where there is no port.
@@ -209,4 +212,85 @@ async fn a_snapshot_is_lines(t: Arc<Target>) {
     // 32 bytes are 44 characters of base64.
     assert_eq!(digest["result"]["blob"].as_str().unwrap().len(), 44);
     assert!(digest["result"].get("remaining_bytes").is_none());
+}
+
+async fn requests_are_read_as_etcds_gateway_reads_them(t: Arc<Target>) {
+    for (path, request, status) in [
+        // Text behind the request is not looked at, and neither is an unknown field.
+        (
+            "/v3/kv/put",
+            r#"{"key":"Zm9v","value":"YmFy"} and more"#,
+            200,
+        ),
+        ("/v3/kv/range", r#"{"key":"Zm9v","nope":{}}"#, 200),
+        ("/v3/kv/range", r#"{"key":"Zm9v","limit":null}"#, 200),
+        ("/v3/kv/range", r#"{"key":"Zm9v","key":"Zm9v"}"#, 400),
+        (
+            "/v3/kv/range",
+            r#"{"key":"Zm9v","range_end":"AA","rangeEnd":"AA"}"#,
+            400,
+        ),
+        ("/v3/kv/range", r#"{"key":"Zm9v","limit":"1.5"}"#, 400),
+        ("/v3/kv/range", r#"{"key":"Zm9v""#, 400),
+    ] {
+        let Some((got, body)) = ask(&t, "POST", path, request).await else {
+            return;
+        };
+        assert_eq!(got, status, "{request}: {body}");
+    }
+    let Some(address) = t.address.as_deref() else {
+        return;
+    };
+    for (timeout, status) in [("1n", 504), ("soon", 400), ("60S", 200)] {
+        let body = r#"{"key":"Zm9v"}"#;
+        let request = format!(
+            "POST /v3/kv/range HTTP/1.0\r\nGrpc-Timeout: {timeout}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let got: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        assert_eq!(got, status, "{timeout}: {answer}");
+    }
+}
+
+async fn a_watch_is_lines_both_ways(t: Arc<Target>) {
+    let Some(address) = t.address.as_deref() else {
+        return;
+    };
+    ask(&t, "POST", "/v3/kv/put", r#"{"key":"Zm9v","value":"YmFy"}"#).await;
+    let body = r#"{"create_request":{"key":"Zm9v","start_revision":"2"}}"#;
+    let request = format!(
+        "POST /v3/watch HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // The watch goes on behind the end of the request.
+    while !answer.contains("\"events\"") {
+        let mut piece = [0; 4096];
+        let size = stream.read(&mut piece).await.unwrap();
+        assert_ne!(size, 0, "{answer}");
+        answer.push_str(std::str::from_utf8(&piece[..size]).unwrap());
+    }
+    let (_, lines) = answer.split_once("\r\n\r\n").unwrap();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    assert_eq!(lines[0]["result"]["created"], true);
+    assert_eq!(lines[1]["result"]["events"][0]["kv"]["value"], "YmFy");
+}
+
+async fn a_refused_stream_has_a_status(t: Arc<Target>) {
+    let Some((status, body)) = ask(&t, "POST", "/v3/lease/keepalive", r#"{"ID":"77"}"#).await
+    else {
+        return;
+    };
+    assert_eq!(status, 200, "{body}");
+    let line: Value = serde_json::from_str(body.trim_end()).unwrap();
+    assert_eq!(line["result"]["ID"], "77");
 }

@@ -27,7 +27,12 @@ pub async fn metrics(services: &Services) -> Response<Body> {
     let leases = services.core.lease_counts();
     let header = services.core.header();
     let cluster_version = status.version.rsplit_once('.').map_or("", |(m, _)| m);
+    let watches = services.core.watch_counts();
     let page = services.metrics.page(&State {
+        watchers: watches.watchers as u64,
+        slow_watchers: watches.slow as u64,
+        events: watches.events,
+        features: services.config.features.all().collect(),
         cluster_version: cluster_version.to_string(),
         member_id: header.member_id,
         revision: header.revision,

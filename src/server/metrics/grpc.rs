@@ -33,8 +33,6 @@ pub struct GrpcMetrics {
     methods: Vec<Arc<MethodMetrics>>,
     client_requests: IntCounterVec,
     client_versions: AtomicU64,
-    sent_bytes: IntCounter,
-    received_bytes: IntCounter,
 }
 
 struct MethodMetrics {
@@ -72,11 +70,6 @@ impl GrpcMetrics {
             let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(vec.clone()))?;
             Ok::<_, prometheus::Error>(vec)
-        };
-        let one = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
         };
         let started = vec(
             "grpc_server_started_total",
@@ -135,14 +128,6 @@ impl GrpcMetrics {
                 &["type", "client_api_version"],
             )?,
             client_versions: AtomicU64::new(0),
-            sent_bytes: one(
-                "etcd_network_client_grpc_sent_bytes_total",
-                "The total number of bytes sent to grpc clients.",
-            )?,
-            received_bytes: one(
-                "etcd_network_client_grpc_received_bytes_total",
-                "The total number of bytes received from grpc clients.",
-            )?,
         })
     }
 
@@ -172,16 +157,6 @@ impl GrpcMetrics {
             self.client_versions.fetch_add(1, Ordering::Relaxed);
         }
         counter.inc();
-    }
-
-    /// Bytes that went out on connections of gRPC.
-    pub fn sent_bytes(&self, bytes: u64) {
-        self.sent_bytes.inc_by(bytes);
-    }
-
-    /// Bytes that came in on connections of gRPC.
-    pub fn received_bytes(&self, bytes: u64) {
-        self.received_bytes.inc_by(bytes);
     }
 }
 

@@ -42,6 +42,14 @@ pub struct State {
     pub quota: i64,
     /// Index of the last request that was applied.
     pub applied_index: u64,
+    /// Watchers.
+    pub watchers: u64,
+    /// Watchers that are catching up.
+    pub slow_watchers: u64,
+    /// Events that were handed to watchers since the start.
+    pub events: u64,
+    /// Features: name, stage, on.
+    pub features: Vec<(&'static str, &'static str, bool)>,
     /// Revision of users and roles.
     pub auth_revision: u64,
     /// Leases granted since the start.
@@ -64,12 +72,36 @@ struct StateGauges {
     quota: IntGauge,
     committed: IntGauge,
     applied: IntGauge,
+    watchers: IntGauge,
+    slow_watchers: IntGauge,
+    events: IntCounter,
+    features: IntGaugeVec,
     auth_revision: IntGauge,
     leases_granted: IntCounter,
     leases_revoked: IntCounter,
     leases_renewed: IntCounter,
     leases_expired: IntCounter,
 }
+
+/// What a single member never has: these stay 0.
+const NEVER: &[(&str, &str)] = &[
+    (
+        "etcd_server_heartbeat_send_failures_total",
+        "The total number of leader heartbeat send failures (likely overloaded from slow disk).",
+    ),
+    (
+        "etcd_server_learner_promote_successes",
+        "The total number of successful learner promotions while this member is leader.",
+    ),
+    (
+        "etcd_server_read_indexes_failed_total",
+        "The total number of failed read indexes seen.",
+    ),
+    (
+        "etcd_server_slow_read_indexes_total",
+        "The total number of pending read indexes not in sync with leader's or timed out read index requests.",
+    ),
+];
 
 impl Metrics {
     /// Registers all metrics; `methods` are those of the gRPC edge, in the order of their numbers, `extensive` is
@@ -104,6 +136,9 @@ impl Metrics {
                 "The number of leader changes seen.",
             )?
             .inc();
+        for (name, help) in NEVER {
+            register.counter(name, help)?;
+        }
         Ok(Metrics {
             process: Process::register(&registry)?,
             grpc: GrpcMetrics::register(&registry, methods, extensive)?,
@@ -201,6 +236,29 @@ impl StateGauges {
                 "etcd_server_proposals_applied_total",
                 "The total number of consensus proposals applied.",
             )?,
+            watchers: register.gauge(
+                "etcd_debugging_mvcc_watcher_total",
+                "Total number of watchers.",
+            )?,
+            slow_watchers: register.gauge(
+                "etcd_debugging_mvcc_slow_watcher_total",
+                "Total number of unsynced slow watchers.",
+            )?,
+            events: register.counter(
+                "etcd_debugging_mvcc_events_total",
+                "Total number of events sent by this member.",
+            )?,
+            features: {
+                let features = IntGaugeVec::new(
+                    Opts::new(
+                        "etcd_server_feature_enabled",
+                        "Whether or not a feature is enabled. 1 is enabled, 0 is not.",
+                    ),
+                    &["name", "stage"],
+                )?;
+                register.0.register(Box::new(features.clone()))?;
+                features
+            },
             auth_revision: register.gauge(
                 "etcd_debugging_auth_revision",
                 "The current revision of auth store.",
@@ -243,6 +301,14 @@ impl StateGauges {
         let applied = i64::try_from(state.applied_index).unwrap_or(i64::MAX);
         self.committed.set(applied);
         self.applied.set(applied);
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.watchers.set(gauge(state.watchers));
+        self.slow_watchers.set(gauge(state.slow_watchers));
+        catch_up(&self.events, state.events);
+        for (name, stage, on) in &state.features {
+            let gauge = self.features.with_label_values(&[name, stage]);
+            gauge.set(i64::from(*on));
+        }
         self.auth_revision
             .set(i64::try_from(state.auth_revision).unwrap_or(i64::MAX));
         for (counter, value) in [
@@ -254,4 +320,9 @@ impl StateGauges {
             counter.inc_by(value.saturating_sub(counter.get()));
         }
     }
+}
+
+/// Brings a counter to a count that is kept elsewhere and only grows.
+fn catch_up(counter: &IntCounter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
 }
