@@ -251,3 +251,29 @@ fn progress_keeps_to_one_line_and_an_interrupt_leaves_nothing_of_it() {
         );
     }
 }
+
+#[test]
+fn a_signal_at_a_password_prompt_restores_the_terminal() {
+    use rustix::termios::{LocalModes, tcgetattr};
+    let dir = scratch();
+    embedded(dir.path()).args(["put", "k", "v"]).run().success();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let program = embedded(dir.path()).args(["--user=u", "get", "k"]);
+        let mut session = Session::start(&program, 0, "");
+        session.wait_for("Password: ");
+        let terminal = session.keyboard.try_clone().expect("a descriptor more");
+        let echoes = || {
+            let modes = tcgetattr(&terminal).expect("it is a terminal").local_modes;
+            modes.contains(LocalModes::ECHO)
+        };
+        assert!(!echoes(), "what is typed is not shown");
+        let pid = Pid::from_raw(session.child.id().cast_signed()).expect("a child has an id");
+        kill_process(pid, signal).expect("a child can be signalled");
+        let (code, shown) = session.end();
+        assert_eq!(code, Some(255), "{shown}");
+        assert!(
+            echoes(),
+            "{signal:?}: the terminal shows again what is typed"
+        );
+    }
+}

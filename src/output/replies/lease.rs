@@ -43,7 +43,7 @@ impl Reply for pb::LeaseGrantResponse {
     }
 
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
-        out.message(&self.header.clone().unwrap_or_default())
+        out.message(&self.header.unwrap_or_default())
     }
 }
 
@@ -119,7 +119,7 @@ impl Reply for pb::LeaseKeepAliveResponse {
     }
 
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
-        out.message(&self.header.clone().unwrap_or_default())
+        out.message(&self.header.unwrap_or_default())
     }
 }
 
@@ -190,7 +190,7 @@ impl Reply for TimeToLive {
     }
 
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
-        out.message(&self.answer.header.clone().unwrap_or_default())
+        out.message(&self.answer.header.unwrap_or_default())
     }
 }
 
@@ -240,7 +240,7 @@ impl Reply for pb::LeaseLeasesResponse {
     }
 
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
-        out.message(&self.header.clone().unwrap_or_default())
+        out.message(&self.header.unwrap_or_default())
     }
 }
 
