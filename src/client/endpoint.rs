@@ -389,7 +389,7 @@ mod tests {
             "embedded:///x/y",
             "embedded: x",
             "embedded:x\n",
-            "snapshot:x.db",
+            "snapshot:",
             "http://",
         ] {
             let error = Endpoint::parse(typed).unwrap_err();

@@ -29,10 +29,10 @@ mod tests {
             (2, "no such file or directory"),
             (5, "input/output error"),
             (28, "no space left on device"),
-            (72, "RFS specific error"),
+            (73, "RFS specific error"),
         ] {
             let error = io::Error::from_raw_os_error(number);
-            if number == 72 && !cfg!(target_os = "linux") {
+            if number == 73 && !cfg!(target_os = "linux") {
                 continue;
             }
             assert_eq!(io_text(&error), text);
