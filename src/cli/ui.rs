@@ -199,15 +199,13 @@ const LONGEST_LINE: usize = 64 << 10;
 ///
 /// # Errors
 /// stdin cannot be read, or a signal that ends the command came first.
-fn read_line() -> Result<Vec<u8>, CommandError> {
+fn read_line(interrupts: &Interrupts) -> Result<Vec<u8>, CommandError> {
     use rustix::event::{PollFd, PollFlags, poll};
-    let failed = |e: io::Error| CommandError::new(Kind::Failed, io_text(&e));
-    let interrupts = Interrupts::listen().map_err(failed)?;
     let stdin = io::stdin();
     let mut line = vec![];
     while line.len() < LONGEST_LINE {
         let mut sources = [
-            PollFd::new(&interrupts, PollFlags::IN),
+            PollFd::new(interrupts, PollFlags::IN),
             PollFd::new(&stdin, PollFlags::IN),
         ];
         match poll(&mut sources, None) {
@@ -227,6 +225,11 @@ fn read_line() -> Result<Vec<u8>, CommandError> {
         }
     }
     Ok(line)
+}
+
+/// A failure to read from the terminal.
+fn failed(error: io::Error) -> CommandError {
+    CommandError::new(Kind::Failed, io_text(&error))
 }
 
 /// Where a prompt is shown.
@@ -275,9 +278,11 @@ impl Ui {
     }
 
     fn ask_secret(&self, prompt: &str, place: Prompt) -> Result<String, CommandError> {
+        // Before the terminal is changed, so that no signal ends the process while it does not echo.
+        let interrupts = Interrupts::listen().map_err(failed)?;
         let hidden = HiddenInput::begin();
         place.show(prompt);
-        let read = read_line();
+        let read = read_line(&interrupts);
         drop(hidden);
         place.show("\n");
         let line = read?;
@@ -289,7 +294,7 @@ impl Ui {
     /// # Errors
     /// stdin cannot be read.
     pub fn read_word(&self) -> Result<String, CommandError> {
-        let line = read_line()?;
+        let line = read_line(&Interrupts::listen().map_err(failed)?)?;
         let text = string::text(&line);
         Ok(text
             .split_whitespace()

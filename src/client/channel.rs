@@ -12,11 +12,12 @@ use tonic::{Request, Status, client::Grpc, metadata::AsciiMetadataValue};
 use tonic_prost::ProstCodec;
 
 use super::{
+    access::Access,
     balancer::{Avoid, Balancer},
     cause::Cause,
     connection::Connection,
     deadline::Deadline,
-    embedded::{Access, EmbeddedServers},
+    embedded::EmbeddedServers,
     endpoint::{EMBEDDED, Endpoint, EndpointError, SNAPSHOT},
     error::ClientError,
     failure::{Failure, Unprocessed},

@@ -9,13 +9,13 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    access::Access,
     balancer::{Avoid, Step},
     cause::Cause,
     channel::{Client, Inner},
     connection::{Connection, KeepAlive},
     deadline::Deadline,
     dial::{DialOptions, dial},
-    embedded::Access,
     endpoint::Target,
     error::{Attempt, ClientError},
     probe,

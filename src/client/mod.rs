@@ -1,5 +1,6 @@
 //! The gRPC client: endpoints, connections, failover, retries. Prints nothing, and exits nothing.
 
+mod access;
 mod balancer;
 pub mod cause;
 pub mod channel;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use tokio::io::DuplexStream;
 
-use super::cause::Cause;
+use super::{access::Access, cause::Cause, deadline::Deadline, error::ClientError};
+
+const REFUSAL: &str = "this program was built without the embedded server";
 
 /// No servers run in this process.
 #[derive(Clone, Debug, Default)]
@@ -15,10 +17,30 @@ impl EmbeddedServers {
     ///
     /// # Errors
     /// Always.
-    pub async fn connect(&self, _: &Path, _: &[(String, String)]) -> Result<DuplexStream, Cause> {
-        Err(Cause::Unsupported(
-            "this program was built without the embedded server".to_owned(),
-        ))
+    pub async fn open(
+        &self,
+        _: &Path,
+        _: &[(String, String)],
+        _: Access,
+        _: Deadline,
+    ) -> Result<bool, ClientError> {
+        Err(ClientError::Permanent(REFUSAL.to_owned()))
+    }
+
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn open_snapshot(&self, _: &Path) -> Result<(), ClientError> {
+        Err(ClientError::Permanent(REFUSAL.to_owned()))
+    }
+
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn connect(&self, _: &Path) -> Result<DuplexStream, Cause> {
+        Err(Cause::Unsupported(REFUSAL.to_owned()))
     }
 
     /// There is nothing to close.

@@ -14,10 +14,10 @@ use tonic::{Request, Response, Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::{
+    access::Access,
     channel::{Client, History, Repeat},
     connection::Connection,
     deadline::Deadline,
-    embedded::Access,
     error::ClientError,
     failure::{Failure, Transport},
 };

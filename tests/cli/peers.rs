@@ -437,10 +437,7 @@ fn an_endpoint_that_means_nothing_is_refused_at_once() {
             "embedded:d?data-dir=other",
             "the data directory stands before the question mark",
         ),
-        (
-            "snapshot:backup.db",
-            "reading a snapshot as an endpoint is not supported yet",
-        ),
+        ("snapshot:", "the file is missing"),
     ] {
         Program::etcdctl()
             .arg(format!("--endpoints={endpoint}"))

@@ -29,7 +29,7 @@ pub struct FoundRecord<'a> {
 pub struct ScanEnd {
     /// Records shown.
     pub records: u64,
-    /// What could not be read, at most [`MAX_PROBLEMS`] of them.
+    /// What could not be read, at most `MAX_PROBLEMS` of them.
     pub problems: Vec<String>,
     /// How many things could not be read.
     pub unreadable: u64,
