@@ -3,7 +3,7 @@
 //!
 //! A two-way method looks like this:
 //!
-//! ```ignore
+//! ```text
 //! pub async fn echo(
 //!     &self,
 //!     context: &RequestContext,
