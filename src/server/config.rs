@@ -1,22 +1,21 @@
-//! What a server is told at its start: `serve`'s flags, `ETCD_*` variables, a configuration file and the parameters of
-//! `embedded:` all end here, under etcd's flag names. Checks each value and what the values say together; opens
-//! nothing.
+//! The settings of a server. `serve`'s flags, `ETCD_*` variables, the configuration file and the parameters of
+//! `embedded:` are all read into a [`Config`] under etcd's flag names. This module checks each value by itself and all
+//! of them together; it opens nothing.
 
 mod compaction;
 mod features;
+mod log;
 mod members;
 mod security;
+mod set;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 pub use self::{
     compaction::AutoCompaction,
     features::Features,
+    log::{LogFormat, LogLevel, LogOutput},
     security::{Allowed, TlsSettings, TlsVersion},
-};
-use super::{
-    flags::{self, Effect, Kind},
-    value,
 };
 
 /// The settings of one server.
@@ -30,13 +29,13 @@ pub struct Config {
     pub name: String,
     /// Bytes at which writes are refused; 0 = 2 GiB, negative = no quota.
     pub quota_backend_bytes: i64,
-    /// History that is kept without being asked.
+    /// Automatic compaction of old revisions.
     pub auto_compaction: AutoCompaction,
     /// Revisions that a compaction removes in one step.
     pub compaction_batch_limit: usize,
     /// Pause between two steps of a compaction.
     pub compaction_sleep_interval: Duration,
-    /// MiB that a defragmentation before the start must free; 0: none is made.
+    /// The file is defragmented at the start if that frees at least this many MiB; 0 = never.
     pub bootstrap_defrag_threshold: u64,
     /// Operations that one transaction may hold.
     pub max_txn_ops: usize,
@@ -48,112 +47,75 @@ pub struct Config {
     pub keepalive_min_time: Duration,
     /// Time after which a silent connection is pinged; `None`: never.
     pub keepalive_interval: Option<Duration>,
-    /// Time that the answer to such a ping may take.
+    /// Time to wait for the answer to such a ping before the connection is closed.
     pub keepalive_timeout: Duration,
-    /// Time without progress after which a client of a snapshot loses it.
+    /// Time without progress after which a snapshot stream is ended.
     pub stream_stall: Duration,
     /// Time between two progress notifications of an idle watch.
     pub watch_progress_notify_interval: Duration,
-    /// Where `serve` listens.
+    /// The client URLs that `serve` listens on.
     pub listen_client_urls: Vec<String>,
-    /// Where `serve` listens for HTTP alone; if there are any, the client URLs are for gRPC alone.
+    /// URLs that serve only HTTP. If there are any, the client URLs serve only gRPC.
     pub listen_client_http_urls: Vec<String>,
-    /// Further addresses for metrics and probes.
+    /// Additional URLs that serve only metrics and health checks.
     pub listen_metrics_urls: Vec<String>,
     /// Whether TCP listeners set `SO_REUSEPORT`.
     pub reuse_port: bool,
-    /// What `member list` names; `None`: the addresses that are listened on.
+    /// The client URLs that `member list` reports; `None`: the URLs that are listened on.
     pub advertise_client_urls: Option<Vec<String>>,
-    /// Peer addresses: for the ids alone.
+    /// Peer URLs. Used only to compute the ids of member and cluster.
     pub initial_advertise_peer_urls: Vec<String>,
-    /// `name=url,...`: for the ids alone.
+    /// `name=url,...`. Used only to compute the ids.
     pub initial_cluster: Option<String>,
-    /// For the ids alone.
+    /// Used only to compute the ids.
     pub initial_cluster_token: String,
-    /// Whether the data directory must have been served before.
+    /// Whether the data directory must already hold a database.
     pub existing: bool,
-    /// Certificates and what is demanded of clients.
+    /// Certificates, and what is required of clients.
     pub tls: TlsSettings,
-    /// Origins that browsers may call from.
+    /// Origins from which browsers may send requests (CORS).
     pub cors: Allowed,
-    /// Host names that HTTP requests without TLS may name.
+    /// Host names accepted in HTTP requests without TLS.
     pub host_whitelist: Allowed,
-    /// Whether `/v3/...` answers JSON.
+    /// Whether the JSON gateway serves `/v3/...`.
     pub gateway: bool,
-    /// The tokens of logged-in users, as etcd writes it: `simple`, or `jwt` with options.
+    /// The kind of authentication tokens in etcd's notation: `simple`, or `jwt` with options.
     pub auth_token: String,
-    /// Time that a simple token is good after its last use.
+    /// Time that a simple token stays valid after its last use.
     pub auth_token_ttl: Duration,
     /// Cost of hashing a password with bcrypt.
     pub bcrypt_cost: u32,
-    /// Whether leases expire while the directory is closed, as one that is opened for each command needs. No flag sets
-    /// it: `embedded:` does.
+    /// Whether the time during which the directory was closed counts towards the expiry of leases. `embedded:` sets it,
+    /// because it opens the directory anew for each command; there is no flag for it.
     pub leases_count_downtime: bool,
-    /// Whether nobody is asked for a user: whoever can read a snapshot as a file can read all of it anyway. No flag sets
-    /// it: `snapshot:` does.
+    /// Whether requests need no authentication and no permissions. `snapshot:` sets it, because whoever can read the
+    /// file can read all of its content anyway; there is no flag for it.
     pub asks_no_permission: bool,
-    /// Whether metrics include histograms of handling times.
+    /// Whether metrics include histograms of request durations.
     pub extensive_metrics: bool,
-    /// Time after which the application of a request is logged as slow.
+    /// A request that takes longer than this to apply is logged as slow.
     pub warning_apply_duration: Duration,
-    /// Time after which a request is logged as slow.
+    /// A request that takes longer than this in total is logged as slow.
     pub warning_unary_request_duration: Duration,
     /// Feature gates.
     pub features: Features,
-    /// Least important lines to log.
+    /// The least severe level that is logged.
     pub log_level: LogLevel,
-    /// Shape of a log line.
+    /// Format of a log line.
     pub log_format: LogFormat,
     /// Where log lines go.
     pub log_outputs: BTreeSet<LogOutput>,
-    /// What should be logged about the flags once there is a log.
+    /// Warnings about flags, to be logged once logging is set up.
     pub warnings: Vec<String>,
+    /// Retention and mode of `auto_compaction` as typed; they are only valid together.
     compaction_mode: String,
     compaction_retention: String,
 }
 
-/// Importance of a log line, as zap names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// The default.
-    Info,
-    /// What an operator should look at.
-    Warn,
-    /// What failed.
-    Error,
-    /// Nothing in this server is as bad as that.
-    Fatal,
-}
-
-/// Shape of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// Tab-separated text.
-    Console,
-}
-
-/// Where log lines go.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogOutput {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-    /// The end of a file.
-    File(PathBuf),
-}
-
-/// A flag's value that cannot be used: one line that names both.
+/// The value of a flag is invalid. The text is one line that names both.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub String);
-
-/// The most that a flag in milliseconds or seconds may ask for: a hundred years.
-const LONG: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Config {
     /// etcd's defaults on the given data directory.
@@ -206,183 +168,10 @@ impl Config {
         }
     }
 
-    /// Sets one flag by etcd's name (without dashes), from text as typed. A flag set again takes the last value.
+    /// Checks the settings against each other. To be called once, after the last [`Config::set`].
     ///
     /// # Errors
-    /// The flag is unknown, is not supported, or its value cannot be used.
-    pub fn set(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
-        let known =
-            flags::find(flag).ok_or_else(|| ConfigError(format!("unknown flag: --{flag}")))?;
-        let invalid =
-            |why: String| ConfigError(format!("invalid value {value:?} for --{flag}: {why}"));
-        if value != known.default || known.kind == Kind::Urls {
-            check_kind(known.kind, value).map_err(invalid)?;
-        }
-        match known.effect {
-            Effect::Served | Effect::Ids => self.apply(flag, value).map_err(invalid)?,
-            Effect::Cluster | Effect::Moot(_) => check_unused(flag, value).map_err(invalid)?,
-            Effect::Refused(instead) if !is_default(known, value) => {
-                return Err(ConfigError(format!("--{flag} is not supported: {instead}")));
-            }
-            Effect::Refused(_) => {}
-        }
-        if let Some(warning) = deprecated(flag)
-            && !self.warnings.iter().any(|w| w == warning)
-        {
-            self.warnings.push(warning.to_string());
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, flag: &str, text: &str) -> Result<(), String> {
-        match flag {
-            "data-dir" if text.is_empty() => return Err("no directory".into()),
-            "data-dir" => self.data_dir = PathBuf::from(text),
-            "snapshot" => self.snapshot = (!text.is_empty()).then(|| PathBuf::from(text)),
-            "name" => self.name = text.into(),
-            // Read before anything else by whoever has words and variables to ignore.
-            "config-file" if text.is_empty() => {}
-            "config-file" => return Err("use the flags themselves here".into()),
-            "listen-client-urls" => self.listen_client_urls = bindable(text)?,
-            "listen-client-http-urls" => self.listen_client_http_urls = bindable(text)?,
-            "listen-metrics-urls" => self.listen_metrics_urls = bindable(text)?,
-            "socket-reuse-port" => self.reuse_port = value::boolean(text)?,
-            // Set always, as Go does: there is nothing to remember.
-            "socket-reuse-address" => drop(value::boolean(text)?),
-            "advertise-client-urls" => self.advertise_client_urls = Some(value::urls(text)?),
-            "quota-backend-bytes" => self.quota_backend_bytes = value::int(text)?,
-            "auto-compaction-mode" => {
-                compaction::check_mode(text)?;
-                self.compaction_mode = text.into();
-                self.combine_compaction();
-            }
-            "auto-compaction-retention" => {
-                compaction::check_retention(text)?;
-                self.compaction_retention = text.into();
-                self.combine_compaction();
-            }
-            "compaction-batch-limit" => {
-                // etcd takes 0 and negative numbers for the default.
-                let limit = usize::try_from(value::int(text)?).unwrap_or(0);
-                self.compaction_batch_limit = if limit == 0 { 1000 } else { limit };
-            }
-            "compaction-sleep-interval" => {
-                self.compaction_sleep_interval = value::duration(text)?.min(LONG);
-            }
-            "bootstrap-defrag-threshold-megabytes" => {
-                self.bootstrap_defrag_threshold = value::uint(text)?;
-            }
-            "max-txn-ops" => self.max_txn_ops = small(text)?,
-            "max-request-bytes" => self.max_request_bytes = small(text)?,
-            "max-concurrent-streams" => {
-                self.max_concurrent_streams =
-                    u32::try_from(value::uint(text)?).map_err(|_| "number out of range")?;
-            }
-            "grpc-keepalive-min-time" => self.keepalive_min_time = value::duration(text)?.min(LONG),
-            "grpc-keepalive-interval" => {
-                let interval = value::duration(text)?.min(LONG);
-                self.keepalive_interval = (!interval.is_zero()).then_some(interval);
-            }
-            "grpc-keepalive-timeout" => self.keepalive_timeout = value::duration(text)?.min(LONG),
-            "watch-progress-notify-interval" => {
-                self.watch_progress_notify_interval = value::duration(text)?.min(LONG);
-            }
-            "cert-file"
-            | "key-file"
-            | "trusted-ca-file"
-            | "client-cert-auth"
-            | "client-crl-file"
-            | "client-cert-allowed-hostname"
-            | "auto-tls"
-            | "self-signed-cert-validity"
-            | "cipher-suites"
-            | "tls-min-version"
-            | "tls-max-version" => self.tls.set(flag, text)?,
-            "cors" => self.cors = Allowed::origins(text)?,
-            "host-whitelist" => self.host_whitelist = Allowed::hosts(text),
-            "enable-grpc-gateway" => self.gateway = value::boolean(text)?,
-            "auth-token" => self.auth_token = text.into(),
-            "auth-token-ttl" => {
-                self.auth_token_ttl = Duration::from_secs(value::uint(text)?).min(LONG);
-            }
-            "bcrypt-cost" => self.set_bcrypt_cost(value::uint(text)?),
-            // etcd compares with this one word and accepts all others.
-            "metrics" => self.extensive_metrics = text == "extensive",
-            "warning-apply-duration" => {
-                self.warning_apply_duration = value::duration(text)?.min(LONG);
-            }
-            "warning-unary-request-duration" => {
-                // As in etcd, 0 stands for the default.
-                let limit = value::duration(text)?.min(LONG);
-                self.warning_unary_request_duration = match limit {
-                    Duration::ZERO => Duration::from_millis(300),
-                    limit => limit,
-                };
-            }
-            "feature-gates" => self.features.set(text)?,
-            "log-level" => self.log_level = log_level(text)?,
-            "log-format" => {
-                self.log_format = match text {
-                    "json" => LogFormat::Json,
-                    "console" => LogFormat::Console,
-                    _ => {
-                        return Err(format!(
-                            "unknown log format: {text}, supported values json, console"
-                        ));
-                    }
-                }
-            }
-            "log-outputs" => self.log_outputs = log_outputs(text)?,
-            "initial-advertise-peer-urls" => self.initial_advertise_peer_urls = value::urls(text)?,
-            "initial-cluster" => {
-                members::one_member(text)?;
-                self.initial_cluster = Some(text.into());
-            }
-            "initial-cluster-token" => self.initial_cluster_token = text.into(),
-            "initial-cluster-state" => {
-                self.existing = match text {
-                    "new" => false,
-                    "existing" => true,
-                    _ => {
-                        return Err(format!(
-                            "unexpected clusterState {text:?}: use new or existing"
-                        ));
-                    }
-                }
-            }
-            // A served flag without a line above is a mistake of this file, kept from users by a test.
-            _ => return Err("not wired".into()),
-        }
-        Ok(())
-    }
-
-    /// bcrypt takes 4 to 31; etcd takes the default in the place of anything else, and logs it (etcd v3.7.1,
-    /// server/auth/store.go, `NewAuthStore`).
-    fn set_bcrypt_cost(&mut self, cost: u64) {
-        self.bcrypt_cost = match u32::try_from(cost) {
-            Ok(cost) if (4..=31).contains(&cost) => cost,
-            _ => {
-                self.warnings.push(format!(
-                    "use default bcrypt cost instead of the invalid given cost: min-cost 4, max-cost 31, default-cost \
-                     10, given-cost {cost}"
-                ));
-                10
-            }
-        };
-    }
-
-    /// The two flags may come in any order, so that they may not fit before the second has come:
-    /// [`Config::validate`] says so in the end.
-    fn combine_compaction(&mut self) {
-        self.auto_compaction =
-            compaction::policy(&self.compaction_mode, &self.compaction_retention)
-                .unwrap_or(AutoCompaction::Off);
-    }
-
-    /// Checks what the settings say together. To be called once, after the last [`Config::set`].
-    ///
-    /// # Errors
-    /// They contradict each other.
+    /// Two settings contradict each other.
     pub fn validate(&self) -> Result<(), ConfigError> {
         compaction::policy(&self.compaction_mode, &self.compaction_retention)
             .map_err(|why| ConfigError(format!("--auto-compaction-retention: {why}")))?;
@@ -428,7 +217,7 @@ impl Config {
         Ok(())
     }
 
-    /// The peer URLs that the ids are made of, sorted.
+    /// The peer URLs from which the ids are computed, sorted.
     pub fn peer_urls(&self) -> Vec<String> {
         self.initial_cluster
             .as_deref()
@@ -439,7 +228,7 @@ impl Config {
             )
     }
 
-    /// The addresses for `member list`.
+    /// The client URLs that `member list` reports.
     pub fn client_urls(&self) -> Vec<String> {
         self.advertise_client_urls
             .clone()
@@ -447,108 +236,15 @@ impl Config {
     }
 }
 
-/// Whether connections to this URL speak TLS.
+/// Whether connections to this URL use TLS.
 pub fn is_secure(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("unixs:")
-}
-
-fn check_kind(kind: Kind, text: &str) -> Result<(), String> {
-    match kind {
-        Kind::Text | Kind::List => Ok(()),
-        Kind::Bool => value::boolean(text).map(drop),
-        Kind::Int => value::int(text).map(drop),
-        Kind::Uint => value::uint(text).map(drop),
-        Kind::Duration => value::duration(text).map(drop),
-        Kind::Urls if text.is_empty() => Ok(()),
-        Kind::Urls => value::urls(text).map(drop),
-    }
-}
-
-fn is_default(flag: &flags::Flag, text: &str) -> bool {
-    let same_bool = flag.kind == Kind::Bool
-        && value::boolean(text).is_ok_and(|b| (flag.default == "true") == b);
-    text == flag.default || same_bool
-}
-
-/// Flags without effect whose value would ask for something that there is not.
-fn check_unused(flag: &str, text: &str) -> Result<(), String> {
-    match (flag, text) {
-        ("logger", "capnslog") => Err("--logger=capnslog is removed in v3.5".into()),
-        ("logger", "zap") => Ok(()),
-        ("logger", _) => Err(format!("unknown logger option {text:?}")),
-        _ => Ok(()),
-    }
-}
-
-/// What etcd logs about flags that it no longer needs (etcd v3.7.1, server/etcdmain/config.go).
-fn deprecated(flag: &str) -> Option<&'static str> {
-    match flag {
-        "max-snapshots" => {
-            Some("--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.")
-        }
-        "v2-deprecation" => Some(
-            "--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user input.",
-        ),
-        _ => None,
-    }
-}
-
-fn small(text: &str) -> Result<usize, String> {
-    usize::try_from(value::uint(text)?).map_err(|_| "number out of range".into())
-}
-
-/// URLs to listen on: an address or `localhost`, as etcd v3.7.1's `checkBindURLs` wants it.
-fn bindable(text: &str) -> Result<Vec<String>, String> {
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let urls = value::urls(text)?;
-    for url in &urls {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        if matches!(scheme, "http" | "https") {
-            let host = value::host_and_port(rest).map_or("", |(host, _)| host);
-            if host != "localhost" && host.parse::<std::net::IpAddr>().is_err() {
-                return Err(format!("expected IP in URL for binding ({url})"));
-            }
-        }
-    }
-    Ok(urls)
-}
-
-fn log_level(text: &str) -> Result<LogLevel, String> {
-    Ok(match text {
-        "debug" => LogLevel::Debug,
-        "info" => LogLevel::Info,
-        "warn" => LogLevel::Warn,
-        "error" => LogLevel::Error,
-        "dpanic" | "panic" | "fatal" => LogLevel::Fatal,
-        _ => return Err("debug, info, warn, error, panic or fatal".into()),
-    })
-}
-
-/// etcd v3.7.1, server/embed/config_logging.go. `default` is standard error; journald is not written to directly, since
-/// it takes standard error as well.
-fn log_outputs(text: &str) -> Result<BTreeSet<LogOutput>, String> {
-    let words: Vec<&str> = text.split(',').collect();
-    if words.len() > 1 && words.contains(&"default") {
-        return Err("multi logoutput for \"default\" is not supported yet".into());
-    }
-    words
-        .into_iter()
-        .map(|word| match word {
-            "default" | "stderr" | "" => Ok(LogOutput::Stderr),
-            "stdout" => Ok(LogOutput::Stdout),
-            "systemd/journal" => Err(
-                "journald is not written to directly: use stderr, which it takes as well".into(),
-            ),
-            file => Ok(LogOutput::File(file.into())),
-        })
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::flags;
 
     fn set(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let mut config = Config::new("d");

@@ -1,21 +1,21 @@
-//! `--auto-compaction-mode` and `--auto-compaction-retention`, which mean something only together. Pure text to value.
+//! Parses `--auto-compaction-mode` and `--auto-compaction-retention`, which make one policy together.
 
 use std::time::Duration;
 
 use crate::server::value;
 
-/// History that a server gives up by itself.
+/// What automatic compaction removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoCompaction {
-    /// None.
+    /// Nothing.
     Off,
-    /// What is older than this.
+    /// Revisions older than this.
     Periodic(Duration),
-    /// All but so many revisions.
+    /// All but the newest so many revisions.
     Revision(i64),
 }
 
-/// As a log line shows it: the mode and what is kept, in Go's notation of durations.
+/// The mode and the retention, for the log. Durations are printed as Go prints them.
 impl std::fmt::Display for AutoCompaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -33,7 +33,7 @@ enum Retention {
     Time(Duration),
 }
 
-/// Refuses an unknown mode.
+/// Rejects an unknown mode.
 pub fn check_mode(mode: &str) -> Result<(), String> {
     match mode {
         "periodic" | "revision" => Ok(()),
@@ -42,7 +42,7 @@ pub fn check_mode(mode: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses what is neither a number nor a duration.
+/// Rejects a retention that is neither a number nor a duration.
 pub fn check_retention(text: &str) -> Result<(), String> {
     retention(text).map(drop)
 }

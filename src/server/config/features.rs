@@ -1,9 +1,9 @@
-//! `--feature-gates`: etcd's names of features that can be switched (etcd v3.7.1, server/features/etcd_features.go, and
-//! pkg/featuregate for the texts). Pure text to value.
+//! Parses `--feature-gates`. The features are etcd's (etcd v3.7.1, server/features/etcd_features.go; pkg/featuregate
+//! for the error texts).
 
 use std::collections::BTreeMap;
 
-/// A feature, whether it is on by default, and how finished it is.
+/// Name, default and stage of each feature.
 const FEATURES: &[(&str, bool, &str)] = &[
     ("CompactHashCheck", false, "ALPHA"),
     ("FastLeaseKeepAlive", true, "BETA"),
@@ -16,19 +16,19 @@ const FEATURES: &[(&str, bool, &str)] = &[
     ("TxnModeWriteWithSharedBuffer", true, "BETA"),
 ];
 
-/// Which features are switched otherwise than by default.
+/// The features that were switched explicitly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Features {
     set: BTreeMap<&'static str, bool>,
 }
 
 impl Features {
-    /// Whether a feature is on; a name that is unknown is off.
+    /// Whether a feature is on. Unknown features are off.
     pub fn enabled(&self, name: &str) -> bool {
         self.all().any(|(feature, _, on)| feature == name && on)
     }
 
-    /// All features: name, how finished, on.
+    /// Name, stage and state of every feature.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
         FEATURES.iter().map(|(name, default, stage)| {
             let on = self.set.get(name).copied().unwrap_or(*default);
@@ -36,7 +36,7 @@ impl Features {
         })
     }
 
-    /// Switches features: `A=true,B=false`.
+    /// Switches features, given as `A=true,B=false`.
     pub(super) fn set(&mut self, text: &str) -> Result<(), String> {
         let mut set = self.set.clone();
         for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
@@ -49,7 +49,7 @@ impl Features {
                     "invalid value of {name}={on}, err: strconv.ParseBool: parsing {on:?}: invalid syntax"
                 )
             })?;
-            // These two switch all features of that stage.
+            // These two names switch all features of a stage.
             let stage = match name {
                 "AllAlpha" => Some("ALPHA"),
                 "AllBeta" => Some("BETA"),
@@ -70,7 +70,7 @@ impl Features {
         Ok(())
     }
 
-    /// Refuses features that need another one.
+    /// Rejects features whose prerequisite is off.
     pub(super) fn validate(&self) -> Result<(), String> {
         if self.enabled("LeaseCheckpointPersist") && !self.enabled("LeaseCheckpoint") {
             return Err(

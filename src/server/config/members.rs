@@ -1,8 +1,8 @@
-//! The flags that name a cluster's members, of which there is one here. Pure text to value.
+//! Parses `--initial-cluster`. The cluster has exactly one member here.
 
 use crate::server::value;
 
-/// Name and sorted peer URLs of the only member in an `--initial-cluster`.
+/// Returns the name and the sorted peer URLs of the only member that `--initial-cluster` names.
 pub fn one_member(text: &str) -> Result<(String, Vec<String>), String> {
     let mut name: Option<&str> = None;
     let mut urls = Vec::new();

@@ -1,33 +1,33 @@
-//! The flags of TLS, and lists of who may call. Pure text to value: no file is read here.
+//! The TLS flags, and lists of permitted origins and hosts. Parses text only; reads no files.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
 use crate::server::value;
 
-/// Certificates of the server and what is demanded of clients.
+/// Certificates of the server and what is required of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
     /// Certificate chain, PEM.
     pub cert_file: Option<PathBuf>,
     /// Private key, PEM.
     pub key_file: Option<PathBuf>,
-    /// Authorities of clients' certificates, PEM.
+    /// Certificate authorities for client certificates, PEM.
     pub trusted_ca_file: Option<PathBuf>,
-    /// Whether a client must have a certificate.
+    /// Whether clients must present a certificate.
     pub client_cert_auth: bool,
-    /// Revocation list for clients' certificates.
+    /// Revocation list for client certificates.
     pub crl_file: Option<PathBuf>,
-    /// Names of which a client's certificate must hold one; empty: no such demand.
+    /// A client certificate must be valid for one of these names; empty: any certificate is accepted.
     pub allowed_hostnames: Vec<String>,
-    /// Whether a self-signed certificate is made.
+    /// Whether to generate a self-signed certificate.
     pub auto_tls: bool,
-    /// Years for which that one is valid.
+    /// Validity of the self-signed certificate in years.
     pub self_signed_years: u64,
-    /// Cipher suites by Go's names; empty: all that are safe.
+    /// Cipher suites by Go's names; empty: all secure ones.
     pub cipher_suites: Vec<String>,
-    /// Lowest version.
+    /// Lowest version accepted.
     pub min_version: TlsVersion,
-    /// Highest version.
+    /// Highest version accepted.
     pub max_version: TlsVersion,
 }
 
@@ -79,7 +79,7 @@ impl TlsSettings {
         Ok(())
     }
 
-    /// Refuses settings that contradict each other, with the texts of etcd v3.7.1 (server/embed/config.go,
+    /// Rejects settings that contradict each other, with the texts of etcd v3.7.1 (server/embed/config.go,
     /// client/pkg/transport/listener.go).
     pub(super) fn validate(&self) -> Result<(), String> {
         if self.cert_file.is_some() != self.key_file.is_some() {
@@ -105,7 +105,7 @@ impl TlsSettings {
         Ok(())
     }
 
-    /// Whether there is a certificate, or will be one.
+    /// Whether the server has a certificate or will generate one.
     pub fn is_given(&self) -> bool {
         self.auto_tls || self.cert_file.is_some()
     }
@@ -122,17 +122,17 @@ fn version(text: &str) -> Result<Option<TlsVersion>, String> {
     }
 }
 
-/// Who may call: all, or those in a list.
+/// A list of permitted names, or no restriction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
-    /// All.
+    /// Everything is permitted.
     All,
-    /// These, as they were written.
+    /// Only these, as written on the command line.
     Only(BTreeSet<String>),
 }
 
 impl Allowed {
-    /// Origins, which are URLs with a port.
+    /// Parses a list of origins, which are URLs with a port.
     pub(super) fn origins(text: &str) -> Result<Allowed, String> {
         if matches!(text, "" | "*") {
             return Ok(Allowed::All);
@@ -140,7 +140,7 @@ impl Allowed {
         Ok(Allowed::Only(value::urls(text)?.into_iter().collect()))
     }
 
-    /// Names of hosts.
+    /// Parses a list of host names.
     pub(super) fn hosts(text: &str) -> Allowed {
         let hosts: BTreeSet<String> = text.split(',').map(str::to_string).collect();
         if text.is_empty() || hosts.contains("*") {
@@ -149,7 +149,7 @@ impl Allowed {
         Allowed::Only(hosts)
     }
 
-    /// Whether this one may.
+    /// Whether this name is permitted.
     pub fn admits(&self, name: &str) -> bool {
         match self {
             Allowed::All => true,
