@@ -1,5 +1,5 @@
-//! The changes of one commit: for each bucket its operations in order of keys; the last one on a key wins.
-//! Reads nothing and knows nothing of pages.
+//! The changes of one commit: the operations on each bucket, ordered by key. The last operation on a key wins. Does no
+//! I/O and knows nothing about pages.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,7 +12,7 @@ use super::page::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 /// A set of changes that a commit applies as a whole.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
-    /// By name, ascending; there are few.
+    /// Sorted by name; there are only a few buckets.
     buckets: Vec<(Bytes, Ops)>,
     bytes: u64,
     ops: usize,
@@ -21,13 +21,13 @@ pub struct Batch {
 /// The operations on one bucket.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Ops {
-    /// What the bucket held before is dropped.
+    /// Whether the bucket's previous content is dropped.
     pub cleared: bool,
-    /// Whether the bucket is there afterwards: `None` leaves that as it is, but for the puts below.
+    /// Whether the bucket exists afterwards. `None`: unchanged, except that a put creates the bucket.
     pub exists: Option<bool>,
-    /// Keys that came in ascending order, which is how revisions come.
+    /// Operations whose keys arrived in ascending order, which is how revisions arrive.
     ascending: Vec<Op>,
-    /// The others.
+    /// All other operations.
     rest: BTreeMap<Bytes, Option<Bytes>>,
 }
 
@@ -41,7 +41,7 @@ impl Ops {
         }
     }
 
-    /// Returns the value that was pending for the key.
+    /// Returns the operation that was pending for the key.
     fn set(&mut self, key: Bytes, value: Option<Bytes>) -> Option<Op> {
         if self.ascending.last().is_none_or(|(last, _)| *last < key) {
             self.ascending.push((key, value));
@@ -80,7 +80,7 @@ impl Ops {
         };
         Pending {
             a: self.ascending[from..to.max(from)].iter().peekable(),
-            // A range whose end is below its start is empty here, and a panic in std.
+            // Return an empty range if the end is below the start; std would panic.
             b: if empty {
                 None
             } else {
@@ -89,7 +89,7 @@ impl Ops {
         }
     }
 
-    /// All operations in order.
+    /// All operations, in key order.
     pub fn iter(&self) -> Pending<'_> {
         self.range(Bound::Unbounded, Bound::Unbounded)
     }
@@ -99,7 +99,7 @@ impl Ops {
     }
 }
 
-/// Pending operations of a bucket in order: key, and value or `None` for a deletion.
+/// Pending operations of a bucket in key order: key, and value or `None` for a deletion.
 pub struct Pending<'a> {
     a: std::iter::Peekable<std::slice::Iter<'a, Op>>,
     b: Option<std::iter::Peekable<std::collections::btree_map::Range<'a, Bytes, Option<Bytes>>>>,
@@ -174,10 +174,10 @@ impl Batch {
         Ok(())
     }
 
-    /// Sets a key; a bucket that does not exist is created.
+    /// Sets a key. Creates the bucket if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the format cannot hold the key or value.
+    /// [`Error::Invalid`] if the key or value is too long for the format.
     pub fn put(
         &mut self,
         bucket: &[u8],
@@ -187,18 +187,18 @@ impl Batch {
         self.set(bucket, key.into(), Some(value.into()))
     }
 
-    /// Deletes a key; it need not exist, nor its bucket.
+    /// Deletes a key. Neither the key nor the bucket need exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the format cannot hold the key.
+    /// [`Error::Invalid`] if the key is too long for the format.
     pub fn delete(&mut self, bucket: &[u8], key: impl Into<Bytes>) -> Result<()> {
         self.set(bucket, key.into(), None)
     }
 
-    /// Creates a bucket; it may exist.
+    /// Creates a bucket, unless it exists.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the format cannot hold the name.
+    /// [`Error::Invalid`] if the name is too long for the format.
     pub fn create_bucket(&mut self, bucket: &[u8]) -> Result<()> {
         if bucket.is_empty() || bucket.len() > MAX_KEY_SIZE {
             return Err(Error::Invalid("the name of a bucket has 1 to 32768 bytes"));
@@ -209,7 +209,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Deletes a bucket with all that is in it; it need not exist.
+    /// Deletes a bucket with all its content, if it exists.
     pub fn delete_bucket(&mut self, bucket: &[u8]) {
         self.ops += 1;
         *self.bucket(bucket) = Ops {
@@ -219,7 +219,7 @@ impl Batch {
         };
     }
 
-    /// What is pending for a key: nothing, a deletion (`Some(None)`), or a value.
+    /// The pending operation on a key: none, a deletion (`Some(None)`), or a value.
     pub fn get(&self, bucket: &[u8], key: &[u8]) -> Option<Option<&Bytes>> {
         let ops = self.peek(bucket)?;
         match ops.get(key) {
@@ -228,8 +228,8 @@ impl Batch {
         }
     }
 
-    /// The pending operations on the keys of a bucket from `start` to `end`, in order.
-    /// What a deleted bucket held is not among them: see [`Batch::clears`].
+    /// The pending operations on the keys of a bucket from `start` to `end`, in order. Does not include the content of
+    /// a bucket that the batch deletes: see [`Batch::clears`].
     pub fn range<'a>(
         &'a self,
         bucket: &[u8],
@@ -242,12 +242,12 @@ impl Batch {
             .flatten()
     }
 
-    /// Whether what the bucket holds in the database is dropped by this batch.
+    /// Whether the batch drops the bucket's present content.
     pub fn clears(&self, bucket: &[u8]) -> bool {
         self.peek(bucket).is_some_and(|o| o.cleared)
     }
 
-    /// Bytes of all keys and values.
+    /// Total size of all keys and values in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -257,7 +257,7 @@ impl Batch {
         self.ops
     }
 
-    /// Whether nothing is to be done.
+    /// Whether the batch contains no operations.
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty()
     }

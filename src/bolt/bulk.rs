@@ -1,6 +1,5 @@
-//! Writes a new database file in one pass from buckets and keys in ascending order.
-//! Pages are written as they fill up, so memory does not grow with the file. Nothing is read, and renaming the file
-//! is left to the caller.
+//! Writes a new database file in one pass, from buckets and keys in ascending order. Pages are written as they fill up,
+//! so memory use does not grow with the file. The caller renames the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use super::page::{
 use super::page_counts::PageCounts;
 use super::tree::{bucket_value, inline_bucket_value};
 
-/// Bytes gathered before they are written.
+/// Size of the write buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
 /// Writes a database file from beginning to end.
@@ -25,7 +24,7 @@ pub struct BulkWriter {
     file: DiskFile,
     page_size: usize,
     txid: u64,
-    /// Pages finished so far; the number of the next.
+    /// Number of the next page.
     next: u64,
     buffer: Vec<u8>,
     flusher: Flusher,
@@ -36,7 +35,7 @@ pub struct BulkWriter {
     page_counts: PageCounts,
 }
 
-/// The page of one level of a tree that is being filled; level 0 are the leaves.
+/// The page of one level of the tree that is being filled. Level 0 is the leaves.
 #[derive(Default)]
 struct Level {
     elements: Vec<Span>,
@@ -86,7 +85,7 @@ impl Level {
         });
     }
 
-    /// Takes out the last element of a branch: its place and its key.
+    /// Removes the last element of a branch and returns it with its key.
     fn pop(&mut self) -> Option<(Span, Vec<u8>)> {
         let span = self.elements.pop()?;
         let key = self.data.split_off(self.data.len() - span.key);
@@ -100,15 +99,15 @@ impl Level {
 }
 
 impl BulkWriter {
-    /// Creates the file, which must not exist; its last meta will be that of transaction `txid`.
+    /// Creates the file, which must not exist. `txid` is the transaction of its newer meta page.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] for a page size that no reader takes.
+    /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
     pub fn create(path: &Path, page_size: u32, txid: u64) -> Result<BulkWriter> {
         BulkWriter::create_on(&Disk::default(), path, page_size, txid)
     }
 
-    /// The same, each step told to a watcher before it is taken.
+    /// Like [`BulkWriter::create`], but reports each step to a watcher before taking it.
     pub fn create_watched(
         path: &Path,
         page_size: u32,
@@ -146,10 +145,10 @@ impl BulkWriter {
         })
     }
 
-    /// Begins the next bucket; names must ascend.
+    /// Begins the next bucket. Names must be in ascending order.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name does not follow, or cannot be one; failures of writing.
+    /// [`Error::Invalid`] if the name is out of order, empty or too long; [`Error::Io`] if writing fails.
     pub fn bucket(&mut self, name: &[u8], sequence: u64) -> Result<()> {
         self.end_bucket()?;
         if name.is_empty() || name.len() > MAX_KEY_SIZE {
@@ -165,10 +164,10 @@ impl BulkWriter {
         Ok(())
     }
 
-    /// Adds a key to the bucket begun last; keys must ascend.
+    /// Adds a key to the current bucket. Keys must be in ascending order.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the key does not follow, or cannot be one; failures of writing.
+    /// [`Error::Invalid`] if the key is out of order, empty or too long; [`Error::Io`] if writing fails.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         if self.bucket.is_none() {
             return Err(Error::Invalid("a key was given before any bucket"));
@@ -199,10 +198,12 @@ impl BulkWriter {
             self.tree.push(Level::default());
         }
         let fill = self.page_size * FILL_PERCENT / 100;
-        // Two elements a branch, also on the page that comes last.
+        // A branch needs at least two elements. Flushing a page at three or more leaves one that can be moved to the
+        // next page, which may be the last of its level.
         let least = if level == 0 { 1 } else { 3 };
         let page = &self.tree[level];
         let full = page.elements.len() >= least && page.size() + e.size() > fill;
+        // Write the page if the element does not fit, keeping the last branch element for the next page.
         if full || page.elements.len() == MAX_ELEMENTS {
             let kept = (level > 0).then(|| self.tree[level].pop()).flatten();
             self.flush(level)?;
@@ -220,7 +221,7 @@ impl BulkWriter {
         Ok(())
     }
 
-    /// Finishes the page of a level and tells the level above.
+    /// Writes the page of a level and adds it to the level above.
     fn flush(&mut self, level: usize) -> Result<()> {
         let mut page = std::mem::take(&mut self.tree[level]);
         let pgid = self.page(level == 0, &page)?;
@@ -239,6 +240,7 @@ impl BulkWriter {
     }
 
     fn page(&mut self, leaf: bool, page: &Level) -> Result<u64> {
+        // Encode the page into the buffer, and write the buffer once it is full.
         let pgid = self.next;
         let pages = encode(
             &mut self.buffer,
@@ -264,8 +266,9 @@ impl BulkWriter {
         Ok(())
     }
 
-    /// Finishes a tree; its root page.
+    /// Writes the remaining pages of a tree and returns its root page.
     fn end_tree(&mut self) -> Result<u64> {
+        // Write the unfinished page of every level but the highest.
         let mut level = 0;
         while level + 1 < self.tree.len() {
             if !self.tree[level].elements.is_empty() {
@@ -276,6 +279,7 @@ impl BulkWriter {
         let top = self.tree.pop().unwrap_or_default();
         self.tree.clear();
         self.page_counts.depth = self.page_counts.depth.max(level as u64 + 3);
+        // A root with a single child is dropped in favour of that child.
         match &top.elements[..] {
             [only] if level > 0 => Ok(only.pgid),
             _ => self.page(level == 0, &top),
@@ -284,6 +288,7 @@ impl BulkWriter {
 
     fn end_bucket(&mut self) -> Result<()> {
         if let Some((name, sequence)) = self.bucket.take() {
+            // Store a small bucket inline in its entry.
             let inline = match &self.tree[..] {
                 [] => inline_bucket_value(self.page_size, sequence, &[]),
                 [leaf] => inline_bucket_value(self.page_size, sequence, &leaf.elements()),
@@ -301,14 +306,15 @@ impl BulkWriter {
         Ok(())
     }
 
-    /// Writes what is left and the metas, and brings it all to the disk. Its name is not: that takes a sync
-    /// of the directory. Returns the length in bytes.
+    /// Writes the remaining pages and both meta pages, and syncs the file. The caller must sync the directory. Returns
+    /// the length in bytes.
     pub fn finish(self) -> Result<u64> {
         Ok(self.finish_file()?.1.size())
     }
 
     pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, PageCounts)> {
         self.end_bucket()?;
+        // Write the tree of buckets.
         for (name, value) in std::mem::take(&mut self.buckets) {
             self.push(
                 0,
@@ -331,6 +337,7 @@ impl BulkWriter {
             high_water: self.next,
             txid: self.txid,
         };
+        // Write both metas, the newer one to page txid mod 2, as bbolt does.
         let older = Meta {
             txid: self.txid.saturating_sub(1),
             ..meta
@@ -339,6 +346,7 @@ impl BulkWriter {
             0 => [meta.encode(0), older.encode(1)],
             _ => [older.encode(0), meta.encode(1)],
         };
+        // Sync the file; nothing counts as written before.
         self.file.flushed(self.flusher.end())?;
         self.file.write_at(0, &pages.concat())?;
         self.file.sync()?;

@@ -1,5 +1,5 @@
-//! Checks a whole database: every page, every key and every rule of the format.
-//! Continues after a finding where possible, visits no page twice, and keeps one bit for each page visited.
+//! Checks a whole database: every page, every key and every rule of the format. Continues after a finding where
+//! possible, visits each page once, and keeps one bit per visited page.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use super::page::{BUCKET_ELEMENT, FREELIST, HEADER_SIZE, META, Page, check_pgid}
 use super::page_set::PageSet;
 use super::tree::{Bucket, MAX_DEPTH, Root, Source};
 
-/// Findings after which a check stops.
+/// A check stops after this many findings.
 pub const MAX_FINDINGS: usize = 50;
 
-/// One thing that is wrong.
+/// One defect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The page concerned, where one can be named.
+    /// The page concerned, if known.
     pub page: Option<u64>,
     /// The bucket being walked, escaped as ASCII.
     pub bucket: Option<String>,
-    /// What is wrong.
+    /// Description of the defect.
     pub what: String,
 }
 
@@ -48,29 +48,29 @@ impl Finding {
     }
 }
 
-/// What a check has seen.
+/// Result of a check.
 #[derive(Debug, Default, Clone)]
 pub struct Checked {
-    /// What is wrong, at most [`MAX_FINDINGS`]; nothing in a sound database.
+    /// The defects, at most [`MAX_FINDINGS`]; empty if the database is intact.
     pub findings: Vec<Finding>,
-    /// Pages that a tree or the freelist's own pages take, the two meta pages included.
+    /// Number of pages in use by trees and by the freelist, including the two meta pages.
     pub used: u64,
-    /// What reads well, but bbolt never makes, and spoils the database over when it writes to it: branches of
-    /// one child, and children whose first key is not the one that the branch has for them.
+    /// Structures that read correctly, but that bbolt never produces and that make it damage the database when it
+    /// writes: branches with a single child, and children whose first key differs from their key in the branch.
     pub hazards: u64,
 }
 
-/// What a check meets on its way, in order of buckets and keys.
+/// What a check visits, in the order of buckets and keys.
 #[derive(Debug, Clone, Copy)]
 pub enum Visit<'a> {
-    /// A bucket begins.
+    /// The start of a bucket.
     Bucket {
         /// Its name.
         name: &'a [u8],
     },
-    /// An entry of the bucket that began last. Entries of nested buckets are checked, but not shown.
+    /// An entry of the current bucket. Entries of nested buckets are checked, but not reported.
     Entry {
-        /// The page it stands in (for an inline bucket, the page around it).
+        /// The page that holds it. For an inline bucket, the page that holds the bucket.
         page: u64,
         /// Element flags; 0 for a plain value.
         flags: u32,
@@ -81,20 +81,20 @@ pub enum Visit<'a> {
     },
 }
 
-/// Checks all trees that a source's meta leads to, and the freelist if there is one.
+/// Checks all trees reachable from a source's meta, and the freelist if there is one.
 ///
 /// # Errors
-/// Only if the file cannot be read; what is wrong with its contents is among the findings.
+/// The file cannot be read. Defects in its contents are returned as findings.
 pub fn check<S: Source>(source: S) -> Result<Checked> {
     check_with(source, &mut |_| {})
 }
 
-/// The same, and shows every entry on the way: one walk for whoever wants to read it all anyway.
+/// Like [`check`], and calls `visit` for every entry, so that callers that need all entries read the file only once.
 pub fn check_with<S: Source>(source: S, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Checked> {
     Ok(walk(source, visit)?.0)
 }
 
-/// The same, with the set of pages in use.
+/// Like [`check_with`], and returns the set of pages in use.
 pub(crate) fn walk<S: Source>(
     source: S,
     visit: &mut dyn FnMut(Visit<'_>),
@@ -114,20 +114,20 @@ pub(crate) fn walk<S: Source>(
 }
 
 impl FileReader {
-    /// Checks everything: both meta pages, all trees, the freelist.
+    /// Checks everything: both meta pages, all trees and the freelist.
     ///
     /// # Errors
-    /// Only if the file cannot be read.
+    /// The file cannot be read.
     pub fn check(&self) -> Result<Checked> {
         self.check_with(&mut |_| {})
     }
 
-    /// The same, and shows every entry on the way.
+    /// Like [`FileReader::check`], and calls `visit` for every entry.
     pub fn check_with(&self, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Checked> {
         Ok(self.check_with_pages(visit)?.0)
     }
 
-    /// The same, with the set of pages in use.
+    /// Like [`FileReader::check_with`], and returns the set of pages in use.
     pub(crate) fn check_with_pages(
         &self,
         visit: &mut dyn FnMut(Visit<'_>),
@@ -139,10 +139,10 @@ impl FileReader {
         Ok((checked, used))
     }
 
-    /// The pages that the list of free pages names; `None` where the file has no such list.
+    /// The page numbers in the freelist; `None` if the file has none.
     ///
     /// # Errors
-    /// The list cannot be read, or is damaged.
+    /// The freelist cannot be read or is damaged.
     pub(crate) fn freelist(&self) -> Result<Option<Vec<u64>>> {
         if self.meta().freelist == NO_FREELIST {
             return Ok(None);
@@ -151,7 +151,7 @@ impl FileReader {
     }
 }
 
-/// What is wrong with the meta pages. One that is not valid is normal after a crash, and no finding.
+/// Defects of the meta pages. An invalid meta page is normal after a crash, and is not a defect.
 pub(crate) fn check_metas(metas: &Metas) -> Vec<Finding> {
     let mut out = Vec::new();
     for (slot, (meta, header)) in (0u64..).zip(metas.pages.iter().zip(&metas.headers)) {
@@ -210,7 +210,7 @@ struct Checker<'v, S: Source> {
     bucket: Option<String>,
 }
 
-/// Where a walk stands in the forest of buckets.
+/// The kind of tree being walked.
 #[derive(Clone, Copy, PartialEq)]
 enum Tree {
     Top,
@@ -233,7 +233,7 @@ impl<S: Source> Checker<'_, S> {
         }
     }
 
-    /// Notes what is wrong with the contents, and passes on what is not about them.
+    /// Turns damage into a finding. Returns any other error.
     fn note<T>(&mut self, r: Result<T>) -> Result<Option<T>> {
         match r {
             Ok(t) => Ok(Some(t)),
@@ -250,7 +250,7 @@ impl<S: Source> Checker<'_, S> {
         self.subtree(Tree::Top, root, None, None, 0, 1)
     }
 
-    /// Marks a page and its continuation as reached; false if one of them was before.
+    /// Marks a page and its continuation pages as reached. Returns false if one of them was already reached.
     fn reach(&mut self, pgid: u64, pages: u64) -> bool {
         match self.reached.insert(pgid, pages) {
             None => true,
@@ -273,7 +273,7 @@ impl<S: Source> Checker<'_, S> {
         if self.full() {
             return Ok(());
         }
-        // A circle must not be read again and again before it is seen to be one.
+        // Stop at a page that was already reached: following a cycle would never end.
         if self.reached.contains(pgid) {
             self.find(Damage::at(pgid, "it is reached twice"));
             return Ok(());
@@ -301,6 +301,7 @@ impl<S: Source> Checker<'_, S> {
             )));
             return Ok(());
         }
+        // Check the page by itself, and against the keys that its parents have for it.
         let sound = page.verify(true);
         if let Err(d) = sound.and_then(|()| check_bounds(page, lower, upper)) {
             self.find(d);
@@ -326,7 +327,7 @@ impl<S: Source> Checker<'_, S> {
         let file = self.source.file().to_path_buf();
         let high_water = self.source.meta().high_water;
         self.out.hazards += u64::from(page.count() == 1);
-        // Pages announced with an earlier child need no announcement of their own.
+        // Announce each run of pages once; later children of a run need no announcement.
         let mut announced = 0;
         for i in 0..page.count() {
             let (key, child) = page.branch(i).map_err(|d| d.in_file(&file))?;
@@ -343,6 +344,7 @@ impl<S: Source> Checker<'_, S> {
                 ahead = run_ahead(page, i, child);
                 announced = child + ahead;
             }
+            // The next key in this branch bounds the child's keys; for the last child, the parent's bound does.
             self.subtree(
                 tree,
                 child,
@@ -359,6 +361,7 @@ impl<S: Source> Checker<'_, S> {
         let file = self.source.file().to_path_buf();
         for i in 0..page.count() {
             if tree == Tree::Bucket {
+                // Report the entries of top-level buckets. Plain values need no further check.
                 let (flags, key, value) = page.leaf_ref(i).map_err(|d| d.in_file(&file))?;
                 (self.visit)(Visit::Entry {
                     page: page.pgid(),
@@ -377,6 +380,7 @@ impl<S: Source> Checker<'_, S> {
             } else if !entry.is_bucket() {
                 continue;
             }
+            // Check the tree of the bucket that the entry holds.
             let bucket = Bucket::from_entry(self.source, page.pgid(), &entry);
             let Some(bucket) = self.note(bucket)? else {
                 continue;
@@ -403,7 +407,7 @@ impl<S: Source> Checker<'_, S> {
         self.page(tree, page, None, None, depth + 1)
     }
 
-    /// The list of free pages against what the trees reach.
+    /// Compares the freelist with the pages reached from the trees.
     fn freelist(&mut self) -> Result<()> {
         let meta = *self.source.meta();
         if meta.freelist == NO_FREELIST {
@@ -417,6 +421,7 @@ impl<S: Source> Checker<'_, S> {
         self.reach(meta.freelist, pages);
         let mut free = PageSet::default();
         for id in ids {
+            // Every page in the freelist must be named once and be unused.
             if free.insert(id, 1).is_some() {
                 self.find(Damage::at(
                     meta.freelist,
@@ -426,7 +431,7 @@ impl<S: Source> Checker<'_, S> {
                 self.find(Damage::at(id, "it is in use, but the freelist names it"));
             }
         }
-        // Damage found in the trees hides pages below it: then a page that nobody has says nothing new.
+        // If there is damage, pages below it were not reached, and unreferenced pages mean nothing.
         if before > 0 || self.out.findings.len() > before {
             return Ok(());
         }
@@ -442,7 +447,7 @@ impl<S: Source> Checker<'_, S> {
     }
 }
 
-/// The freelist that the meta names: the pages it takes, and the page numbers in it.
+/// Reads the freelist that the meta names. Returns the number of pages it takes, and the page numbers in it.
 pub(crate) fn read_freelist<S: Source>(source: S) -> Result<(u64, Vec<u64>)> {
     let meta = source.meta();
     let fail = |what: String| Error::corrupt(source.file(), Some(meta.freelist), what);

@@ -1,21 +1,20 @@
-//! The record behind a meta of which pages its commit wrote, with a digest over them. It lets a commit write
-//! pages and meta together and sync once: after a crash, opening checks whether all of them are on the disk.
-//! Knows the layout and the digest; which meta counts is decided in `meta.rs`.
+//! The record of which pages a commit wrote, with a digest of them, stored behind the meta. It lets a commit write
+//! pages and meta together and sync once: after a crash, opening checks whether all pages are on disk. This file knows
+//! the layout and the digest; `meta.rs` decides which meta is valid.
 //!
-//! The record stands in the meta page behind bbolt's 64 bytes, which bbolt writes as zeros and never reads.
-//! The `count` of the page header, which bbolt does not use for meta pages either, says that there is one:
+//! The record follows bbolt's 64 bytes in the meta page, which bbolt zeroes and never reads. The `count` of the page
+//! header, which bbolt does not use for meta pages either, says that there is a record:
 //!
 //! ```text
 //! 10             80      84      88       96         104
 //! | count = MARK | magic | count | digest | checksum | count times: first page u64, number of pages u32 |
 //! ```
 //!
-//! The digest is XXH3-64 over the pages' bytes in the order of the list; the checksum is XXH3-64 over the meta
-//! (bytes 16 to 80), the record up to the checksum, and the list. A record thus belongs to one transaction, and
-//! one of which some sectors are missing is recognised. A meta without a record was synced after its pages.
+//! The digest is XXH3-64 over the bytes of the pages in the order of the list. The checksum is XXH3-64 over the meta
+//! (bytes 16 to 80), the record up to the checksum, and the list. A record thus belongs to one transaction, and a
+//! record with missing sectors is detected. A meta without a record was written after its pages had been synced.
 //!
-//! That a torn commit passes for a complete one takes a collision of 64 bits in a record or in the pages: one
-//! in 2^64 crashes in the middle of a commit.
+//! A torn commit is mistaken for a complete one only if a 64-bit hash collides: in one of 2^64 crashes during a commit.
 
 use std::hash::Hasher;
 
@@ -25,48 +24,48 @@ use super::error::Result;
 use super::meta::META_END;
 use super::page::HEADER_SIZE;
 
-/// In the header's `count` of a meta page: a record follows the meta.
+/// Value of `count` in the header of a meta page that has a record.
 pub(crate) const MARK: u16 = 0x5243;
 /// The first four bytes of a record.
 const MAGIC: u32 = 0x4452_4352;
-/// Bytes of a meta page before the list of runs.
+/// Offset of the list of runs in a meta page, in bytes.
 const LIST: usize = META_END + 24;
-/// Bytes of one run in the list.
+/// Size of one run in the list, in bytes.
 const RUN_SIZE: usize = 12;
-/// Most bytes of pages that a record covers. More take longer to write than a sync takes, and opening after a
-/// crash must read them again.
+/// A record covers at most this many bytes of pages. Writing more takes longer than a second sync would, and opening
+/// after a crash has to read all of them.
 const MAX_BYTES: u64 = 16 << 20;
-/// Bytes read at once to compute a digest.
+/// Bytes read at a time when computing a digest.
 const CHUNK: usize = 256 << 10;
 
-/// Reads bytes at an offset of a file; false if the file ends before them.
+/// Reads bytes at an offset of a file. Returns false if the file ends before them.
 pub(crate) type ReadAt<'a> = dyn FnMut(u64, &mut [u8]) -> Result<bool> + 'a;
 
 /// What one commit wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitRecord {
-    /// First page and number of pages of each run, in the order in which the digest takes them.
+    /// First page and number of pages of each run, in the order of the digest.
     runs: Vec<(u64, u32)>,
     digest: u64,
 }
 
-/// What stands behind a meta.
+/// What was found behind a meta.
 pub(crate) enum Recorded {
-    /// No record: the pages were synced before the meta was written.
+    /// No record: the pages had been synced before the meta was written.
     Nothing,
-    /// A record that is not complete, or not that of this meta.
+    /// A record that is incomplete, or belongs to another meta.
     Torn,
     /// A complete record.
     Record(CommitRecord),
 }
 
 impl CommitRecord {
-    /// The runs in order: first page and number of pages.
+    /// The runs in order: first page, number of pages.
     pub fn runs(&self) -> impl Iterator<Item = (u64, u64)> {
         self.runs.iter().map(|(first, n)| (*first, u64::from(*n)))
     }
 
-    /// Adds the record to a whole meta page, which must have room for it (see [`Recorder::finish`]).
+    /// Adds the record to a meta page, in which it must fit (see [`Recorder::finish`]).
     pub fn add_to(&self, page: &mut [u8]) {
         page[10..12].copy_from_slice(&MARK.to_le_bytes());
         page[META_END..META_END + 4].copy_from_slice(&MAGIC.to_le_bytes());
@@ -81,14 +80,14 @@ impl CommitRecord {
         page[META_END + 16..LIST].copy_from_slice(&sum.to_le_bytes());
     }
 
-    /// The record in a whole meta page of a database of `high_water` pages.
+    /// Parses the record in a meta page of a database of `high_water` pages.
     pub fn parse(page: &[u8], high_water: u64) -> Recorded {
         let u32_at = |at: usize| page.get(at..at + 4)?.first_chunk().copied();
         let u32_at = |at| u32_at(at).map_or(0, u32::from_le_bytes);
         let u64_at = |at: usize| page.get(at..at + 8)?.first_chunk().copied();
         let u64_at = |at| u64_at(at).map_or(0, u64::from_le_bytes);
         let marked = page.get(10..12) == Some(&MARK.to_le_bytes()[..]);
-        // One of the two is enough, so that no torn write makes a record look like none.
+        // Either mark is enough, so that no torn write can make a record disappear.
         match (marked, u32_at(META_END) == MAGIC) {
             (false, false) => return Recorded::Nothing,
             (true, false) => return Recorded::Torn,
@@ -104,7 +103,7 @@ impl CommitRecord {
             first >= 2 && n > 0 && first.checked_add(n.into()).is_some_and(|e| e <= high_water)
         };
         let pages: u64 = runs.iter().map(|(_, n)| u64::from(*n)).sum();
-        // A record that asks for more than one ever covers was not written by this engine.
+        // This engine writes no record that covers more than MAX_BYTES.
         if !runs.iter().all(inside) || pages.saturating_mul(page.len() as u64) > MAX_BYTES {
             return Recorded::Torn;
         }
@@ -114,7 +113,7 @@ impl CommitRecord {
         })
     }
 
-    /// Whether the pages in the file are those that the commit wrote.
+    /// Whether the file contains the pages that the commit wrote.
     ///
     /// # Errors
     /// Those of `read`.
@@ -137,7 +136,7 @@ impl CommitRecord {
     }
 }
 
-/// Runs that fit into the meta page of a database with pages of this many bytes.
+/// Number of runs that fit into a meta page of this size.
 fn capacity(page_size: usize) -> usize {
     page_size.saturating_sub(LIST) / RUN_SIZE
 }
@@ -149,14 +148,14 @@ fn checksum(page: &[u8], count: usize) -> u64 {
     hash.finish()
 }
 
-/// Takes the mark and the magic number of a record out of the beginning of a meta page: the commit is durable,
-/// and what happens to its pages from now on is no longer a matter of a crash.
+/// Removes the mark and the magic number of a record from the beginning of a meta page. The commit is durable, so later
+/// damage to its pages does not come from a crash during the commit.
 pub(crate) fn clear(page: &mut [u8]) {
     page[10..12].fill(0);
     page[META_END..META_END + 4].fill(0);
 }
 
-/// Computes the record of a commit while it writes its pages.
+/// Builds the record of a commit while its pages are written.
 pub(crate) struct Recorder {
     page_size: u32,
     runs: Vec<(u64, u32)>,
@@ -178,7 +177,7 @@ impl Recorder {
         self.bytes <= MAX_BYTES && self.runs.len() <= capacity(self.page_size as usize)
     }
 
-    /// Takes whole pages that are written from page `first` on.
+    /// Adds whole pages, written from page `first` on.
     pub fn wrote(&mut self, first: u64, bytes: &[u8]) {
         if !self.fits() {
             return;
@@ -194,7 +193,7 @@ impl Recorder {
         }
     }
 
-    /// The record, or `None` if it would not fit into a meta page or would cover too much.
+    /// Returns the record, or `None` if it does not fit into a meta page or covers too much.
     pub fn finish(self) -> Option<CommitRecord> {
         self.fits().then(|| CommitRecord {
             digest: self.hash.finish(),

@@ -1,6 +1,5 @@
-//! Walking a tree in the order of its keys.
-//! Follows page numbers that may lie: depth is bounded, and in a strict source each page must keep within
-//! the keys that its parents promise, so that no walk goes round in a circle or meets a page twice.
+//! Walks a tree in key order. Page numbers may be wrong, so depth is bounded, and in a strict source each page must
+//! stay within the key range that its parents give it. A walk therefore cannot loop or visit a page twice.
 
 use std::ops::Bound;
 
@@ -8,9 +7,9 @@ use super::error::{Damage, Result};
 use super::page::{BUCKET_ELEMENT, Buf, Page, check_pgid};
 use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
 
-/// Most pages that are announced to the source as wanted next.
+/// At most this many pages are announced to the source for reading ahead.
 const MAX_AHEAD: u64 = 64;
-/// Children that stand this close behind one another in the file are read in one go.
+/// Children are read together if no more than this many pages lie between them.
 const MAX_GAP: u64 = 2;
 
 /// One element of a leaf.
@@ -36,13 +35,13 @@ impl<B> Entry<B> {
 
 struct Frame<B> {
     page: Page<B>,
-    /// The element to take next.
+    /// Index of the next element.
     next: usize,
-    /// What all keys of this page must be below, kept by a strict source only.
+    /// Exclusive upper bound on the keys of this page; only set in a strict source.
     upper: Option<B>,
 }
 
-/// A place in a bucket, moving forward.
+/// A position in a bucket that moves forward.
 pub struct Cursor<S: Source> {
     source: S,
     stack: Vec<Frame<S::Buf>>,
@@ -75,7 +74,7 @@ impl<S: Source> Cursor<S> {
                 top.next = top.page.lower(key, false).map_err(fail)?;
                 return Ok(cursor);
             }
-            // The child to follow is the last whose key is not above; below all keys it is the first.
+            // Descend into the last child whose key is not greater than `key`, or the first child.
             top.next = top.page.lower(key, true).map_err(fail)?.saturating_sub(1);
             cursor.descend()?;
         }
@@ -95,7 +94,7 @@ impl<S: Source> Cursor<S> {
         }
     }
 
-    /// The page of the entry that came last.
+    /// The page of the last entry returned.
     pub(crate) fn pgid(&self) -> u64 {
         self.stack.last().map_or(0, |f| f.page.pgid())
     }
@@ -104,7 +103,7 @@ impl<S: Source> Cursor<S> {
         self.source
     }
 
-    /// Puts a page on top; `lower` and `upper` are the keys between which it must keep.
+    /// Pushes a page onto the stack. All its keys must lie between `lower` and `upper`.
     fn push(
         &mut self,
         page: Page<S::Buf>,
@@ -130,7 +129,7 @@ impl<S: Source> Cursor<S> {
         Ok(())
     }
 
-    /// Goes to the child that the top branch has next.
+    /// Descends into the next child of the top branch.
     fn descend(&mut self) -> Result<()> {
         let Some(top) = self.stack.last_mut() else {
             return Ok(());
@@ -158,10 +157,10 @@ impl<S: Source> Cursor<S> {
         self.push(page, lower, upper)
     }
 
-    // What follows is inlined by force: the results are large, and where they pass through memory each entry
-    // waits for the one before, which doubles the time of a scan.
+    // The following functions are inlined by force. Their results are large; passing them through memory makes each
+    // entry wait for the previous one, which doubles the duration of a scan.
 
-    /// Moves to the next leaf element: its page and index.
+    /// Moves to the next leaf element and returns its page and index.
     #[allow(clippy::type_complexity, reason = "a name would say no more")]
     #[inline(always)]
     fn advance(&mut self) -> Result<Option<(&Page<S::Buf>, usize)>> {
@@ -178,7 +177,7 @@ impl<S: Source> Cursor<S> {
         }
     }
 
-    /// Leaves pages that are done with and goes down to the next leaf, if there is one.
+    /// Drops finished pages and descends to the next leaf, if there is one.
     #[inline(never)]
     fn next_leaf(&mut self) -> Result<()> {
         while let Some(top) = self.stack.last() {
@@ -196,7 +195,7 @@ impl<S: Source> Cursor<S> {
         Ok(())
     }
 
-    /// The next entry, in the source's own bytes.
+    /// The next entry, as a slice of the source's buffer.
     #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<Entry<S::Buf>>> {
         let source = self.source;
@@ -209,7 +208,7 @@ impl<S: Source> Cursor<S> {
         }
     }
 
-    /// The next entry as flags, key and value, borrowed until the cursor moves: the quickest way to walk.
+    /// The next entry as flags, key and value, borrowed until the cursor moves. This is the fastest way to scan.
     #[inline(always)]
     pub fn next_ref(&mut self) -> Result<Option<EntryRef<'_>>> {
         let source = self.source;
@@ -220,7 +219,7 @@ impl<S: Source> Cursor<S> {
     }
 }
 
-/// A page against the keys that its parents promise.
+/// Checks a page against the key range that its parents give it.
 pub(crate) fn check_bounds<B: Buf>(
     page: &Page<B>,
     lower: Option<&[u8]>,
@@ -246,7 +245,7 @@ pub(crate) fn check_bounds<B: Buf>(
     Ok(())
 }
 
-/// How many pages from `child` (element `i`) on the next elements name without a large gap.
+/// Number of pages from `child` (element `i`) on that the following elements name without a large gap.
 pub(crate) fn run_ahead<B: Buf>(page: &Page<B>, i: usize, child: u64) -> u64 {
     let mut last = child;
     for j in i + 1..page.count() {

@@ -1,5 +1,5 @@
-//! A database open for writing: one writer at a time, and any number of readers that it never blocks.
-//! `commit` is the protocol; turning a batch into pages is the work of `merge.rs`.
+//! A database open for writing, with one writer at a time and any number of readers, which the writer never blocks.
+//! `commit` shows the protocol; `merge.rs` turns a batch into pages.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -23,17 +23,17 @@ use super::options::Options;
 use super::page_counts::PageCounts;
 use super::view::{ReadTx, View};
 
-/// Bytes that a disk writes whole or not at all.
+/// Number of bytes that a disk writes atomically.
 const SECTOR: usize = 512;
-/// Smallest step by which a file grows, in bytes, where the options allow that much.
+/// The file grows by at least this many bytes, if the options allow it.
 const LEAST_GROWTH: u64 = 256 << 10;
 
-/// How large a database is.
+/// Size of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
     /// Bytes up to the high-water mark; etcd calls this `dbSize`.
     pub total: u64,
-    /// The same less the free pages; pages that only readers still see count as used. `dbSizeInUse`.
+    /// `total` without the free pages; etcd calls this `dbSizeInUse`. Pages that only readers still use are included.
     pub in_use: u64,
 }
 
@@ -47,7 +47,7 @@ impl Sizes {
     }
 }
 
-/// A database open for writing. Cheap to clone: all clones are the same database.
+/// A database open for writing. Cheap to clone; all clones share the same database.
 #[derive(Clone)]
 pub struct Db {
     pub(super) inner: Arc<Inner>,
@@ -60,11 +60,12 @@ pub(super) struct Inner {
     pub interrupted: Option<u64>,
     pub current: Mutex<Current>,
     pub writer: Mutex<Writer>,
-    /// Files that defragmentations have replaced. They stay open, and so locked, as long as the database does.
+    /// Files that were replaced by defragmentations. They stay open, and therefore locked, as long as the database is
+    /// open.
     pub replaced: Mutex<Vec<Arc<DiskFile>>>,
 }
 
-/// The committed state that new readers get.
+/// The committed state, which new readers get.
 pub(super) struct Current {
     pub view: Arc<View>,
     pub sizes: Sizes,
@@ -73,33 +74,34 @@ pub(super) struct Current {
 /// The writer's own state.
 pub(super) struct Writer {
     pub view: Arc<View>,
-    /// The meta page that holds the current meta; the next goes into the other.
+    /// The meta page that holds the current meta. The next meta goes to the other one.
     pub slot: u64,
-    /// The mapping of the next view.
+    /// The mapping for the next view.
     pub map: Arc<Map>,
     pub free: Free,
     pub pins: Pins,
-    /// Views that readers may hold, in order of their transactions; the current one is the last.
+    /// Views that readers may still hold, ordered by transaction. The current view is last.
     pub alive: VecDeque<(u64, Weak<View>)>,
-    /// Pages of a freelist that the current meta names. They become free with the next commit, whose meta names none.
+    /// Pages of the freelist that the current meta names. The next meta names none, so they become free with the next
+    /// commit.
     pub freelist: Option<(u64, u64)>,
     pub page_counts: PageCounts,
-    /// Bytes at the beginning of the file for which disk blocks are known to be allocated.
+    /// Number of bytes from the beginning of the file that are known to have disk blocks.
     pub allocated: u64,
-    /// The buffer of the last commit, to be used again.
+    /// The buffer of the last commit, for reuse.
     pub spare: Vec<u8>,
     /// Number of pages that the last commit wrote.
     pub last_commit_pages: u64,
-    /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
+    /// Offset in bytes of a snapshot's digest at the end of the file, if there is one.
     pub digest_at: Option<u64>,
-    /// Whether the current meta has a record of the pages that its commit wrote.
+    /// Whether the current meta has a commit record.
     pub has_record: bool,
 }
 
 impl Drop for Inner {
-    /// Takes the record out of the last meta: its commit is durable, and damage to one of its pages must show
-    /// as damage from now on, not as a commit that a crash interrupted. Nothing rests on it, so that neither a
-    /// sync nor an error is due.
+    /// Removes the record from the current meta. Its commit is durable, so that damage found in its pages later must be
+    /// reported as damage and not as an interrupted commit. Nothing depends on this, so it is not synced and errors are
+    /// ignored.
     fn drop(&mut self) {
         let w = self.writer.get_mut();
         let file = &w.view.store.file;
@@ -116,14 +118,14 @@ impl Drop for Inner {
 }
 
 impl Db {
-    /// Opens the database at `path`, and creates it, with the directories above it, if there is none.
+    /// Opens the database at `path`. Creates it, and missing parent directories, if it does not exist.
     ///
-    /// The file is locked against other processes (flock), and leftovers of a killed process beside it,
-    /// `path` with `.tmp` and more behind it, are removed.
+    /// Locks the file against other processes (flock) and removes temporary files of killed processes, whose names
+    /// start with `path` and `.tmp`.
     ///
     /// # Errors
-    /// [`Error::Locked`] at once if somebody else has it open; [`Error::NotBolt`] and [`Error::Corrupt`] if
-    /// it is no sound database; [`Error::Io`] with the step that failed.
+    /// [`Error::Locked`] at once if another process has it open; [`Error::NotBolt`] or [`Error::Corrupt`] if it is not
+    /// an intact database; [`Error::Io`] with the step that failed.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Db> {
         let disk = Disk::new(options.watcher.clone());
         let Opened {
@@ -169,13 +171,13 @@ impl Db {
         })
     }
 
-    /// The file's name, with links resolved.
+    /// Path of the file, with symbolic links resolved.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// The transaction that was being committed when a crash came before this opening, if it was found
-    /// incomplete. Nobody was told that it had succeeded, and nothing of it is left.
+    /// The transaction that a crash interrupted before this opening, if there was one. Its commit was never
+    /// acknowledged, and nothing of it remains.
     pub fn interrupted(&self) -> Option<u64> {
         self.inner.interrupted
     }
@@ -185,15 +187,15 @@ impl Db {
         ReadTx(self.inner.current.lock().view.clone())
     }
 
-    /// How large the last committed state is.
+    /// Size of the last committed state.
     pub fn sizes(&self) -> Sizes {
         self.inner.current.lock().sizes
     }
 
-    /// Checks that the database's name still leads to the file that is open: somebody may have renamed another
-    /// file over it, or removed it. After a failure the engine refuses writes. Costs one `stat`.
+    /// Checks that the path still leads to the open file, which somebody may have renamed or removed. After a failure
+    /// the engine refuses writes. Costs one `stat`.
     ///
-    /// [`Db::claim`], [`Db::commit`] and [`Db::defragment`] check it themselves.
+    /// [`Db::claim`], [`Db::commit`] and [`Db::defragment`] do this check themselves.
     ///
     /// # Errors
     /// [`Error::Replaced`].
@@ -202,13 +204,12 @@ impl Db {
         check_path(&file)
     }
 
-    /// Makes sure that the disk has room for a batch of at most so many operations, with at most so many
-    /// bytes of keys and values in all. A commit that keeps to that cannot fail for want of space.
+    /// Allocates disk space for a batch with at most `ops` operations and `bytes` bytes of keys and values. Committing
+    /// such a batch cannot fail for lack of space.
     ///
     /// # Errors
-    /// [`Error::NoSpace`] if there is none: nothing has changed, and the database goes on.
-    /// [`Error::Replaced`] if the file's name leads elsewhere, and [`Error::Latched`] if nothing can be written
-    /// any more.
+    /// [`Error::NoSpace`] if there is not enough; nothing has changed and the database remains usable.
+    /// [`Error::Replaced`] if the path leads elsewhere; [`Error::Latched`] after an earlier failure.
     pub fn claim(&self, bytes: u64, ops: usize) -> Result<()> {
         let mut writer = self.inner.writer.lock();
         writer.view.store.file.check_latch()?;
@@ -220,12 +221,11 @@ impl Db {
         writer.grow(high_water, &self.inner.options)
     }
 
-    /// Applies a batch as a whole. When this returns, it is on the disk and new readers see it.
+    /// Applies a batch atomically. When this returns, the batch is durable and visible to new readers.
     ///
     /// # Errors
-    /// [`Error::NoSpace`] if no space was claimed and there is none: nothing has changed. After any other
-    /// failure the engine refuses writes, because nobody knows what is on the disk; readers go on with the
-    /// state before.
+    /// [`Error::NoSpace`] if no space was claimed and there is not enough; nothing has changed. After any other failure
+    /// the state of the disk is unknown and the engine refuses writes; readers continue with the previous state.
     pub fn commit(&self, batch: &Batch) -> Result<Sizes> {
         let mut writer = self.inner.writer.lock();
         let w = &mut *writer;
@@ -242,8 +242,8 @@ impl Db {
             w.allocated,
             std::mem::take(&mut w.spare),
         );
-        // Merge the batch into the trees. Large commits start writing pages here, none of which is in use.
-        // A page that cannot be read is latched too: the same batch would fail again.
+        // Merge the batch into the trees. Large commits already write pages here, to free places only. A page that
+        // cannot be read also latches the engine, because the same batch would fail again.
         let spare_pages = w.unclaimed(batch);
         let plan = merge(
             &w.view,
@@ -273,24 +273,26 @@ impl Db {
             let (slot, meta) = w.next_meta(meta);
             let mut page = meta.encode(slot);
             match &record {
-                // Opening after a crash can tell whether all of it is on the disk: one sync is enough.
+                // With a record, opening after a crash can tell whether everything is on disk, so one sync is enough.
                 Some(record) => record.add_to(&mut page),
                 None => file.sync()?,
             }
             file.write_at(slot * u64::from(meta.page_size), &page)?;
             file.sync()?;
             w.has_record = record.is_some();
-            // What is acknowledged must be found under the file's name.
+            // Acknowledge only what can be found again under the file's path.
             file.check_path()?;
             Ok((slot, meta))
         });
         match written {
+            // Make the commit visible.
             Ok((slot, meta)) => {
                 w.page_counts = page_counts;
                 w.last_commit_pages = born.len() as u64;
                 Ok(self.publish(w, slot, meta, freed, born))
             }
             Err(e) => {
+                // Give the pages back. Unless only space was missing, refuse all further writes.
                 taken.undo(&mut w.free);
                 if !matches!(e, Error::NoSpace { .. }) {
                     file.latch(&e);
@@ -300,7 +302,7 @@ impl Db {
         }
     }
 
-    /// Makes a durable commit visible to new readers, and frees the pages that nobody needs any more.
+    /// Makes a durable commit visible to new readers and frees pages that are no longer needed.
     fn publish(
         &self,
         w: &mut Writer,
@@ -309,6 +311,7 @@ impl Db {
         mut freed: Vec<(u64, u64)>,
         born: Vec<u64>,
     ) -> Sizes {
+        // Publish the new view.
         let view = Arc::new(View {
             store: w.view.store.clone(),
             map: w.map.clone(),
@@ -319,6 +322,8 @@ impl Db {
         w.view = view.clone();
         self.inner.current.lock().view = view;
 
+        // Free the pages that this commit replaced, and those of readers that have ended; pages still visible to a
+        // reader are pinned.
         let readers = w.readers();
         let older = &readers[..readers.len() - 1];
         w.pins.release(&readers, &mut w.free);
@@ -333,7 +338,7 @@ impl Db {
         sizes
     }
 
-    /// Frees the pages that were held for readers which have ended.
+    /// Frees pages that were pinned by readers that have ended.
     fn release(&self, w: &mut Writer) {
         let readers = w.readers();
         let before = w.pins.pages();
@@ -343,11 +348,11 @@ impl Db {
         }
     }
 
-    /// Checks the last committed state and the engine's record of free pages: every page is used by exactly one
-    /// tree, or free, or held for a reader.
+    /// Checks the last committed state and the free pages in memory: every page must be used by exactly one tree, free,
+    /// or pinned for a reader.
     ///
     /// # Errors
-    /// Only if the file cannot be read; what is wrong is among the findings.
+    /// The file cannot be read. Defects are returned as findings.
     pub fn check(&self) -> Result<Checked> {
         let mut writer = self.inner.writer.lock();
         let w = &mut *writer;
@@ -360,6 +365,7 @@ impl Db {
                 what,
             })
         };
+        // Check the pages in memory against those that the trees use.
         for (start, n) in w.free.runs() {
             if let Some(page) = seen.insert(start, n) {
                 find(page, "it is in use, and free too".into());
@@ -380,10 +386,11 @@ impl Db {
                 format!("{n} pages from here on are neither in use nor free"),
             );
         }
+        // Check the metas in the file.
         let file = &w.view.store.file;
         let metas = read_metas(file, file.metadata()?.len())?;
         findings.extend(check_metas(&metas));
-        // After a failed sync the file may be one transaction ahead.
+        // After a failed sync the file may already hold the next transaction.
         if file.check_latch().is_ok() && (metas.winner, metas.meta) != (w.slot, w.view.meta) {
             findings.push(Finding {
                 page: Some(metas.winner),
@@ -395,12 +402,11 @@ impl Db {
         Ok(checked)
     }
 
-    /// Closes this handle. The file is closed and its lock given back when the last handle and the last
-    /// [`ReadTx`] are gone.
+    /// Closes this handle. The file is closed and unlocked when the last handle and the last [`ReadTx`] are dropped.
     pub fn close(self) {}
 }
 
-/// [`DiskFile::check_path`]; the file is not written to any more once its name has led elsewhere.
+/// Like [`DiskFile::check_path`], and latches the file once its path leads elsewhere.
 pub(super) fn check_path(file: &DiskFile) -> Result<()> {
     file.check_path().inspect_err(|e| {
         if matches!(e, Error::Replaced { .. }) {
@@ -414,8 +420,8 @@ impl Writer {
         Sizes::new(&self.view.meta, self.free.pages())
     }
 
-    /// Cuts off the digest of a snapshot that was copied into place, which the first write makes wrong. A file
-    /// with a wrong digest is refused as damaged, so the cut must be on the disk before anything else is.
+    /// Removes the digest from the end of a copied snapshot, since the first write invalidates it. A file with a wrong
+    /// digest is rejected as damaged, so the truncation must be durable before anything else is written.
     fn cut_digest(&mut self) -> Result<()> {
         if let Some(at) = self.digest_at.take() {
             let file = &self.view.store.file;
@@ -425,16 +431,17 @@ impl Writer {
         Ok(())
     }
 
-    /// The transactions that are seen by anybody, ascending; the current one is the last.
+    /// Transactions that readers hold, ascending. The current one is last.
     fn readers(&mut self) -> Vec<u64> {
         self.alive.retain(|(_, view)| view.strong_count() > 0);
-        // The reads of ended readers happen before their pages are written again.
+        // Reads by ended readers happen before their pages are overwritten.
         fence(Ordering::Acquire);
         self.alive.iter().map(|(txid, _)| *txid).collect()
     }
 
-    /// The next meta, and the page it goes to: never the one that holds the current meta. bbolt puts
-    /// transaction N on page N mod 2, and a snapshot has its meta on page 0 whatever N is.
+    /// The next meta, and the meta page it goes to: never the one that holds the current meta. bbolt expects
+    /// transaction N on page N mod 2, but a snapshot has its newest meta on page 0 for any N, so that a transaction
+    /// number may have to be skipped.
     fn next_meta(&self, new: Meta) -> (u64, Meta) {
         let slot = 1 - self.slot;
         let next = self.view.meta.txid + 1;
@@ -447,12 +454,12 @@ impl Writer {
         )
     }
 
-    /// Upper bound for the number of pages by which such a batch makes the file grow.
+    /// Upper bound on the number of pages by which such a batch can grow the file.
     ///
-    /// A touched page of one page becomes at most two, besides what is new in it: keys, values, and the leaves
-    /// of inline buckets, of a quarter page at most, which are copied with the bucket's entry or move to a page
-    /// of their own. All those can use free pages; pages with a continuation need several in a row, of which
-    /// there may be none.
+    /// A modified single page becomes at most two, apart from the new keys and values and the leaves of inline buckets.
+    /// The latter take at most a quarter page each and are copied with the bucket's entry, or move to their own page.
+    /// All of these can use free pages. A page with continuation pages needs consecutive free pages, of which there may
+    /// be none.
     fn worst_case(&self, bytes: u64, ops: u64) -> u64 {
         let page_size = u64::from(self.view.meta.page_size);
         let all = bytes.saturating_add(ops.saturating_mul(32));
@@ -466,14 +473,14 @@ impl Writer {
         several.saturating_add(single.saturating_sub(self.free.pages()))
     }
 
-    /// Allocated pages at the end of the file that this batch does not need even in the worst case.
+    /// Number of allocated pages at the end of the file that this batch does not need even in the worst case.
     fn unclaimed(&self, batch: &Batch) -> u64 {
         let worst = self.worst_case(batch.bytes(), batch.ops() as u64);
         let claimed = self.view.meta.high_water.saturating_add(worst);
         (self.allocated / u64::from(self.view.meta.page_size)).saturating_sub(claimed)
     }
 
-    /// Makes sure that the file has disk blocks for so many pages, and that the mapping covers them.
+    /// Allocates disk blocks for `pages` pages and extends the mapping over them.
     fn grow(&mut self, pages: u64, options: &Options) -> Result<()> {
         let page_size = u64::from(self.view.meta.page_size);
         let file = &self.view.store.file;

@@ -1,5 +1,5 @@
-//! Defragmentation: writes all records to a new file and renames it over the old one.
-//! The old file is not touched before the rename, and any failure up to it leaves everything as it was.
+//! Defragmentation: writes all records to a new file and renames it over the old one. Until the rename, the old file is
+//! untouched and any failure leaves everything as it was.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,12 +20,12 @@ use super::tree::Buckets;
 use super::view::{Store, View};
 
 impl Db {
-    /// Rewrites the database into a file beside it and renames that over it, so that free pages vanish.
-    /// Reads go on meanwhile, and readers keep the state that they have; commits wait.
+    /// Rewrites the database without free pages to a new file, and renames that over the old one. Readers continue and
+    /// keep their state; commits wait.
     ///
     /// # Errors
-    /// Up to the rename any failure, such as [`Error::Io`] for a full disk, leaves everything as it was and
-    /// removes the new file. If the directory cannot be synced after it, further writes are refused.
+    /// Any failure before the rename, such as [`Error::Io`] for a full disk, changes nothing and removes the new file.
+    /// If syncing the directory fails after it, further writes are refused.
     pub fn defragment(&self) -> Result<Sizes> {
         let inner = &self.inner;
         let mut writer = inner.writer.lock();
@@ -37,7 +37,7 @@ impl Db {
             done => done?,
         }
         let prepared = self.rewrite(&writer.view, &temp).and_then(|new| {
-            // A file that somebody has put in the place of the old one is not overwritten.
+            // Do not overwrite another file that was put at this path.
             check_path(&writer.view.store.file)?;
             inner.disk.rename(&temp, &inner.path)?;
             Ok(new)
@@ -45,21 +45,21 @@ impl Db {
         let (file, meta, page_counts, map) = match prepared {
             Ok(new) => new,
             Err(e) => {
-                // Only the first failure is reported.
+                // Report only the first failure.
                 let _ = inner.disk.remove(&temp);
                 return Err(e);
             }
         };
         let synced = inner.disk.sync_dir(parent(&inner.path));
         if let Err(e) = &synced {
-            // A crash may bring the old file back, and whatever was written to the new one would be lost.
+            // A crash could bring back the old file, and all writes to the new one would be lost.
             file.latch(e);
         }
         let sizes = self.replace(&mut writer, file, meta, page_counts, map, synced.is_ok());
         synced.map(|()| sizes)
     }
 
-    /// Writes all records of a view to a new file, which is synced, locked and mapped when this returns.
+    /// Writes all records of a view to a new file, and syncs, locks and maps it.
     fn rewrite(&self, view: &View, temp: &Path) -> Result<(DiskFile, Meta, PageCounts, Map)> {
         let inner = &self.inner;
         let mut bulk =
@@ -78,14 +78,14 @@ impl Db {
             }
         }
         let (file, meta, page_counts) = bulk.finish_file()?;
-        // A process that waits for the lock of the old file must not lock the new one first.
+        // Lock the new file before the rename, so that a process waiting for the old file's lock cannot get it first.
         file.lock()?;
         let map = Map::new(file.file(), meta.size(), inner.options.reserve)
             .map_err(|e| Error::io(temp, "map", e))?;
         Ok((file.renamed(&inner.path), meta, page_counts, map))
     }
 
-    /// Switches readers and the writer over to the new file.
+    /// Switches readers and the writer to the new file.
     fn replace(
         &self,
         w: &mut Writer,
@@ -122,7 +122,7 @@ impl Db {
         let sizes = w.sizes();
         self.inner.replaced.lock().push(old.view.store.file.clone());
         if synced {
-            // A failure only costs disk space until the process ends.
+            // A failure only wastes disk space until the process ends.
             let _ = old.view.store.file.retire(2 * u64::from(meta.page_size));
             old.view.store.retired.store(true, Ordering::Release);
         }

@@ -1,6 +1,6 @@
-//! Defragmentation of a database that no server has open: everything that its trees reach is written into a
-//! new file, which takes the old one's name. The old file is read by pread, so that memory does not grow
-//! with it, and it is not touched before the rename.
+//! Defragments a database that no server has open: writes everything reachable from its trees to a new file, which then
+//! replaces the old one. Reads by pread, so memory use does not grow with the file. The old file is untouched until the
+//! rename.
 
 use std::fs::TryLockError;
 use std::io;
@@ -15,13 +15,13 @@ use super::error::{Error, Result};
 use super::file::FileReader;
 use super::open::temp_name;
 
-/// How often a lock that somebody else holds is tried again.
+/// Interval between attempts to take a lock that is held by another process.
 const RETRY: Duration = Duration::from_millis(50);
-/// How often opening begins anew because the file was replaced meanwhile.
+/// Number of attempts to open a file that is replaced in the meantime.
 const TRIES: usize = 100;
 
-/// A database file that is locked for writing, and not open otherwise. It must be held until the process is
-/// done with the database: whoever waits for the lock would else get the file that was replaced.
+/// A database file that is locked for writing, but not open as a database. Hold it until the process is done with the
+/// database; otherwise a process waiting for the lock would get the replaced file.
 pub struct LockedFile {
     file: DiskFile,
     path: PathBuf,
@@ -29,10 +29,10 @@ pub struct LockedFile {
 }
 
 impl LockedFile {
-    /// Takes the exclusive lock of the file, and waits up to `timeout` for it; `None` waits for ever.
+    /// Takes an exclusive lock on the file, waiting for up to `timeout`; `None` waits forever.
     ///
     /// # Errors
-    /// There is no such file, or somebody else still holds the lock.
+    /// The file does not exist, or another process still holds the lock.
     pub fn lock(path: &Path, timeout: Option<Duration>) -> Result<LockedFile> {
         let until = timeout.map(|t| Instant::now() + t);
         let disk = Disk::default();
@@ -42,7 +42,7 @@ impl LockedFile {
         for _ in 0..TRIES {
             let file = disk.open(&real).map_err(|e| Error::io(path, "open", e))?;
             wait_for_lock(&file, path, until)?;
-            // While it was waited for, the file may have been replaced by another one.
+            // The file may have been replaced while waiting for the lock.
             if file.is_at(&real)? {
                 return Ok(LockedFile {
                     file,
@@ -55,13 +55,13 @@ impl LockedFile {
         Err(Error::io(path, "open", source))
     }
 
-    /// Writes everything that is in use into a new file, which replaces this one. The sizes before and after.
+    /// Writes everything in use to a new file, which replaces this one. Returns the sizes before and after.
     ///
     /// # Errors
-    /// The file is damaged, or the disk refuses. Up to the rename everything stays as it was.
+    /// The file is damaged, or the disk fails. Nothing changes before the rename.
     pub fn defragment(&self) -> Result<(Sizes, Sizes)> {
         let reader = FileReader::open(&self.path)?;
-        // What is damaged must not be made to look sound, and its size in use has to be known anyway.
+        // Rewriting must not hide damage, and the size in use is needed in any case.
         let (checked, used) = reader.check_with_pages(&mut |_| {})?;
         if let Some(finding) = checked.findings.first() {
             return Err(finding.in_file(&self.path));
@@ -78,7 +78,7 @@ impl LockedFile {
         let after = match self.rewrite(&reader, &temp) {
             Ok(after) => after,
             Err(e) => {
-                // The first failure is the one to tell.
+                // Report only the first failure.
                 let _ = self.disk.remove(&temp);
                 return Err(e);
             }
@@ -104,7 +104,7 @@ impl LockedFile {
             }
         }
         let (file, meta, _) = bulk.finish_file()?;
-        // Whoever waits for the lock of the old file must not get hold of the new one first.
+        // Lock the new file before the rename, so that a process waiting for the old file's lock cannot get it first.
         file.lock()?;
         self.disk.rename(temp, &self.path)?;
         let total = meta.size();
@@ -114,7 +114,7 @@ impl LockedFile {
         })
     }
 
-    /// The file's name, with links resolved.
+    /// Path of the file, with symbolic links resolved.
     pub fn path(&self) -> &Path {
         self.file.path()
     }

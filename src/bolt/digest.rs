@@ -1,17 +1,17 @@
-//! The SHA-256 at the end of a snapshot that was copied into the place of a database.
-//! Checks it while it is there; the first opening for writing cuts it off (`open.rs`).
+//! The SHA-256 at the end of a snapshot that was copied to the path of a database. Checks it while it exists; the first
+//! opening for writing removes it (`open.rs`).
 
 use sha2::{Digest as _, Sha256};
 
 use super::disk::DiskFile;
 use super::error::{Error, Result};
 
-/// Bytes of the digest at the end of a snapshot.
+/// Size of the digest in bytes.
 pub(crate) const DIGEST_SIZE: u64 = 32;
-/// A database file without a digest is a multiple of this many bytes long.
-/// Source: etcd v3.7.1, `etcdutl/snapshot/v3_snapshot.go`.
+/// The length of a database file without a digest is a multiple of this many bytes. Source: etcd v3.7.1,
+/// `etcdutl/snapshot/v3_snapshot.go`.
 const SECTOR_SIZE: u64 = 512;
-/// Bytes read at once.
+/// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
 
 /// Whether a file of this length ends with a digest.
@@ -19,7 +19,7 @@ pub(crate) fn has_trailing_digest(len: u64) -> bool {
     len % SECTOR_SIZE == DIGEST_SIZE
 }
 
-/// Checks the digest at the end of a file of `len` bytes, if its length says that there is one.
+/// Checks the digest at the end of a file of `len` bytes, if its length says that it has one.
 ///
 /// # Errors
 /// [`Error::Corrupt`] if it is not the SHA-256 of everything before it.

@@ -1,6 +1,6 @@
-//! Every write, growth, sync, rename and removal of the engine goes through this file.
-//! After a write or sync has failed, a file refuses all further ones: retrying a sync can report success for data
-//! that is lost. Every step can be watched and made to fail, which the crash tests rely on.
+//! Every write, growth, sync, rename and removal of the engine goes through this file. After a failed write or sync, a
+//! file refuses all further ones, because a repeated sync can report success although data is lost. Tests can observe
+//! every step and make it fail.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -14,85 +14,85 @@ use rustix::io::Errno;
 
 use super::error::{Error, Result, is_full, plain};
 
-/// Bytes written at once where the file system cannot allocate and zeros are written instead.
+/// Bytes written at a time when zeros are written because the file system cannot allocate blocks.
 const ZEROS: usize = 1 << 20;
 
 /// A step that changes the file system, reported before it is taken.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// A new, empty file.
+    /// A new, empty file is created.
     Create {
         /// Its name.
         path: &'a Path,
-        /// The number by which later events refer to it, even if it has been renamed.
+        /// The number that identifies it in later events, even after a rename.
         file: u64,
     },
-    /// An existing file was opened.
+    /// An existing file is opened.
     Open {
         /// Its name.
         path: &'a Path,
         /// Its number.
         file: u64,
     },
-    /// Bytes written.
+    /// Bytes are written.
     Write {
         /// The file.
         file: u64,
-        /// Where.
+        /// Offset in bytes.
         offset: u64,
-        /// What.
+        /// The bytes.
         bytes: &'a [u8],
     },
-    /// Disk blocks are allocated up to this length, to which a shorter file is extended.
+    /// Disk blocks are allocated up to this length. A shorter file is extended to it.
     Allocate {
         /// The file.
         file: u64,
-        /// Its least length afterwards.
+        /// Length up to which blocks are allocated.
         len: u64,
     },
-    /// The file is cut to this length: a snapshot loses its digest, or a file without a name loses its blocks.
+    /// The file is truncated: a snapshot loses its digest, or an unlinked file frees its blocks.
     Truncate {
         /// The file.
         file: u64,
-        /// Its length afterwards.
+        /// New length.
         len: u64,
     },
-    /// Everything written to the file must reach the disk.
+    /// The file is synced.
     Sync {
         /// The file.
         file: u64,
     },
-    /// A file is renamed; a file that had the new name loses it.
+    /// A file is renamed, replacing any file with the new name.
     Rename {
         /// The old name.
         from: &'a Path,
         /// The new name.
         to: &'a Path,
     },
-    /// A name is removed.
+    /// A file is removed.
     Remove {
-        /// The name.
+        /// Its name.
         path: &'a Path,
     },
-    /// A new directory.
+    /// A directory is created.
     CreateDir {
         /// Its name.
         path: &'a Path,
     },
-    /// The entries of a directory must reach the disk.
+    /// A directory is synced.
     SyncDir {
         /// The directory.
         path: &'a Path,
     },
 }
 
-/// Sees every [`Event`] before it happens; an error it returns takes the place of the step.
+/// Observes every [`Event`] before it happens, and can make it fail.
 pub trait Watcher: Send + Sync {
-    /// `Err` makes the step fail without anything having been done.
+    /// An error prevents the step and becomes its result.
     fn event(&self, event: Event<'_>) -> io::Result<()>;
 }
 
-/// The file system, watched or not.
+/// The file system, with an optional watcher.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
     watcher: Option<Arc<dyn Watcher>>,
@@ -118,7 +118,7 @@ impl Disk {
         Ok(opened)
     }
 
-    /// Creates a file that must not exist yet, mode 0600.
+    /// Creates a file with mode 0600, which must not exist.
     pub fn create(&self, path: &Path) -> Result<DiskFile> {
         let id = next_id();
         let fail = |e| Error::io(path, "create", e);
@@ -136,14 +136,14 @@ impl Disk {
         })
     }
 
-    /// Renames a file over another one.
+    /// Renames a file, replacing any file with the new name.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.tell(Event::Rename { from, to })
             .and_then(|()| fs::rename(from, to))
             .map_err(|e| Error::io(to, "rename a new file to", e))
     }
 
-    /// Renames a file to a name that must not exist; returns false if it does.
+    /// Renames a file unless the new name exists. Returns false if it does.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<bool> {
         let fail = |e| Error::io(to, "rename a new file to", e);
         self.tell(Event::Rename { from, to }).map_err(fail)?;
@@ -160,7 +160,7 @@ impl Disk {
         }
     }
 
-    /// Removes a name.
+    /// Removes a file.
     pub fn remove(&self, path: &Path) -> Result<()> {
         self.tell(Event::Remove { path })
             .and_then(|()| fs::remove_file(path))
@@ -186,9 +186,9 @@ impl Disk {
         }
     }
 
-    /// Creates a directory (mode 0700) and those above it where they are missing, and syncs all of their names.
+    /// Creates a directory and its missing parents (mode 0700), and syncs their entries.
     ///
-    /// An existing directory is synced too: a process may have created it and been killed before it could sync.
+    /// An existing directory is synced too: a process may have been killed between creating and syncing it.
     pub fn create_dirs(&self, path: &Path) -> Result<()> {
         if path.as_os_str().is_empty() || path.parent().is_none() {
             return Ok(());
@@ -210,7 +210,7 @@ impl Disk {
             }
         }
         match self.sync_dir(above) {
-            // In a directory that may not be read, no process like this one can have created anything.
+            // A directory that we may not read was not created by a process like this one.
             Err(Error::Io { source, .. }) if !mine && cannot_have_made(&source) => Ok(()),
             done => done,
         }
@@ -257,9 +257,9 @@ impl DiskFile {
         }
     }
 
-    /// Opens an existing file that is only to be read; nothing about it is told to a watcher.
+    /// Opens an existing file for reading only. Not reported to a watcher.
     pub fn open_read_only(path: &Path) -> Result<DiskFile> {
-        // Opening a pipe would wait for its writer.
+        // Opening a pipe would block until there is a writer.
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
@@ -268,7 +268,7 @@ impl DiskFile {
         Ok(DiskFile::new(&Disk::default(), path, file))
     }
 
-    /// The same file after it was renamed.
+    /// The same open file under its new name, after a rename.
     pub fn renamed(self, path: &Path) -> DiskFile {
         DiskFile {
             path: path.to_path_buf(),
@@ -280,7 +280,7 @@ impl DiskFile {
         &self.path
     }
 
-    /// The open file, to be mapped or read.
+    /// The open file, for mapping or reading.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -293,7 +293,7 @@ impl DiskFile {
         self.file.metadata().map_err(self.fail("read the length"))
     }
 
-    /// Takes the exclusive flock, without waiting.
+    /// Takes the exclusive flock without waiting.
     pub fn lock(&self) -> Result<()> {
         match self.file.try_lock() {
             Ok(()) => Ok(()),
@@ -304,7 +304,7 @@ impl DiskFile {
         }
     }
 
-    /// Takes a shared flock, without waiting.
+    /// Takes a shared flock without waiting.
     pub fn lock_shared(&self) -> Result<()> {
         match self.file.try_lock_shared() {
             Ok(()) => Ok(()),
@@ -315,21 +315,21 @@ impl DiskFile {
         }
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     pub fn unlock(&self) {
-        // Where there are no locks there is none to give back.
+        // Fails only on file systems without locks, where there is nothing to release.
         let _ = self.file.unlock();
     }
 
-    /// Whether nobody can write to the file because its file system is mounted read-only.
+    /// Whether the file cannot be written by anybody because its file system is mounted read-only.
     pub fn is_on_read_only_file_system(&self) -> bool {
         use rustix::fs::StatVfsMountFlags;
         rustix::fs::fstatvfs(&self.file)
             .is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
-    /// Fails if the file's name no longer leads to it: whatever is written then is lost when the file is
-    /// closed. A directory that may no longer be searched tells nothing, and is no failure.
+    /// Fails if the path no longer leads to this file, whose further content would be lost. Succeeds if the directory
+    /// can no longer be searched, since then the path cannot be checked.
     pub fn check_path(&self) -> Result<()> {
         match self.is_at(&self.path) {
             Ok(true) => Ok(()),
@@ -343,7 +343,7 @@ impl DiskFile {
         }
     }
 
-    /// Whether a path leads to this very file.
+    /// Whether a path leads to this file.
     pub fn is_at(&self, path: &Path) -> Result<bool> {
         let own = self.metadata()?;
         match fs::metadata(path) {
@@ -359,7 +359,7 @@ impl DiskFile {
             .map_err(self.fail("read"))
     }
 
-    /// Reads one byte, but only if it is in memory.
+    /// Reads one byte, but only if its page is in memory.
     #[cfg(target_os = "linux")]
     pub fn read_at_once(&self, offset: u64) -> Option<()> {
         use rustix::io::ReadWriteFlags;
@@ -371,7 +371,7 @@ impl DiskFile {
         }
     }
 
-    /// Asks the system to drop the file from the page cache; returns whether it did.
+    /// Asks the system to evict the file from the page cache. Returns whether it did.
     #[cfg(all(test, target_os = "linux"))]
     pub fn throw_out(&self) -> bool {
         let asked = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
@@ -389,9 +389,9 @@ impl DiskFile {
         }
     }
 
-    /// Refuses all writes from now on.
+    /// Makes all further writes fail.
     pub fn latch(&self, cause: &Error) {
-        // Only the first cause is reported.
+        // Report only the first cause.
         let _ = self.latch.set(cause.to_string());
     }
 
@@ -416,7 +416,7 @@ impl DiskFile {
         self.latching("write", done)
     }
 
-    /// Syncs everything written, and the length.
+    /// Syncs the content and the length of the file.
     pub fn sync(&self) -> Result<()> {
         self.check_latch()?;
         let done = self
@@ -426,13 +426,13 @@ impl DiskFile {
         self.latching("sync", done)
     }
 
-    /// Takes the end of a [`Flusher`](super::flusher::Flusher) of this file: its failure is that of a sync.
+    /// Takes the result of a [`Flusher`](super::flusher::Flusher) of this file. A failure counts as a failed sync.
     pub fn flushed(&self, done: io::Result<()>) -> Result<()> {
         self.latching("sync", done)
     }
 
-    /// Allocates disk blocks for the bytes from `from` up to `len`, so that no write to them fails for lack of
-    /// space. Bytes from `unused` on hold no data yet. A failure leaves the file as it was.
+    /// Allocates disk blocks for the bytes from `from` to `len`, so that writing to them cannot fail for lack of space.
+    /// Bytes from `unused` on hold no data yet. A failure leaves the file unchanged.
     pub fn allocate(&self, from: u64, unused: u64, len: u64) -> Result<()> {
         self.check_latch()?;
         let wanted = len.saturating_sub(unused);
@@ -457,7 +457,7 @@ impl DiskFile {
             }
         };
         if done.is_err() {
-            // Give back what was allocated before the disk was full. If that fails, only space is lost.
+            // Free what was allocated before the disk was full. If that fails, only space is lost.
             let event = Event::Truncate {
                 file: self.id,
                 len: before,
@@ -470,7 +470,7 @@ impl DiskFile {
         done.map_err(fail)
     }
 
-    /// Cuts the file to `len` bytes. Nobody may read what lies beyond, through a mapping above all.
+    /// Truncates the file to `len` bytes. Nobody may be reading the part beyond, in particular not through a mapping.
     pub fn truncate(&self, len: u64) -> Result<()> {
         self.check_latch()?;
         let done = self
@@ -480,7 +480,7 @@ impl DiskFile {
         self.latching("cut", done)
     }
 
-    /// Writes zeros where the file system cannot allocate.
+    /// Writes zeros if the file system cannot allocate blocks.
     fn fill(&self, from: u64, to: u64) -> io::Result<()> {
         let zeros = vec![0; ZEROS];
         let mut at = from;
@@ -497,10 +497,10 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Overwrites the metas of a file that has lost its name.
+    /// Overwrites the metas of a replaced file.
     ///
-    /// The file stays open, and so locked. A tool that waits for the lock gets it when this process ends. It must
-    /// not find a database then, or it would rename its own copy over the live one.
+    /// The file stays open, and therefore locked. A tool that waits for its lock gets it when this process ends, and
+    /// must not find a database in it: it would rename its own copy over the current file.
     pub fn retire(&self, metas: u64) -> io::Result<()> {
         if self.file.metadata()?.nlink() > 0 {
             return Ok(());
@@ -514,7 +514,7 @@ impl DiskFile {
         self.file.write_all_at(bytes, 0)
     }
 
-    /// Frees the blocks of a retired file once nobody reads it any more.
+    /// Frees the blocks of a replaced file after its last reader has ended.
     pub fn release(&self, metas: u64) -> io::Result<()> {
         if self.file.metadata()?.nlink() > 0 {
             return Ok(());
@@ -533,7 +533,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down every step as a line of text.
+    /// Records every step as a line of text.
     #[derive(Default)]
     struct Lines(Mutex<Vec<String>>);
 
@@ -550,7 +550,7 @@ mod tests {
         }
     }
 
-    /// No write, growth or cut happens behind a watcher's back, not even in the ways that are rarely taken.
+    /// Every write, growth and truncation is reported to the watcher, including the rare ones.
     #[test]
     fn every_change_of_a_file_is_told() {
         let lines = Arc::new(Lines::default());

@@ -1,5 +1,5 @@
-//! The nodes that an [`Editor`](super::editor::Editor) changes: pages in memory, split as bbolt splits them.
-//! Pure: reads and writes no file. Source: bbolt v1.5.0, node.go.
+//! The nodes that an [`Editor`](super::editor::Editor) changes: pages in memory, split as bbolt splits them. Does no
+//! I/O. Source: bbolt v1.5.0, node.go.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::error::{Damage, Error, Result};
 use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, MAX_ELEMENTS, Page, encode};
 use super::tree::MAX_DEPTH;
 
-/// bbolt begins the next page when one is half full, unless it is told otherwise.
+/// bbolt's default fill percent is 50: it starts the next page when one is half full.
 const HALF: usize = 2;
-/// Fewest elements that bbolt leaves in a page when it splits one.
+/// bbolt leaves at least this many elements on a page when it splits one.
 const MIN_KEYS: usize = 2;
 
 /// One element of a node.
@@ -31,17 +31,17 @@ impl Inode {
 
 /// A page in memory.
 pub(super) struct Node {
-    /// Its page, and how many it takes with its continuation; 0 for a new or an inline one.
+    /// Its first page and number of pages; 0 for a new node or an inline bucket.
     pub pgid: u64,
     pub pages: u64,
     pub leaf: bool,
     pub inodes: Vec<Inode>,
-    /// Children that were changed, by the keys that this node has for them.
+    /// Modified children, by their keys in this node.
     pub children: BTreeMap<Bytes, Node>,
     pub dirty: bool,
 }
 
-/// Reads the node of a page.
+/// Loads the node of a page.
 type Load<'a> = dyn FnMut(u64) -> Result<Node> + 'a;
 
 impl Node {
@@ -57,7 +57,7 @@ impl Node {
         }
     }
 
-    /// The node of a page whose elements have been verified.
+    /// Builds the node of a page whose elements have been verified.
     pub fn read(page: &Page<Bytes>) -> Result<Node, Damage> {
         let mut inodes = Vec::with_capacity(page.count());
         for i in 0..page.count() {
@@ -93,14 +93,14 @@ impl Node {
         })
     }
 
-    /// The element that holds `key`, or would.
+    /// Index of the element whose subtree contains `key`.
     fn child_index(&self, key: &[u8]) -> usize {
         self.inodes
             .partition_point(|i| *i.key <= *key)
             .saturating_sub(1)
     }
 
-    /// The entry of `key`, as it is with the changes made so far.
+    /// The entry of `key`, including changes made so far.
     pub fn find(&self, key: &[u8], load: &mut Load<'_>) -> Result<Option<Inode>> {
         self.find_below(key, load, 0)
     }
@@ -121,7 +121,7 @@ impl Node {
         }
     }
 
-    /// Writes an entry into the leaf that it belongs to.
+    /// Inserts or replaces an entry in its leaf.
     pub fn put(&mut self, entry: Inode, load: &mut Load<'_>) -> Result<()> {
         self.put_below(entry, load, 0)
     }
@@ -149,25 +149,25 @@ impl Node {
         child.put_below(entry, load, depth + 1)
     }
 
-    /// Puts the pieces that a child was written as in the place of the child that it knows as `key`.
+    /// Replaces the element of the child under `key` by the nodes that the child was split into.
     pub fn replace_child(&mut self, key: &[u8], pieces: Vec<Inode>) {
         let at = self.inodes.partition_point(|i| *i.key < *key);
         let end = self.inodes.len().min(at + 1);
         self.inodes.splice(at..end, pieces);
     }
 
-    /// Bytes that it takes as a page.
+    /// Size as a page, in bytes.
     pub fn size(&self) -> usize {
         HEADER_SIZE + self.inodes.iter().map(Inode::size).sum::<usize>()
     }
 
-    /// Whether it fits into its parent, of whose page it may take `most` bytes.
+    /// Whether the node can be stored inline, given that it may take at most `most` bytes.
     pub fn is_inlineable(&self, most: usize) -> bool {
         let plain = |i: &Inode| i.flags & super::page::BUCKET_ELEMENT == 0;
         self.size() <= most && self.inodes.iter().all(plain)
     }
 
-    /// Cuts the node into pieces that fit pages, each about half full but the last.
+    /// Splits the node into nodes that fit into pages, each about half full except the last.
     pub fn split(&mut self, page_size: usize) -> Vec<Node> {
         let mut out = Vec::new();
         let mut rest = std::mem::take(&mut self.inodes);
@@ -188,7 +188,7 @@ impl Node {
         out
     }
 
-    /// The node as page `pgid`.
+    /// Encodes the node as page `pgid`.
     pub fn encode(&self, page_size: usize, pgid: u64) -> Vec<u8> {
         let mut out = Vec::new();
         encode(&mut out, page_size, pgid, self.leaf, &self.elements());
@@ -198,7 +198,7 @@ impl Node {
     /// Appends the node as the page image of an inline bucket.
     pub fn encode_inline(&self, out: &mut Vec<u8>) {
         let mut page = Vec::new();
-        // A page of just the right size: nothing is filled up behind it.
+        // The page is exactly as long as its content, without padding.
         encode(&mut page, self.size(), 0, true, &self.elements());
         out.extend_from_slice(&page);
     }
@@ -216,8 +216,8 @@ impl Node {
     }
 }
 
-/// Where the first piece ends: as many elements as stay below `threshold` bytes, at least two, and two must
-/// be left.
+/// Index at which the first page ends: as many elements as fit into `threshold` bytes, but at least two, leaving at
+/// least two.
 fn split_index(inodes: &[Inode], threshold: usize) -> usize {
     let mut size = HEADER_SIZE;
     let mut index = 0;

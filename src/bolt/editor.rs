@@ -1,7 +1,7 @@
-//! A few changes of a database file that nobody else uses, with the very pages that Go's bbolt would write
-//! for them: what `snapshot restore` makes is then etcd's file byte for byte. Slow for many changes, and a
-//! crash in between can spoil the file: it is for a copy that is given its name only when it is done.
-//! Source: bbolt v1.5.0, {bucket,node,tx,db}.go, internal/freelist/array.go.
+//! Applies a few changes to a database file that nobody else uses, and writes exactly the pages that Go's bbolt would
+//! write: the result of `snapshot restore` is identical to etcd's. Slow for many changes, and not crash-safe: use it on
+//! a copy that is renamed into place when complete. Source: bbolt v1.5.0, {bucket,node,tx,db}.go,
+//! internal/freelist/array.go.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,18 +17,18 @@ use super::meta::{Meta, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, HEADER_SIZE, Header, Page, check_pgid};
 use super::tree::{BUCKET_HEADER, MAX_DEPTH};
 
-/// Bytes by which bbolt lets a file grow once it is larger than this.
+/// bbolt grows a file by this many bytes once it is larger than this.
 const ALLOC_SIZE: u64 = 16 << 20;
-/// Smallest mapping of bbolt; it doubles up to [`MAP_STEP`], and then grows by that.
+/// bbolt maps at least this many bytes, doubles that up to [`MAP_STEP`], and then grows in steps of it.
 const MIN_MAP: u64 = 32 << 10;
 const MAP_STEP: u64 = 1 << 30;
-/// Largest page that is read, with its continuation.
+/// Largest page that is read, with continuation pages, in bytes.
 const MAX_PAGE: u64 = 256 << 20;
 
-/// One change of the bucket that it names.
+/// One change to a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Makes the bucket if it is not there.
+    /// Creates the bucket if it does not exist.
     Create,
     /// Removes all entries.
     Clear,
@@ -39,26 +39,26 @@ pub enum Edit {
         /// The value.
         value: Vec<u8>,
     },
-    /// Removes an entry, if it is there.
+    /// Removes an entry, if it exists.
     Delete {
         /// The key.
         key: Vec<u8>,
     },
 }
 
-/// A database file being changed; made by [`Editor::open`].
+/// A database file being changed; created by [`Editor::open`].
 pub struct Editor {
     file: DiskFile,
     meta: Meta,
     file_len: u64,
     /// Free pages as runs: first page and number of pages.
     free: BTreeMap<u64, u64>,
-    /// Bytes that bbolt would have mapped.
+    /// Number of bytes that bbolt would have mapped.
     mapped: u64,
     tx: Tx,
 }
 
-/// What the transaction under way has done.
+/// State of the current transaction.
 #[derive(Default)]
 struct Tx {
     freed: Vec<(u64, u64)>,
@@ -66,11 +66,11 @@ struct Tx {
 }
 
 impl Editor {
-    /// Opens and locks the file, and checks all of it; `visit` sees every entry on the way.
-    /// `map_size` is the number of bytes that bbolt would map at least.
+    /// Opens and locks the file and checks all of it. Calls `visit` for every entry. `map_size` is the least number of
+    /// bytes that bbolt would map.
     ///
     /// # Errors
-    /// It cannot be opened, is locked, or is no sound database: then the findings say what is wrong.
+    /// The file cannot be opened, is locked, or is damaged; in the latter case the findings say where.
     pub fn open(
         path: &Path,
         map_size: u64,
@@ -110,15 +110,15 @@ impl Editor {
         self.meta.txid
     }
 
-    /// Opens the file anew, as far as that makes a difference: bbolt maps at least `map_size` bytes then.
+    /// Does what matters of reopening the file: bbolt then maps at least `map_size` bytes.
     pub fn reopen(&mut self, map_size: u64) {
         self.mapped = map_len(self.file_len.max(map_size));
     }
 
-    /// Carries out changes as one transaction. The file is synced by [`Editor::finish`].
+    /// Applies changes as one transaction. [`Editor::finish`] syncs the file.
     ///
     /// # Errors
-    /// The file cannot be read or written, or a page is damaged. It is spoiled then.
+    /// The file cannot be read or written, or a page is damaged. The file is then unusable.
     pub fn commit(&mut self, changes: &BTreeMap<&[u8], Vec<Edit>>) -> Result<()> {
         let mut meta = Meta {
             txid: self.meta.txid + 1,
@@ -126,7 +126,7 @@ impl Editor {
         };
         let before = meta.high_water;
         let mut root = None;
-        // Write every bucket that changes, and where it stands now into the tree of buckets.
+        // Write each changed bucket, and store its new root in the tree of buckets.
         for (name, edits) in changes {
             let tree = match &mut root {
                 Some(tree) => tree,
@@ -146,6 +146,7 @@ impl Editor {
         if let Some(tree) = root.filter(|tree| tree.dirty) {
             meta.root = self.spill(&mut meta, tree)?;
         }
+        // Free the pages of the old freelist. Like etcd's bbolt, write none.
         if meta.freelist != NO_FREELIST {
             let header = self.page(meta.freelist)?.header();
             self.tx.freed.push((meta.freelist, header.pages()));
@@ -168,15 +169,15 @@ impl Editor {
         Ok(())
     }
 
-    /// Brings everything to the disk.
+    /// Syncs the file.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The sync failed.
     pub fn finish(self) -> Result<()> {
         self.file.sync()
     }
 
-    /// Changes one bucket; its new value in the tree of buckets, or `None` where nothing changes.
+    /// Changes one bucket. Returns its new entry in the tree of buckets, or `None` if nothing changed.
     fn bucket(
         &mut self,
         meta: &mut Meta,
@@ -212,6 +213,7 @@ impl Editor {
         if !node.dirty && !created {
             return Ok(None);
         }
+        // Store a small bucket inline; write the pages of a larger one.
         let mut value = vec![0; BUCKET_HEADER];
         value[8..].copy_from_slice(&sequence.to_le_bytes());
         if node.leaf && node.is_inlineable(meta.page_size as usize / 4) {
@@ -224,7 +226,7 @@ impl Editor {
         Ok(Some(value))
     }
 
-    /// The root node of the bucket that an entry stands for, and its sequence.
+    /// The root node of a bucket, given its entry, and its sequence.
     fn open_bucket(&self, meta: &Meta, entry: &Inode) -> Result<(Node, u64)> {
         let fail = |d: Damage| d.in_file(self.file.path());
         let Some((head, rest)) = entry.value.split_first_chunk::<BUCKET_HEADER>() else {
@@ -243,7 +245,7 @@ impl Editor {
         Ok((node, word(8)))
     }
 
-    /// Removes all entries: of a tree of several pages the pages go, too.
+    /// Removes all entries and frees the pages below the root.
     fn clear(&mut self, node: &mut Node) -> Result<()> {
         if node.leaf {
             node.dirty |= !node.inodes.is_empty();
@@ -259,8 +261,8 @@ impl Editor {
         Ok(())
     }
 
-    /// Removes one entry. A tree of several pages is made anew of what is left: which pages bbolt would
-    /// merge depends on chance there.
+    /// Removes one entry. A tree of several pages is rebuilt from the remaining entries, because which pages bbolt
+    /// would merge depends on the random order of a Go map.
     fn delete(&mut self, node: &mut Node, key: &[u8]) -> Result<()> {
         if node.find(key, &mut |pgid| self.node(pgid))?.is_none() {
             return Ok(());
@@ -320,10 +322,10 @@ impl Editor {
         }
     }
 
-    /// Writes a tree's changed nodes to new pages; its root page.
+    /// Writes a tree's changed nodes to new pages and returns its root page.
     fn spill(&mut self, meta: &mut Meta, node: Node) -> Result<u64> {
         let mut pieces = self.spill_node(meta, node)?;
-        // A root that was split gets a new root above it, as often as it takes.
+        // If the root was split, add new roots above it until one page is left.
         loop {
             match &pieces[..] {
                 [only] => return Ok(only.pgid),
@@ -340,7 +342,7 @@ impl Editor {
         }
     }
 
-    /// Writes the changed nodes below and this one; its pieces as its parent names them.
+    /// Writes the changed nodes at and below a node. Returns the branch elements for its parent.
     fn spill_node(&mut self, meta: &mut Meta, mut node: Node) -> Result<Vec<Inode>> {
         for (key, child) in std::mem::take(&mut node.children) {
             let pieces = self.spill_node(meta, child)?;
@@ -365,7 +367,7 @@ impl Editor {
         Ok(pieces)
     }
 
-    /// The first run of free pages that is long enough, else new pages at the end.
+    /// Allocates the first run of free pages that is long enough, or new pages at the end.
     fn allocate(&mut self, meta: &mut Meta, pages: u64) -> u64 {
         let run = self.free.iter().find(|(_, len)| **len >= pages);
         if let Some((&first, &len)) = run {
@@ -398,7 +400,7 @@ impl Editor {
         self.free.insert(first, end - first);
     }
 
-    /// Makes the file as long as bbolt would.
+    /// Extends the file to the length that bbolt would give it.
     fn grow(&mut self, meta: &Meta) -> Result<()> {
         let least = (meta.high_water + 1) * u64::from(meta.page_size);
         if least <= self.file_len {
@@ -422,7 +424,7 @@ impl Editor {
             .map_err(|d| d.in_file(self.file.path()))
     }
 
-    /// A page as it stood before this transaction.
+    /// A page as of before this transaction.
     fn page(&self, pgid: u64) -> Result<Page<Bytes>> {
         let fail = |d: Damage| d.in_file(self.file.path());
         check_pgid(pgid, self.meta.high_water, "the tree").map_err(fail)?;
@@ -442,7 +444,7 @@ impl Editor {
     }
 }
 
-/// Bytes that bbolt maps for a file of `len` bytes.
+/// Number of bytes that bbolt maps for a file of `len` bytes.
 fn map_len(len: u64) -> u64 {
     if len <= MAP_STEP {
         len.next_power_of_two().max(MIN_MAP)
@@ -451,7 +453,7 @@ fn map_len(len: u64) -> u64 {
     }
 }
 
-/// Page numbers as runs.
+/// Groups page numbers into runs.
 fn runs(mut ids: Vec<u64>) -> BTreeMap<u64, u64> {
     ids.sort_unstable();
     ids.dedup();

@@ -1,69 +1,68 @@
-//! The engine's errors. Every message names the file, and the page if one is concerned.
-//! What to do about an error is decided by the callers.
+//! The errors of the engine. Every message names the file, and the page if there is one. Callers decide what to do
+//! about an error.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Shorthand for results of this module.
+/// The result type of this module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of the storage engine or of a file reader.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused something.
+    /// The operating system returned an error.
     #[error("{}: {doing}: {}", file.display(), plain(source))]
     Io {
-        /// The file concerned.
+        /// The file.
         file: PathBuf,
-        /// What was being done, such as `open` or `sync`.
+        /// The failed operation, such as `open` or `sync`.
         doing: &'static str,
         /// The cause.
         source: io::Error,
     },
-    /// The file is a bolt database, and part of it cannot be right.
+    /// The file is a bolt database, but part of it is damaged.
     #[error("{}: {}{what}", file.display(), PageLabel(*page))]
     Corrupt {
-        /// The file concerned.
+        /// The file.
         file: PathBuf,
-        /// The page that is wrong, where one can be named.
+        /// The damaged page, if known.
         page: Option<u64>,
-        /// What is wrong.
+        /// Description of the damage.
         what: String,
     },
     /// The file is not a bolt database.
     #[error("{}: not a bolt database: {what}", file.display())]
     NotBolt {
-        /// The file concerned.
+        /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         what: String,
     },
-    /// Another process (or another handle in this one) holds the lock on the file.
+    /// The file is locked by another process, or by another handle in this process.
     #[error("{}: the database is locked: another process has it open", file.display())]
     Locked {
-        /// The file concerned.
+        /// The file.
         file: PathBuf,
     },
-    /// The file cannot grow as asked: the disk, a quota or a limit on the size of files is in the way. Nothing was
-    /// changed.
+    /// The file cannot grow: the disk, a quota or a file size limit prevents it. Nothing was changed.
     #[error("{}: {cause}: {wanted} more bytes are needed", file.display())]
     NoSpace {
-        /// The file that was to grow.
+        /// The file.
         file: PathBuf,
-        /// How many bytes it was to grow by.
+        /// Number of bytes by which it was to grow.
         wanted: u64,
         /// The system's text, such as `no space left on device` or `file too large`.
         cause: String,
     },
-    /// The page is not in memory, and the caller did not want to wait for the disk.
+    /// The page is not in memory, and the caller asked not to wait for the disk.
     #[error("{}: page {page} is not in memory", file.display())]
     Cold {
-        /// The file concerned.
+        /// The file.
         file: PathBuf,
         /// The page.
         page: u64,
     },
-    /// A write or sync has failed before, and the engine accepts no more of them.
+    /// An earlier write or sync failed, so the engine refuses all further ones.
     #[error("{}: writes are refused since an earlier failure: {cause}", file.display())]
     Latched {
         /// The database file.
@@ -71,17 +70,17 @@ pub enum Error {
         /// Text of the first failure.
         cause: String,
     },
-    /// The file's name leads to another file, or to none. Nothing that is written now would be found again.
+    /// The path no longer leads to the open file. Whatever is written now would be lost.
     #[error(
         "{}: the database file has been replaced or removed while it was open; \
          writes are refused because they would be lost: restart on the file that is to be used",
         file.display()
     )]
     Replaced {
-        /// The name under which the file was opened.
+        /// The path under which the file was opened.
         file: PathBuf,
     },
-    /// The format cannot represent what the caller asked for.
+    /// The format cannot represent the request.
     #[error("{0}")]
     Invalid(&'static str),
 }
@@ -103,7 +102,7 @@ impl Error {
         }
     }
 
-    /// The same about another file, of which the one that it names is a copy.
+    /// Replaces the file name, for an error in a copy of that file.
     pub fn of_file(mut self, path: &Path) -> Error {
         match &mut self {
             Error::Io { file, .. }
@@ -119,7 +118,7 @@ impl Error {
         self
     }
 
-    /// Whether a full disk (or quota of the file system) is the cause.
+    /// Whether the cause is a full disk or an exhausted quota.
     pub fn is_no_space(&self) -> bool {
         match self {
             Error::NoSpace { .. } => true,
@@ -129,7 +128,7 @@ impl Error {
     }
 }
 
-/// Whether an I/O error says that the disk, or the user's share of it, is full.
+/// Whether an I/O error means that the disk or the user's quota is full.
 pub(crate) fn is_full(e: &io::Error) -> bool {
     matches!(
         e.kind(),
@@ -148,12 +147,12 @@ impl std::fmt::Display for PageLabel {
     }
 }
 
-/// What is wrong in the bytes of a page; [`Damage::in_file`] makes an [`Error`] of it.
+/// Damage found in the bytes of a page. [`Damage::in_file`] turns it into an [`Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// The page that is wrong.
+    /// The damaged page.
     pub page: Option<u64>,
-    /// What is wrong with it.
+    /// Description of the damage.
     pub what: String,
 }
 
@@ -171,7 +170,7 @@ impl Damage {
     }
 }
 
-/// The operating system's text as Go prints it: no capital, no number.
+/// The operating system's error text as Go prints it: lower case, without the number.
 pub fn plain(e: &io::Error) -> String {
     let text = e.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

@@ -1,5 +1,5 @@
 //! Reads files of unknown origin by pread, with every bound checked and a few MiB of memory.
-//! Never maps a file (one that is cut short would raise a signal), never writes, and locks only when asked.
+//! Never maps a file, since truncating a mapped file raises a signal; never writes; locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, TryLockError};
@@ -13,17 +13,18 @@ use super::meta::{Meta, Metas};
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
 use super::tree::{Bucket, Buckets, Source};
 
-/// Most bytes read at once, where the reader knows that what follows will be wanted.
+/// Bytes read at a time when the reader knows that the following pages are needed too.
 const CHUNK: usize = 256 << 10;
-/// Chunks kept: a scan has one under its leaves and one under its branches, a few more for neighbours.
+/// Number of cached chunks: a scan uses one for its leaves and one for its branches, and a few more for their
+/// neighbours.
 const CHUNKS: usize = 4;
-/// Bytes of single pages kept.
+/// Cache for single pages, in bytes.
 const SINGLES: usize = 2 << 20;
-/// Largest page that is read, continuation included. A page is held in memory as a whole; the largest
-/// values that etcd takes by default are 1.5 MiB, and four of them can share a page in files of Go's.
+/// Largest page that is read, with continuation pages, in bytes. Pages are held in memory as a whole. The largest
+/// values that etcd accepts by default are 1.5 MiB, and Go's bbolt may store four of them on one page.
 const MAX_PAGE: u64 = 256 << 20;
 
-/// A database file opened to be read: a snapshot, a stopped member's `db`, or anything else.
+/// A database file opened for reading: a snapshot, a stopped member's `db`, or any other.
 pub struct FileReader {
     file: File,
     path: PathBuf,
@@ -44,11 +45,11 @@ impl FileReader {
     /// Opens a file and finds its meta pages.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is something else, [`Error::Corrupt`] if
-    /// neither meta counts, or the one that does cannot be true of a file of this length.
+    /// [`Error::Io`] if the file cannot be read; [`Error::NotBolt`] if it is not a bolt database; [`Error::Corrupt`] if
+    /// no meta is valid, or if the valid one contradicts the length of the file.
     pub fn open(path: impl AsRef<Path>) -> Result<FileReader> {
         let path = path.as_ref().to_path_buf();
-        // Opening a pipe would wait for its writer.
+        // Opening a pipe would block until there is a writer.
         let before = std::fs::metadata(&path).map_err(|e| Error::io(&path, "open", e))?;
         if !before.is_file() {
             return Err(Error::NotBolt {
@@ -80,7 +81,7 @@ impl FileReader {
         })
     }
 
-    /// Takes a shared flock on the file until the reader is dropped, without waiting.
+    /// Takes a shared flock on the file without waiting, and holds it until the reader is dropped.
     ///
     /// # Errors
     /// [`Error::Locked`] if a server or a tool has the file open for writing.
@@ -94,27 +95,27 @@ impl FileReader {
         }
     }
 
-    /// The file's name.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes of the file, whatever follows the pages included.
+    /// Length of the file in bytes, including anything after the pages.
     pub fn file_len(&self) -> u64 {
         self.len
     }
 
-    /// Bytes of a page.
+    /// Page size in bytes.
     pub fn page_size(&self) -> u32 {
         self.metas.meta.page_size
     }
 
-    /// The meta that counts.
+    /// The current meta.
     pub fn meta(&self) -> &Meta {
         &self.metas.meta
     }
 
-    /// Both meta pages, and which of them counts.
+    /// Both meta pages, and which of them is current.
     pub fn metas(&self) -> &Metas {
         &self.metas
     }
@@ -134,10 +135,10 @@ impl FileReader {
         Buckets::new(self)
     }
 
-    /// Reads bytes as they stand in the file, for whoever computes a digest over it.
+    /// Reads bytes at an offset of the file, for example to compute a digest.
     ///
     /// # Errors
-    /// [`Error::Io`], also when the file has become shorter.
+    /// [`Error::Io`], also if the file was truncated in the meantime.
     pub fn read_raw(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         read_exact(&self.file, &self.path, offset, into)
     }
@@ -162,7 +163,7 @@ impl FileReader {
         Ok(Bytes::from(buf))
     }
 
-    /// The bytes from page `pgid` on, at least one page of them.
+    /// Reads bytes from the start of page `pgid` on, at least one page.
     fn fetch(&self, pgid: u64, ahead: impl FnOnce() -> u64) -> Result<Bytes> {
         let ps = self.page_size() as usize;
         let mut cache = self.cache.lock();

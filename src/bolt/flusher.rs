@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 /// Bytes between two syncs.
 const STEP: u64 = 16 << 20;
 
-/// Syncs a file on a thread of its own while it is written, after each 16 MiB.
+/// Syncs a file on a background thread after every 16 MiB written.
 #[derive(Default)]
 pub struct Flusher {
     written: u64,
@@ -17,7 +17,7 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    /// Counts bytes written to `file`, and starts a sync when there are enough.
+    /// Counts bytes written to `file`, and starts a sync if enough have accumulated.
     pub fn wrote(&mut self, file: &File, bytes: u64) {
         self.written += bytes;
         if self.written < STEP {
@@ -37,7 +37,7 @@ impl Flusher {
     /// Waits for the thread.
     ///
     /// # Errors
-    /// A sync on it has failed. The system reports each failure only once, so the sync at the end may succeed.
+    /// A background sync failed. The system reports each failure only once, so the sync at the end may succeed.
     pub fn end(&mut self) -> io::Result<()> {
         let Some((ask, thread)) = self.thread.take() else {
             return Ok(());
@@ -52,7 +52,7 @@ impl Flusher {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        // A caller that did not ask for the result has abandoned the file.
+        // A caller that did not call `end` has abandoned the file.
         let _ = self.end();
     }
 }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_failed_sync_is_told_once() {
-        // A socket takes no sync.
+        // A socket cannot be synced.
         let (a, _b) = std::os::unix::net::UnixStream::pair().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(a));
         let mut flusher = Flusher::default();

@@ -1,8 +1,8 @@
-//! Which pages can be written: those that no tree uses, and those that only ended readers could have seen.
+//! Which pages can be written: those that no tree uses, and those that only readers which have ended could see.
 //!
-//! A page born in transaction A and freed by transaction N is seen by readers of A to N - 1. When N is
-//! durable the page is pinned by the youngest such reader alive, and moves down to the next older one when
-//! that reader ends, or becomes free if there is none:
+//! A page born in transaction A and freed by transaction N is visible to readers of A to N - 1. When N is durable, the
+//! page is pinned by the newest such reader still alive. When that reader ends, the page is pinned by the next older
+//! one that can see it, or becomes free if there is none:
 //!
 //! ```text
 //! born 5, freed by 9, readers 3 and 7 alive: pinned by 7. When 7 ends: 3 < 5 never saw it, so it is free.
@@ -24,7 +24,7 @@ impl Free {
         self.pages
     }
 
-    /// Whether one of `n` pages from `start` on is free.
+    /// Whether any of the `n` pages from `start` on is free.
     pub fn overlaps(&self, start: u64, n: u64) -> bool {
         self.by_start
             .range(..start + n)
@@ -76,14 +76,14 @@ impl Free {
     }
 }
 
-/// While at most this many pages are free, a commit may take new ones at the end of the file to get long runs. In a
-/// small file the limit is a quarter of its pages.
+/// If at most this many pages are free, a commit may take new pages at the end of the file in order to get long runs.
+/// In a small file, the limit is a quarter of its pages.
 const FEW: u64 = 64;
-/// In a large file the limit grows by one page for so many.
+/// In a large file, the limit grows by one page for every this many pages.
 const SCATTERED: u64 = 64;
 
-/// The pages that one commit takes, in long runs where possible, so that it needs few writes. While free pages are
-/// few and scattered, it takes new ones at the end of the file, which form a run when they are freed again.
+/// The pages that one commit takes, in long runs where possible, so that it needs few writes. If there are only a few
+/// scattered free pages, it takes new ones at the end of the file, which form a run when they are freed again.
 ///
 /// If the commit fails, [`Allocation::undo`] gives all pages back.
 pub(crate) struct Allocation<'f> {
@@ -92,15 +92,15 @@ pub(crate) struct Allocation<'f> {
     run: (u64, u64),
     high_water: u64,
     expected: u64,
-    /// If no free run is this long, the end of the file is preferred.
+    /// If no free run is this long, prefer the end of the file.
     row: u64,
-    /// Pages at the end of the file that are allocated and not claimed.
+    /// Number of pages at the end of the file that are allocated but not claimed.
     spare_pages: u64,
     at_end: bool,
 }
 
 impl<'f> Allocation<'f> {
-    /// `expected` is an estimate of how many pages will be taken.
+    /// `expected` is the estimated number of pages that will be taken.
     pub fn new(free: &'f mut Free, high_water: u64, expected: u64) -> Allocation<'f> {
         Allocation {
             free,
@@ -114,8 +114,8 @@ impl<'f> Allocation<'f> {
         }
     }
 
-    /// Allows taking up to `spare_pages` pages at the end of the file although others are free.
-    /// `last_commit_pages` is how many pages the last commit took.
+    /// Permits taking up to `spare_pages` pages at the end of the file although others are free. `last_commit_pages` is
+    /// the number of pages that the last commit took.
     pub fn at_end(self, last_commit_pages: u64, spare_pages: u64) -> Allocation<'f> {
         let few = self.free.pages <= FEW.min(self.high_water / 4) + self.high_water / SCATTERED;
         Allocation {
@@ -125,13 +125,13 @@ impl<'f> Allocation<'f> {
         }
     }
 
-    /// Whether the next page should come from the end of the file rather than from the free pages.
+    /// Whether the next page should come from the end of the file.
     fn wants_end(&self) -> bool {
         let longest = self.free.by_len.last().map_or(0, |(len, _)| *len);
         self.spare_pages > 0 && (self.at_end || longest < self.row)
     }
 
-    /// Takes `n` consecutive pages; returns the first.
+    /// Takes `n` consecutive pages and returns the first.
     pub fn take(&mut self, n: u64) -> u64 {
         if self.run.1 < n && n == 1 && self.wants_end() {
             self.at_end = true;
@@ -177,25 +177,25 @@ impl<'f> Allocation<'f> {
         }
     }
 
-    /// Ends the allocation: the new high-water mark, and what to undo if the commit fails.
+    /// Ends the allocation. Returns the new high-water mark, and what to undo if the commit fails.
     pub fn finish(mut self) -> (u64, Taken) {
         self.put_back();
         (self.high_water, Taken(self.taken))
     }
 
-    /// Ends it with everything given back.
+    /// Ends the allocation and gives all pages back.
     pub fn undo(mut self) {
         self.put_back();
         Taken(self.taken).undo(self.free);
     }
 }
 
-/// Pages that a commit took from the free ones.
+/// The free pages that a commit took.
 #[derive(Default)]
 pub(crate) struct Taken(Vec<(u64, u64)>);
 
 impl Taken {
-    /// Gives the pages back after the commit has failed.
+    /// Gives the pages back after a failed commit.
     pub fn undo(self, free: &mut Free) {
         for (start, n) in self.0 {
             free.add(start, n);
@@ -203,31 +203,32 @@ impl Taken {
     }
 }
 
-/// A run of pages that a reader still sees.
+/// A run of pages that a reader can still see.
 struct Pinned {
     born: u64,
     start: u64,
     pages: u64,
 }
 
-/// Pages freed by transactions that are durable, by the youngest reader alive that sees them.
+/// Pages freed by durable transactions, by the newest living reader that can see them.
 #[derive(Default)]
 pub(crate) struct Pins {
     by_reader: BTreeMap<u64, Vec<Pinned>>,
-    /// The transaction that wrote a page, by first page. Noted only while a reader older than that transaction exists.
+    /// The transaction that wrote a page, by first page. Recorded only while there is a reader older than that
+    /// transaction.
     born: HashMap<u64, u64>,
     births: VecDeque<(u64, Vec<u64>)>,
     pages: u64,
 }
 
 impl Pins {
-    /// Notes the pages that transaction `txid` wrote.
+    /// Records the pages that transaction `txid` wrote.
     pub fn note_births(&mut self, txid: u64, starts: Vec<u64>) {
         self.born.extend(starts.iter().map(|s| (*s, txid)));
         self.births.push_back((txid, starts));
     }
 
-    /// Forgets the births of transactions that are not newer than `oldest`, the oldest reader.
+    /// Forgets births up to `oldest`, the transaction of the oldest reader.
     pub fn forget_births(&mut self, oldest: u64) {
         while self.births.front().is_some_and(|(txid, _)| *txid <= oldest) {
             let Some((txid, starts)) = self.births.pop_front() else {
@@ -241,7 +242,7 @@ impl Pins {
         }
     }
 
-    /// Takes the pages that a transaction freed; `readers` are the transactions seen by anybody, ascending.
+    /// Adds the pages that a transaction freed. `readers` are the transactions of living readers, ascending.
     pub fn add(&mut self, freed: Vec<(u64, u64)>, readers: &[u64], free: &mut Free) {
         for (start, pages) in freed {
             let born = self.born.remove(&start).unwrap_or(0);
@@ -260,7 +261,8 @@ impl Pins {
         }
     }
 
-    /// Looks again at what was pinned by readers that have ended; `readers` are those still alive, ascending.
+    /// Reassigns or frees the pages pinned by readers that have ended. `readers` are the transactions of those still
+    /// alive, ascending.
     pub fn release(&mut self, readers: &[u64], free: &mut Free) {
         let ended: Vec<u64> = self
             .by_reader
@@ -345,7 +347,7 @@ mod tests {
         assert_eq!(few.runs().collect::<Vec<_>>(), before);
         let mut many = scattered(FEW + 1000 / SCATTERED + 1);
         assert_eq!(take(&mut many, 4, 100).1, 1000);
-        // Runs that are long enough are taken before all.
+        // Sufficiently long runs are preferred.
         few.add(500, 4);
         assert_eq!(take(&mut few, 4, 100), (vec![500, 501, 502, 503], 1000));
     }

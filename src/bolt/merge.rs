@@ -1,9 +1,9 @@
-//! Merges a batch into the trees in one walk down to the leaves that it touches and back up.
-//! New pages are written to free places only, never over a page that a meta leads to.
+//! Merges a batch into the trees, in one walk down to the affected leaves and back up. New pages go only to free
+//! places, never over a page that a meta can reach.
 //!
 //! A touched page is loaded as a [`Node`] and merged with its operations here. If it has become small, it is joined
-//! with a neighbour (`rebalance.rs`); then it is written as one page or several (`spill.rs`), and its parent becomes a
-//! touched page in turn.
+//! with a neighbour (`rebalance.rs`). Then it is written as one or more pages (`spill.rs`), which changes its parent in
+//! turn.
 
 use super::batch::{Batch, Ops};
 use super::error::Result;
@@ -16,12 +16,12 @@ use super::page_counts::PageCounts;
 use super::tree::{Bucket, MAX_DEPTH, Root, Source, bucket_value, in_source, inline_bucket_value};
 use super::view::View;
 
-/// How full pages are made where more keys are expected, in per cent.
+/// Fill percentage of pages after which more keys are expected.
 pub(crate) const FILL_PERCENT: usize = 90;
 
-/// What a commit is to write, and how it changes the use of pages.
+/// The pages that a commit will write, and the pages that it frees and takes.
 pub(crate) struct Plan {
-    /// Root, high-water mark and freelist of the new meta. The caller sets the transaction.
+    /// The new meta with root, high-water mark and freelist. The caller sets the transaction.
     pub meta: Meta,
     pub pages: NewPages,
     pub freed: Vec<(u64, u64)>,
@@ -30,12 +30,13 @@ pub(crate) struct Plan {
     pub taken: Taken,
 }
 
-/// Merges a batch into the trees of a view; returns `None` if it changes nothing. New pages go to `pages`, which may
-/// write them at once, since nobody reads them before a meta leads there. `last_commit_pages` and `spare_pages` are
-/// those of [`Allocation::at_end`].
+/// Merges a batch into the trees of a view. Returns `None` if nothing changes. New pages go to `pages`, which may write
+/// them immediately, since no meta leads to them yet. For `last_commit_pages` and `spare_pages` see
+/// [`Allocation::at_end`].
 ///
 /// # Errors
-/// [`Error::Corrupt`](super::Error::Corrupt) if a page is damaged, and failures of writing. `free` is left as it was.
+/// [`Error::Corrupt`](super::Error::Corrupt) if a page is damaged, or [`Error::Io`](super::Error::Io). `free` is left
+/// unchanged.
 pub(crate) fn merge(
     view: &View,
     free: &mut Free,
@@ -46,6 +47,7 @@ pub(crate) fn merge(
     spare_pages: u64,
 ) -> Result<Option<Plan>> {
     let page_size = u64::from(view.meta.page_size);
+    // Estimate how many pages the commit will take.
     let touched = (batch.ops() as u64).saturating_mul(2) + batch.bytes() / page_size + 2;
     let mut m = Merge {
         view,
@@ -104,14 +106,16 @@ pub(super) struct Merge<'v, 'f> {
 }
 
 impl<'v> Merge<'v, '_> {
-    /// The new root of the tree of buckets, if it has changed.
+    /// Applies the batch. Returns the new root of the tree of buckets, if it changed.
     fn batch(&mut self, batch: &Batch) -> Result<Option<u64>> {
+        // Apply the operations to each bucket.
         let mut values: Vec<(&[u8], Option<Vec<u8>>)> = Vec::new();
         for (name, ops) in batch.buckets() {
             if let Some(value) = self.bucket(name, ops)? {
                 values.push((name, value));
             }
         }
+        // Store the new roots in the tree of buckets.
         let ops: Vec<Op> = values
             .iter()
             .map(|(key, value)| Op {
@@ -129,7 +133,8 @@ impl<'v> Merge<'v, '_> {
         Ok((new != root).then_some(new))
     }
 
-    /// The new value of a bucket's entry: `None` if it stays as it is, `Some(None)` if the entry is deleted.
+    /// Applies operations to a bucket. Returns the new value of its entry: `None` if unchanged, `Some(None)` if the
+    /// entry is deleted.
     fn bucket(&mut self, name: &[u8], ops: &Ops) -> Result<Option<Option<Vec<u8>>>> {
         let old = Bucket::open(self.view, name)?;
         let list: Vec<Op> = ops
@@ -140,6 +145,7 @@ impl<'v> Merge<'v, '_> {
                 flags: 0,
             })
             .collect();
+        // Free the pages of a bucket that is deleted or cleared.
         let goes = ops.exists == Some(false);
         let starts = ops.cleared || old.is_none();
         if let Some(old) = old.as_ref().filter(|_| ops.cleared) {
@@ -148,6 +154,7 @@ impl<'v> Merge<'v, '_> {
         if goes || starts && ops.exists.is_none() && !ops.has_puts() {
             return Ok(old.map(|_| None));
         }
+        // Build a new tree from the puts, or merge the operations into the existing tree.
         let (children, sequence) = match old.filter(|_| !starts) {
             None => {
                 let elements = list.iter().filter_map(Op::element).collect();
@@ -168,7 +175,7 @@ impl<'v> Merge<'v, '_> {
         self.bucket_value(children, sequence).map(|v| Some(Some(v)))
     }
 
-    /// The root of a tree after operations, not yet written; `None` if it stays as it is.
+    /// Applies operations to a tree. Returns its new root, not yet written; `None` if unchanged.
     fn changed_root<'n>(&mut self, root: u64, ops: &[Op<'n>]) -> Result<Option<Vec<Child<'n>>>>
     where
         'v: 'n,
@@ -179,7 +186,7 @@ impl<'v> Merge<'v, '_> {
         Ok((!same).then_some(children))
     }
 
-    /// The same for the leaf of an inline bucket.
+    /// Applies operations to the leaf of an inline bucket. Returns its new root; `None` if unchanged.
     fn changed_inline_root<'n>(
         &mut self,
         page: &Page<&'v [u8]>,
@@ -190,7 +197,7 @@ impl<'v> Merge<'v, '_> {
     {
         let node = match self.leaf(page, ops)? {
             Merged::Same => return Ok(None),
-            // An inline leaf has no page that could stay beside the new one.
+            // An inline leaf cannot stay next to the new one; append to it.
             Merged::Grown(new) => {
                 let mut elements = self.elements(page)?;
                 elements.extend(new);
@@ -201,7 +208,7 @@ impl<'v> Merge<'v, '_> {
         Ok(Some(vec![Child::Dirty(node)]))
     }
 
-    /// Writes a bucket's tree, unless it is small enough to be stored inline; the value of its entry.
+    /// Writes a bucket's tree, unless it is small enough to be stored inline. Returns the value of its entry.
     fn bucket_value<'n>(&mut self, children: Vec<Child<'n>>, sequence: u64) -> Result<Vec<u8>>
     where
         'v: 'n,
@@ -223,7 +230,7 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Frees all pages of a bucket and of those nested in it.
+    /// Frees all pages of a bucket and of its nested buckets.
     fn drop_bucket(&mut self, bucket: &Bucket<&'v View>, depth: usize) -> Result<()> {
         match bucket.root() {
             Root::Page(id) => {
@@ -257,7 +264,7 @@ impl<'v> Merge<'v, '_> {
         Ok(())
     }
 
-    /// Notes that the commit replaces a page.
+    /// Marks a page as replaced by this commit.
     pub(super) fn free(&mut self, page: &Page<&'v [u8]>) {
         let pages = page.header().pages();
         self.freed.push((page.pgid(), pages));
@@ -275,7 +282,7 @@ impl<'v> Merge<'v, '_> {
         self.top(children)
     }
 
-    /// Applies operations below one child of a branch; appends what replaces the child to `children`.
+    /// Applies operations below one child of a branch. Appends what replaces the child to `children`.
     fn subtree<'n>(
         &mut self,
         key: &'n [u8],
@@ -305,7 +312,7 @@ impl<'v> Merge<'v, '_> {
         match self.leaf(&page, ops)? {
             Merged::Same => children.push(Child::Clean { key, pgid }),
             Merged::Grown(new) => {
-                // A root has no key in a branch yet; it gets one now that it has a neighbour.
+                // A root has no key yet; it gets one now that it has a neighbour.
                 let key = page.leaf(0).map_err(fail)?.1;
                 children.extend([
                     Child::Clean { key, pgid },
@@ -331,7 +338,7 @@ impl<'v> Merge<'v, '_> {
     {
         let fail = in_source(self.view);
         let count = page.count();
-        // Apply the operations below each child that they touch. Note its index and where its results end.
+        // Apply the operations below each child that they affect. Record the child's index and where its results end.
         let mut touched: Vec<(usize, usize)> = Vec::new();
         let mut results = Vec::new();
         let mut rest = ops;
@@ -351,9 +358,11 @@ impl<'v> Merge<'v, '_> {
             self.subtree(key, pgid, mine, depth + 1, &mut results)?;
             touched.push((i, results.len()));
         }
+        // If nothing changed below, keep this page.
         if results.iter().all(|k| matches!(k, Child::Clean { .. })) {
             return Ok(None);
         }
+        // If only page numbers change, copy the page and patch them.
         self.free(page);
         if count > 1 && self.can_patch(page, &touched, &results)? {
             let patches = touched
@@ -370,6 +379,8 @@ impl<'v> Merge<'v, '_> {
             };
             return Ok(Some(Node { grows: false, body }));
         }
+        // Otherwise build the new list of children from the unchanged ones and the results, and join small ones with
+        // their neighbours.
         let grows = matches!(results.last(), Some(Child::Dirty(n)) if n.grows && touched.last().is_some_and(|t| t.0 + 1 == count));
         let mut children = Vec::with_capacity(count + results.len());
         let mut results = results.into_iter();
@@ -393,8 +404,8 @@ impl<'v> Merge<'v, '_> {
         }))
     }
 
-    /// Whether each touched child of a branch remains a single page under the same key, so that only page numbers
-    /// change in the branch. The key must be the child's first one, by which bbolt finds its place in the branch.
+    /// Whether each affected child remains a single page under the same key, so that only page numbers change in the
+    /// branch. The key must equal the child's first key, by which bbolt finds the child.
     fn can_patch(
         &self,
         page: &Page<&'v [u8]>,
@@ -431,12 +442,13 @@ impl<'v> Merge<'v, '_> {
     {
         let fail = in_source(self.view);
         let count = page.count();
+        // Appending to the leaf is the common case.
         if let (Some(first), true) = (ops.first(), count > 0)
             && first.key > page.key(count - 1).map_err(fail)?
         {
             let new: Vec<Element> = ops.iter().filter_map(Op::element).collect();
-            // A full leaf stays as it is, and the appended elements get a new one. This avoids rewriting what
-            // precedes an append, large values above all.
+            // Leave a full leaf unchanged and put the appended elements on a new one. This avoids rewriting the
+            // existing elements, in particular large values.
             return Ok(match new.first() {
                 None => Merged::Same,
                 Some(e)
@@ -452,6 +464,7 @@ impl<'v> Merge<'v, '_> {
                 }
             });
         }
+        // Merge the elements with the operations, both of which are in key order.
         let mut elements = Vec::with_capacity(count + ops.len());
         let mut changed = false;
         let mut i = 0;
@@ -475,6 +488,7 @@ impl<'v> Merge<'v, '_> {
         if !changed {
             return Ok(Merged::Same);
         }
+        // If the last operation put the last key, more keys are expected after it.
         let grows = i == count && ops.last().is_some_and(|op| op.value.is_some());
         for i in i..count {
             elements.push(Element::of_leaf(page, i).map_err(fail)?);

@@ -1,12 +1,12 @@
-//! The two meta pages: where everything begins, and which of them counts.
-//! An unread meta is a [`RawMeta`]; only [`RawMeta::validate`] makes a [`Meta`] of it.
+//! The two meta pages: where everything begins, and which of them is current. An unverified meta is a [`RawMeta`]; only
+//! [`RawMeta::validate`] turns it into a [`Meta`].
 //!
 //! ```text
 //! 16    20       24         28     32      40        48        56          64    72         80
 //! magic | version | page size | flags | root | sequence | freelist | high water | txid | checksum | record
 //! ```
 //!
-//! The record is this engine's own (`commit_record.rs`).
+//! The record is this engine's addition (`commit_record.rs`).
 
 use std::path::Path;
 
@@ -16,60 +16,60 @@ use super::page::{HEADER_SIZE, Header, META};
 
 /// The first four bytes of a meta.
 pub const MAGIC: u32 = 0xED0C_DAED;
-/// The only version of the format there is.
+/// The only version of the format.
 pub const VERSION: u32 = 2;
-/// In place of a freelist's page number: none is written, free pages are those that no tree reaches.
+/// Value of `freelist` if none is written: free pages are those that no tree reaches.
 pub const NO_FREELIST: u64 = u64::MAX;
-/// Bytes of a meta, without the page header before it.
+/// Size of a meta in bytes, without the page header.
 pub const META_SIZE: usize = 64;
-/// Bytes of a page that hold page header and meta.
+/// Size of page header and meta in bytes.
 pub const META_END: usize = HEADER_SIZE + META_SIZE;
-/// Smallest page size that is taken.
+/// Smallest supported page size in bytes.
 pub const MIN_PAGE_SIZE: u32 = 1024;
-/// Largest page size that is taken.
+/// Largest supported page size in bytes.
 pub const MAX_PAGE_SIZE: u32 = 65_536;
 
-/// A meta page's contents whose checksum has been found right.
+/// The content of a meta page whose checksum is correct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
-    /// Bytes of a page.
+    /// Page size in bytes.
     pub page_size: u32,
-    /// Unused; 0 in every file known.
+    /// Unused; 0 in all known files.
     pub flags: u32,
     /// Root page of the tree of buckets.
     pub root: u64,
     /// Sequence of the root bucket; unused by etcd.
     pub sequence: u64,
-    /// First page of the list of free pages, or [`NO_FREELIST`].
+    /// First page of the freelist, or [`NO_FREELIST`].
     pub freelist: u64,
-    /// Number of pages of the database, its high-water mark.
+    /// Number of pages of the database (the high-water mark).
     pub high_water: u64,
     /// The transaction that wrote this meta.
     pub txid: u64,
 }
 
-/// Why a meta page does not count.
+/// Why a meta page is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetaFault {
     /// The file ends before it.
     #[error("the file ends before it")]
     Short,
-    /// It does not begin as a meta does.
+    /// Wrong magic number.
     #[error("its magic number is {0:#010x} instead of {MAGIC:#010x}")]
     Magic(u32),
-    /// Another version of the format.
+    /// Unsupported version of the format.
     #[error("its version is {0}, and only {VERSION} is known")]
     Version(u32),
-    /// The checksum does not fit.
+    /// Wrong checksum.
     #[error("its checksum does not fit")]
     Checksum,
-    /// The meta is valid, but not all pages that its commit wrote are in the file: a crash interrupted the
-    /// commit before it was acknowledged.
+    /// The meta is valid, but not all pages of its commit are in the file: a crash interrupted the commit before it was
+    /// acknowledged.
     #[error("its transaction {0} was interrupted before all of its pages were written")]
     Interrupted(u64),
 }
 
-/// A meta page as it stands in the file, header included, unverified.
+/// The bytes of a meta page, including the page header, unverified.
 #[derive(Debug, Clone, Copy)]
 pub struct RawMeta(pub [u8; META_END]);
 
@@ -88,12 +88,12 @@ impl RawMeta {
         u64::from_le_bytes(std::array::from_fn(|i| self.0[HEADER_SIZE + at + i]))
     }
 
-    /// The page header before the meta.
+    /// The page header.
     pub fn header(&self) -> Header {
         Header::parse(&std::array::from_fn(|i| self.0[i]))
     }
 
-    /// Magic number, version and checksum: what tells a meta that was written whole from one that was not.
+    /// Checks magic number, version and checksum, which distinguish a complete meta from a torn one.
     pub fn validate(&self) -> Result<Meta, MetaFault> {
         if self.u32(0) != MAGIC {
             return Err(MetaFault::Magic(self.u32(0)));
@@ -117,7 +117,7 @@ impl RawMeta {
 }
 
 impl Meta {
-    /// The meta as page `slot` (0 or 1) of a file: a whole page with its header.
+    /// Encodes the meta as page `slot` (0 or 1): a whole page with its header.
     pub fn encode(&self, slot: u64) -> Vec<u8> {
         let mut b = vec![0; self.page_size as usize];
         b[..HEADER_SIZE].copy_from_slice(
@@ -149,7 +149,7 @@ impl Meta {
         b
     }
 
-    /// Bytes from the beginning of the file to the high-water mark.
+    /// Offset of the high-water mark in bytes.
     pub fn size(&self) -> u64 {
         self.high_water.saturating_mul(u64::from(self.page_size))
     }
@@ -165,7 +165,7 @@ impl Meta {
         Ok(())
     }
 
-    /// The meta of page `slot` against the length of its file, in bytes.
+    /// Checks the meta of page `slot` against the length of its file in bytes.
     pub fn check(&self, slot: u64, file_len: u64) -> Result<(), Damage> {
         self.check_page_size(slot)?;
         let (ps, hw) = (self.page_size, self.high_water);
@@ -188,27 +188,26 @@ impl Meta {
     }
 }
 
-/// Both meta pages of a file, and the one that counts.
+/// Both meta pages of a file, and the current one.
 #[derive(Debug, Clone)]
 pub struct Metas {
-    /// What each of the pages 0 and 1 holds.
+    /// The content of pages 0 and 1.
     pub pages: [Result<Meta, MetaFault>; 2],
-    /// Their headers.
+    /// Their page headers.
     pub headers: [Header; 2],
-    /// Which of them counts: the valid one with the higher txid, page 0 where both have the same.
+    /// The current page: the valid one with the higher txid, or page 0 if both are equal.
     pub winner: u64,
-    /// Its contents.
+    /// The current meta.
     pub meta: Meta,
-    /// The record of which pages its commit wrote, if there is one; they have been checked.
+    /// The record of the pages that its commit wrote, if there is one. These pages have been verified.
     pub(crate) record: Option<CommitRecord>,
 }
 
 impl Metas {
-    /// Finds the meta pages of a file that `read_at` reads from, and the one that counts: the newest whose
-    /// commit is complete.
+    /// Finds the meta pages of a file that `read_at` reads, and the current one: the newest whose commit is complete.
     ///
-    /// Page 1 stands where page 0 says; where page 0 is no help it is looked for at every page size, and
-    /// counts if it names that size itself.
+    /// Page 0 says where page 1 is. If page 0 is invalid, page 1 is searched for at every page size, and is accepted if
+    /// it states that page size.
     pub(crate) fn find(file: &Path, read_at: &mut ReadAt<'_>) -> Result<Metas, Error> {
         let mut read = |at| {
             let mut b = [0; META_END];
@@ -258,7 +257,7 @@ impl Metas {
             (Ok(a), Ok(b)) if b.txid > a.txid => 1,
             _ => 0,
         };
-        // The newest meta counts if its commit is complete, else the one before.
+        // The newest meta is current if its commit is complete, otherwise the older one.
         let mut pages = [page0, page1];
         for slot in [newest, 1 - newest] {
             let Ok(meta) = pages[slot] else { continue };
@@ -279,7 +278,7 @@ impl Metas {
         Err(no_meta(file, &page0, &page1))
     }
 
-    /// The transaction that a crash interrupted, if the newest meta is that of one.
+    /// The transaction that a crash interrupted, if there is one.
     pub fn interrupted(&self) -> Option<u64> {
         self.pages.iter().find_map(|page| match page {
             Err(MetaFault::Interrupted(txid)) => Some(*txid),
@@ -288,21 +287,21 @@ impl Metas {
     }
 }
 
-/// Whether the commit that wrote a meta is complete, with its record if there is one.
+/// Whether the commit that wrote a meta is complete, and its record if it has one.
 enum Complete {
     Yes(Option<CommitRecord>),
     No,
 }
 
-/// Looks for the record behind the meta of page `slot`, and for the pages that it names.
+/// Reads the record of the meta of page `slot` and verifies the pages that it names.
 fn complete(meta: &Meta, slot: u64, read_at: &mut ReadAt<'_>) -> Result<Complete, Error> {
     if meta.check_page_size(slot).is_err() {
-        // The caller refuses such a meta by name.
+        // The caller rejects such a meta with its own message.
         return Ok(Complete::Yes(None));
     }
     let mut page = vec![0; meta.page_size as usize];
     if !read_at(slot * u64::from(meta.page_size), &mut page)? {
-        // The file ends inside the page, which the caller refuses by name.
+        // The file ends inside the page, which the caller reports.
         return Ok(Complete::Yes(None));
     }
     match CommitRecord::parse(&page, meta.high_water) {

@@ -1,5 +1,5 @@
-//! Collects the pages of a commit in a buffer and writes them in large pieces.
-//! Writes only where disk blocks are allocated; pages beyond wait until the file has grown.
+//! Collects the pages of a commit in a buffer and writes them in large chunks. Writes only where disk blocks are
+//! allocated; pages beyond wait until the file has grown.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::disk::DiskFile;
 use super::error::Result;
 use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page, encode};
 
-/// Bytes gathered before they are written.
+/// Size of the write buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
 /// Consecutive pages in a buffer.
@@ -24,11 +24,11 @@ struct Buffer {
     runs: Vec<Run>,
 }
 
-/// New pages, some already written, the others in memory.
+/// The new pages of a commit: some already written, the others in memory.
 pub(crate) struct NewPages {
     file: Arc<DiskFile>,
     page_size: u64,
-    /// Bytes of the file for which disk blocks are allocated.
+    /// Number of bytes of the file that have disk blocks.
     allocated: u64,
     filling: Buffer,
     waiting: Vec<Buffer>,
@@ -36,7 +36,7 @@ pub(crate) struct NewPages {
 }
 
 impl NewPages {
-    /// `spare` is the buffer of an earlier commit.
+    /// `spare` is the buffer of an earlier commit, for reuse.
     pub fn new(file: Arc<DiskFile>, page_size: u32, allocated: u64, spare: Vec<u8>) -> NewPages {
         let filling = Buffer {
             bytes: spare,
@@ -66,7 +66,7 @@ impl NewPages {
         })
     }
 
-    /// Adds a copy of a branch page as page `pgid`, with new page numbers for some children, given by index.
+    /// Adds a copy of a branch page as page `pgid`, with new page numbers for the children at the given indexes.
     pub fn add_patched(
         &mut self,
         pgid: u64,
@@ -120,8 +120,8 @@ impl NewPages {
         }
     }
 
-    /// Writes all that is left; the file has blocks for it now. Returns the record of all that was written, if
-    /// there can be one, and memory for the next commit.
+    /// Writes all remaining pages; the file has blocks for them now. Returns the commit record, if there can be one,
+    /// and the buffer for reuse.
     pub fn finish(mut self) -> Result<(Option<CommitRecord>, Vec<u8>)> {
         self.waiting.push(self.filling);
         for buffer in &mut self.waiting {

@@ -1,5 +1,4 @@
-//! Pages in memory while they are changed, and the operations that change them.
-//! Plain values: nothing is read or written here.
+//! Pages in memory while they are changed, and the operations on them. Does no I/O.
 
 use super::page::{Element, Page};
 
@@ -22,7 +21,7 @@ impl<'n> Op<'n> {
     }
 }
 
-/// A page in memory while it is changed.
+/// A page in memory that is being changed.
 pub(super) struct Node<'n> {
     /// Whether keys were appended at its end, so that more are expected there.
     pub grows: bool,
@@ -32,7 +31,7 @@ pub(super) struct Node<'n> {
 pub(super) enum Body<'n> {
     Leaf(Vec<Element<'n>>),
     Branch(Vec<Child<'n>>),
-    /// A branch in which only the page numbers of some children change, given by index. This is the common case.
+    /// A branch in which only the page numbers of the children at some indexes change. This is the most frequent case.
     Patched {
         page: Page<&'n [u8]>,
         first: &'n [u8],
@@ -40,7 +39,7 @@ pub(super) enum Body<'n> {
     },
 }
 
-/// A child of a branch: unchanged, or changed and not yet written.
+/// A child of a branch: either unchanged, or changed and not yet written.
 pub(super) enum Child<'n> {
     Clean { key: &'n [u8], pgid: u64 },
     Dirty(Node<'n>),
@@ -82,9 +81,9 @@ impl<'n> Child<'n> {
 
 /// The effect of operations on a leaf.
 pub(super) enum Merged<'n> {
-    /// Nothing changes.
+    /// The leaf is unchanged.
     Same,
-    /// The leaf stays, and a new one with these elements follows it.
+    /// The leaf is unchanged, and a new leaf with these elements follows it.
     Grown(Vec<Element<'n>>),
     /// The leaf is replaced.
     Changed(Node<'n>),

@@ -1,5 +1,5 @@
-//! Opens a database for writing, and creates it where there is none.
-//! Afterwards the file is locked, its name leads to it, and the state that counts is on the disk.
+//! Opens a database for writing, and creates it if necessary. Afterwards the file is locked, its path leads to it, and
+//! its current state is durable.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,28 +17,28 @@ use super::page::META;
 use super::page_counts::{Scan, scan};
 use super::view::{Store, View};
 
-/// How often opening starts again because the file was replaced meanwhile.
+/// Number of attempts to open a file that is replaced in the meantime.
 pub(crate) const OPEN_ATTEMPTS: usize = 100;
 
-/// An opened database, as the writer needs it.
+/// An opened database, with what the writer needs.
 pub(crate) struct Opened {
-    /// The name with all links resolved: what a defragmentation renames over.
+    /// The path with all symbolic links resolved. A defragmentation renames over it.
     pub path: PathBuf,
     pub view: Arc<View>,
-    /// The meta page that holds the winner.
+    /// The meta page that holds the current meta.
     pub slot: u64,
     pub scan: Scan,
-    /// Where the digest of a snapshot begins that still stands at the end of the file, in bytes.
+    /// Offset in bytes of a snapshot's digest at the end of the file, if there is one.
     pub digest_at: Option<u64>,
-    /// Whether the meta has a record of the pages that its commit wrote.
+    /// Whether the current meta has a commit record.
     pub has_record: bool,
-    /// The transaction that a crash interrupted, if one did.
+    /// The transaction that a crash interrupted, if there is one.
     pub interrupted: Option<u64>,
 }
 
 pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened> {
     let (path, file) = lock(disk, path, options)?;
-    // The process that renamed the file may have been killed before it could sync the directory.
+    // The process that renamed the file may have been killed before it synced the directory.
     disk.sync_dir(parent(&path))?;
     remove_leftovers(disk, &path)?;
     let len = file.metadata()?.len();
@@ -49,7 +49,7 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
         .check(metas.winner, len)
         .map_err(|d| d.in_file(&path))?;
     check_writable(&path, &metas)?;
-    // A snapshot that was copied into place is checked while its digest is still true of it.
+    // Verify the digest of a copied snapshot now; the first write invalidates it.
     check_trailing_digest(&file, len)?;
     let map =
         Map::new(file.file(), len, options.reserve).map_err(|e| Error::io(&path, "map", e))?;
@@ -72,12 +72,12 @@ pub(crate) fn open(disk: &Disk, path: &Path, options: &Options) -> Result<Opened
     })
 }
 
-/// Brings the newest complete commit to the disk for certain, before any page that it has freed is reused.
+/// Makes sure that the newest complete commit is durable before any page freed by it is reused.
 ///
-/// The process that wrote it may have been killed before its sync returned, so that it is in memory only. A sync
-/// alone proves nothing: after one that failed, the system takes the pages for clean. So everything that the
-/// last sync was to bring to the disk is written again: the meta, and the pages that its record names. All are
-/// written as they stand in the file; a snapshot's digest stays true of it.
+/// The process that wrote it may have been killed before its sync returned, so that the commit may be in memory only.
+/// Syncing is not enough: after a failed sync, the system considers the pages clean. So everything that the last sync
+/// covered is written again: the meta, and the pages in its record. The bytes do not change, so a snapshot's digest
+/// remains valid.
 fn make_durable(file: &DiskFile, metas: &Metas) -> Result<()> {
     let page_size = u64::from(metas.meta.page_size);
     let rewrite = |first: u64, pages: u64| {
@@ -92,8 +92,8 @@ fn make_durable(file: &DiskFile, metas: &Metas) -> Result<()> {
     }
     rewrite(metas.winner, 1)?;
     file.sync()?;
-    // bbolt takes the meta of an interrupted commit for good, since it knows nothing of records. It gets the
-    // contents of the meta that counts, as in a snapshot.
+    // bbolt knows nothing of records and would accept the meta of an interrupted commit. Overwrite it with the content
+    // of the current meta, as in a snapshot.
     if metas.interrupted().is_some() {
         let slot = 1 - metas.winner;
         let older = Meta {
@@ -106,7 +106,7 @@ fn make_durable(file: &DiskFile, metas: &Metas) -> Result<()> {
     Ok(())
 }
 
-/// Opens and locks the file, and creates it if there is none.
+/// Opens and locks the file. Creates it if it does not exist.
 fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFile)> {
     for _ in 0..OPEN_ATTEMPTS {
         let file = match disk.open(path) {
@@ -119,7 +119,7 @@ fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFil
         };
         is_regular(&file)?;
         file.lock()?;
-        // Between opening and locking, another process may have renamed a file over this one.
+        // Another process may have renamed a file over this one between opening and locking.
         if !file.is_at(path)? {
             continue;
         }
@@ -135,7 +135,7 @@ fn lock(disk: &Disk, path: &Path, options: &Options) -> Result<(PathBuf, DiskFil
     ))
 }
 
-/// Fails unless the file is a regular one.
+/// Fails unless this is a regular file.
 pub(crate) fn is_regular(file: &DiskFile) -> Result<()> {
     if file.metadata()?.is_file() {
         return Ok(());
@@ -146,8 +146,8 @@ pub(crate) fn is_regular(file: &DiskFile) -> Result<()> {
     })
 }
 
-/// Refuses a file without contents. bbolt makes a new database in it; but a database is created under another
-/// name and renamed when it is complete, so that an empty file is what remains of a damaged one.
+/// Rejects an empty file. bbolt would create a database in it. But databases are created under another name and renamed
+/// when complete, so an empty file is a sign of damage.
 pub(crate) fn refuse_empty(path: &Path, len: u64) -> Result<()> {
     match len {
         0 => Err(Error::corrupt(
@@ -159,7 +159,7 @@ pub(crate) fn refuse_empty(path: &Path, len: u64) -> Result<()> {
     }
 }
 
-/// Creates an empty database: written and synced under a temporary name, and renamed when it is complete.
+/// Creates an empty database: writes and syncs it under a temporary name, then renames it.
 fn create(disk: &Disk, path: &Path, options: &Options) -> Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let dir = parent(path);
@@ -175,28 +175,28 @@ fn create(disk: &Disk, path: &Path, options: &Options) -> Result<()> {
     match made {
         Ok(true) => disk.sync_dir(dir),
         Ok(false) => remove_if_there(disk, &temp),
-        // Another process has created the database meanwhile and removed this file as a leftover.
+        // Another process has created the database in the meantime and removed this file as a leftover.
         Err(Error::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound && path.exists() =>
         {
             Ok(())
         }
         Err(e) => {
-            // Only the first failure is reported.
+            // Report only the first failure.
             let _ = disk.remove(&temp);
             Err(e)
         }
     }
 }
 
-/// A temporary name beside a database for a file that is to replace it.
+/// A temporary name next to a database, for a file that will replace it.
 pub(crate) fn temp_name(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp-{suffix}"));
     path.with_file_name(name)
 }
 
-/// Removes the temporary files of killed processes. The lock must be held.
+/// Removes temporary files of killed processes. The lock must be held.
 fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
     let dir = parent(path);
     let mut prefix = path.file_name().unwrap_or_default().to_os_string();
@@ -216,7 +216,7 @@ fn remove_leftovers(disk: &Disk, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes a file that another process may remove at the same time.
+/// Removes a file that another process may be removing at the same time.
 fn remove_if_there(disk: &Disk, path: &Path) -> Result<()> {
     match disk.remove(path) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -224,7 +224,7 @@ fn remove_if_there(disk: &Disk, path: &Path) -> Result<()> {
     }
 }
 
-/// Both meta pages of an open file.
+/// Reads both meta pages of an open file.
 pub(crate) fn read_metas(file: &DiskFile, len: u64) -> Result<Metas> {
     Metas::find(file.path(), &mut |at, into| {
         if at.saturating_add(into.len() as u64) > len {
@@ -234,7 +234,7 @@ pub(crate) fn read_metas(file: &DiskFile, len: u64) -> Result<Metas> {
     })
 }
 
-/// Refuses what is harmless for a reader but not for a writer.
+/// Rejects defects that are harmless for readers, but not for a writer.
 fn check_writable(path: &Path, metas: &Metas) -> Result<()> {
     let header = metas.headers[metas.winner as usize];
     if header.id != metas.winner || header.flags != META {

@@ -1,4 +1,4 @@
-//! How a database is opened.
+//! Options for opening a database.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use super::disk::Watcher;
 /// Settings of [`Db::open`](super::Db::open).
 #[derive(Clone)]
 pub struct Options {
-    /// Bytes of a page of a new database, a power of two from 1024 to 65536; `None` is the operating
-    /// system's. An existing database keeps its own.
+    /// Page size of a new database in bytes, a power of two from 1024 to 65536; `None`: that of the operating system.
+    /// An existing database keeps its page size.
     pub page_size: Option<u32>,
-    /// Bytes of address space that are mapped at once, so that growth needs no new mapping. A database that
-    /// outgrows it is mapped anew, and readers keep the old mapping.
+    /// Number of bytes of address space to map, so that growth needs no new mapping. A database that outgrows it is
+    /// mapped again; readers keep the old mapping.
     pub reserve: u64,
-    /// The file grows by at most this many bytes more than it needs; less while it is small.
+    /// The file grows by at most this many bytes more than needed, and by less while it is small.
     pub grow: u64,
-    /// Sees every step on the file system before it is taken; for tests.
+    /// Observes every file system operation before it happens; for tests.
     pub watcher: Option<Arc<dyn Watcher>>,
 }
 

@@ -1,5 +1,5 @@
-//! One page of the file: its header, its elements, and the bounds of both.
-//! Reads bytes that nobody has vouched for: every access is checked, and nothing here touches a file.
+//! One page of the file: its header, its elements, and their bounds. The bytes are untrusted, so every access is
+//! checked. Does no I/O.
 //!
 //! ```text
 //! page    0         8        10       12          16
@@ -13,32 +13,32 @@ use std::ops::{Deref, Range};
 
 use super::error::Damage;
 
-/// Bytes of a page's header.
+/// Size of a page header in bytes.
 pub const HEADER_SIZE: usize = 16;
-/// Bytes of one element, in a leaf and in a branch.
+/// Size of an element in bytes, in leaves and branches.
 pub const ELEMENT_SIZE: usize = 16;
-/// Page flag: inner page of a tree.
+/// Page flag: branch page.
 pub const BRANCH: u16 = 0x01;
-/// Page flag: outer page of a tree.
+/// Page flag: leaf page.
 pub const LEAF: u16 = 0x02;
-/// Page flag: one of the two meta pages.
+/// Page flag: meta page.
 pub const META: u16 = 0x04;
-/// Page flag: list of free pages.
+/// Page flag: freelist page.
 pub const FREELIST: u16 = 0x10;
 /// Leaf element flag: the value is a bucket.
 pub const BUCKET_ELEMENT: u32 = 0x01;
-/// Longest key, in bytes (bbolt 1.5.0).
+/// Maximum length of a key in bytes (bbolt 1.5.0).
 pub const MAX_KEY_SIZE: usize = 32_768;
-/// Longest value, in bytes (bbolt 1.5.0).
+/// Maximum length of a value in bytes (bbolt 1.5.0).
 pub const MAX_VALUE_SIZE: usize = (1 << 31) - 2;
-/// Most elements a page can hold: the count has 16 bits, and all ones mean something else in a freelist.
+/// Maximum number of elements on a page: the count has 16 bits, and 0xFFFF has a special meaning in a freelist.
 pub const MAX_ELEMENTS: usize = 65_534;
 
-/// A shared piece of bytes that can be cut into smaller ones without copying.
+/// A shared byte slice that can be subdivided without copying.
 ///
-/// `&[u8]` where the bytes are mapped, [`bytes::Bytes`] where they were read.
+/// `&[u8]` for mapped bytes, [`bytes::Bytes`] for bytes that were read.
 pub trait Buf: Deref<Target = [u8]> + Clone {
-    /// The part `range`, which must lie inside.
+    /// The subslice `range`, which must be within bounds.
     fn cut(&self, range: Range<usize>) -> Self;
 }
 
@@ -54,13 +54,13 @@ impl Buf for bytes::Bytes {
     }
 }
 
-/// A page's first 16 bytes.
+/// The first 16 bytes of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     pub id: u64,
     pub flags: u16,
     pub count: u16,
-    /// Number of following pages that continue this one.
+    /// Number of continuation pages.
     pub overflow: u32,
 }
 
@@ -83,12 +83,12 @@ impl Header {
         b
     }
 
-    /// Pages that this one takes, its continuation included.
+    /// Number of pages, including continuation pages.
     pub fn pages(&self) -> u64 {
         u64::from(self.overflow) + 1
     }
 
-    /// The header against where it stands: page `pgid` of a file of `high_water` pages.
+    /// Checks the header of page `pgid` in a file of `high_water` pages.
     pub fn check(&self, pgid: u64, high_water: u64) -> Result<(), Damage> {
         if self.id != pgid {
             return Err(Damage::at(
@@ -107,7 +107,7 @@ impl Header {
     }
 }
 
-/// A page number against the pages there are: 2 up to the high-water mark.
+/// Checks that a page number is at least 2 and below the high-water mark.
 pub fn check_pgid(pgid: u64, high_water: u64, referrer: &str) -> Result<(), Damage> {
     if pgid < 2 || pgid >= high_water {
         let what = format!(
@@ -122,7 +122,7 @@ pub fn check_pgid(pgid: u64, high_water: u64, referrer: &str) -> Result<(), Dama
     Ok(())
 }
 
-/// A page of a tree (or the page image inside an inline bucket), with its continuation pages.
+/// A page of a tree, with its continuation pages, or the page inside an inline bucket.
 #[derive(Clone)]
 pub struct Page<B> {
     pgid: u64,
@@ -131,7 +131,7 @@ pub struct Page<B> {
     data: B,
 }
 
-/// One element as it is to be written; a branch element has no flags and no value, a leaf element no child.
+/// An element to be written. In a branch, flags and value are unused; in a leaf, the page number is.
 #[derive(Debug, Clone, Copy)]
 pub struct Element<'a> {
     pub flags: u32,
@@ -153,13 +153,13 @@ impl<'a> Element<'a> {
         })
     }
 
-    /// Bytes it takes in a page.
+    /// Size in a page, in bytes.
     pub fn size(&self) -> usize {
         ELEMENT_SIZE + self.key.len() + self.value.len()
     }
 }
 
-/// Appends a page of `elements`, with its continuation, as page `id`; returns the number of pages.
+/// Appends the page `id` with these elements and its continuation pages. Returns the number of pages.
 pub fn encode(
     out: &mut Vec<u8>,
     page_size: usize,
@@ -182,7 +182,7 @@ pub fn encode(
     pages as u64
 }
 
-/// Appends a leaf as an inline bucket holds it: not filled up to a page, and with page number 0.
+/// Appends the leaf of an inline bucket: not padded to a page, and with page number 0.
 pub(crate) fn encode_inline(out: &mut Vec<u8>, elements: &[Element<'_>]) {
     let header = Header {
         id: 0,
@@ -218,7 +218,7 @@ fn encode_contents(out: &mut Vec<u8>, header: Header, elements: &[Element<'_>]) 
     }
 }
 
-/// Places of one leaf element's parts.
+/// Positions of the parts of a leaf element.
 struct LeafSpan {
     flags: u32,
     key: Range<usize>,
@@ -230,12 +230,12 @@ fn u32_at(e: &[u8; ELEMENT_SIZE], at: usize) -> u32 {
 }
 
 impl<B: Buf> Page<B> {
-    /// The page `pgid` from all its bytes; the caller has checked the header against the file.
+    /// Page `pgid`, given all its bytes. The caller has checked the header.
     pub fn new(pgid: u64, data: B) -> Result<Page<B>, Damage> {
         Page::make(pgid, false, data)
     }
 
-    /// The page image of an inline bucket that stands in page `pgid`.
+    /// The page inside an inline bucket that is stored in page `pgid`.
     pub fn new_inline(pgid: u64, data: B) -> Result<Page<B>, Damage> {
         let p = Page::make(pgid, true, data)?;
         if p.header.flags != LEAF {
@@ -259,12 +259,12 @@ impl<B: Buf> Page<B> {
         }
     }
 
-    /// The number of the page; of the page around it for an inline bucket.
+    /// The page number; for an inline bucket, that of the page that holds it.
     pub fn pgid(&self) -> u64 {
         self.pgid
     }
 
-    /// Whether this is the page image inside an inline bucket.
+    /// Whether this is the page inside an inline bucket.
     pub fn is_inline(&self) -> bool {
         self.inline
     }
@@ -279,17 +279,17 @@ impl<B: Buf> Page<B> {
         &self.data
     }
 
-    /// Number of elements, as the header says.
+    /// Number of elements, according to the header.
     pub fn count(&self) -> usize {
         usize::from(self.header.count)
     }
 
-    /// Whether this is an outer page of a tree.
+    /// Whether this is a leaf page.
     pub fn is_leaf(&self) -> bool {
         self.header.flags == LEAF
     }
 
-    /// Whether this is an inner page of a tree.
+    /// Whether this is a branch page.
     pub fn is_branch(&self) -> bool {
         self.header.flags == BRANCH
     }
@@ -307,7 +307,7 @@ impl<B: Buf> Page<B> {
         )
     }
 
-    /// Fails unless the page belongs to a tree.
+    /// Fails unless this is a leaf or a branch.
     pub(crate) fn check_tree_page(&self) -> Result<(), Damage> {
         match self.header.flags {
             LEAF => Ok(()),
@@ -385,7 +385,7 @@ impl<B: Buf> Page<B> {
         Ok((s.flags, self.data.cut(s.key), self.data.cut(s.value)))
     }
 
-    /// The same, borrowed from the page.
+    /// Like [`Page::leaf`], but borrowed from the page.
     #[inline(always)]
     pub fn leaf_ref(&self, i: usize) -> Result<(u32, &[u8], &[u8]), Damage> {
         let s = self.leaf_span(i)?;
@@ -413,7 +413,7 @@ impl<B: Buf> Page<B> {
         Ok(&self.data[range])
     }
 
-    /// Number of elements whose keys are below `key` (or equal to it, if `or_equal`).
+    /// Number of elements whose keys are below `key`, or also equal to it if `or_equal` is set.
     pub(crate) fn lower(&self, key: &[u8], or_equal: bool) -> Result<usize, Damage> {
         let (mut lo, mut hi) = (0, self.count());
         let branch = self.is_branch();
@@ -427,7 +427,7 @@ impl<B: Buf> Page<B> {
             match self.data[range].cmp(key) {
                 Ordering::Less => lo = mid + 1,
                 Ordering::Equal if or_equal => return Ok(mid + 1),
-                // Keys differ, so this is the one.
+                // Keys are unique, so this is the position.
                 Ordering::Equal => return Ok(mid),
                 Ordering::Greater => hi = mid,
             }
@@ -435,11 +435,10 @@ impl<B: Buf> Page<B> {
         Ok(lo)
     }
 
-    /// Every element inside the page, keys ascending and of a lawful length.
+    /// Checks that all elements lie inside the page, and that keys ascend and have a valid length.
     ///
-    /// `exact` asks besides that keys and values follow the elements without gap or overlap, as every
-    /// writer of the format lays them out: that finds a count that is too low and a length that takes in
-    /// the next record.
+    /// `exact` also requires keys and values to follow the elements without gaps or overlaps, as every writer of the
+    /// format lays them out. This detects a count that is too low, and a length that extends into the next element.
     pub fn verify(&self, exact: bool) -> Result<(), Damage> {
         self.check_tree_page()?;
         let leaf = self.is_leaf();

@@ -1,5 +1,5 @@
-//! Counts the pages of the trees by kind and finds the free pages, both of which opening for writing needs.
-//! Reads the header and element table of each page once, and no keys or values below the buckets.
+//! Counts the pages of the trees by kind and finds the free pages, both of which opening for writing needs. Reads the
+//! header and element table of each page once, but no keys or values of the buckets.
 
 use super::check::read_freelist;
 use super::error::{Damage, Error, Result};
@@ -9,18 +9,18 @@ use super::page::{BUCKET_ELEMENT, Page, check_pgid};
 use super::page_set::PageSet;
 use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
 
-/// Pages of the trees, by kind.
+/// The number of pages in trees, by kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageCounts {
-    /// Leaves that take one page.
+    /// Leaves of one page.
     pub leaves: u64,
-    /// Branch pages that take one page.
+    /// Branches of one page.
     pub branches: u64,
-    /// Pages of leaves and branches that take several.
+    /// Total number of pages of all larger leaves and branches.
     pub big: u64,
-    /// Most pages that one of those takes; never lowered while the database is open.
+    /// Size in pages of the largest of these; never lowered while the database is open.
     pub biggest: u64,
-    /// Most levels of a tree, that of the buckets included; never lowered either.
+    /// Maximum depth of the trees, including the tree of buckets; never lowered either.
     pub depth: u64,
 }
 
@@ -33,7 +33,7 @@ impl PageCounts {
         *self.counter(leaf, pages) += if pages > 1 { pages } else { 1 };
     }
 
-    /// Uncounts a page of a tree.
+    /// Removes a page of a tree from the counts.
     pub fn remove(&mut self, leaf: bool, pages: u64) {
         let n = if pages > 1 { pages } else { 1 };
         let counter = self.counter(leaf, pages);
@@ -53,14 +53,14 @@ impl PageCounts {
 pub(crate) struct Scan {
     pub page_counts: PageCounts,
     pub free: Free,
-    /// Pages of the written freelist: first and number.
+    /// First page and number of pages of the stored freelist.
     pub freelist: Option<(u64, u64)>,
 }
 
-/// Walks all trees, down to the nested buckets that etcd does not use.
+/// Walks all trees, including nested buckets, which etcd does not use.
 ///
 /// # Errors
-/// [`Error::Corrupt`] if a page is reached twice, is no tree page, or is in the freelist too.
+/// [`Error::Corrupt`] if a page is reached twice, is not a tree page, or is also in the freelist.
 pub(crate) fn scan<S: Source>(source: S) -> Result<Scan> {
     let meta = *source.meta();
     let mut walk = Walk {

@@ -1,9 +1,9 @@
-//! A set of page numbers.
-//! Uses memory only for ranges that have members, so that a file with a false size costs nothing.
+//! A set of page numbers. Allocates memory only for ranges that have members, so that a file with a wrong size is
+//! harmless.
 
 use std::collections::HashMap;
 
-/// A set of page numbers that takes memory only where there are some.
+/// A set of page numbers, allocated by ranges.
 #[derive(Default)]
 pub(crate) struct PageSet {
     words: HashMap<u64, [u64; PageSet::WORDS]>,
@@ -14,7 +14,7 @@ impl PageSet {
     const WORDS: usize = 64;
     const BITS: u64 = 64 * Self::WORDS as u64;
 
-    /// Adds `pages` numbers from `first` on; returns the first of them that was there before.
+    /// Adds `pages` numbers from `first` on. Returns the first of them that was already a member.
     pub fn insert(&mut self, first: u64, pages: u64) -> Option<u64> {
         let mut twice = None;
         let mut id = first;
@@ -56,7 +56,7 @@ impl PageSet {
         self.len
     }
 
-    /// The runs of numbers from `first` up to `end` that are not in the set.
+    /// The runs of numbers from `first` to `end` (exclusive) that are not in the set.
     pub fn gaps(&self, first: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
         let mut at = first;
         std::iter::from_fn(move || {

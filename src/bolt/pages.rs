@@ -1,5 +1,5 @@
-//! All pages of a file in the order of their numbers, those that no tree reaches included: for tools that
-//! look for records where the trees are damaged. Says what each page holds, not whether it is in use.
+//! Reads all pages of a file in order, including those that no tree reaches, for tools that look for records in a
+//! database with damaged trees. Tells what each page contains, not whether it is in use.
 
 use bytes::Bytes;
 
@@ -7,27 +7,27 @@ use super::error::{Damage, Result};
 use super::file::FileReader;
 use super::page::{HEADER_SIZE, Header, LEAF, Page};
 
-/// Bytes that are read at once.
+/// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
-/// The largest page that is read, in bytes with its continuation.
+/// Largest page that is read, with continuation pages, in bytes.
 const MAX_PAGE: u64 = 256 << 20;
 
-/// What stands at a page number.
+/// The content of a page.
 #[derive(Clone)]
 pub enum Scanned {
-    /// A leaf. Its elements have not been checked.
+    /// A leaf whose elements have not been checked.
     Leaf(Page<Bytes>),
-    /// The first page of something else, or a page that continues one.
+    /// Another kind of page, or a continuation page.
     Other,
-    /// Its header cannot be right.
+    /// The page header is invalid.
     Damaged(Damage),
 }
 
-/// The pages of a file; made by [`FileReader::scan_pages`].
+/// Iterator over the pages of a file; created by [`FileReader::scan_pages`].
 pub struct PageScan<'a> {
     reader: &'a FileReader,
     page_size: u64,
-    /// Pages that fit the file, whatever the meta says.
+    /// Number of pages that fit into the file, whatever the meta says.
     pages: u64,
     next: u64,
     chunk: Bytes,
@@ -35,8 +35,8 @@ pub struct PageScan<'a> {
 }
 
 impl FileReader {
-    /// All pages from number 2 up to `end` or the end of the file. A leaf is shown once, with the pages that
-    /// continue it, and the scan goes on with its second page unless it is told to skip it.
+    /// All pages from page 2 to `end` or the end of the file. A leaf is returned with its continuation pages; the scan
+    /// then goes on with the next page number, unless [`PageScan::skip_pages`] is called.
     pub fn scan_pages(&self, end: u64) -> PageScan<'_> {
         let page_size = u64::from(self.page_size());
         PageScan {
@@ -51,7 +51,7 @@ impl FileReader {
 }
 
 impl PageScan<'_> {
-    /// Goes on behind the last page of a leaf that was found to be one.
+    /// Continues after the last page of a leaf that proved valid.
     pub fn skip_pages(&mut self, pages: u64) {
         self.next = self.next.saturating_add(pages);
     }
@@ -101,7 +101,7 @@ impl PageScan<'_> {
 }
 
 impl Iterator for PageScan<'_> {
-    /// The number of the page, and what stands there.
+    /// Page number and content.
     type Item = Result<(u64, Scanned)>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,5 +1,5 @@
-//! A database opened only for reading: shared with other readers, closed to writers, never written to.
-//! Works on a read-only file system and on a full disk. Creating and repairing are `open.rs`'s work.
+//! A database opened for reading only: shared with other readers, locked against writers, never written to. Works on a
+//! read-only file system and on a full disk. Creation and repair are in `open.rs`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,15 @@ use super::open::{OPEN_ATTEMPTS, is_regular, read_metas, refuse_empty};
 use super::page_counts::scan;
 use super::view::{ReadTx, Store, View};
 
-/// A database opened for reading. Cheap to clone: all clones are the same open file.
+/// A database opened for reading. Cheap to clone; all clones share the open file.
 ///
-/// It holds a shared flock, as bbolt's read-only mode does, so that no process can open the file for writing
-/// meanwhile; other readers can. The state it shows is the last one that was written, which after a kill may
-/// not have reached the disk yet.
+/// Holds a shared flock, as bbolt's read-only mode does: no process can open the file for writing, but others can read
+/// it. It shows the last state that was written. If the writer was killed, that state may not be durable yet.
 #[derive(Clone)]
 pub struct ReadOnly {
     view: Arc<View>,
     path: PathBuf,
-    /// Computed when they are first asked for, since that takes a walk over the whole file.
+    /// Computed on first use, because it takes a walk over the whole file.
     sizes: Arc<OnceLock<Sizes>>,
 }
 
@@ -31,16 +30,16 @@ impl ReadOnly {
     /// Opens the database at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is none (nothing is created); [`Error::Locked`] at once if a process has it open
-    /// for writing; [`Error::NotBolt`] and [`Error::Corrupt`] if it is no sound database, or ends with a
+    /// [`Error::Io`] if the file does not exist (it is not created); [`Error::Locked`] at once if a process has it open
+    /// for writing; [`Error::NotBolt`] and [`Error::Corrupt`] if it is not an intact database, or ends with a
     /// snapshot's digest that does not match.
     pub fn open(path: impl AsRef<Path>) -> Result<ReadOnly> {
         let (path, file) = lock_shared(path.as_ref())?;
         ReadOnly::of_file(path, file)
     }
 
-    /// The same without a lock that lasts: whoever owns the file can open it for writing meanwhile. What is read then
-    /// may be pages that have been written anew; they are reported as damage, or are of the newer state.
+    /// Like [`ReadOnly::open`], but releases the lock again, so that the owner can open the file for writing. Pages may
+    /// then be overwritten while they are read; this is reported as damage, or shows the newer state.
     ///
     /// # Errors
     /// As [`ReadOnly::open`].
@@ -59,7 +58,7 @@ impl ReadOnly {
             .check(metas.winner, len)
             .map_err(|d| d.in_file(&path))?;
         check_trailing_digest(&file, len)?;
-        // Nobody can make the file grow while the shared lock is held.
+        // The file cannot grow while the shared lock is held.
         let map = Map::new(file.file(), len, len).map_err(|e| Error::io(&path, "map", e))?;
         let store = Store::new(file, metas.meta.page_size);
         Ok(ReadOnly {
@@ -73,17 +72,17 @@ impl ReadOnly {
         })
     }
 
-    /// The file's name, with links resolved.
+    /// Path of the file, with symbolic links resolved.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A view of the database, the same kind as that of a [`Db`](super::Db).
+    /// A view of the database, as from a [`Db`](super::Db).
     pub fn read(&self) -> ReadTx {
         ReadTx(self.view.clone())
     }
 
-    /// How large the database is. The first call reads every page header to find the free pages.
+    /// Size of the database. The first call reads every page header to find the free pages.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a page is damaged.
@@ -97,8 +96,8 @@ impl ReadOnly {
     }
 }
 
-/// Opens the file for reading and takes a shared lock on it. A file system that is mounted read-only may
-/// offer no locks; nobody can write there, so none is needed.
+/// Opens the file for reading and takes a shared lock on it. A file system that is mounted read-only may not support
+/// locks, but does not need them either.
 fn lock_shared(path: &Path) -> Result<(PathBuf, DiskFile)> {
     for _ in 0..OPEN_ATTEMPTS {
         let file = DiskFile::open_read_only(path)?;
@@ -107,7 +106,7 @@ fn lock_shared(path: &Path) -> Result<(PathBuf, DiskFile)> {
             Err(Error::Io { .. }) if file.is_on_read_only_file_system() => {}
             locked => locked?,
         }
-        // Between opening and locking, another process may have renamed a file over this one.
+        // Another process may have renamed a file over this one between opening and locking.
         if file.is_at(path)? {
             let real = path
                 .canonicalize()

@@ -1,5 +1,4 @@
-//! Joins changed nodes that have become small with a neighbour.
-//! Works in memory, by the sizes of nodes; `spill.rs` writes the result.
+//! Joins changed nodes that have become small with a neighbour. Works on nodes in memory; `spill.rs` writes them.
 
 use super::error::{Error, Result};
 use super::merge::{FILL_PERCENT, Merge};
@@ -8,7 +7,7 @@ use super::page::{ELEMENT_SIZE, Element, HEADER_SIZE, Page};
 use super::tree::{Source, in_source};
 
 impl<'v> Merge<'v, '_> {
-    /// The elements of a leaf.
+    /// Reads the elements of a leaf.
     pub(super) fn elements(&self, page: &Page<&'v [u8]>) -> Result<Vec<Element<'v>>> {
         let fail = in_source(self.view);
         let mut elements = Vec::with_capacity(page.count() + 1);
@@ -18,7 +17,7 @@ impl<'v> Merge<'v, '_> {
         Ok(elements)
     }
 
-    /// A page as a node.
+    /// Reads a page as a node.
     pub(super) fn node(&self, page: &Page<&'v [u8]>) -> Result<Node<'v>> {
         if page.is_leaf() {
             return Ok(Node::leaf(false, self.elements(page)?));
@@ -34,7 +33,7 @@ impl<'v> Merge<'v, '_> {
         })
     }
 
-    /// Bytes of a page that are in use.
+    /// Number of bytes in use on a page.
     pub(super) fn used(&self, page: &Page<&[u8]>) -> Result<usize> {
         let fail = in_source(self.view);
         let mut used = HEADER_SIZE;
@@ -51,12 +50,12 @@ impl<'v> Merge<'v, '_> {
         Ok(used)
     }
 
-    /// Bytes up to which pages are filled where more keys are expected.
+    /// Number of bytes up to which pages are filled if more keys are expected.
     pub(super) fn fill(&self) -> usize {
         self.page_size * FILL_PERCENT / 100
     }
 
-    /// Bytes that a node takes as one page; for a branch, before its children are split.
+    /// Size of a node as a single page in bytes; for a branch, before its children are split.
     pub(super) fn size(&self, node: &Node<'_>) -> Result<usize> {
         Ok(HEADER_SIZE
             + match &node.body {
@@ -69,8 +68,8 @@ impl<'v> Merge<'v, '_> {
             })
     }
 
-    /// Whether a changed node should be joined with a neighbour, and whether it must be, since bbolt does not accept
-    /// a branch with a single child.
+    /// Whether a changed node should be joined with a neighbour, and whether it must be, since bbolt does not accept a
+    /// branch with a single child.
     pub(super) fn is_thin(&self, node: &Node<'_>) -> Result<(bool, bool)> {
         let alone = matches!(&node.body, Body::Branch(children) if children.len() < 2);
         let small = match &node.body {
@@ -86,9 +85,11 @@ impl<'v> Merge<'v, '_> {
         'v: 'n,
     {
         let mut done: Vec<Child<'n>> = Vec::with_capacity(children.len());
+        // Drop nodes without elements.
         for child in children {
             if matches!(&child, Child::Dirty(n) if n.is_empty()) {
                 continue;
+                // Join the child with its left neighbour, if one of them is small.
             }
             match done.pop() {
                 None => done.push(child),
@@ -110,6 +111,7 @@ impl<'v> Merge<'v, '_> {
     where
         'v: 'n,
     {
+        // Only changed children are candidates.
         let thin = |child: &Child<'n>| match child {
             Child::Clean { .. } => Ok((false, false)),
             Child::Dirty(node) => self.is_thin(node),
@@ -118,10 +120,12 @@ impl<'v> Merge<'v, '_> {
         if !thin_left && !thin_right {
             return Ok((left, Some(right)));
         }
+        // Joining is optional if both have more than one child, so the result must fit into a page.
         let fits = self.child_size(&left)? + self.child_size(&right)? - HEADER_SIZE <= self.fill();
         if !fits && !must_left && !must_right {
             return Ok((left, Some(right)));
         }
+        // Append the right node's elements to the left node's.
         let (left, right) = (self.load(left)?, self.load(right)?);
         let grows = left.grows || right.grows;
         let body = match (left.body, right.body) {
@@ -129,7 +133,7 @@ impl<'v> Merge<'v, '_> {
                 a.extend(b);
                 Body::Leaf(a)
             }
-            // Children that had no neighbour before may have one now.
+            // A branch that had a single child may now give it a neighbour, so join the children again.
             (Body::Branch(mut a), Body::Branch(b)) => {
                 a.extend(b);
                 Body::Branch(self.settle(a)?)

@@ -1,8 +1,8 @@
-//! Reads that never wait for the disk, for threads that serve many clients: a page that is not in memory is an error,
+//! Reads that never wait for the disk, for threads that serve many clients. A page that is not in memory is an error,
 //! and the caller reads it on another thread.
 //!
-//! The operating system is asked whether a page is in memory (by a read that must not wait). The answer is kept for
-//! a few seconds, since a page that was in memory just now is unlikely to have been evicted.
+//! The operating system is asked whether a page is in memory, by a read that must not block. The answer is cached for a
+//! few seconds, since a page that was just in memory is unlikely to have been evicted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,19 +15,19 @@ use super::page::{HEADER_SIZE, Page, check_pgid};
 use super::tree::{Bucket, Source, in_source};
 use super::view::{ReadTx, View};
 
-/// Pages that can be remembered.
+/// Number of pages that can be remembered.
 const SLOTS: usize = 1 << 15;
-/// A page is remembered for at least this many seconds, and at most twice as long.
+/// A page is remembered for at least this many seconds, and for at most twice as long.
 const EPOCH_SECONDS: u64 = 4;
-/// Smallest unit of memory that the system keeps or evicts, bytes.
+/// Size in bytes of the smallest unit that the system caches or evicts.
 const SYSTEM_PAGE: u64 = 4096;
-/// Longest run of pages that is read in place, bytes; copying more would take too long.
+/// Longest run of pages that is read directly, in bytes; copying more would take too long.
 const MAX_RUN: u64 = 64 << 10;
 
 /// Remembers which pages of a file were recently in memory.
 pub(crate) struct Residency {
     since: Instant,
-    /// For each slot the tag of the page and epoch that were noted last; a page has one slot.
+    /// The tag of the page and epoch that were last recorded in each slot. A page has one slot.
     slots: Box<[AtomicU64]>,
 }
 
@@ -47,7 +47,7 @@ impl Residency {
     }
 
     fn slot(&self, pgid: u64) -> &AtomicU64 {
-        // Fibonacci hashing: neighbours and multiples of a power of two fall apart.
+        // Fibonacci hashing: spreads neighbours and multiples of powers of two.
         let i = pgid.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.trailing_zeros());
         &self.slots[i as usize % SLOTS]
     }
@@ -62,20 +62,20 @@ impl Residency {
     }
 }
 
-/// A number for a page and an epoch. Two pairs share one about once in 2^63 cases; the reader then waits for
-/// the disk where it did not want to. No pair has 0, which is what an empty slot holds.
+/// A number for a page and an epoch. Two pairs collide in about one of 2^63 cases, and the reader then waits for the
+/// disk after all. No pair maps to 0, the value of an empty slot.
 fn tag(pgid: u64, epoch: u64) -> u64 {
     let mixed =
         pgid.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ epoch.wrapping_mul(0xd6e8_feb8_6659_fd93);
     (mixed ^ mixed >> 32) | 1
 }
 
-/// A view that reads only pages in memory: a [`Source`] of buckets.
+/// A view that reads only pages in memory, for use as the [`Source`] of buckets.
 #[derive(Clone, Copy)]
 pub struct ResidentView<'a> {
     view: &'a View,
     epoch: u64,
-    /// Whether to wait for the disk after all, and to remember the pages that were read.
+    /// Whether to wait for the disk, and to remember the pages that were read.
     waits: bool,
 }
 
@@ -106,7 +106,7 @@ impl ResidentView<'_> {
     }
 }
 
-/// Whether so many bytes are in memory; `None` also where the system does not tell.
+/// Whether these bytes are in memory. `None` also if the system cannot tell.
 #[cfg(target_os = "linux")]
 fn resident(file: &DiskFile, at: u64, bytes: u64) -> Option<()> {
     if bytes > MAX_RUN {
@@ -143,8 +143,8 @@ impl<'a> Source for ResidentView<'a> {
 }
 
 impl ReadTx {
-    /// The bucket called `name`, read without waiting for the disk: what is not in memory is
-    /// [`Error::Cold`], from here and from whatever is looked up in the bucket.
+    /// The bucket called `name`, read without waiting for the disk. Pages that are not in memory yield [`Error::Cold`],
+    /// both here and when looking up keys in the bucket.
     ///
     /// # Errors
     /// As [`ReadTx::bucket`], and [`Error::Cold`].
@@ -152,7 +152,7 @@ impl ReadTx {
         self.bucket_through_residency(name, false)
     }
 
-    /// The bucket called `name`; what is read from it counts as being in memory from then on.
+    /// The bucket called `name`. Pages read through it are remembered as being in memory.
     ///
     /// # Errors
     /// As [`ReadTx::bucket`].
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn pages_are_remembered_for_a_while() {
-        // 65,536 epochs are three days, and 2^32 are five centuries.
+        // 65,536 epochs are three days, 2^32 are five centuries.
         for epoch in [
             Residency::default().epoch(),
             0xfffe,
@@ -216,8 +216,8 @@ mod tests {
         drop(db);
         let db = Db::open(&path, Options::default()).unwrap();
         let tx = db.read();
-        // The system throws clean pages out that nobody has mapped; where it does not (a file system
-        // in memory), there is nothing to be seen here.
+        // The system evicts clean pages that nobody has mapped. On file systems in memory it does not, and there is
+        // nothing to test.
         let thrown_out = tx.0.store.file.throw_out();
         let get = |key: &str| {
             let bucket = tx.bucket_if_resident(b"b")?.expect("it exists");

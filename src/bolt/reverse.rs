@@ -1,12 +1,12 @@
-//! Walking a bucket from its last entry to its first. Checks pages as a cursor of a strict source does, and
-//! like it holds one page a level.
+//! Walks a bucket from its last entry to its first. Checks pages as a cursor of a strict source does, and also holds
+//! one page per level.
 
 use super::cursor::{Entry, check_bounds};
 use super::error::{Damage, Result};
 use super::page::{Page, check_pgid};
 use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
 
-/// The entries of a bucket, the last one first; made by [`Bucket::iter_rev`].
+/// The entries of a bucket in reverse order; created by [`Bucket::iter_rev`].
 pub struct Reverse<S: Source> {
     source: S,
     stack: Vec<Frame<S>>,
@@ -15,13 +15,13 @@ pub struct Reverse<S: Source> {
 
 struct Frame<S: Source> {
     page: Page<S::Buf>,
-    /// Elements that are still to be visited: those before this one.
+    /// Number of elements still to be visited; they precede this index.
     left: usize,
     upper: Option<S::Buf>,
 }
 
 impl<S: Source> Bucket<S> {
-    /// All entries, the last one first.
+    /// All entries in reverse order.
     pub fn iter_rev(&self) -> Result<Reverse<S>> {
         let source = self.source();
         let mut reverse = Reverse {

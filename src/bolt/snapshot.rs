@@ -1,12 +1,11 @@
-//! Reads a committed state as the bytes of a snapshot file: two meta pages, then all other pages unchanged.
-//! Reads by pread into the caller's buffer, so that a slow client does not keep pages mapped.
-//! The SHA-256 trailer is added elsewhere.
+//! Reads a committed state as the bytes of a snapshot file: two meta pages, then all other pages unchanged. Reads by
+//! pread into the caller's buffer, so that slow clients do not pin mapped pages. The caller appends the SHA-256 digest.
 
 use super::error::Result;
 use super::meta::Meta;
 use super::view::ReadTx;
 
-/// Reads a snapshot from beginning to end; made by [`ReadTx::snapshot`].
+/// Reads a snapshot from beginning to end; created by [`ReadTx::snapshot`].
 pub struct SnapshotReader {
     tx: ReadTx,
     metas: Vec<u8>,
@@ -15,7 +14,7 @@ pub struct SnapshotReader {
 
 impl SnapshotReader {
     pub(crate) fn new(tx: ReadTx) -> SnapshotReader {
-        // As bbolt writes them: page 0 holds the transaction, page 1 the one before.
+        // As bbolt does: page 0 holds the current transaction, page 1 the previous one.
         let meta = tx.0.meta;
         let mut metas = meta.encode(0);
         metas.extend(
@@ -28,22 +27,22 @@ impl SnapshotReader {
         SnapshotReader { tx, metas, at: 0 }
     }
 
-    /// Bytes of the whole snapshot.
+    /// Length of the whole snapshot in bytes.
     pub fn len(&self) -> u64 {
         self.tx.size()
     }
 
-    /// Whether there is nothing to read, which is never so at the beginning.
+    /// Whether the snapshot is empty, which it never is.
     pub fn is_empty(&self) -> bool {
         self.remaining() == 0
     }
 
-    /// Bytes still to be read.
+    /// Number of bytes still to be read.
     pub fn remaining(&self) -> u64 {
         self.len() - self.at
     }
 
-    /// Fills the buffer as far as there is something left; returns the number of bytes, 0 at the end.
+    /// Fills the buffer with the next bytes. Returns their number; 0 at the end.
     ///
     /// # Errors
     /// [`Error::Io`](super::Error::Io) if the file cannot be read.

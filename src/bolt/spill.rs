@@ -1,4 +1,4 @@
-//! Writes nodes as pages, split where one page does not hold them, from the leaves up to the root.
+//! Writes nodes as pages, from the leaves up to the root. Nodes that do not fit into one page are split.
 
 use super::error::Result;
 use super::merge::Merge;
@@ -6,8 +6,8 @@ use super::node::{Body, Child, Node};
 use super::page::{Element, HEADER_SIZE, MAX_ELEMENTS};
 
 impl<'v> Merge<'v, '_> {
-    /// Merges the pages at the top of a tree where they have become small, and drops a root that is a branch
-    /// with one child in favour of that child. Nothing is written.
+    /// Joins small nodes at the top of a tree, and replaces a root branch that has a single child by that child. Writes
+    /// nothing.
     pub(super) fn settle_root<'n>(&mut self, children: Vec<Child<'n>>) -> Result<Vec<Child<'n>>>
     where
         'v: 'n,
@@ -26,10 +26,11 @@ impl<'v> Merge<'v, '_> {
         Ok(children)
     }
 
-    /// Writes a tree from its leaves up to its root; the page of the root.
+    /// Writes a tree from its leaves up to its root. Returns the root page.
     pub(super) fn top(&mut self, children: Vec<Child<'_>>) -> Result<u64> {
         let mut elements = Vec::new();
         self.write_children(&children, &mut elements)?;
+        // Add levels above until there is a single root.
         loop {
             match &elements[..] {
                 [] => return self.page(true, &[]),
@@ -43,7 +44,7 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Appends a branch element for each child, after writing those that have changed.
+    /// Writes the changed children and appends a branch element for each child.
     pub(super) fn write_children<'n>(
         &mut self,
         children: &[Child<'n>],
@@ -63,7 +64,7 @@ impl<'v> Merge<'v, '_> {
         Ok(())
     }
 
-    /// Writes a node and what has changed below it; appends a branch element for each page it takes.
+    /// Writes a node and the changed nodes below it. Appends a branch element for each page.
     pub(super) fn write<'n>(&mut self, node: &Node<'n>, out: &mut Vec<Element<'n>>) -> Result<()> {
         match &node.body {
             Body::Leaf(elements) => self.write_pieces(true, node.grows, elements, out),
@@ -77,6 +78,7 @@ impl<'v> Merge<'v, '_> {
                 first,
                 patches,
             } => {
+                // Write the changed children, then a copy of the page with their new numbers.
                 let mut children = Vec::with_capacity(patches.len());
                 let mut written = Vec::with_capacity(1);
                 for (i, node) in patches {
@@ -99,7 +101,7 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Writes a node's elements to as many pages as they need; appends one branch element for each page.
+    /// Writes a node's elements to as many pages as needed. Appends a branch element for each page.
     pub(super) fn write_pieces<'n>(
         &mut self,
         leaf: bool,
@@ -107,11 +109,12 @@ impl<'v> Merge<'v, '_> {
         elements: &[Element<'n>],
         out: &mut Vec<Element<'n>>,
     ) -> Result<()> {
+        // Choose how full to make each page.
         let content = elements.iter().map(Element::size).sum::<usize>();
         let limit = match grows {
             _ if HEADER_SIZE + content <= self.page_size => usize::MAX,
             true => self.fill(),
-            // As many pieces as at 90 %, but equally full, as any of them may grow.
+            // As many pages as at 90 %, but equally full, because any of them may grow.
             false => HEADER_SIZE + content.div_ceil(content.div_ceil(self.fill() - HEADER_SIZE)),
         };
         let mut rest = elements;
@@ -129,7 +132,7 @@ impl<'v> Merge<'v, '_> {
         Ok(())
     }
 
-    /// The number of elements that go into the next page.
+    /// Number of elements for the next page.
     pub(super) fn piece(&self, elements: &[Element<'_>], leaf: bool, limit: usize) -> usize {
         let least = if leaf { 1 } else { 2 };
         let mut size = HEADER_SIZE;
@@ -149,7 +152,7 @@ impl<'v> Merge<'v, '_> {
         }
     }
 
-    /// Writes one page with its continuation; returns its number.
+    /// Writes one page with its continuation pages. Returns its number.
     pub(super) fn page(&mut self, leaf: bool, elements: &[Element<'_>]) -> Result<u64> {
         let size = HEADER_SIZE + elements.iter().map(Element::size).sum::<usize>();
         let pages = size.div_ceil(self.page_size) as u64;

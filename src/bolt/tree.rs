@@ -1,5 +1,5 @@
-//! Buckets as trees of pages, and the sources that the pages are read from.
-//! Looks up single keys; [`Cursor`] walks in order. Nothing is written here.
+//! Buckets as trees of pages, and the sources from which pages are read. Looks up single keys; a [`Cursor`] walks in
+//! order. Writes nothing.
 
 use std::ops::Bound;
 use std::path::Path;
@@ -9,15 +9,15 @@ use super::error::{Damage, Error, Result};
 use super::meta::Meta;
 use super::page::{BUCKET_ELEMENT, Buf, Element, HEADER_SIZE, Page, check_pgid, encode_inline};
 
-/// Deepest tree that is followed. A tree of two elements a page would be that deep with 2^64 leaves.
+/// Maximum depth of a tree. A tree with two elements per page reaches it with 2^64 leaves.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// Bytes of a bucket's root page number and sequence, before an inline page image.
+/// Size of a bucket's root page number and sequence, which precede an inline page, in bytes.
 pub(crate) const BUCKET_HEADER: usize = 16;
 
-/// Largest leaf that is stored inline in its bucket's value, in parts of a page, as in bbolt 1.5.0 (`bucket.go`).
+/// A leaf of up to this fraction of a page is stored inline in its bucket's entry, as in bbolt 1.5.0 (`bucket.go`).
 const INLINE_PART: usize = 4;
 
-/// The value of a bucket whose tree begins at page `root`.
+/// The entry of a bucket whose root is page `root`.
 pub(crate) fn bucket_value(root: u64, sequence: u64) -> Vec<u8> {
     let mut value = Vec::with_capacity(BUCKET_HEADER);
     value.extend_from_slice(&root.to_le_bytes());
@@ -25,8 +25,8 @@ pub(crate) fn bucket_value(root: u64, sequence: u64) -> Vec<u8> {
     value
 }
 
-/// The value of a bucket that is stored inline, or `None` if its elements need a page of their own: they are
-/// too large, or a bucket is among them.
+/// The entry of a bucket stored inline, or `None` if its elements need their own page because they are too large or
+/// contain a bucket.
 pub(crate) fn inline_bucket_value(
     page_size: usize,
     sequence: u64,
@@ -41,28 +41,28 @@ pub(crate) fn inline_bucket_value(
     Some(value)
 }
 
-/// Something that pages can be read from: a mapped database, or a file.
+/// Where pages are read from: a mapped database, or a file.
 pub trait Source: Copy {
-    /// How it hands out bytes.
+    /// The type of byte slices it returns.
     type Buf: Buf;
-    /// Whether pages come from somebody else, so that each is verified as a whole whenever it is met.
+    /// Whether the pages are untrusted, so that each page is verified completely whenever it is read.
     const STRICT: bool;
 
-    /// The meta that counts.
+    /// The current meta.
     fn meta(&self) -> &Meta;
-    /// The file's name, for errors.
+    /// Path of the file, for errors.
     fn file(&self) -> &Path;
-    /// Page `pgid` with its continuation; its number and its header have been checked against the file.
-    /// `ahead` tells how many pages, from this one on, will be wanted next; it is asked only if that helps.
+    /// Reads page `pgid` with its continuation pages, and checks its number and header. `ahead` returns how many pages
+    /// from this one on will be needed next; it is called only if that helps.
     fn page(&self, pgid: u64, ahead: impl FnOnce() -> u64) -> Result<Page<Self::Buf>>;
 }
 
-/// Where a bucket's tree begins.
+/// The root of a bucket's tree.
 #[derive(Clone)]
 pub(crate) enum Root<B> {
     /// A page of the file.
     Page(u64),
-    /// A leaf inside the bucket's own value.
+    /// A leaf inside the bucket's entry.
     Inline(Page<B>),
 }
 
@@ -75,7 +75,7 @@ pub struct Bucket<S: Source> {
 }
 
 impl<S: Source> Bucket<S> {
-    /// The tree of buckets itself.
+    /// The tree of buckets.
     pub(crate) fn top(source: S) -> Bucket<S> {
         let meta = source.meta();
         Bucket {
@@ -93,7 +93,7 @@ impl<S: Source> Bucket<S> {
         }
     }
 
-    /// The bucket that an entry of the tree of buckets, found in page `pgid`, stands for.
+    /// The bucket whose entry in the tree of buckets was found in page `pgid`.
     pub(crate) fn from_entry(source: S, pgid: u64, e: &Entry<S::Buf>) -> Result<Bucket<S>> {
         let name = || e.key.escape_ascii();
         if e.flags & BUCKET_ELEMENT == 0 {
@@ -165,7 +165,7 @@ impl<S: Source> Bucket<S> {
         self.sequence
     }
 
-    /// The value of `key`; of a nested bucket, none.
+    /// The value of `key`; `None` if it is a nested bucket.
     pub fn get(&self, key: &[u8]) -> Result<Option<S::Buf>> {
         Ok(self
             .find(key)?
@@ -173,10 +173,10 @@ impl<S: Source> Bucket<S> {
             .map(|(_, e)| e.value))
     }
 
-    /// The entry of `key`, and the page it stands in.
+    /// The entry of `key`, and the page that holds it.
     fn find(&self, key: &[u8]) -> Result<Option<(u64, Entry<S::Buf>)>> {
         if S::STRICT {
-            // A cursor checks every page it comes by.
+            // A cursor verifies every page on the way.
             let mut cursor = self.seek(key)?;
             let entry = cursor.next_entry()?.filter(|e| *e.key == *key);
             return Ok(entry.map(|e| (cursor.pgid(), e)));
@@ -201,7 +201,7 @@ impl<S: Source> Bucket<S> {
                 };
                 return Ok((*entry.key == *key).then(|| (page.pgid(), entry)));
             }
-            // The child to follow is the last whose key is not above; below all keys it is the first.
+            // Descend into the last child whose key is not greater than `key`, or the first child.
             let i = page.lower(key, true).map_err(fail)?.saturating_sub(1);
             page = self.source.page(page.child(i).map_err(fail)?, || 1)?;
         }
@@ -210,7 +210,7 @@ impl<S: Source> Bucket<S> {
         ))))
     }
 
-    /// A cursor before the first entry whose key is `key` or above.
+    /// A cursor positioned before the first key greater than or equal to `key`.
     pub fn seek(&self, key: &[u8]) -> Result<Cursor<S>> {
         Cursor::seek(self, key)
     }
@@ -231,7 +231,7 @@ impl<S: Source> Bucket<S> {
     }
 }
 
-/// The buckets of a database, in order of their names; made by `buckets()` of a reader.
+/// The buckets of a database, ordered by name; created by `buckets()` of a reader.
 pub struct Buckets<S: Source>(pub(crate) Cursor<S>);
 
 impl<S: Source> Buckets<S> {
@@ -241,7 +241,7 @@ impl<S: Source> Buckets<S> {
 }
 
 impl<S: Source> Iterator for Buckets<S> {
-    /// Name and bucket; an entry that is not marked as a bucket is an error that names it.
+    /// Name and bucket. An entry that is not marked as a bucket is an error that names it.
     type Item = Result<(S::Buf, Bucket<S>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -255,7 +255,7 @@ impl<S: Source> Iterator for Buckets<S> {
     }
 }
 
-/// A damage of a source's page as an error that names the file.
+/// Turns damage in a source's page into an error that names the file.
 pub(crate) fn in_source<S: Source>(source: S) -> impl Fn(Damage) -> Error + Copy {
     move |d| d.in_file(source.file())
 }

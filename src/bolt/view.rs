@@ -1,5 +1,5 @@
-//! A committed state of an open database. Reading never waits for the writer, nor the writer for a reader.
-//! The bytes handed out are mapped and live as long as the borrow. Nothing is written here.
+//! A committed state of an open database. Readers never wait for the writer, and the writer never waits for readers.
+//! Returned slices are mapped and live as long as the borrow. Writes nothing.
 
 use std::io;
 use std::path::Path;
@@ -16,13 +16,13 @@ use super::residency::Residency;
 use super::snapshot::SnapshotReader;
 use super::tree::{Bucket, Buckets, Source};
 
-/// The file of a database; a defragmentation replaces it.
+/// The file of a database. A defragmentation replaces it.
 pub(crate) struct Store {
     pub file: Arc<DiskFile>,
     pub page_size: u32,
-    /// Set when another file has been renamed over this one.
+    /// Set once another file has been renamed over this one.
     pub retired: AtomicBool,
-    /// Pages that were in memory lately.
+    /// Pages that were recently in memory.
     pub residency: Residency,
 }
 
@@ -91,10 +91,10 @@ impl View {
     }
 }
 
-/// A consistent view of a database, as some commit left it.
+/// A consistent view of a database as of some commit.
 ///
-/// Cheap to clone and to hold on to, but the pages that it sees cannot be written again before it is dropped.
-/// It keeps the file open and locked, also when the [`Db`](super::Db) it came from is gone.
+/// Cheap to clone and to keep, but the pages that it uses cannot be overwritten until it is dropped. It keeps the file
+/// open and locked, even after the [`Db`](super::Db) it came from is gone.
 #[derive(Clone)]
 pub struct ReadTx(pub(crate) Arc<View>);
 
@@ -114,12 +114,12 @@ impl ReadTx {
         self.0.meta.txid
     }
 
-    /// Bytes of a page.
+    /// Page size in bytes.
     pub fn page_size(&self) -> u32 {
         self.0.meta.page_size
     }
 
-    /// Bytes from the beginning to the high-water mark; of a snapshot without its trailer, too.
+    /// Offset of the high-water mark in bytes; also the length of a snapshot without its digest.
     pub fn size(&self) -> u64 {
         self.0.meta.size()
     }
@@ -129,28 +129,28 @@ impl ReadTx {
         &self.0.meta
     }
 
-    /// Checks all that this view reaches.
+    /// Checks everything that this view can reach.
     ///
     /// # Errors
-    /// Only if the file cannot be read.
+    /// The file cannot be read.
     pub fn check_with(&self, visit: &mut dyn FnMut(Visit<'_>)) -> Result<Checked> {
         check_with(&*self.0, visit)
     }
 
-    /// Tells the system that the whole file will soon be read.
+    /// Tells the system that the whole file will be read soon.
     pub fn will_need(&self) {
         self.0.map.will_need(self.size());
     }
 
-    /// This state as a snapshot file, to be read piece by piece.
+    /// This state as a snapshot file, to be read in chunks.
     pub fn snapshot(&self) -> SnapshotReader {
         SnapshotReader::new(self.clone())
     }
 
-    /// Writes this state as a snapshot file, without the SHA-256 trailer; returns its length in bytes.
+    /// Writes this state as a snapshot file without the SHA-256 digest. Returns its length in bytes.
     ///
     /// # Errors
-    /// Those of reading the database and of `out`.
+    /// Reading the database or writing to `out` failed.
     pub fn write_to(&self, out: &mut dyn io::Write) -> Result<u64> {
         let mut reader = self.snapshot();
         let mut buf = vec![0; 1 << 20];
