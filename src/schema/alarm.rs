@@ -1,20 +1,20 @@
-//! Bucket `alarm`: active alarms. The record is its own key; the value is empty.
-//! Source: etcd v3.7.1, server/storage/schema/alarm.go.
+//! Bucket `alarm`: the active alarms. The key is the encoded alarm, the value is empty. Source: etcd v3.7.1,
+//! server/storage/schema/alarm.go.
 
 use prost::Message as _;
 
 use super::{bucket, error::RecordError};
 use crate::proto::etcdserverpb::AlarmMember;
 
-/// The key of an active alarm's record; its value is empty.
+/// Encodes the key of an active alarm. Its value is empty.
 pub fn encode(alarm: &AlarmMember) -> Vec<u8> {
     alarm.encode_to_vec()
 }
 
-/// Reads one record's key.
+/// Decodes the key of a record.
 ///
 /// # Errors
-/// The key is no alarm.
+/// The key is not an encoded alarm.
 pub fn decode(key: &[u8]) -> Result<AlarmMember, RecordError> {
     AlarmMember::decode(key).map_err(|e| RecordError::new(bucket::ALARM, key, e.to_string()))
 }

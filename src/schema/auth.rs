@@ -1,4 +1,4 @@
-//! Buckets `auth`, `authUsers`, `authRoles`. Knows records, not permissions.
+//! Buckets `auth`, `authUsers` and `authRoles`. Encodes and decodes their records; does not evaluate permissions.
 //! Source: etcd v3.7.1, server/storage/schema/{auth,auth_users,auth_roles}.go.
 
 use prost::Message as _;
@@ -6,27 +6,27 @@ use prost::Message as _;
 use super::{bucket, error::RecordError};
 use crate::proto::authpb::{Role, User};
 
-/// Key of the switch: one byte, 1 is on.
+/// Key of the record that says whether authentication is enabled: one byte, 1 means enabled.
 pub const ENABLED: &[u8] = b"authEnabled";
-/// Key of the revision of users and roles.
+/// Key of the auth revision.
 pub const REVISION: &[u8] = b"authRevision";
-/// The revision that a fresh server stores.
+/// The auth revision that a new server stores.
 pub const FIRST_REVISION: u64 = 1;
 
-/// What stands in bucket `auth`.
+/// The content of bucket `auth`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Auth {
-    /// Whether authentication is on; `None` before it ever was.
+    /// Whether authentication is enabled; `None` if it never was.
     pub enabled: Option<bool>,
-    /// Counts every change of users and roles, from 1.
+    /// Counts the changes of users and roles, starting at 1.
     pub revision: Option<u64>,
 }
 
 impl Auth {
-    /// Takes in one record of bucket `auth`. Unknown keys are left alone.
+    /// Adds one record of bucket `auth`. Ignores unknown keys.
     ///
     /// # Errors
-    /// The record is not what etcd writes.
+    /// The record is invalid.
     pub fn read(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match (key, value) {
             (ENABLED, [0]) => self.enabled = Some(false),
@@ -48,25 +48,25 @@ impl Auth {
     }
 }
 
-/// The value of [`ENABLED`].
+/// Encodes the value of [`ENABLED`].
 pub fn encode_enabled(on: bool) -> [u8; 1] {
     [u8::from(on)]
 }
 
-/// The value of [`REVISION`].
+/// Encodes the value of [`REVISION`].
 pub fn encode_revision(revision: u64) -> [u8; 8] {
     revision.to_be_bytes()
 }
 
-/// The value of a user's record; its key is the name.
+/// Encodes the value of a user's record. Its key is the name.
 pub fn encode_user(user: &User) -> Vec<u8> {
     user.encode_to_vec()
 }
 
-/// Reads a record of `authUsers`.
+/// Decodes a record of `authUsers`.
 ///
 /// # Errors
-/// The value is no user, or a user of another name.
+/// The value is not a user, or names another user.
 pub fn decode_user(key: &[u8], value: &[u8]) -> Result<User, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::AUTH_USERS, key, problem);
     let user = User::decode(value).map_err(|e| wrong(e.to_string()))?;
@@ -76,15 +76,15 @@ pub fn decode_user(key: &[u8], value: &[u8]) -> Result<User, RecordError> {
     Ok(user)
 }
 
-/// The value of a role's record; its key is the name.
+/// Encodes the value of a role's record. Its key is the name.
 pub fn encode_role(role: &Role) -> Vec<u8> {
     role.encode_to_vec()
 }
 
-/// Reads a record of `authRoles`.
+/// Decodes a record of `authRoles`.
 ///
 /// # Errors
-/// The value is no role, or a role of another name.
+/// The value is not a role, or names another role.
 pub fn decode_role(key: &[u8], value: &[u8]) -> Result<Role, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::AUTH_ROLES, key, problem);
     let role = Role::decode(value).map_err(|e| wrong(e.to_string()))?;

@@ -1,19 +1,19 @@
-//! The names of etcd's buckets. Nothing else: what stands in a bucket is its own file's business.
-//! Source: etcd v3.7.1, server/storage/schema/bucket.go; the same ten exist since 3.4.
+//! The names of etcd's buckets. The records in each bucket have a file of their own. Source: etcd v3.7.1,
+//! server/storage/schema/bucket.go; the same ten buckets exist since 3.4.
 
-/// The history of all keys: revision to `KeyValue`.
+/// The history of all keys: maps revisions to `KeyValue` records.
 pub const KEY: &[u8] = b"key";
 /// Consistent index, term, compaction marks, raft configuration, storage version.
 pub const META: &[u8] = b"meta";
 /// Leases by id.
 pub const LEASE: &[u8] = b"lease";
-/// Active alarms; the record is the key.
+/// Active alarms; the key is the alarm.
 pub const ALARM: &[u8] = b"alarm";
 /// Cluster version and downgrade state.
 pub const CLUSTER: &[u8] = b"cluster";
 /// Members by id in hexadecimal.
 pub const MEMBERS: &[u8] = b"members";
-/// Ids that may never come back.
+/// Ids of removed members, which must not be used again.
 pub const MEMBERS_REMOVED: &[u8] = b"members_removed";
 /// Whether authentication is on, and the revision of users and roles.
 pub const AUTH: &[u8] = b"auth";
@@ -22,7 +22,7 @@ pub const AUTH_USERS: &[u8] = b"authUsers";
 /// Roles by name.
 pub const AUTH_ROLES: &[u8] = b"authRoles";
 
-/// Every bucket that etcd v3.7.1 makes, in the order of the file (bytewise).
+/// Every bucket that etcd v3.7.1 creates, in the (bytewise) order of the file.
 pub const ALL: [&[u8]; 10] = [
     ALARM,
     AUTH,
@@ -36,7 +36,7 @@ pub const ALL: [&[u8]; 10] = [
     META,
 ];
 
-/// The buckets without which a file can't be etcd's, whatever its version.
+/// The buckets that every database of etcd has, whatever its version.
 pub const REQUIRED: [&[u8]; 2] = [KEY, META];
 
 #[cfg(test)]

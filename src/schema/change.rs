@@ -1,18 +1,18 @@
-//! One change of the backend, independent of the storage engine that carries it out.
+//! A change to one record of the backend, independent of the storage engine.
 
-/// A record to write or to delete.
+/// A record to be written or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The bucket, one of [`super::bucket::ALL`].
     pub bucket: &'static [u8],
     /// The record's key.
     pub key: Vec<u8>,
-    /// The new value; `None` deletes.
+    /// The new value; `None` deletes the record.
     pub value: Option<Vec<u8>>,
 }
 
 impl Change {
-    /// Writes a record.
+    /// A change that writes a record.
     pub fn put(
         bucket: &'static [u8],
         key: impl Into<Vec<u8>>,
@@ -25,7 +25,7 @@ impl Change {
         }
     }
 
-    /// Deletes a record.
+    /// A change that deletes a record.
     pub fn delete(bucket: &'static [u8], key: impl Into<Vec<u8>>) -> Change {
         Change {
             bucket,

@@ -1,14 +1,14 @@
-//! The one error of the codecs: which bucket, which key, and what is wrong with the record.
+//! The error of all decoders: bucket, key, and what is wrong with the record.
 
 use std::fmt::Write as _;
 
-/// A record that is not what etcd writes.
+/// An invalid record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bucket {bucket}, key {key}: {problem}")]
 pub struct RecordError {
     /// The bucket's name.
     pub bucket: String,
-    /// The key as a person reads it: see `show_key`.
+    /// The key in readable form: see `show_key`.
     pub key: String,
     /// What is wrong.
     pub problem: String,
@@ -25,10 +25,10 @@ impl RecordError {
     }
 }
 
-/// Longest part of a key that a message shows, bytes.
+/// Longest part of a key that a message shows, in bytes.
 const SHOWN: usize = 64;
 
-/// A key on one line: text in quotes, a revision as `main_sub`, anything else in hexadecimal.
+/// Formats a key on one line: text in quotes, a revision as `main_sub`, anything else in hexadecimal.
 pub fn show_key(key: &[u8]) -> String {
     if let Ok(revision) = super::key::RevisionKey::decode(key) {
         return revision.to_string();
@@ -42,7 +42,7 @@ pub fn show_key(key: &[u8]) -> String {
     }
     let mut hex = String::from("0x");
     for byte in part {
-        // Writing into a String can't fail.
+        // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }
     hex + more

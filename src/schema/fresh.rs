@@ -1,6 +1,6 @@
-//! What a server puts into its buckets when it founds a cluster of one, and what it brings up to
-//! date when it starts again. Decides on records only; ids, index and term come from the caller.
-//! Source: what etcd v3.7.1 leaves in the file of a server that nobody wrote to.
+//! The records that a server writes when it creates a cluster of one member, and those that it updates when it starts
+//! again. The caller provides ids, index and term. Source: the database of an etcd v3.7.1 server without any client
+//! requests.
 
 use super::{
     Change, auth, bucket,
@@ -12,16 +12,16 @@ use super::{
 /// Index of the last log entry of a fresh single member: configuration, election, the member's
 /// attributes, cluster version.
 pub const FIRST_INDEX: u64 = 4;
-/// Term of a fresh single member: its first election takes it from 1 to 2.
+/// Term of a fresh single member. Its first election raises the term from 1 to 2.
 pub const FIRST_TERM: u64 = 2;
 
-/// The version whose schema and wire this library speaks.
+/// The version whose schema and protocol this library implements.
 pub fn current_version() -> Version {
     Version::new(3, 7)
 }
 
-/// All records of a fresh data directory. Every bucket of [`bucket::ALL`] must be made, also those
-/// that get no record.
+/// All records of a new data directory. Every bucket of [`bucket::ALL`] must be created, including those without
+/// records.
 pub fn initial(me: &Member) -> Vec<Change> {
     let mut changes = started(&Meta::default(), &Membership::default(), me);
     changes.push(Change::put(
@@ -33,7 +33,7 @@ pub fn initial(me: &Member) -> Vec<Change> {
     changes
 }
 
-/// The two records that say how far the log was applied: part of every batch that a server writes.
+/// The two records that say how far the log was applied. They are part of every batch that a server writes.
 pub fn applied(index: u64, term: u64) -> [Change; 2] {
     [
         Change::put(
@@ -45,15 +45,15 @@ pub fn applied(index: u64, term: u64) -> [Change; 2] {
     ]
 }
 
-/// What must change in a file with `meta` and `membership` so that it is the file of the single
-/// member `me`: other members go (as `snapshot restore` does it), name and URLs are brought up to
-/// date, the versions are ours. Empty where all is right already.
+/// The changes that turn a file with this `meta` and `membership` into that of the single member `me`: other members
+/// are removed (as `snapshot restore` does), name and URLs are updated, and the versions are set to ours. Empty if
+/// nothing needs to change.
 pub fn started(meta: &Meta, membership: &Membership, me: &Member) -> Vec<Change> {
     let mut changes = Vec::new();
     for id in membership.members.keys().filter(|&&id| id != me.id) {
         changes.push(Change::delete(bucket::MEMBERS, membership::encode_id(*id)));
     }
-    // A removed member's id can't come back, not even as ours.
+    // The id of a removed member must not be used again, not even by us.
     if membership.removed.contains(&me.id) {
         let key = membership::encode_id(me.id);
         changes.push(Change::delete(bucket::MEMBERS_REMOVED, key));

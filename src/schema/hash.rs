@@ -1,16 +1,16 @@
-//! CRC-32C (Castagnoli) as etcd uses it, and the hash over a whole backend: every bucket's name,
-//! then its keys and values. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go,
-//! server/storage/backend/backend.go, server/storage/schema/bucket.go.
+//! CRC-32C (Castagnoli) as etcd uses it, and the hash over a whole backend: the name of every bucket, then its keys and
+//! values. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go, server/storage/backend/backend.go,
+//! server/storage/schema/bucket.go.
 
 use super::{bucket, meta};
 
-/// A running CRC-32C. Small pieces are gathered, because the fast code wants long runs.
+/// A running CRC-32C. Short inputs are buffered, because the fast implementation needs long ones.
 pub struct Crc32c {
     crc: u32,
     buffer: Vec<u8>,
 }
 
-/// Bytes that are gathered before they are hashed at once.
+/// Number of bytes that are buffered before they are hashed.
 const GATHER: usize = 16 << 10;
 
 impl Default for Crc32c {
@@ -23,7 +23,7 @@ impl Default for Crc32c {
 }
 
 impl Crc32c {
-    /// Goes on with `bytes`.
+    /// Adds `bytes`.
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) {
         if self.buffer.len() + bytes.len() > GATHER {
@@ -41,15 +41,15 @@ impl Crc32c {
         self.buffer.clear();
     }
 
-    /// The CRC of everything so far.
+    /// The CRC of all input so far.
     pub fn sum(&mut self) -> u32 {
         self.flush();
         self.crc
     }
 }
 
-/// Whether the `Hash` call leaves a record out, because members of a cluster may differ in it.
-/// `snapshot status` leaves out nothing.
+/// Whether the `Hash` RPC skips a record, because members of a cluster may differ in it. `snapshot status` skips
+/// nothing.
 pub fn ignored_by_server(bucket_name: &[u8], key: &[u8]) -> bool {
     bucket_name == bucket::META
         && [meta::CONSISTENT_INDEX, meta::TERM, meta::STORAGE_VERSION].contains(&key)

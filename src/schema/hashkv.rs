@@ -1,6 +1,5 @@
-//! `HashKV`: the hash over the history of keys up to a revision, as far as compaction has left it.
-//! Pure: the caller walks the records and knows which ones compaction keeps.
-//! Source: etcd v3.7.1, server/storage/mvcc/hash.go.
+//! `HashKV`: the hash over the history of keys up to a revision, as far as it has not been compacted. Does no I/O: the
+//! caller reads the records and knows which of them compaction keeps. Source: etcd v3.7.1, server/storage/mvcc/hash.go.
 
 use super::{
     bucket,
@@ -11,12 +10,12 @@ use super::{
 
 /// A running `HashKV`.
 ///
-/// Records are fed in the order of the file. One takes part when it is at or below `revision`, and
+/// Records are added in the order of the file. A record is hashed if it is at or below `revision`, and
 ///
 /// - above `compact_revision`, or
-/// - at or below it and kept by a compaction at `revision` (where nothing at all would be kept,
-///   everything takes part), but
-/// - never when it is a deletion exactly at `compact_revision`: 3.4.33, 3.5.15 and older removed it.
+/// - at or below it and kept by a compaction at `revision` (if such a compaction would keep nothing, every record is
+///   hashed), but
+/// - never if it is a deletion exactly at `compact_revision`: 3.4.33, 3.5.15 and older releases removed it.
 pub struct HashKv {
     crc: Crc32c,
     compact_revision: i64,
@@ -35,11 +34,11 @@ impl HashKv {
         }
     }
 
-    /// Takes in one record. `kept` is asked only about revisions at or below the compact revision.
-    /// Gives back whether records behind this one can still matter.
+    /// Adds one record. `kept` is called only for revisions at or below the compact revision. Returns whether later
+    /// records can still matter.
     ///
     /// # Errors
-    /// `key` is no record key.
+    /// `key` is not the key of a record.
     #[inline]
     pub fn write(
         &mut self,
@@ -65,7 +64,7 @@ impl HashKv {
         Ok(true)
     }
 
-    /// The hash of everything so far.
+    /// The hash of all records so far.
     pub fn sum(&mut self) -> u32 {
         self.crc.sum()
     }
@@ -93,7 +92,7 @@ mod tests {
         let all: [&[u8]; 3] = [&one, &two, &three];
         let only_last = hash(&[&three], -1, 3, |_| true);
         assert_eq!(hash(&all, 2, 3, |_| false), only_last);
-        // The deletion at the compact revision is out even if it is kept.
+        // The deletion at the compact revision is skipped even if it is kept.
         assert_eq!(
             hash(&all, 2, 3, |_| true),
             hash(&[&one, &three], -1, 3, |_| true)

@@ -1,11 +1,10 @@
-//! Member and cluster ids, computed from peer URLs and the cluster token, so that every member of
-//! a new cluster finds the same ones. Source: etcd v3.7.1,
-//! server/etcdserver/api/membership/{member,cluster}.go.
+//! Member and cluster ids, computed from peer URLs and the cluster token, so that all members of a new cluster compute
+//! the same ones. Source: etcd v3.7.1, server/etcdserver/api/membership/{member,cluster}.go.
 
 use sha1::{Digest as _, Sha1};
 
-/// The id of a founding member: the first 8 bytes of the SHA-1 of its sorted peer URLs and the
-/// cluster token, without anything between them.
+/// The id of an initial member: the first 8 bytes of the SHA-1 of its sorted peer URLs and the cluster token,
+/// concatenated.
 pub fn member_id<S: AsRef<str>>(peer_urls: &[S], cluster_token: &str) -> u64 {
     let mut urls: Vec<&str> = peer_urls.iter().map(AsRef::as_ref).collect();
     urls.sort_unstable();
@@ -17,7 +16,7 @@ pub fn member_id<S: AsRef<str>>(peer_urls: &[S], cluster_token: &str) -> u64 {
     first_8(&hash.finalize())
 }
 
-/// The id of a cluster: the first 8 bytes of the SHA-1 of its founding members' ids in order.
+/// The id of a cluster: the first 8 bytes of the SHA-1 of its initial members' ids in order.
 pub fn cluster_id(member_ids: &[u64]) -> u64 {
     let mut ids = member_ids.to_vec();
     ids.sort_unstable();

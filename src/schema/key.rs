@@ -1,6 +1,5 @@
-//! Bucket `key`: revisions as record keys, and the `KeyValue` under each. Knows the bytes, not
-//! what a history means (that is `server::mvcc`).
-//! Source: etcd v3.7.1, server/storage/mvcc/revision.go, api/mvccpb/kv.proto.
+//! Bucket `key`: revisions as record keys, and the `KeyValue` of each. Knows the encoding only; `server::mvcc`
+//! interprets the history. Source: etcd v3.7.1, server/storage/mvcc/revision.go, api/mvccpb/kv.proto.
 //!
 //! ```text
 //! record key    main u64 BE | '_' | sub u64 BE [ | 't' ]     17 bytes, 18 for a tombstone
@@ -17,21 +16,20 @@ use super::{
 };
 use crate::proto::mvccpb::KeyValue;
 
-/// Length of a record key without the tombstone mark, bytes.
+/// Length of a record key without tombstone mark, in bytes.
 pub const REVISION_LEN: usize = 17;
-/// Length of a tombstone's record key, bytes.
+/// Length of a tombstone's record key, in bytes.
 pub const TOMBSTONE_LEN: usize = REVISION_LEN + 1;
 const SEPARATOR_AT: usize = 8;
 const SUB_AT: usize = SEPARATOR_AT + 1;
 const TOMBSTONE_MARK: u8 = b't';
 
-/// A revision: the transaction (`main`) and the place of a change within it (`sub`).
-/// Both are never negative.
+/// A revision: the transaction (`main`) and the index of a change within it (`sub`). Neither is negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision {
-    /// Grows by one with every transaction that changes something.
+    /// Incremented by every transaction that changes something.
     pub main: i64,
-    /// Grows by one with every change of a transaction, from 0.
+    /// Incremented by every change of a transaction, starting at 0.
     pub sub: i64,
 }
 
@@ -41,7 +39,7 @@ impl Revision {
         Revision { main, sub }
     }
 
-    /// The record key of a put at this revision; also how `meta` stores compaction marks.
+    /// The record key of a put at this revision. `meta` stores compaction marks in the same form.
     pub fn encode(self) -> [u8; REVISION_LEN] {
         let mut out = [0; REVISION_LEN];
         out[..SEPARATOR_AT].copy_from_slice(&self.main.to_be_bytes());
@@ -64,20 +62,20 @@ impl std::fmt::Display for Revision {
     }
 }
 
-/// A record key of bucket `key`, taken apart.
+/// A decoded record key of bucket `key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevisionKey {
-    /// When.
+    /// The revision of the change.
     pub revision: Revision,
     /// Whether the record is a deletion.
     pub tombstone: bool,
 }
 
 impl RevisionKey {
-    /// Takes a record key apart. As etcd does, 18 bytes that do not end in `t` are no tombstone.
+    /// Decodes a record key. As in etcd, a key of 18 bytes is a tombstone only if it ends in `t`.
     ///
     /// # Errors
-    /// What is wrong with the bytes: length, separator, or a negative number.
+    /// What is wrong with the key: its length, the separator, or a negative number.
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<RevisionKey, &'static str> {
         if bytes.len() != REVISION_LEN && bytes.len() != TOMBSTONE_LEN {
@@ -105,10 +103,10 @@ impl RevisionKey {
         })
     }
 
-    /// As [`RevisionKey::decode`], with an error that names bucket and key.
+    /// Like [`RevisionKey::decode`], with an error that names bucket and key.
     ///
     /// # Errors
-    /// The bytes are no record key.
+    /// The key is invalid.
     #[inline]
     pub fn of_record(key: &[u8]) -> Result<RevisionKey, RecordError> {
         RevisionKey::decode(key).map_err(|problem| RecordError::new(bucket::KEY, key, problem))
@@ -122,26 +120,25 @@ impl std::fmt::Display for RevisionKey {
     }
 }
 
-/// A `KeyValue` over borrowed bytes: what rebuilding an index or counting keys needs, without a
-/// copy of every value.
+/// A `KeyValue` that borrows its bytes, for rebuilding the index or counting keys without copying every value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyValueRef<'a> {
     /// The user's key.
     pub key: &'a [u8],
-    /// Revision of the put that made the key.
+    /// Revision of the put that created the key.
     pub create_revision: i64,
     /// Revision of this put.
     pub mod_revision: i64,
-    /// Puts since the key was made, from 1.
+    /// Number of puts since the key was created, starting at 1.
     pub version: i64,
     /// The user's value.
     pub value: &'a [u8],
-    /// The lease the key hangs on; 0 is none.
+    /// The lease that the key is attached to; 0 = none.
     pub lease: i64,
 }
 
 impl<'a> KeyValueRef<'a> {
-    /// Reads the value of a record. Fields that nobody knows are skipped, as etcd does.
+    /// Decodes the value of a record. Skips unknown fields, as etcd does.
     ///
     /// # Errors
     /// What is wrong with the bytes.
@@ -164,16 +161,16 @@ impl<'a> KeyValueRef<'a> {
         Ok(kv)
     }
 
-    /// As [`KeyValueRef::decode`] for the record under `key`, with an error that names both.
+    /// Like [`KeyValueRef::decode`] for the record `key`, with an error that names bucket and key.
     ///
     /// # Errors
-    /// The value is no `KeyValue`.
+    /// The value is not a `KeyValue`.
     #[inline]
     pub fn of_record(key: &[u8], value: &'a [u8]) -> Result<KeyValueRef<'a>, RecordError> {
         KeyValueRef::decode(value).map_err(|problem| RecordError::new(bucket::KEY, key, problem))
     }
 
-    /// A `KeyValue` of its own, with key and value copied.
+    /// Copies key and value into an owned `KeyValue`.
     pub fn to_owned(&self) -> KeyValue {
         KeyValue {
             key: Bytes::copy_from_slice(self.key),
@@ -186,10 +183,10 @@ impl<'a> KeyValueRef<'a> {
     }
 }
 
-/// Reads the value of a record without copying it: key and value share `bytes`.
+/// Decodes the value of a record without copying: key and value share `bytes`.
 ///
 /// # Errors
-/// The value is no `KeyValue`; the error names the record `key`.
+/// The value is not a `KeyValue`; the error names the record `key`.
 pub fn decode_shared(key: &[u8], bytes: &Bytes) -> Result<KeyValue, RecordError> {
     let kv = KeyValueRef::of_record(key, bytes)?;
     Ok(KeyValue {
@@ -202,7 +199,7 @@ pub fn decode_shared(key: &[u8], bytes: &Bytes) -> Result<KeyValue, RecordError>
     })
 }
 
-/// The user's key of an encoded record, sharing its memory.
+/// The user's key in an encoded record, sharing its memory.
 pub fn user_key(record: &Bytes) -> Bytes {
     let key = KeyValueRef::decode(record).map_or(&[][..], |kv| kv.key);
     match key {
@@ -211,12 +208,12 @@ pub fn user_key(record: &Bytes) -> Bytes {
     }
 }
 
-/// The value of a put's record.
+/// Encodes the value of a put's record.
 pub fn encode(kv: &KeyValue) -> Vec<u8> {
     kv.encode_to_vec()
 }
 
-/// The value of a tombstone's record.
+/// Encodes the value of a tombstone's record.
 pub fn encode_tombstone(user_key: &Bytes) -> Vec<u8> {
     KeyValue {
         key: user_key.clone(),
@@ -297,7 +294,7 @@ mod tests {
         assert_eq!(decode_shared(b"", &bytes).unwrap(), kv);
         assert_eq!(KeyValueRef::decode(b""), Ok(KeyValueRef::default()));
         for cut in 1..bytes.len() {
-            // A cut message is an error or ends at a field's edge; it never panics.
+            // A truncated message either ends at the end of a field or is an error; decoding never panics.
             let ours = KeyValueRef::decode(&bytes[..cut]).map(|k| k.to_owned());
             let prosts = KeyValue::decode(&bytes[..cut]);
             assert_eq!(ours.is_ok(), prosts.is_ok(), "{cut}");

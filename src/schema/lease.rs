@@ -1,8 +1,8 @@
-//! Bucket `lease`: id to lease record. The keys attached to a lease are not stored here: each `KeyValue` names its
+//! Bucket `lease`: lease records by id. The keys attached to a lease are not stored here: each `KeyValue` names its
 //! lease. Source: etcd v3.7.1, server/storage/schema/lease.go, server/lease/leasepb/lease.proto.
 //!
-//! One record of bucket `meta` belongs to them: the time of the checkpoint that a clean stop makes of all leases. It is
-//! ours; etcd leaves keys of `meta` alone that it does not know.
+//! One record of bucket `meta` belongs here too: the time at which a clean stop recorded the remaining TTL of all
+//! leases. Only this server writes it; etcd ignores unknown keys in `meta`.
 
 use prost::Message as _;
 
@@ -19,10 +19,10 @@ pub fn encode_id(id: i64) -> [u8; 8] {
     id.to_be_bytes()
 }
 
-/// Reads one record.
+/// Decodes a record.
 ///
 /// # Errors
-/// The key is no id, the value no lease, or the two name different leases.
+/// The key is not an id, the value is not a lease, or their ids differ.
 pub fn decode(key: &[u8], value: &[u8]) -> Result<Lease, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::LEASE, key, problem);
     let id = <[u8; 8]>::try_from(key)
@@ -35,10 +35,10 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Lease, RecordError> {
     Ok(lease)
 }
 
-/// Key in bucket `meta` of the time of the checkpoint that a clean stop made.
+/// Key in bucket `meta` of the checkpoint time that a clean stop records.
 pub const CHECKPOINT_TIME: &[u8] = b"leaseCheckpointTime";
 
-/// When a clean stop recorded what remains of every lease.
+/// When a clean stop recorded the remaining TTL of every lease.
 ///
 /// ```text
 /// | seconds since 1970 | consistent index | term    |
@@ -46,16 +46,16 @@ pub const CHECKPOINT_TIME: &[u8] = b"leaseCheckpointTime";
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointTime {
-    /// The time that the remaining TTLs are true of, seconds since 1970.
+    /// The time at which the remaining TTLs were recorded, in seconds since 1970.
     pub seconds: i64,
-    /// The consistent index of the file at that time.
+    /// The consistent index at that time.
     pub consistent_index: u64,
-    /// The term of the file at that time.
+    /// The term at that time.
     pub term: u64,
 }
 
 impl CheckpointTime {
-    /// The record's value.
+    /// Encodes the record's value.
     pub fn encode(&self) -> Vec<u8> {
         [
             self.seconds.to_be_bytes(),
@@ -65,10 +65,10 @@ impl CheckpointTime {
         .concat()
     }
 
-    /// Reads the record's value.
+    /// Decodes the record's value.
     ///
     /// # Errors
-    /// It is not what [`CheckpointTime::encode`] makes.
+    /// The value is invalid.
     pub fn decode(value: &[u8]) -> Result<CheckpointTime, RecordError> {
         let numbers: Vec<[u8; 8]> = value
             .chunks_exact(8)
@@ -87,7 +87,7 @@ impl CheckpointTime {
         }
     }
 
-    /// Whether nothing was written since: an etcd that took the file over changes index and term.
+    /// Whether nothing was written since then. If an etcd has used the file in the meantime, index or term differ.
     pub fn is_of(&self, consistent_index: Option<u64>, term: Option<u64>) -> bool {
         (consistent_index, term) == (Some(self.consistent_index), Some(self.term))
     }

@@ -1,6 +1,6 @@
-//! Buckets `members`, `members_removed`, `cluster`: who belongs to the cluster and which version it
-//! speaks. Source: etcd v3.7.1, server/storage/schema/membership.go,
-//! server/etcdserver/api/membership/member.go, server/etcdserver/version/downgrade.go.
+//! Buckets `members`, `members_removed` and `cluster`: the members of the cluster and its version. Source: etcd v3.7.1,
+//! server/storage/schema/membership.go, server/etcdserver/api/membership/member.go,
+//! server/etcdserver/version/downgrade.go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,21 +15,21 @@ pub const DOWNGRADE: &[u8] = b"downgrade";
 /// The value of every record of `members_removed`.
 pub const REMOVED: &[u8] = b"removed";
 
-/// One member, in the shape of its JSON.
+/// A member, with the fields of its JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Computed from peer URLs and cluster token: see [`super::ids`].
     pub id: u64,
-    /// Where other members reach it.
+    /// The URLs at which other members reach it.
     #[serde(rename = "peerURLs", default, deserialize_with = "null_is_empty")]
     pub peer_urls: Vec<String>,
-    /// Whether it does not vote yet.
+    /// Whether it is a learner, which does not vote.
     #[serde(rename = "isLearner", default, skip_serializing_if = "is_false")]
     pub is_learner: bool,
     /// Empty until the member has started.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Where clients reach it.
+    /// The URLs at which clients reach it.
     #[serde(
         rename = "clientURLs",
         default,
@@ -43,7 +43,7 @@ fn is_false(b: &bool) -> bool {
     !b
 }
 
-/// Go writes a list that was never set as `null`.
+/// Go encodes a nil slice as `null`.
 fn null_is_empty<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
     Option::deserialize(d).map(Option::unwrap_or_default)
 }
@@ -51,32 +51,32 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<String>, 
 /// The downgrade state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Downgrade {
-    /// Where to; empty when none is on.
+    /// The target version; empty if no downgrade is enabled.
     #[serde(rename = "target-version", default)]
     pub target_version: String,
-    /// Whether one is on.
+    /// Whether a downgrade is enabled.
     #[serde(default)]
     pub enabled: bool,
 }
 
-/// What the three buckets hold.
+/// The content of the three buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
     /// By id.
     pub members: BTreeMap<u64, Member>,
-    /// Ids that may never come back.
+    /// Ids of removed members, which must not be used again.
     pub removed: BTreeSet<u64>,
-    /// The version that all members speak.
+    /// The version that all members support.
     pub cluster_version: Option<Version>,
-    /// Present since a downgrade was first asked for.
+    /// Present since a downgrade was first enabled.
     pub downgrade: Option<Downgrade>,
 }
 
 impl Membership {
-    /// Takes in one record of one of the three buckets; those of other buckets are left alone.
+    /// Adds one record of the three buckets. Ignores records of other buckets.
     ///
     /// # Errors
-    /// The record is not what etcd writes.
+    /// The record is invalid.
     pub fn read(&mut self, name: &[u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match name {
             bucket::MEMBERS => {
@@ -114,7 +114,7 @@ impl Membership {
     }
 }
 
-/// The key of a member's record: its id in hexadecimal, without leading zeros.
+/// Encodes the key of a member's record: its id in hexadecimal, without leading zeros.
 pub fn encode_id(id: u64) -> Vec<u8> {
     format!("{id:x}").into_bytes()
 }
@@ -127,12 +127,12 @@ fn decode_id(name: &[u8], key: &[u8]) -> Result<u64, RecordError> {
         .ok_or_else(|| RecordError::new(name, key, "a member id is a hexadecimal number"))
 }
 
-/// The record of one member.
+/// Encodes the record of one member.
 pub fn encode_member(member: &Member) -> (Vec<u8>, Vec<u8>) {
     (encode_id(member.id), to_json(member))
 }
 
-/// The part of a member that the replicated log decides on, in the shape of its JSON.
+/// The attributes of a member that the raft log decides on, with the fields of their JSON.
 #[derive(Serialize)]
 struct RaftAttributes<'a> {
     #[serde(rename = "peerURLs")]
@@ -141,7 +141,7 @@ struct RaftAttributes<'a> {
     is_learner: bool,
 }
 
-/// The JSON of a member's peer URLs, and of whether it votes.
+/// Encodes these attributes as JSON.
 pub fn raft_attributes(member: &Member) -> Vec<u8> {
     to_json(&RaftAttributes {
         peer_urls: &member.peer_urls,
@@ -149,10 +149,10 @@ pub fn raft_attributes(member: &Member) -> Vec<u8> {
     })
 }
 
-/// Reads a record of `members`.
+/// Decodes a record of `members`.
 ///
 /// # Errors
-/// The key is no id, the value no member, or the two name different members.
+/// The key is not an id, the value is not a member, or their ids differ.
 pub fn decode_member(key: &[u8], value: &[u8]) -> Result<Member, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::MEMBERS, key, problem);
     let id = decode_id(bucket::MEMBERS, key)?;
@@ -164,15 +164,15 @@ pub fn decode_member(key: &[u8], value: &[u8]) -> Result<Member, RecordError> {
     Ok(member)
 }
 
-/// The value of [`DOWNGRADE`].
+/// Encodes the value of [`DOWNGRADE`].
 pub fn encode_downgrade(state: &Downgrade) -> Vec<u8> {
     to_json(state)
 }
 
-/// JSON as Go's encoder writes it: `<`, `>`, `&` and the two Unicode line separators are escaped.
-/// They occur only in strings, so that it is safe to replace them in the finished text.
+/// JSON as Go's encoder writes it: `<`, `>`, `&` and the two Unicode line separators are escaped. They occur only in
+/// strings, so they can be replaced in the finished text.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    // Records are plain structs of strings and numbers: writing them into memory cannot fail.
+    // Serializing plain structs of strings and numbers to memory cannot fail.
     let mut text = serde_json::to_string(value).unwrap_or_default();
     for (plain, escaped) in [
         ("<", "\\u003c"),

@@ -1,6 +1,6 @@
-//! Bucket `meta`: how far the log was applied, the raft configuration, compaction marks, storage
-//! version. Source: etcd v3.7.1, server/storage/schema/{bucket,cindex,confstate,version}.go and
-//! server/storage/mvcc/store.go. 3.4 has no `term` and `confState`, 3.5 no `storageVersion`.
+//! Bucket `meta`: how far the log was applied, the raft configuration, compaction marks and the storage version.
+//! Source: etcd v3.7.1, server/storage/schema/{bucket,cindex,confstate,version}.go and server/storage/mvcc/store.go.
+//! 3.4 writes neither `term` nor `confState`, 3.5 no `storageVersion`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +12,20 @@ use super::{
     version::Version,
 };
 
-/// Key of the index of the last log entry that is in the file.
+/// Key of the index of the last log entry applied to the file.
 pub const CONSISTENT_INDEX: &[u8] = b"consistent_index";
 /// Key of that entry's term.
 pub const TERM: &[u8] = b"term";
 /// Key of the raft configuration.
 pub const CONF_STATE: &[u8] = b"confState";
-/// Key of the newest compaction that was asked for.
+/// Key of the latest compaction that was started.
 pub const SCHEDULED_COMPACT: &[u8] = b"scheduledCompactRev";
-/// Key of the newest compaction that is complete.
+/// Key of the latest compaction that was completed.
 pub const FINISHED_COMPACT: &[u8] = b"finishedCompactRev";
-/// Key of the version whose schema the file has.
+/// Key of the storage version: the version whose schema the file has.
 pub const STORAGE_VERSION: &[u8] = b"storageVersion";
 
-/// The raft configuration, in the shape of its JSON.
+/// The raft configuration, with the fields of its JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfState {
     /// Ids of voting members.
@@ -34,18 +34,18 @@ pub struct ConfState {
     /// Ids of learners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learners: Vec<u64>,
-    /// Voters on their way out.
+    /// Voters that are being removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub voters_outgoing: Vec<u64>,
-    /// Voters that will be learners.
+    /// Voters that will become learners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learners_next: Vec<u64>,
-    /// Whether a joint configuration is left by itself.
+    /// Whether raft leaves a joint configuration automatically.
     #[serde(default)]
     pub auto_leave: bool,
 }
 
-/// What stands in `meta`; `None` where the file has no such record.
+/// The content of `meta`; a field is `None` if the file has no such record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Index of the last applied log entry.
@@ -54,21 +54,21 @@ pub struct Meta {
     pub term: Option<u64>,
     /// The raft configuration.
     pub conf_state: Option<ConfState>,
-    /// Main revision of the newest compaction that was asked for.
+    /// Main revision of the latest compaction that was started.
     pub scheduled_compact: Option<i64>,
-    /// Main revision of the newest compaction that is complete.
+    /// Main revision of the latest compaction that was completed.
     pub finished_compact: Option<i64>,
-    /// Version of the schema.
+    /// The storage version.
     pub storage_version: Option<Version>,
-    /// When the last clean stop recorded what remains of leases. Only this server writes it.
+    /// When the last clean stop recorded the remaining TTLs of leases. Only this server writes it.
     pub lease_checkpoint: Option<CheckpointTime>,
 }
 
 impl Meta {
-    /// Takes in one record. Keys that this version does not know are left alone.
+    /// Adds one record. Ignores unknown keys.
     ///
     /// # Errors
-    /// The record is not what etcd writes.
+    /// The record is invalid.
     pub fn read(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match key {
             CONSISTENT_INDEX => self.consistent_index = Some(number(key, value)?),
@@ -83,14 +83,14 @@ impl Meta {
         Ok(())
     }
 
-    /// The revision below which nothing can be read: the newest compaction that was asked for or is
-    /// complete; `None` before the first.
+    /// The compact revision, below which nothing can be read: the newer of the two compactions above; `None` before the
+    /// first compaction.
     pub fn compact_revision(&self) -> Option<i64> {
         self.scheduled_compact.max(self.finished_compact)
     }
 }
 
-/// The value of `consistent_index`, `term`, and `authRevision`.
+/// Encodes the value of `consistent_index`, `term` or `authRevision`.
 pub fn encode_number(number: u64) -> [u8; 8] {
     number.to_be_bytes()
 }
@@ -104,7 +104,7 @@ fn number(key: &[u8], value: &[u8]) -> Result<u64, RecordError> {
         })
 }
 
-/// The value of a compaction mark.
+/// Encodes the value of a compaction mark.
 pub fn encode_compact(main: i64) -> [u8; 17] {
     Revision::new(main, 0).encode()
 }
@@ -115,7 +115,7 @@ fn revision(key: &[u8], value: &[u8]) -> Result<i64, RecordError> {
         .map_err(|problem| RecordError::new(bucket::META, key, problem))
 }
 
-/// The value of `confState`.
+/// Encodes the value of `confState`.
 pub fn encode_conf_state(state: &ConfState) -> Vec<u8> {
     super::membership::to_json(state)
 }
@@ -125,7 +125,7 @@ fn decode_conf_state(value: &[u8]) -> Result<ConfState, RecordError> {
         .map_err(|e| RecordError::new(bucket::META, CONF_STATE, format!("bad JSON: {e}")))
 }
 
-/// The value of `storageVersion`.
+/// Encodes the value of `storageVersion`.
 pub fn encode_version(version: &Version) -> Vec<u8> {
     version.to_string().into_bytes()
 }

@@ -1,4 +1,4 @@
-//! etcd's buckets and record encodings: the only place that knows them. Synchronous.
+//! etcd's buckets and record encodings. No other module knows them. Synchronous.
 
 pub mod alarm;
 pub mod auth;

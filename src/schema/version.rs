@@ -1,18 +1,18 @@
-//! The versions that the backend stores as text: three numbers with dots.
-//! Source: github.com/coreos/go-semver as etcd v3.7.1 uses it.
+//! The versions that the backend stores as text: three numbers separated by dots. Source: github.com/coreos/go-semver
+//! as used by etcd v3.7.1.
 
 use std::{fmt, str::FromStr};
 
 /// `major.minor.patch`, with an optional pre-release part as etcd's development builds have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// Incompatible.
+    /// Incremented by incompatible changes.
     pub major: u64,
-    /// What storage and cluster versions differ in.
+    /// Distinguishes storage and cluster versions.
     pub minor: u64,
-    /// Always 0 in a storage or cluster version.
+    /// Always 0 in storage and cluster versions.
     pub patch: u64,
-    /// Behind `-`, and metadata behind `+`, as written; mostly empty.
+    /// The pre-release part with its `-` and the metadata with its `+`, as written; usually empty.
     pub suffix: String,
 }
 
@@ -50,7 +50,7 @@ impl FromStr for Version {
             None => (text, ""),
         };
         let mut parts = numbers.split('.').map(|part| {
-            // `parse` alone would take "+3".
+            // `parse` alone would accept "+3".
             let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
             part.parse::<u64>().ok().filter(|_| digits)
         });

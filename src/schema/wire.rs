@@ -1,14 +1,14 @@
-//! Walks the fields of a protobuf message over borrowed bytes. Only the shapes that etcd's records
-//! use: varint, length-delimited, and what must be skipped. Copies nothing, panics on nothing.
+//! Iterates over the fields of a protobuf message without copying. Supports the wire types that etcd's records use
+//! (varint and length-delimited) and skips the others. Never panics.
 
-/// One field's value.
+/// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// int64, uint64, bool, enum.
+    /// int64, uint64, bool or enum.
     Varint(u64),
-    /// bytes, string, message.
+    /// bytes, string or message.
     Bytes(&'a [u8]),
-    /// Eight or four fixed bytes: no record of etcd has them, a newer one might.
+    /// Four or eight fixed bytes. No record of etcd contains them, but a future one might.
     Fixed,
 }
 
@@ -23,10 +23,10 @@ impl<'a> Fields<'a> {
         Fields { rest: bytes }
     }
 
-    /// The next field's number and value; `None` at the end.
+    /// The number and value of the next field; `None` at the end.
     ///
     /// # Errors
-    /// The bytes are no protobuf.
+    /// The bytes are not valid protobuf.
     #[inline]
     pub fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, &'static str> {
         if self.rest.is_empty() {
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
     fn varint(&mut self) -> Result<u64, &'static str> {
         let mut value = 0u64;
         for (i, &byte) in self.rest.iter().enumerate() {
-            // The tenth byte holds the last bit.
+            // The tenth byte holds only the highest bit.
             if i == MAX_VARINT - 1 && byte > 1 {
                 return Err("protobuf: a number has too many bytes");
             }
