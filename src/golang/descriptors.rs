@@ -1,6 +1,5 @@
-//! The protocol's messages, fields and enums by name and number, read from the descriptors that are compiled in. What
-//! deals with messages that it does not know (the JSON gateway, lenient decoding, the text of a log's entries) works from
-//! these tables.
+//! The messages, fields and enums of the protocol by name and number, read from the compiled-in descriptors. Code that
+//! handles messages of any type (the JSON gateway, lenient decoding, the printing of log entries) uses these tables.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -12,7 +11,7 @@ use prost_types::{
 
 use crate::proto;
 
-/// Everything that is described.
+/// All messages, enums and services.
 #[derive(Debug, Default)]
 pub struct Descriptors {
     messages: Vec<Message>,
@@ -20,9 +19,9 @@ pub struct Descriptors {
     methods: HashMap<String, (MessageId, MessageId)>,
 }
 
-/// The number of a message in the tables.
+/// Index of a message in the tables.
 pub type MessageId = usize;
-/// The number of an enum in the tables.
+/// Index of an enum in the tables.
 pub type EnumId = usize;
 
 /// A message type.
@@ -32,24 +31,24 @@ pub struct Message {
     pub name: String,
     /// Fields in the order of their numbers.
     pub fields: Vec<Field>,
-    /// Places in `fields`, in the order of the .proto file.
+    /// Indexes into `fields`, in the order of the .proto file.
     pub declared: Vec<usize>,
 }
 
 /// A field of a message.
 #[derive(Debug)]
 pub struct Field {
-    /// Number on the wire.
+    /// Field number on the wire.
     pub number: u32,
-    /// Name as in the protocol's text.
+    /// Name as in the .proto file.
     pub name: String,
-    /// Name in lowerCamelCase, which JSON may use as well.
+    /// Name in lowerCamelCase, which JSON accepts as well.
     pub json_name: String,
-    /// Type of its value.
+    /// Type of the value.
     pub kind: Kind,
-    /// Whether it may occur several times.
+    /// Whether the field is repeated.
     pub repeated: bool,
-    /// Name of the oneof that it belongs to.
+    /// Name of the oneof that the field belongs to.
     pub oneof: Option<String>,
 }
 
@@ -73,9 +72,9 @@ pub struct Enum {
     pub values: Vec<(String, i32)>,
 }
 
-/// Read when they are first wanted.
+/// Read on first use.
 static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
-    // The bytes are compiled in; a test shows that they can be read.
+    // The bytes are compiled in, and a test decodes them.
     let set = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap_or_default();
     Descriptors::read(&set)
 });
@@ -101,7 +100,7 @@ impl Descriptors {
         self.messages.iter().position(|m| m.name == name)
     }
 
-    /// Request and response of a method.
+    /// The request and response messages of a method.
     pub fn method(&self, service: &str, name: &str) -> Option<(MessageId, MessageId)> {
         self.methods.get(&format!("{service}/{name}")).copied()
     }
@@ -149,7 +148,7 @@ impl Descriptors {
     }
 }
 
-/// The types of all files before they are linked to each other.
+/// The types of all files, before references between them are resolved.
 #[derive(Default)]
 struct Types<'a> {
     messages: Vec<(String, &'a DescriptorProto)>,

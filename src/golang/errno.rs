@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// The system's own words, in lower case and without the number: `no such file or directory`.
+/// The system's error text, in lower case and without the number: `no such file or directory`.
 pub fn io_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.rsplit_once(" (os error ") {

@@ -1,4 +1,4 @@
-//! Texts in the forms that Go programs print them: durations, `%q`, byte sizes. Knows no reply.
+//! Formats values as Go programs print them: durations, `%q`, byte sizes.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub fn duration(d: Duration) -> String {
     }
 }
 
-/// `value / scale` with as many decimals as it needs; `scale` is a power of ten.
+/// `value / scale` with as many decimals as needed; `scale` is a power of ten.
 fn decimal(value: u128, scale: u128) -> String {
     let (whole, fraction) = (value / scale, value % scale);
     if fraction == 0 {
@@ -35,14 +35,14 @@ fn decimal(value: u128, scale: u128) -> String {
     format!("{whole}.{}", fraction.trim_end_matches('0'))
 }
 
-/// A size in decimal units: `999 B`, `20 kB`, `2.1 GB` (the `humanize.Bytes` that etcdctl uses).
+/// A size in decimal units: `999 B`, `20 kB`, `2.1 GB` (`humanize.Bytes`, which etcdctl uses).
 pub fn bytes(size: u64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     if size < 10 {
         return format!("{size} B");
     }
     let exponent = size.ilog(1000);
-    // Floating point on purpose: the rounding of the last digit is part of the text.
+    // Floating point is intended: it determines how the last digit is rounded.
     let value = (size as f64 / 1000_f64.powi(exponent as i32) * 10.0 + 0.5).floor() / 10.0;
     let unit = UNITS[exponent as usize];
     if value < 10.0 {
@@ -52,7 +52,7 @@ pub fn bytes(size: u64) -> String {
     }
 }
 
-/// Go's `%q`: double quotes, escapes for what is not printable, `\xff` for bytes that are no UTF-8.
+/// Go's `%q`: double quotes, escapes for unprintable characters, and `\xff` for bytes that are not valid UTF-8.
 pub fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
@@ -68,7 +68,7 @@ pub fn quote(bytes: &[u8]) -> String {
     out
 }
 
-/// [`quote`] of a text with stand-ins ([`super::string`]).
+/// Like [`quote`], for a text with stand-ins ([`super::string`]).
 pub fn quote_text(text: &str) -> String {
     quote(&super::string::bytes(text))
 }
@@ -100,10 +100,11 @@ fn quote_char(c: char, out: &mut String) {
     };
 }
 
-/// Letters, marks, numbers, punctuation, symbols and the ASCII space, as `unicode.IsPrint`.
+/// Whether a character is printable by Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the
+/// ASCII space.
 ///
-/// The standard library keeps this table for `Debug` of strings. There a mark is escaped only at the
-/// start, so the character is asked about behind a letter.
+/// The standard library has the same table for `Debug` of strings. There, a mark is escaped only at the start of the
+/// string, so the character is tested after a letter.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return (' '..='~').contains(&c);
@@ -114,7 +115,7 @@ fn is_printable(c: char) -> bool {
     text.escape_debug().eq(text.chars())
 }
 
-/// Every byte as `\x66`, what `--hex` makes of keys and values in simple.
+/// Every byte as `\x66`, as `--hex` prints keys and values in the simple format.
 pub fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 4);
     for byte in bytes {
@@ -127,7 +128,7 @@ pub fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The values of Go's own documentation and tests of `Duration.String`.
+    /// From Go's documentation and tests of `Duration.String`.
     #[test]
     fn durations() {
         for (nanos, text) in [
@@ -182,12 +183,12 @@ mod tests {
                 "值\u{a0}\u{200b}\u{feff}😀\u{2028}".as_bytes(),
                 r#""值\u00a0\u200b\ufeff😀\u2028""#,
             ),
-            // A combining mark is printable wherever it stands; a soft hyphen and a tag are not.
+            // A combining mark is printable anywhere; a soft hyphen and a tag are not.
             (
                 "\u{301}e\u{301}\u{ad}\u{e0001}".as_bytes(),
                 "\"\u{301}e\u{301}\\u00ad\\U000e0001\"",
             ),
-            // A sequence cut short is bytes.
+            // A truncated sequence is printed as bytes.
             (b"\xe5\x80", r#""\xe5\x80""#),
         ] {
             assert_eq!(quote(raw), text);

@@ -1,5 +1,5 @@
-//! JSON text as Go's `encoding/json` writes it: compact, with the characters escaped that could end a
-//! script element or a JavaScript line. Knows no reply.
+//! JSON text as Go's `encoding/json` writes it: compact, and with those characters escaped that could end a script
+//! element or a JavaScript line.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 /// Writes `value` and a newline.
 ///
 /// # Errors
-/// As `out` gives them.
+/// An error of `out`.
 pub fn write_line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::with_capacity(256);
     value
@@ -22,10 +22,10 @@ pub fn write_line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::
     out.write_all(&text)
 }
 
-/// Bytes as Go marshals `[]byte`: padded base64 of the standard alphabet.
+/// Bytes as Go marshals `[]byte`: base64 with the standard alphabet and padding.
 ///
 /// # Errors
-/// As the serializer gives them.
+/// An error of the serializer.
 pub fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     use base64::{Engine, engine::general_purpose::STANDARD};
     serializer.serialize_str(&STANDARD.encode(bytes))
@@ -34,7 +34,7 @@ pub fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Er
 struct GoFormatter;
 
 impl Formatter for GoFormatter {
-    /// Go's HTML escaping is on by default: `<`, `>`, `&`, U+2028 and U+2029.
+    /// Go's HTML escaping, which is on by default: `<`, `>`, `&`, U+2028 and U+2029.
     fn write_string_fragment<W: ?Sized + Write>(
         &mut self,
         writer: &mut W,

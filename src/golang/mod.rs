@@ -1,5 +1,6 @@
-//! What Go programs print and parse: numbers, durations, sizes, quoted text, JSON, and strings that are bytes. Every
-//! flag, message and format of a drop-in depends on these forms; nothing here knows a command, a reply or the server.
+//! How Go programs print and parse values: numbers, durations, sizes, quoted text, JSON, and strings of arbitrary
+//! bytes. The flags, messages and output formats of a drop-in replacement depend on these forms. Knows no command,
+//! reply or server.
 
 pub mod descriptors;
 pub mod errno;

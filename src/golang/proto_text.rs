@@ -1,6 +1,5 @@
-//! Messages as gogo's generated `String()` prints them: compact protobuf text in the order of the .proto file.
-//! etcd's tools show the entries of a log in this form.
-//! Source: github.com/gogo/protobuf v1.3.2, proto/text.go.
+//! Prints messages as gogo's generated `String()` does: compact protobuf text in the order of the .proto file. etcd's
+//! tools print log entries in this form. Source: github.com/gogo/protobuf v1.3.2, proto/text.go.
 
 use std::fmt::Write as _;
 
@@ -9,14 +8,14 @@ use prost_types::field_descriptor_proto::Type;
 
 use super::descriptors::{Descriptors, Field, Kind, MessageId};
 
-/// How deep messages are followed. A log may hold transactions that are nested by whoever wrote it.
+/// Maximum nesting of messages. Clients can write deeply nested transactions, which are then in the log.
 const MAX_DEPTH: usize = 100;
 
-/// The bytes are no message of that type.
+/// The bytes are not a message of that type.
 struct Malformed;
 
-/// Prints `bytes` as the message `name` (with its package): every field that is set, each with a blank behind it.
-/// `None` if they are no such message.
+/// Prints `bytes` as a message of type `name` (a full name): every field that is set, each followed by a space. `None`
+/// if they are not such a message.
 pub fn decode(name: &str, bytes: &[u8]) -> Option<String> {
     let message = Descriptors::get().message_named(name)?;
     let mut out = String::new();
@@ -24,12 +23,12 @@ pub fn decode(name: &str, bytes: &[u8]) -> Option<String> {
     Some(out)
 }
 
-/// What a field holds on the wire.
+/// The values of a field.
 #[derive(Default)]
 struct Values<'a> {
-    /// Numbers, unpacked.
+    /// Numbers, unpacked if necessary.
     numbers: Vec<u64>,
-    /// Texts, bytes and messages.
+    /// Strings, bytes and messages.
     pieces: Vec<&'a [u8]>,
 }
 
@@ -45,7 +44,7 @@ fn read(message: MessageId, mut bytes: &[u8]) -> Result<Vec<Values<'_>>, Malform
                 .map_err(|_| Malformed)?;
             continue;
         };
-        // Of a oneof, the last field counts.
+        // The last field of a oneof wins.
         if let Some(oneof) = &fields[at].oneof {
             for (field, value) in fields.iter().zip(&mut values) {
                 if field.number != number && field.oneof.as_ref() == Some(oneof) {
@@ -66,14 +65,14 @@ fn read(message: MessageId, mut bytes: &[u8]) -> Result<Vec<Values<'_>>, Malform
                 }
             }
             (false, WireType::LengthDelimited) => values[at].pieces.push(piece(&mut bytes)?),
-            // The protocol has no numbers of fixed size.
+            // The protocol has no fixed-size numbers.
             _ => return Err(Malformed),
         }
     }
     Ok(values)
 }
 
-/// Takes a length and so many bytes.
+/// Reads a length and that many bytes.
 fn piece<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
     let length = decode_varint(bytes).map_err(|_| Malformed)?;
     let length = usize::try_from(length).map_err(|_| Malformed)?;
@@ -114,7 +113,7 @@ fn write_field(
     depth: usize,
     out: &mut String,
 ) -> Result<(), Malformed> {
-    // Zero values are left out, also where the wire has them; a choice is shown whatever its value.
+    // Zero values are omitted even if they were transmitted, except in a oneof or a repeated field.
     let shows_zero = field.repeated || field.oneof.is_some();
     if let Kind::Message(nested) = field.kind {
         let mut write = |bytes: &[u8]| {
@@ -126,7 +125,7 @@ fn write_field(
         return match &values.pieces[..] {
             [] => Ok(()),
             pieces if field.repeated => pieces.iter().try_for_each(|piece| write(piece)),
-            // A message that comes in several pieces is their merger.
+            // Several occurrences of a message are merged.
             pieces => write(&pieces.concat()),
         };
     }
@@ -144,7 +143,7 @@ fn write_field(
     Ok(())
 }
 
-/// All values of a field that is `repeated`, else the last one.
+/// All values of a repeated field, or the last value of any other.
 fn last_unless<T>(repeated: bool, values: &[T]) -> &[T] {
     match repeated {
         true => values,
@@ -170,7 +169,7 @@ fn number_text(kind: Kind, number: u64) -> String {
     }
 }
 
-/// Bytes in quotes, with octal escapes for what is not printable ASCII.
+/// Bytes in quotes, with octal escapes for everything except printable ASCII.
 pub fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');

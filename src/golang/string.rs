@@ -1,5 +1,6 @@
-//! Go's strings are bytes, ours are text. A word of the command line that is no UTF-8 travels as text in which
-//! each such byte has a stand-in, and is itself again where it leaves the process. Knows no command.
+//! Go strings are bytes, Rust strings are UTF-8. A command-line argument that is not valid UTF-8 is kept as a string in
+//! which each invalid byte is replaced by a stand-in character. The stand-ins are converted back to bytes where the
+//! argument leaves the process.
 
 use std::{
     borrow::Cow,
@@ -8,15 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The stand-in of byte 0. The last 256 code points are for private use, and no character of anybody: where they
-/// do come, their own bytes get stand-ins.
+/// The stand-in of byte 0. The last 256 code points are reserved for private use and practically never occur. If they
+/// do, each of their bytes is replaced by a stand-in.
 const FIRST: u32 = 0x10_ff00;
 
 fn is_stand_in(c: char) -> bool {
     u32::from(c) >= FIRST
 }
 
-/// As text; what is UTF-8 stays as it is.
+/// Converts bytes to text. Valid UTF-8 is unchanged.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.contains(is_stand_in)
@@ -42,7 +43,7 @@ fn push(bytes: &[u8], out: &mut String) {
     out.extend(stand_ins.filter_map(char::from_u32));
 }
 
-/// The bytes again.
+/// Converts text back to the original bytes.
 pub fn bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(is_stand_in) {
         return text.as_bytes().into();
@@ -57,7 +58,7 @@ pub fn bytes(text: &str) -> Cow<'_, [u8]> {
     out.into()
 }
 
-/// For places that take UTF-8 only, as Go's JSON does it.
+/// Converts to valid UTF-8 for uses that require it, as Go's JSON encoder does.
 pub fn lossy(text: &str) -> Cow<'_, str> {
     match bytes(text) {
         Cow::Borrowed(_) => text.into(),
@@ -65,17 +66,17 @@ pub fn lossy(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether it is UTF-8.
+/// Whether the original bytes are valid UTF-8.
 pub fn is_utf8(text: &str) -> bool {
     !text.contains(is_stand_in)
 }
 
-/// The name of a file.
+/// The text as a path.
 pub fn path(text: &str) -> PathBuf {
     OsStr::from_bytes(&bytes(text)).into()
 }
 
-/// The name of a file as text.
+/// A path as text.
 pub fn of_path(path: &Path) -> String {
     text(path.as_os_str().as_bytes()).into_owned()
 }

@@ -1,17 +1,16 @@
-//! Values in Go's notation: integers in any base, booleans, durations. Pure text to value; what is said about a value
-//! that can't be read is for those who ask.
+//! Parses values in Go's notation: integers in any base, booleans and durations. Callers word the error messages.
 
-/// Why a number is none.
+/// Why a number is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberError {
-    /// It is not written as one.
+    /// Invalid syntax.
     Syntax,
-    /// It needs more than 64 bits.
+    /// More than 64 bits.
     Range,
 }
 
-/// The digits of a whole number without sign. Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`)
-/// and lets underscores stand between digits, as Go does.
+/// Parses an unsigned integer. Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`) and allows underscores
+/// between digits, as in Go.
 fn digits(text: &str, base: u32) -> Result<Option<u64>, ()> {
     let (base, body, underscores) = if base != 0 {
         (base, text.to_owned(), false)
@@ -48,7 +47,7 @@ fn digits(text: &str, base: u32) -> Result<Option<u64>, ()> {
 /// `strconv.ParseInt(text, base, 64)`.
 ///
 /// # Errors
-/// As [`NumberError`] says.
+/// See [`NumberError`].
 pub fn int(text: &str, base: u32) -> Result<i64, NumberError> {
     let (negative, body) = sign(text);
     let value = i128::from(uint(body, base)?);
@@ -59,14 +58,14 @@ pub fn int(text: &str, base: u32) -> Result<i64, NumberError> {
 /// `strconv.ParseUint(text, base, 64)`.
 ///
 /// # Errors
-/// As [`NumberError`] says.
+/// See [`NumberError`].
 pub fn uint(text: &str, base: u32) -> Result<u64, NumberError> {
     digits(text, base)
         .map_err(|()| NumberError::Syntax)?
         .ok_or(NumberError::Range)
 }
 
-/// Whether the text begins with a minus, and what stands behind the sign.
+/// Whether the text begins with a minus sign, and the text after the sign.
 fn sign(text: &str) -> (bool, &str) {
     match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -75,7 +74,7 @@ fn sign(text: &str) -> (bool, &str) {
     }
 }
 
-/// `strconv.ParseBool`; `None` where the text is none of Go's twelve spellings.
+/// `strconv.ParseBool`; `None` unless the text is one of Go's twelve spellings.
 pub fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
@@ -84,21 +83,21 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Why a duration is none.
+/// Why a duration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationError<'a> {
-    /// It is not written as one, or is longer than 292 years.
+    /// Invalid syntax, or more than 292 years.
     Invalid,
     /// A number without a unit.
     MissingUnit,
-    /// A unit that Go does not know.
+    /// An unknown unit.
     UnknownUnit(&'a str),
 }
 
-/// `time.ParseDuration`, in nanoseconds: `1h30m`, `1.5s`, `300ms`; a unit is needed, but for 0.
+/// `time.ParseDuration`, in nanoseconds: `1h30m`, `1.5s`, `300ms`. The unit is mandatory except for 0.
 ///
 /// # Errors
-/// As [`DurationError`] says.
+/// See [`DurationError`].
 pub fn duration(text: &str) -> Result<i64, DurationError<'_>> {
     let (negative, mut rest) = sign(text);
     if rest == "0" {
@@ -138,7 +137,7 @@ pub fn duration(text: &str) -> Result<i64, DurationError<'_>> {
             return Err(DurationError::Invalid);
         }
         total += whole.parse::<i128>().unwrap_or(0) * scale;
-        // More than 18 digits behind the point are below a nanosecond, whatever the unit.
+        // Digits after the 18th are below a nanosecond in every unit.
         let fraction = &fraction[..fraction.len().min(18)];
         if !fraction.is_empty() {
             let digits = fraction.parse::<i128>().unwrap_or(0);

@@ -1,7 +1,6 @@
-//! Log lines as etcd's programs print them on a terminal: zap's console encoding. etcdutl reports what
-//! restore, defrag and migrate have done in such lines on stderr, and scripts look for them.
-//! Source: go.uber.org/zap v1.27, zapcore/{console_encoder,json_encoder}.go; etcd v3.7.1,
-//! etcdutl/etcdutl/common.go.
+//! Log lines in zap's console encoding, as etcd's programs print them. etcdutl reports the results of restore, defrag
+//! and migrate in such lines on stderr, and scripts search for them. Source: go.uber.org/zap v1.27,
+//! zapcore/{console_encoder,json_encoder}.go; etcd v3.7.1, etcdutl/etcdutl/common.go.
 
 use std::{
     fmt::Write as _,
@@ -10,12 +9,12 @@ use std::{
 
 use super::format;
 
-/// How much a line matters.
+/// Severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// What was done.
+    /// Normal progress.
     Info,
-    /// Something that somebody should look at.
+    /// Something an operator should look at.
     Warn,
     /// A failure.
     Error,
@@ -28,24 +27,24 @@ pub enum Field {
     Text(String),
     /// A number.
     Number(i128),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
     /// Several texts.
     List(Vec<String>),
-    /// A span of time.
+    /// A duration.
     Duration(Duration),
 }
 
-/// One line.
+/// A log line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
-    /// Where etcd's own line comes from.
+    /// The source position that etcd's own line names.
     pub caller: &'static str,
-    /// What has happened.
+    /// The message.
     pub message: &'static str,
-    /// What it is about.
+    /// Additional fields.
     pub fields: Vec<(&'static str, Field)>,
 }
 
@@ -60,14 +59,14 @@ impl Line {
         }
     }
 
-    /// The same with one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Field>) -> Line {
         self.fields.push((name, value.into()));
         self
     }
 
-    /// The line as it was printed at `time`, without the line break. The time is given in UTC.
+    /// The line as printed at `time`, in UTC, without the line break.
     pub fn console(&self, time: SystemTime) -> String {
         let level = match self.level {
             Level::Info => "info",
@@ -90,7 +89,7 @@ impl Line {
 }
 
 fn json(value: &Field) -> String {
-    // Texts and lists of texts are always valid JSON.
+    // Strings and lists of strings can always be serialized.
     let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
     match value {
         Field::Text(value) => text(value),
@@ -146,7 +145,7 @@ impl From<Duration> for Field {
     }
 }
 
-/// A time to the second, in UTC: `2006-01-02T15:04:05Z`.
+/// A time in UTC to the second: `2006-01-02T15:04:05Z`.
 pub fn rfc3339(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -159,8 +158,8 @@ pub fn rfc3339(time: SystemTime) -> String {
     )
 }
 
-/// Year, month and day of a number of days since 1970-01-01, by the Gregorian calendar. Years are counted
-/// from March here, so that the leap day is the last of a year; 400 years have 146,097 days.
+/// The Gregorian date of a number of days since 1970-01-01. Years start in March here, so that the leap day is the last
+/// day of a year; 400 years have 146,097 days.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468; // from 0000-03-01
     let (era, day_of_era) = (days / 146_097, days % 146_097);
