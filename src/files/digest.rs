@@ -1,26 +1,26 @@
-//! The SHA-256 that ends a stream of a snapshot, computed as it comes. Where the stream ends, and so what of
-//! it is the digest, is known only at its end.
+//! Computes the SHA-256 of a snapshot stream, which ends with this digest. Where the digest begins is known only when
+//! the stream ends.
 
 use sha2::{Digest as _, Sha256};
 
 use super::part_file::PartError;
 
-/// Bytes of the digest at the end of the stream.
+/// Size of the digest in bytes.
 const DIGEST: usize = 32;
-/// The database is whole pages; the digest makes it this many bytes more (etcd v3.7.1, client/v3/snapshot).
+/// The database consists of whole pages; the digest follows them (etcd v3.7.1, client/v3/snapshot).
 const SECTOR: u64 = 512;
 
-/// A stream that goes by.
+/// The digest of a stream so far.
 #[derive(Default)]
 pub struct Digest {
     hash: Sha256,
-    /// The last bytes seen: what may turn out to be the digest.
+    /// The last bytes of the stream, which may turn out to be the digest.
     tail: Vec<u8>,
     size: u64,
 }
 
 impl Digest {
-    /// Goes on with `bytes`.
+    /// Adds `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         if bytes.len() >= DIGEST {
@@ -37,10 +37,10 @@ impl Digest {
         }
     }
 
-    /// Whether the stream may end here. The size of all of it in bytes.
+    /// Checks that the stream is complete. Returns its total size in bytes.
     ///
     /// # Errors
-    /// It was not whole, or something of it is not what was sent.
+    /// The stream is incomplete or was changed in transit.
     pub fn check(self) -> Result<u64, PartError> {
         if self.size % SECTOR != DIGEST as u64 {
             return Err(PartError::NoDigest(self.size));
@@ -60,7 +60,7 @@ impl Digest {
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut out, b| {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = write!(out, "{b:02x}");
         out
     })

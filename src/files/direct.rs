@@ -1,6 +1,6 @@
-//! A file that is written from front to back past the system's page cache, where the file system can do that:
-//! a backup then throws nothing else out of memory, and is not copied once more. The writing has a thread of
-//! its own, because nobody else takes a write's time from who makes it. Knows nothing of snapshots.
+//! Writes a file sequentially, bypassing the page cache if the file system supports that (direct I/O). A backup then
+//! evicts nothing from memory and is not copied an extra time. A thread does the writing, because the caller would
+//! otherwise wait for each write.
 
 use std::{
     fs::File,
@@ -13,21 +13,22 @@ use std::{
 
 use crate::bolt::Flusher;
 
-/// Bytes that go to the disk at once. There are two buffers of them: one is filled, one is written.
+/// Size of a buffer in bytes. There are two: one is being filled while the other is being written.
 const BUFFER: usize = 512 << 10;
-/// What memory, length and place of such a write must be multiples of, bytes: as much as any disk asks for.
+/// Memory address, length and offset of a direct write must be multiples of this many bytes, which suffices for any
+/// disk.
 const ALIGN: usize = 4096;
 
-/// The file. All of it is written after [`DirectFile::flush`], and on the disk after [`DirectFile::sync`].
+/// A file being written. [`DirectFile::flush`] completes all writes, [`DirectFile::sync`] makes them durable.
 pub struct DirectFile {
     buffer: Buffer,
-    /// With the thread while there is one, and lost if that has failed.
+    /// Owned by the thread while there is one; `None` if the thread failed.
     out: Option<Out>,
     thread: Option<Disk>,
 }
 
 impl DirectFile {
-    /// Writes into an empty file. One that is `read_soon` stays in memory.
+    /// Writes to an empty file. If `read_soon`, the content stays in the page cache.
     pub fn new(file: File, read_soon: bool) -> DirectFile {
         DirectFile {
             buffer: Buffer::new(),
@@ -42,10 +43,10 @@ impl DirectFile {
         }
     }
 
-    /// Appends.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// The system's, of this write or of one before.
+    /// The I/O error of this or an earlier write.
     pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             bytes = self.buffer.fill(bytes);
@@ -57,7 +58,7 @@ impl DirectFile {
         Ok(())
     }
 
-    /// Gives the full buffer to the thread, and takes an empty one; false if there is no thread any more.
+    /// Passes the full buffer to the thread and takes an empty one. Returns false if the thread has ended.
     fn hand_over(&mut self) -> io::Result<bool> {
         if let Some(out) = self.out.take() {
             self.thread = Some(Disk::start(out)?);
@@ -91,20 +92,20 @@ impl DirectFile {
             .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Writes what is left, and waits for it.
+    /// Writes the remaining bytes and waits for completion.
     ///
     /// # Errors
-    /// The system's, of this write or of one before.
+    /// The I/O error of this or an earlier write.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out()?.indirect()?;
         let rest = mem::replace(&mut self.buffer, Buffer::new());
         self.out()?.put(rest.bytes())
     }
 
-    /// Brings all of it to the disk.
+    /// Syncs the file.
     ///
     /// # Errors
-    /// The system's.
+    /// The I/O error.
     pub fn sync(&mut self) -> io::Result<()> {
         let out = self.out()?;
         out.flusher.end()?;
@@ -114,15 +115,15 @@ impl DirectFile {
 
 impl Drop for DirectFile {
     fn drop(&mut self) {
-        // Whoever did not ask has given the file up.
+        // A caller that did not call `flush` has abandoned the file.
         let _ = self.join();
     }
 }
 
-/// Memory that a disk can read from.
+/// A buffer with the alignment that direct I/O needs.
 struct Buffer {
     memory: Vec<u8>,
-    /// Where the aligned part begins.
+    /// Index at which the aligned part begins.
     start: usize,
     filled: usize,
 }
@@ -138,7 +139,7 @@ impl Buffer {
         }
     }
 
-    /// Takes what there is room for; the rest comes back.
+    /// Copies as many bytes as fit. Returns the rest.
     fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let (now, later) = bytes.split_at(bytes.len().min(BUFFER - self.filled));
         let at = self.start + self.filled;
@@ -152,7 +153,7 @@ impl Buffer {
     }
 }
 
-/// The thread that writes.
+/// The writer thread.
 struct Disk {
     full: SyncSender<Buffer>,
     empty: Receiver<Buffer>,
@@ -187,9 +188,9 @@ impl Disk {
 /// The file itself.
 struct Out {
     file: File,
-    /// Whether long writes should go past the page cache.
+    /// Whether direct I/O should be used for long writes.
     wanted: bool,
-    /// Whether writes go past the page cache, until one is refused.
+    /// Whether direct I/O is in use; cleared when a write is refused.
     direct: bool,
     written: u64,
     flusher: Flusher,
@@ -214,7 +215,7 @@ impl Out {
                     self.written += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // The file system, or the disk, asks for more than could be known.
+                // The file system or the disk has requirements that could not be determined in advance.
                 Err(e) if self.direct && e.kind() == io::ErrorKind::InvalidInput => {
                     self.indirect()?;
                 }
@@ -273,11 +274,11 @@ mod tests {
     fn a_refused_write_takes_the_usual_way() {
         let at = tempfile::NamedTempFile::new().unwrap();
         let mut file = DirectFile::new(at.reopen().unwrap(), false);
-        // Memory and length are none for a direct write.
+        // An address and a length that are not aligned.
         let odd = vec![7; ALIGN + 100];
         let out = file.out().unwrap();
         out.direct = set_direct(&out.file, true).is_ok();
-        // Some file systems take it all the same.
+        // Some file systems accept it anyway.
         out.put(&odd[1..]).unwrap();
         file.write(b"end").unwrap();
         file.flush().unwrap();

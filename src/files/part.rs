@@ -1,5 +1,5 @@
-//! The name under which a file is written until it is complete. It is unique and locked for as long as the process
-//! lives, which is how the files that killed processes have left behind are told from those that are being written.
+//! The temporary name under which a file is written until it is complete. It is unique, and locked as long as the
+//! process lives. This distinguishes files that are being written from those left behind by killed processes.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -19,13 +19,13 @@ use rustix::{
 
 use super::target::Target;
 
-/// The end of the name.
+/// Suffix of the name.
 const SUFFIX: &[u8] = b".part";
-/// Random hexadecimal digits in the name.
+/// Number of random hexadecimal digits in the name.
 const DIGITS: usize = 16;
-/// Longest name in a directory, bytes: the limit of all common file systems.
+/// Maximum length of a file name in bytes, on all common file systems.
 const LONGEST_NAME: usize = 255;
-/// Names tried before giving up. A second one is needed only when another process has just taken the first for a
+/// Number of names that are tried. A second one is needed only if another process has just mistaken the first for a
 /// leftover.
 const TRIES: usize = 16;
 
@@ -38,10 +38,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// Creates an empty file beside the target, for its owner only, and locks it. The second value is for writing.
+    /// Creates an empty file next to the target, with mode 0600, and locks it. The second value is for writing.
     ///
     /// # Errors
-    /// The system's.
+    /// The I/O error.
     pub fn create(target: &Target) -> io::Result<(Part, File)> {
         for _ in 0..TRIES {
             if let Some(part) = Part::try_create(target)? {
@@ -52,7 +52,7 @@ impl Part {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// One try; `None` if the name is taken, or was taken away at once.
+    /// One attempt. `None` if the name exists, or was removed at once.
     fn try_create(target: &Target) -> io::Result<Option<Part>> {
         let directory = target.directory_fd().try_clone_to_owned()?;
         let name = unique_name(target.name());
@@ -62,8 +62,8 @@ impl Part {
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        // Another process that looks for leftovers may have been quicker with the lock; it then removes the file.
-        // A file system without locks has no leftovers removed.
+        // Another process that looks for leftovers may have locked the file first, and will then remove it. On a file
+        // system without locks, leftovers are not removed.
         if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Ok(None);
         }
@@ -80,20 +80,20 @@ impl Part {
         &self.file
     }
 
-    /// Whether the name stands for this very file.
+    /// Whether the name still refers to this file.
     fn is_in_place(&self) -> bool {
         is_same_file(self.directory.as_fd(), &self.name, self.file.as_fd())
     }
 
-    /// Whether the name stands for this very file and it has `size` bytes.
+    /// Whether the name still refers to this file, and its size is `size` bytes.
     pub fn is_intact(&self, size: u64) -> bool {
         self.is_in_place() && self.file.metadata().is_ok_and(|m| m.len() == size)
     }
 
-    /// Gives the file the name of the target.
+    /// Renames the file to the target.
     ///
     /// # Errors
-    /// The system's.
+    /// The I/O error.
     pub fn rename_to(&self, target: &Target) -> io::Result<()> {
         let directory = target.directory_fd();
         Ok(rustix::fs::renameat(
@@ -104,11 +104,11 @@ impl Part {
         )?)
     }
 
-    /// Removes the file, unless it has its final name already or something else has taken its place. Whether it did.
-    /// It may be called at any time, from any thread.
+    /// Removes the file, unless it has been renamed to the target or replaced by something else. Returns whether it
+    /// did. May be called at any time and from any thread.
     ///
     /// # Errors
-    /// The system's.
+    /// The I/O error.
     pub fn remove(&self) -> io::Result<bool> {
         if !self.is_in_place() {
             return Ok(false);
@@ -120,10 +120,10 @@ impl Part {
         }
     }
 
-    /// Removes the files that killed processes have left beside the target: our own, and `NAME.part` as etcdctl calls
-    /// it. A file that a process has locked is in use and stays. What cannot be removed is left where it is.
+    /// Removes the files of killed processes next to the target: our own, and `NAME.part`, which etcdctl writes. A file
+    /// that a process has locked is in use and is kept. Files that cannot be removed are ignored.
     pub fn remove_leftovers(target: &Target) {
-        // A directory that cannot be listed keeps them.
+        // Do nothing if the directory cannot be listed.
         for entry in fs::read_dir(target.directory())
             .into_iter()
             .flatten()
@@ -138,12 +138,12 @@ impl Part {
 }
 
 fn remove_leftover(directory: BorrowedFd<'_>, name: &OsStr) {
-    // Without NONBLOCK, opening a pipe would wait for its other end.
+    // Without NONBLOCK, opening a pipe would wait for the other end.
     let open = |flags| {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         openat(directory, name, flags, Mode::empty())
     };
-    // Over NFS only a file that is open for writing can be locked.
+    // Over NFS, only a file that is open for writing can be locked.
     let Ok(file) = open(OFlags::RDWR).or_else(|_| open(OFlags::RDONLY)) else {
         return;
     };
@@ -157,7 +157,7 @@ fn remove_leftover(directory: BorrowedFd<'_>, name: &OsStr) {
     }
 }
 
-/// Whether `name` in `directory` is the open `file`.
+/// Whether `name` in `directory` refers to the open `file`.
 fn is_same_file(directory: BorrowedFd<'_>, name: &OsStr, file: BorrowedFd<'_>) -> bool {
     match (
         statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
@@ -168,7 +168,7 @@ fn is_same_file(directory: BorrowedFd<'_>, name: &OsStr, file: BorrowedFd<'_>) -
     }
 }
 
-/// `NAME.<digits>.part`; a long NAME is cut so that the result is a valid name.
+/// `NAME.<digits>.part`. A long NAME is shortened so that the result is a valid file name.
 fn unique_name(target: &OsStr) -> OsString {
     let random = RandomState::new().build_hasher().finish();
     let mut name = stem(target).to_vec();
@@ -177,7 +177,7 @@ fn unique_name(target: &OsStr) -> OsString {
     OsString::from_vec(name)
 }
 
-/// As much of the name as fits, cut between two characters.
+/// As much of the name as fits, cut at a character boundary.
 fn stem(target: &OsStr) -> &[u8] {
     let name = target.as_bytes();
     let mut end = name.len().min(LONGEST_NAME - 1 - DIGITS - SUFFIX.len());
@@ -187,7 +187,7 @@ fn stem(target: &OsStr) -> &[u8] {
     &name[..end]
 }
 
-/// Whether `name` is one that [`unique_name`] or etcdctl gives a file on its way to `target`.
+/// Whether [`unique_name`] or etcdctl would give this name to a temporary file for `target`.
 fn is_part_name(name: &OsStr, target: &OsStr) -> bool {
     let Some(name) = name.as_bytes().strip_suffix(SUFFIX) else {
         return false;

@@ -1,9 +1,9 @@
-//! A file that appears under its name only when it is complete: written under a name of its own beside it, synced,
-//! checked, renamed, and its directory synced. Anything less leaves nothing behind. Whether the contents are complete
-//! is for the caller to know.
+//! A file that appears under its name only when it is complete: it is written under a temporary name in the same
+//! directory, synced, checked and renamed, and then the directory is synced. After a failure nothing is left behind.
+//! The caller decides whether the contents are complete.
 //!
-//! Several processes may write the same file at once. Each writes to its own `NAME.<16 hex digits>.part`, which it
-//! keeps locked, so none can rename or remove what another one writes; the last to finish gives the file its contents.
+//! Several processes may write the same file at once. Each writes its own `NAME.<16 hex digits>.part` and keeps it
+//! locked, so that no process can rename or remove the file of another. The last one to finish determines the content.
 
 use std::{
     io,
@@ -18,76 +18,76 @@ use super::{
 };
 use crate::golang::{errno::io_text, string};
 
-/// Why the file was not written, in etcdctl's words where it has some. `part` is `PATH.part`, the name that etcdctl
-/// writes to and that users know; the name on the disk has some digits more.
+/// Why the file was not written, in etcdctl's words if it has any. `part` is `PATH.part`, the name that etcdctl uses
+/// and users know; the real name has additional digits.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
     /// The file could not be created.
     #[error("could not open {part} ({error})", error = path_text("open", part, error))]
     Open {
-        /// Of the `.part` file.
+        /// Temporary name.
         part: String,
-        /// The system's.
+        /// The I/O error.
         error: io::Error,
     },
-    /// A device, pipe or socket has that name: the file would take its place for every program on the machine.
+    /// The path is a device, pipe or socket, which the file would replace for every program on the machine.
     #[error("could not open {0} (neither a file nor free to become one)")]
     Special(String),
-    /// The name is a symbolic link, and what it points to does not exist.
+    /// The path is a symbolic link to something that does not exist.
     #[error("could not open {path} (a symbolic link to {to}, which does not exist)")]
     DanglingLink {
-        /// Wanted.
+        /// The path.
         path: String,
-        /// Where the link points.
+        /// Target of the link.
         to: String,
     },
     /// The file could not be written.
     #[error("could not write snapshot: {}", path_text("write", .part, .error))]
     Write {
-        /// Of the `.part` file.
+        /// Temporary name.
         part: String,
-        /// The system's.
+        /// The I/O error.
         error: io::Error,
     },
-    /// The stream ended where no database ends.
+    /// The length of the stream is not that of a database with a digest.
     #[error("sha256 checksum not found [bytes: {0}]")]
     NoDigest(u64),
-    /// The digest at the end is not that of what came before it.
+    /// The digest at the end of the stream does not match its content.
     #[error("sha256 checksum does not match: expected {expected}, got {actual} [bytes: {size}]")]
     WrongDigest {
-        /// At the end of the stream.
+        /// The digest in the stream.
         expected: String,
-        /// Computed.
+        /// The computed digest.
         actual: String,
-        /// Of the whole stream.
+        /// Length of the whole stream in bytes.
         size: u64,
     },
-    /// The disk did not take it.
+    /// A sync failed.
     #[error("could not fsync snapshot: {}", path_text("sync", .part, .error))]
     Sync {
-        /// Of the file or its directory.
+        /// Name of the file or of its directory.
         part: String,
-        /// The system's.
+        /// The I/O error.
         error: io::Error,
     },
-    /// The file could not be given its name.
+    /// The file could not be renamed.
     #[error("could not rename {part} to {path} ({error})", error = rename_text(part, path, error))]
     Rename {
-        /// Of the `.part` file.
+        /// Temporary name.
         part: String,
-        /// Wanted.
+        /// The path.
         path: String,
-        /// The system's.
+        /// The I/O error.
         error: io::Error,
     },
-    /// The file on the disk is not the one that was written, or has another length.
+    /// The file on disk is not the one that was written, or its length has changed.
     #[error(
         "could not rename {part} to {path} (another program has removed, replaced or changed what was written)"
     )]
     Changed {
-        /// Of the `.part` file.
+        /// Temporary name.
         part: String,
-        /// Wanted.
+        /// The path.
         path: String,
     },
 }
@@ -100,7 +100,7 @@ fn rename_text(part: &str, path: &str, error: &io::Error) -> String {
     format!("rename {part} {path}: {}", io_text(error))
 }
 
-/// The file being written. If it is dropped before [`PartFile::finish`] has succeeded, it is removed.
+/// The file being written. It is removed if it is dropped before [`PartFile::finish`] has succeeded.
 pub struct PartFile {
     file: DirectFile,
     target: Target,
@@ -110,12 +110,12 @@ pub struct PartFile {
 }
 
 impl PartFile {
-    /// Creates the file beside `path`, readable and writable for its owner only, and removes what killed processes
-    /// have left there. A file that is `read_soon` stays in memory.
+    /// Creates the file in the directory of `path` with mode 0600, and removes temporary files of killed processes. If
+    /// `read_soon`, the content stays in the page cache.
     ///
     /// # Errors
-    /// The system refuses, or a file could not be given that name later: `path` is a directory, a device or a
-    /// dangling link, may not be replaced, or is no valid name.
+    /// The file cannot be created, or could not be renamed later: `path` is a directory, a device or a dangling link,
+    /// may not be replaced, or is not a valid name.
     pub fn create(path: &Path, read_soon: bool) -> Result<PartFile, PartError> {
         let target = Target::find(path).map_err(|obstacle| obstacle_error(path, obstacle))?;
         Part::remove_leftovers(&target);
@@ -131,15 +131,15 @@ impl PartFile {
         })
     }
 
-    /// What removes the file from outside, when the process is told to end.
+    /// A handle that can remove the file when the process is asked to end.
     pub fn part(&self) -> Arc<Part> {
         Arc::clone(&self.part)
     }
 
-    /// Appends.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// The disk is full or broken.
+    /// The I/O error, for example because the disk is full.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), PartError> {
         let done = self.file.write(bytes);
         self.size += bytes.len() as u64;
@@ -153,19 +153,19 @@ impl PartFile {
         })
     }
 
-    /// Gives the file, which is complete, its name for good.
+    /// Gives the complete file its final name.
     ///
     /// # Errors
-    /// The disk refuses; the file is no longer the one that was written; or its name was taken meanwhile by something
-    /// that must not be replaced.
+    /// The I/O error; or the file is no longer the one that was written; or the path has been taken by something that
+    /// must not be replaced.
     pub fn finish(mut self) -> Result<(), PartError> {
         let path = self.target.path().to_owned();
         let sync_error = |part: String| move |error| PartError::Sync { part, error };
-        // The contents must be durable before the name points to them.
+        // The content must be durable before the name refers to it.
         let flushed = self.file.flush();
         self.written(flushed)?;
         self.file.sync().map_err(sync_error(part_name(&path)))?;
-        // The target may have changed since the beginning, and so may the file.
+        // The target or the file may have changed in the meantime.
         self.target
             .check()
             .map_err(|obstacle| obstacle_error(&path, obstacle))?;
@@ -178,7 +178,7 @@ impl PartFile {
         self.part
             .rename_to(&self.target)
             .map_err(|error| rename_error(&path, error))?;
-        // The name must be durable before anybody is told that the file is there.
+        // The name must be durable before success is reported.
         self.target
             .sync_directory(self.part.file())
             .map_err(sync_error(string::of_path(self.target.directory())))
@@ -187,12 +187,12 @@ impl PartFile {
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        // After a rename nothing has that name any more. Nothing more can be done about one that stays.
+        // After the rename, the temporary name no longer exists. If removing fails, nothing more can be done.
         let _ = self.part.remove();
     }
 }
 
-/// The name under which etcdctl would write, for texts.
+/// The name under which etcdctl would write the file, for messages.
 fn part_name(path: &Path) -> String {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
@@ -243,7 +243,7 @@ mod tests {
         file
     }
 
-    /// The only entry beside `a`.
+    /// The only entry in the directory other than `a`.
     fn part_of_a(dir: &Path) -> PathBuf {
         let names = names(dir);
         let part = names.iter().find(|n| n.as_str() != "a").unwrap();
@@ -336,7 +336,7 @@ mod tests {
             let path = dir.path().join("a");
             fs::write(&path, "old").unwrap();
             let mut file = write(&path, b"whole");
-            // What is in the buffer would make the file whole again.
+            // Otherwise flushing the buffer would make the file complete again.
             file.file.flush().unwrap();
             change(&part_of_a(dir.path()));
             let error = file.finish().unwrap_err();

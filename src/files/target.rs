@@ -1,5 +1,5 @@
-//! The place that a new file is to have: a name in an open directory, and everything that speaks against putting a
-//! file there. It finds out before any work is done, and again before the file is given its name. It changes nothing.
+//! The destination of a new file: a name in an open directory, and all the reasons why a file might not be created
+//! there. Checked before any work is done, and again before the rename. Changes nothing.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,34 +20,34 @@ use rustix::{
 /// The sticky bit of a directory's mode.
 const STICKY: u32 = 0o1000;
 
-/// What speaks against a file at that place.
+/// Why a file cannot be put at the destination.
 #[derive(Debug)]
 pub enum Obstacle {
-    /// A device, pipe or socket is there.
+    /// It is a device, pipe or socket.
     Special,
-    /// A symbolic link is there, to this place where nothing is.
+    /// It is a symbolic link to this path, which does not exist.
     DanglingLink(PathBuf),
-    /// The directory cannot be reached, or the name is no valid one.
+    /// The directory cannot be opened, or the name is invalid.
     NoPlace(io::Error),
-    /// What is there cannot be replaced by a file.
+    /// What exists there cannot be replaced by a file.
     NotReplaceable(io::Error),
 }
 
 /// A name in a directory.
 pub struct Target {
     path: PathBuf,
-    /// Stays the same directory, whatever happens to its own name.
+    /// The open directory, which stays the same even if it is renamed.
     directory: OwnedFd,
-    /// Whether the directory may be read, so that it can be listed and synced.
+    /// Whether the directory is readable, so that it can be listed and synced.
     readable: bool,
     name: OsString,
 }
 
 impl Target {
-    /// Opens the directory of `path` and makes sure that a file can be put there.
+    /// Opens the directory of `path` and checks that a file can be created there.
     ///
     /// # Errors
-    /// What speaks against it.
+    /// The obstacle.
     pub fn find(path: &Path) -> Result<Target, Obstacle> {
         let Some(name) = name(path) else {
             return Err(nameless(path));
@@ -62,7 +62,7 @@ impl Target {
         })
     }
 
-    /// As it was given.
+    /// The path as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -82,22 +82,22 @@ impl Target {
         &self.name
     }
 
-    /// Looks once more at what is there.
+    /// Checks the destination again.
     ///
     /// # Errors
-    /// What speaks against a file.
+    /// The obstacle.
     pub fn check(&self) -> Result<(), Obstacle> {
         match check(&self.path) {
-            // The directory has another name by now; it is still open.
+            // The directory has been renamed, but is still open.
             Err(Obstacle::NoPlace(_)) => Ok(()),
             checked => checked,
         }
     }
 
-    /// Brings the names in the directory to the disk. `file` lies in it.
+    /// Syncs the directory. `file` is in it.
     ///
     /// # Errors
-    /// The system's.
+    /// The I/O error.
     pub fn sync_directory(&self, file: &File) -> io::Result<()> {
         if self.readable {
             return Ok(rustix::fs::fsync(&self.directory)?);
@@ -106,8 +106,8 @@ impl Target {
     }
 }
 
-/// The last part of `path`, unless that is none, `.` or `..`. Unlike [`Path::file_name`] this takes a trailing slash
-/// for what it says: that a directory is meant.
+/// The last component of `path`, unless it is empty, `.` or `..`. Unlike [`Path::file_name`], returns nothing for a
+/// path with a trailing slash, which denotes a directory.
 fn name(path: &Path) -> Option<&OsStr> {
     let name = path.as_os_str().as_bytes().rsplit(|b| *b == b'/').next()?;
     (!matches!(name, b"" | b"." | b"..")).then(|| OsStr::from_bytes(name))
@@ -120,7 +120,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// Why a path without a name is no place for a file.
+/// Why a path without a file name is not a valid destination.
 fn nameless(path: &Path) -> Obstacle {
     match fs::metadata(path) {
         Ok(_) => Obstacle::NotReplaceable(Errno::EXIST.into()),
@@ -129,31 +129,31 @@ fn nameless(path: &Path) -> Obstacle {
     }
 }
 
-/// Looks at what is there now.
+/// Checks what exists there now.
 fn check(path: &Path) -> Result<(), Obstacle> {
-    // What stands behind a link decides, because that is what the user takes the name for.
+    // Follow links: the target of the link is what the user means.
     match fs::metadata(path) {
-        // Go's rename calls a directory in the way "file exists".
+        // Go's rename reports "file exists" for a directory.
         Ok(there) if there.is_dir() => Err(Obstacle::NotReplaceable(Errno::EXIST.into())),
         Ok(there) if !there.is_file() => Err(Obstacle::Special),
         Ok(_) => check_replaceable(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
             Ok(to) => Err(Obstacle::DanglingLink(to)),
-            // Nothing is there, or the directory is missing, which is found when it is opened.
+            // Nothing exists there. A missing directory is detected when it is opened.
             Err(_) => Ok(()),
         },
         Err(error) => Err(Obstacle::NoPlace(error)),
     }
 }
 
-/// Whether a rename may replace the file that is there.
+/// Whether a rename may replace the existing file.
 fn check_replaceable(path: &Path) -> Result<(), Obstacle> {
     let not_replaceable = |errno: Errno| Err(Obstacle::NotReplaceable(errno.into()));
     let there = fs::symlink_metadata(path).map_err(Obstacle::NoPlace)?;
     if !there.file_type().is_symlink() && is_mount_point(path) {
         return not_replaceable(Errno::BUSY);
     }
-    // In a directory with the sticky bit, such as /tmp, only the owner of a file or of the directory may replace it.
+    // In a directory with the sticky bit, such as /tmp, only the owner of the file or of the directory may replace it.
     let directory = fs::metadata(directory(path)).map_err(Obstacle::NoPlace)?;
     let sticky = directory.mode() & STICKY != 0;
     let user = rustix::process::geteuid();
@@ -164,7 +164,7 @@ fn check_replaceable(path: &Path) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Whether a single file is mounted there, as containers do it.
+/// Whether a file is a mount point, as in containers.
 #[cfg(target_os = "linux")]
 fn is_mount_point(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
@@ -177,7 +177,7 @@ fn is_mount_point(_: &Path) -> bool {
     false
 }
 
-/// Opens a directory, and tells whether it may be read. Files can be put into one that may not.
+/// Opens a directory and tells whether it is readable. Files can be created in one that is not.
 fn open_directory(directory: &Path) -> io::Result<(OwnedFd, bool)> {
     let open = |flags| {
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -1,5 +1,5 @@
-//! A thread that checks and writes a [`PartFile`], so that the network waits for neither processor nor disk, and they do
-//! not wait for the network. The file gets its name only if the digest at the end of the stream fits.
+//! A thread that checks and writes a [`PartFile`], so that network, processor and disk do not wait for each other. The
+//! file is renamed only if the digest at the end of the stream matches.
 
 use std::{io, panic::resume_unwind, path::Path, sync::Arc, thread::JoinHandle};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::golang::string;
 
-/// Chunks on their way to the thread. A chunk is 32 KiB from etcd and at most 1 MiB from any server.
+/// Number of chunks queued for the thread. A chunk is 32 KiB from etcd, and at most 1 MiB from any server.
 const WAITING: usize = 8;
 
 enum Step {
@@ -21,7 +21,7 @@ enum Step {
     Finish,
 }
 
-/// The file being written. If it is dropped before [`Writer::finish`] has succeeded, nothing is left of it.
+/// The file being written. If it is dropped before [`Writer::finish`] has succeeded, the file is removed.
 pub struct Writer {
     part: Arc<Part>,
     steps: Option<mpsc::Sender<Step>>,
@@ -29,10 +29,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Creates the file as [`PartFile::create`] does.
+    /// Creates the file like [`PartFile::create`].
     ///
     /// # Errors
-    /// The file cannot be created, or could not be given its name later.
+    /// The file cannot be created, or could not be renamed later.
     pub fn create(path: &Path, read_soon: bool) -> Result<Writer, PartError> {
         let file = PartFile::create(path, read_soon)?;
         let part = file.part();
@@ -51,34 +51,34 @@ impl Writer {
         })
     }
 
-    /// Appends; waits while the disk is behind.
+    /// Appends a chunk. Waits if the disk is slower than the network.
     ///
     /// # Errors
-    /// What kept the thread from writing.
+    /// Why the thread could not write.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), PartError> {
         self.send(Step::Chunk(chunk)).await
     }
 
-    /// Checks what came and gives the file its name. The result is its size in bytes.
+    /// Checks the stream and renames the file. Returns its size in bytes.
     ///
     /// # Errors
-    /// The stream was incomplete, or the disk refuses.
+    /// The stream is incomplete, or the disk failed.
     pub async fn finish(&mut self) -> Result<u64, PartError> {
         self.send(Step::Finish).await?;
-        // The channel is closed when the thread is done, or nearly.
+        // The channel is closed when the thread is done or about to end.
         if let Some(steps) = self.steps.take() {
             steps.closed().await;
         }
         self.join().map(Option::unwrap_or_default)
     }
 
-    /// Removes the file at once, for a process that is about to end: unlike dropping the writer, it does not wait for
-    /// the disk. False if the file has its final name already, and is complete.
+    /// Removes the file at once, for a process that is about to exit. Unlike dropping the writer, this does not wait
+    /// for the disk. Returns false if the file is complete and has its final name.
     ///
     /// # Errors
-    /// The system's; the temporary file may be left behind.
+    /// The I/O error; the temporary file may remain.
     pub fn discard(mut self) -> io::Result<bool> {
-        // Detached: it ends by itself when the channel is closed, or with the process.
+        // Detach the thread: it ends when the channel is closed, or with the process.
         self.thread = None;
         self.part.remove()
     }
@@ -106,7 +106,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.steps = None;
         if let Some(thread) = self.thread.take() {
-            // The thread removes the file; the process must not end before that.
+            // The thread removes the file; the process must not exit before that.
             let _ = thread.join();
         }
     }
