@@ -1,5 +1,5 @@
-//! What can be wrong with a snapshot or database file. Every text is one line that names the file,
-//! and page and record where there is one.
+//! The errors of snapshot and database files. Each is one line that names the file, and the page and record if there is
+//! one.
 
 use std::{
     io,
@@ -9,114 +9,114 @@ use std::{
 use super::Status;
 use crate::{bolt, schema::RecordError};
 
-/// Why a file can't be used as it is.
+/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refuses: there is no such file, it can't be opened or read. Worded as
-    /// Go's programs do.
+    /// The operating system returned an error: the file does not exist, or cannot be opened or read. Worded as in Go
+    /// programs.
     #[error("{doing} {}: {}", file.display(), crate::bolt::plain(source))]
     Os {
-        /// Such as `stat` or `open`.
+        /// The operation, such as `stat` or `open`.
         doing: &'static str,
-        /// As given.
+        /// The path as given.
         file: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The file is no bolt database, is locked, or its meta pages are damaged.
+    /// The file is not a bolt database, is locked, or has damaged meta pages.
     #[error(transparent)]
     Bolt(bolt::Error),
-    /// A page that is reached is damaged.
+    /// A page in use is damaged.
     #[error("{}: {first}{}", file.display(), more(*others))]
     Page {
         /// The file.
         file: PathBuf,
-        /// What was found first.
+        /// The first finding.
         first: Box<bolt::Finding>,
-        /// How many more things were found.
+        /// Number of further findings.
         others: usize,
     },
-    /// A record is not what etcd writes.
+    /// A record is invalid.
     #[error("{}: page {page}: {first}{}", file.display(), more(*others))]
     Record {
         /// The file.
         file: PathBuf,
-        /// The page that the record stands in.
+        /// The page that holds the record.
         page: u64,
-        /// What was found first.
+        /// The first finding.
         first: Box<RecordError>,
-        /// How many more records are wrong.
+        /// Number of further invalid records.
         others: usize,
     },
-    /// A bolt database, but not one of etcd.
+    /// A bolt database, but not of etcd.
     #[error("{}: not a database of etcd: there is no bucket {bucket}", file.display())]
     NotEtcd {
         /// The file.
         file: PathBuf,
-        /// What every such file has.
+        /// A bucket that etcd's databases always have.
         bucket: String,
     },
-    /// There is no such bucket.
+    /// The bucket does not exist.
     #[error("{}: there is no bucket {bucket:?}", file.display())]
     NoBucket {
         /// The file.
         file: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         bucket: String,
     },
-    /// Every page and record that is reached is sound, but the file is not the one that was saved.
-    /// The status is still true of what was read.
+    /// All pages and records in use are intact, but the file is not the one that was saved. The status describes what
+    /// was read.
     #[error("{}: {source}", file.display())]
     Seal {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The reason.
         source: Box<SealError>,
-        /// What `snapshot status` found, where that was asked.
+        /// The result of `snapshot status`, if that was the request.
         status: Option<Box<Status>>,
     },
-    /// The revision is below the newest compaction.
+    /// The revision is below the compact revision.
     #[error("mvcc: required revision has been compacted")]
     Compacted,
-    /// The revision is above the file's newest.
+    /// The revision is above the file's latest.
     #[error("mvcc: required revision is a future revision")]
     FutureRevision,
 }
 
-/// How a snapshot shows that it was changed after it was saved. Offsets and sizes in bytes.
+/// How a snapshot shows that it was changed after it was saved. Offsets and sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// One of the two meta pages is damaged, and the other one serves. In a member's file that is
-    /// what a crash leaves; a snapshot is made of two good ones.
+    /// One of the two meta pages is damaged, and the other one is used. In a member's file a crash can cause this; a
+    /// snapshot is always written with two valid ones.
     #[error("page {page}: the meta of a snapshot is damaged: {fault}")]
     Meta {
         /// 0 or 1.
         page: u64,
-        /// What is wrong.
+        /// The reason.
         fault: String,
     },
-    /// The SHA-256 at the end is another one.
+    /// The SHA-256 at the end does not match.
     #[error(
         "the digest does not fit: the SHA-256 of its first {size} bytes is {}, but {} stands behind them",
         hex(actual),
         hex(stored)
     )]
     Mismatch {
-        /// Bytes that the digest is over.
+        /// Number of bytes that the digest covers.
         size: u64,
-        /// What stands in the file.
+        /// The digest in the file.
         stored: [u8; 32],
-        /// What was computed.
+        /// The computed digest.
         actual: [u8; 32],
     },
-    /// The length is that of neither a snapshot nor a member's file.
+    /// The length fits neither a snapshot nor a member's file.
     #[error(
         "the digest does not fit: the database ends at byte {size}, and {rest} bytes stand behind it instead of 32"
     )]
     Length {
-        /// Where the pages end.
+        /// The end of the pages.
         size: u64,
-        /// Bytes behind them.
+        /// Number of bytes after them.
         rest: u64,
     },
 }

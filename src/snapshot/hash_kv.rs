@@ -1,5 +1,5 @@
-//! `HashKV` of a file at a revision, as a server on it would answer, without writing to the file.
-//! Source: etcd v3.7.1, server/storage/mvcc/{kvstore,hash}.go, etcdutl/etcdutl/hashkv_command.go.
+//! `HashKV` of a file at a revision, as a server would compute it, without writing to the file. Source: etcd v3.7.1,
+//! server/storage/mvcc/{kvstore,hash}.go, etcdutl/etcdutl/hashkv_command.go.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,25 +12,25 @@ use crate::schema::{
     key::{Revision, RevisionKey},
 };
 
-/// What `etcdutl hashkv` prints.
+/// The result of `etcdutl hashkv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashKv {
-    /// CRC-32C over the history.
+    /// CRC-32C of the history.
     pub hash: u32,
-    /// The revision it goes up to.
+    /// The revision up to which the history is hashed.
     pub hash_revision: i64,
-    /// The newest compaction; -1 before the first.
+    /// The compact revision; -1 before the first compaction.
     pub compact_revision: i64,
 }
 
-/// Hashes the history in the file `path` up to revision `rev`; 0 is the current one, and below
-/// 0 there is no record.
+/// Hashes the history in the file `path` up to revision `rev`. 0 means the current revision; there are no records below
+/// 0.
 ///
 /// # Errors
-/// The file is damaged (the digest is not looked at), or `rev` is compacted or in the future.
+/// The file is damaged (its digest is not checked), or `rev` has been compacted or is in the future.
 pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     let file = SnapshotFile::open(path)?;
-    // Last revision of every key up to `rev`, and whether it is a deletion.
+    // The last revision of every key up to `rev`, and whether it is a deletion.
     let mut last: HashMap<Vec<u8>, RevisionKey> = HashMap::new();
     let records = inspect(&file, &mut |item| {
         if let Item::History { at, kv, .. } = item

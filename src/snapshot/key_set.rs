@@ -1,24 +1,24 @@
-//! The user keys that a history has seen, and whether each is live, in little memory: a table of
-//! places into one run of bytes. A million keys of 20 bytes take some 40 MiB.
+//! The set of user keys in a history, and whether each is live. Saves memory by storing the keys contiguously, with a
+//! table of offsets. A million keys of 20 bytes take about 40 MiB.
 
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
-/// Keys are laid out at multiples of this, so that a place fits 32 bits up to 16 GiB of keys.
+/// Keys are stored at multiples of this, so that 32-bit offsets can address 16 GiB of keys.
 const ALIGN: usize = 4;
-/// Before each key: its length u32 and its mark u32, native order.
+/// Each key is preceded by its length and its mark, both u32 in native byte order.
 const HEADER: usize = 8;
 
-/// Keys that are looked up together. Each lookup waits for memory: many of them wait at the same time.
+/// Number of keys that are looked up together. Each lookup is a cache miss; batching lets the misses overlap.
 const TOGETHER: usize = 64;
-/// Bytes of keys after which they are not waited for.
+/// A batch is also looked up when its keys have this many bytes.
 const ENOUGH: usize = 64 << 10;
 
 const LIVE: u32 = 1;
 const DEAD: u32 = 0;
 
-/// Keys, each live or dead. Never forgets a key.
+/// A set of keys, each live or deleted. Keys are never removed.
 #[derive(Default)]
 pub(super) struct KeySet {
     bytes: Vec<u8>,
@@ -29,30 +29,30 @@ pub(super) struct KeySet {
     waiting_bytes: Vec<u8>,
 }
 
-/// Where a key lies, and half of its hash: growing the table then touches no key.
+/// The offset of a key, and half of its hash, so that growing the table does not access the keys.
 struct Slot {
     place: u32,
     hash: u32,
 }
 
-/// A key that is still to be looked up: it ends there in the bytes that wait.
+/// A key waiting to be looked up, with its end offset in the buffer of waiting keys.
 struct Waiting {
     end: usize,
     hash: u32,
     mark: u32,
 }
 
-/// Spreads half a hash over the 64 bits that the table looks at.
+/// Extends half a hash to the 64 bits that the table uses.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// More keys than 32 bits can place: 16 GiB of them.
+/// The keys exceed the 16 GiB that 32-bit offsets can address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
 impl KeySet {
-    /// Says whether `key` is live from here on.
+    /// Sets whether `key` is live from now on.
     pub fn mark(&mut self, key: &[u8], live: bool) -> Result<(), Full> {
         let most = self.bytes.len()
             + self.waiting_bytes.len()
@@ -64,7 +64,7 @@ impl KeySet {
         self.waiting_bytes.extend_from_slice(key);
         self.waiting.push(Waiting {
             end: self.waiting_bytes.len(),
-            // The upper half is as good as the lower.
+            // Either half of the hash will do.
             hash: (self.hasher.hash_one(key) >> 32) as u32,
             mark: if live { LIVE } else { DEAD },
         });
@@ -85,7 +85,7 @@ impl KeySet {
             std::mem::take(&mut self.waiting),
             std::mem::take(&mut self.waiting_bytes),
         );
-        // Brings the places in the table near, all at the same time.
+        // Load the table entries into the cache, all at the same time.
         for w in &waiting {
             let near = self.slots.find(spread(w.hash), |slot| slot.hash == w.hash);
             std::hint::black_box(near);
@@ -101,8 +101,8 @@ impl KeySet {
         self.waiting_bytes.clear();
     }
 
-    /// Sets the mark of `key`, and gives back the one before; a new key was dead. There is room: see
-    /// [`KeySet::mark`].
+    /// Sets the mark of `key` and returns the previous one; a new key counts as deleted. [`KeySet::mark`] has made sure
+    /// that there is space.
     fn set(&mut self, key: &[u8], hash: u32, mark: u32) -> u32 {
         let bytes = &self.bytes;
         let entry = self.slots.entry(
@@ -157,7 +157,7 @@ mod tests {
     fn counts_what_is_live() {
         let mut set = KeySet::default();
         for i in 0..5000u32 {
-            // Every third key is the empty one.
+            // Every third key is empty.
             let key = format!("key-{i}").repeat(i as usize % 3);
             assert_eq!(set.mark(key.as_bytes(), true), Ok(()));
         }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(set.live(), 3333);
         assert_eq!(set.mark(b"", false), Ok(()));
         assert_eq!(set.live(), 3332);
-        // Long ones do not wait for others.
+        // Long keys are not batched.
         for end in 0..9 {
             assert_eq!(set.mark(&vec![end; 50_000], true), Ok(()));
         }

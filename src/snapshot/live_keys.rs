@@ -1,5 +1,5 @@
-//! The keys and values of a file at one revision, as a server on it would list them.
-//! Holds them all in memory: for comparing files, not for serving them.
+//! The keys and values of a file at one revision, as a server would list them. Holds all of them in memory: meant for
+//! comparing files, not for serving them.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,19 +8,19 @@ use bytes::Bytes;
 use super::{Error, Item, SnapshotFile, inspect};
 use crate::proto::mvccpb::KeyValue;
 
-/// What a range over everything answers.
+/// The result of a range over all keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveKeys {
-    /// The revision that a server on the file is at.
+    /// The current revision of a server on the file.
     pub header_revision: i64,
-    /// In order of keys. A record with an empty key (`restore --bump-revision` leaves one) is none.
+    /// In key order. Skips a record with an empty key, which `restore --bump-revision` writes.
     pub kvs: Vec<KeyValue>,
 }
 
-/// Lists the file `path` at revision `rev`; 0 (and below) is the current one.
+/// Lists the keys in the file `path` at revision `rev`; 0 or less means the current revision.
 ///
 /// # Errors
-/// The file is damaged (the digest is not looked at), or `rev` is compacted or in the future.
+/// The file is damaged (its digest is not checked), or `rev` has been compacted or is in the future.
 pub fn live_keys(path: impl AsRef<Path>, rev: i64) -> Result<LiveKeys, Error> {
     let file = SnapshotFile::open(path)?;
     let mut live: BTreeMap<Bytes, KeyValue> = BTreeMap::new();

@@ -1,25 +1,25 @@
-//! A snapshot or a member's `db` opened to be read: by pread alone, with bounded memory, never
-//! written to. Says which of the two it is by its length; does not look at the contents.
+//! Opens a snapshot or a member's `db` for reading by pread, with bounded memory. Distinguishes the two by their
+//! length; does not examine the content.
 
 use std::path::{Path, PathBuf};
 
 use super::{Error, SealError};
 use crate::bolt::{self, FileReader};
 
-/// Length of the SHA-256 behind a snapshot, bytes.
+/// Length of the SHA-256 after a snapshot, in bytes.
 const DIGEST_LEN: u64 = 32;
-/// A member's file is whole pages, and every page is a multiple of this, bytes.
-/// Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
+/// The length of a member's file is a multiple of the page size, which is a multiple of this many bytes. Source: etcd
+/// v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 const SECTOR: u64 = 512;
 
-/// What stands behind the pages.
+/// What follows the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seal {
-    /// Nothing: a member's file, which has no digest. It may be longer than its pages.
+    /// Nothing. This is a member's file, which has no digest. It may extend beyond its pages.
     None,
-    /// A digest over everything before it.
+    /// A digest of everything before it.
     Digest,
-    /// Something that no snapshot and no member's file has.
+    /// Something that neither a snapshot nor a member's file has.
     Wrong(SealError),
 }
 
@@ -31,17 +31,17 @@ fn bad_meta(reader: &FileReader) -> Option<SealError> {
     })
 }
 
-/// Looks whether there is such a file, without opening it.
+/// Checks that the file exists, without opening it.
 ///
 /// # Errors
-/// There is none, or it can't be looked at.
+/// It does not exist, or cannot be accessed.
 pub fn exists(path: &Path) -> Result<(), Error> {
     std::fs::metadata(path)
         .map(drop)
         .map_err(|e| Error::stat(path, e))
 }
 
-/// A file to be read.
+/// A file opened for reading.
 pub struct SnapshotFile {
     path: PathBuf,
     reader: FileReader,
@@ -49,16 +49,16 @@ pub struct SnapshotFile {
 }
 
 impl SnapshotFile {
-    /// Opens a file, with a shared lock as long as it is read, so that no server writes meanwhile.
+    /// Opens a file and holds a shared lock while it is being read, so that no server can write to it.
     ///
     /// # Errors
-    /// There is no such file, it is no bolt database, its meta pages are damaged, it is shorter
-    /// than they say, or a server has it open.
+    /// The file does not exist, is not a bolt database, has damaged meta pages, is shorter than they say, or is open in
+    /// a server.
     pub fn open(path: impl AsRef<Path>) -> Result<SnapshotFile, Error> {
         let path = path.as_ref();
         exists(path)?;
         let reader = FileReader::open(path)?;
-        // Other failures do not matter: some file systems, where backups lie, know no locks.
+        // Ignore other failures: file systems for backups do not always support locks.
         if let Err(e @ bolt::Error::Locked { .. }) = reader.lock_shared() {
             return Err(e.into());
         }
@@ -78,17 +78,17 @@ impl SnapshotFile {
         })
     }
 
-    /// As given to [`SnapshotFile::open`].
+    /// The path given to [`SnapshotFile::open`].
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Pages, buckets and records.
+    /// Access to pages, buckets and records.
     pub fn reader(&self) -> &FileReader {
         &self.reader
     }
 
-    /// Whether there is a digest. It is not computed here: see [`super::verify`].
+    /// Whether there is a digest. It is not verified here: see [`super::verify`].
     pub fn seal(&self) -> &Seal {
         &self.seal
     }

@@ -1,6 +1,5 @@
-//! Reads every record of a file once, in the order of the file, and checks each against the codec of its
-//! bucket. Gathers what must be known afterwards; anything else that is done with a record is up to the
-//! caller.
+//! Reads every record of a file once, in the order of the file, and decodes each to check it. Collects the content of
+//! the small buckets; callers can process the records as they are read.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -18,7 +17,7 @@ use crate::{
     },
 };
 
-/// What the small buckets of a file hold.
+/// The content of a file's small buckets.
 #[derive(Debug, Default)]
 pub struct Records {
     /// Bucket `meta`.
@@ -27,22 +26,22 @@ pub struct Records {
     pub membership: Membership,
     /// Bucket `auth`.
     pub auth: Auth,
-    /// Names in `authUsers`.
+    /// Number of records in `authUsers`.
     pub users: u64,
-    /// Whether there is a user `root` that has the role `root`.
+    /// Whether the user `root` exists and has the role `root`.
     pub has_root: bool,
-    /// Records in `lease`.
+    /// Number of records in `lease`.
     pub leases: u64,
-    /// Records in `alarm`.
+    /// Number of records in `alarm`.
     pub alarms: u64,
-    /// Main revision of the last record in `key`; 0 without any.
+    /// Main revision of the last record in `key`; 0 if there are none.
     pub last_revision: i64,
     roles: BTreeSet<Vec<u8>>,
     seen: BTreeSet<Vec<u8>>,
 }
 
 impl Records {
-    /// The revision that a server on this file is at: at least 1, and never below a compaction.
+    /// The current revision of a server on this file: at least 1, and never below the compact revision.
     pub fn current_revision(&self) -> i64 {
         self.last_revision
             .max(self.meta.compact_revision().unwrap_or(0))
@@ -77,7 +76,7 @@ impl Records {
                 self.users += 1;
                 let user = auth::decode_user(key, value)?;
                 self.has_root |= key == b"root" && user.roles.iter().any(|r| r == "root");
-                // `authRoles` stands before `authUsers` in the file. `root` may be granted before it is made.
+                // `authRoles` precedes `authUsers` in the file. The role `root` may be granted before it is created.
                 let unknown =
                     |r: &&String| r.as_str() != "root" && !self.roles.contains(r.as_bytes());
                 if let Some(role) = user.roles.iter().find(unknown) {
@@ -99,7 +98,7 @@ impl Records {
     }
 }
 
-/// One record of `key`. Asks of it what every version of etcd keeps to.
+/// Checks a record of `key` by the rules that all versions of etcd obey.
 #[inline]
 fn read_history<'a>(
     key: &[u8],
@@ -116,7 +115,7 @@ fn read_history<'a>(
     } else if key.len() == TOMBSTONE_LEN {
         return wrong("a revision of 18 bytes ends in 't'".into());
     } else if value.is_empty() {
-        // `snapshot restore --bump-revision` leaves such a record at the new revision.
+        // `snapshot restore --bump-revision` writes such a record at the new revision.
     } else if kv.mod_revision != main {
         return wrong(format!("the record says mod revision {}", kv.mod_revision));
     } else if kv.create_revision > main || kv.version < 1 {
@@ -128,38 +127,38 @@ fn read_history<'a>(
     Ok((at, kv))
 }
 
-/// What [`inspect`] meets, in the order of the file.
+/// What [`inspect`] visits, in the order of the file.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    /// A bucket begins.
+    /// The start of a bucket.
     Bucket(&'a [u8]),
     /// A record of bucket `key`.
     History {
-        /// As it stands in the file.
+        /// The key, not decoded.
         key: &'a [u8],
-        /// As it stands in the file.
+        /// The value, not decoded.
         value: &'a [u8],
-        /// The key, decoded.
+        /// The decoded key.
         at: RevisionKey,
-        /// The value, decoded.
+        /// The decoded value.
         kv: KeyValueRef<'a>,
     },
-    /// A record of any other bucket, the one that began last.
+    /// A record of the current bucket, if that is not `key`.
     Record {
-        /// As it stands in the file.
+        /// The key, not decoded.
         key: &'a [u8],
-        /// As it stands in the file.
+        /// The value, not decoded.
         value: &'a [u8],
     },
 }
 
-/// Gets everything that [`inspect`] meets and finds in order.
+/// Called for everything that [`inspect`] visits, in order.
 pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), RecordError> + 'a;
 
-/// Walks all pages and records of `file` once: checks every page that is reached, and every record.
+/// Reads all pages and records of `file` once, and checks every page in use and every record.
 ///
 /// # Errors
-/// The file cannot be read, or something in it cannot be right; the first such thing is named.
+/// The file cannot be read, or something in it is invalid; the error names the first finding.
 pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, Error> {
     let mut inspector = Inspector::new(visit);
     let findings = file
@@ -169,13 +168,13 @@ pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, 
     inspector.finish(file.path(), findings)
 }
 
-/// Checks the records that a walk over a file shows it.
+/// Checks the records that a walk over a file visits.
 pub(super) struct Inspector<'a, 'v> {
     records: Records,
     visit: &'a mut Visitor<'v>,
-    /// The bucket that began last.
+    /// The current bucket.
     bucket: Vec<u8>,
-    /// The first bad record, the page it stands in, and how many there are.
+    /// The first invalid record, the page that holds it, and the number of invalid records.
     bad: Option<(u64, RecordError)>,
     bad_count: usize,
 }
@@ -191,7 +190,7 @@ impl<'a, 'v> Inspector<'a, 'v> {
         }
     }
 
-    /// Takes in what the walk meets.
+    /// Adds what the walk visits.
     pub fn see(&mut self, met: Visit<'_>) {
         let (page, result) = match met {
             Visit::Bucket { name } => {
@@ -219,7 +218,7 @@ impl<'a, 'v> Inspector<'a, 'v> {
         }
     }
 
-    /// What was gathered, once the walk is over and has come to `findings` about pages.
+    /// Returns what was collected, after the walk has ended with `findings` about pages.
     pub fn finish(self, path: &Path, findings: Vec<Finding>) -> Result<Records, Error> {
         let file = path.to_owned();
         let others = findings.len().saturating_sub(1);

@@ -1,5 +1,5 @@
-//! `snapshot status`: hash, revision, number of live keys, size and version of a file, with
-//! everything in it checked on the way. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
+//! `snapshot status`: hash, revision, number of live keys, size and version of a file. Checks everything in it. Source:
+//! etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 
 use std::{
     path::Path,
@@ -13,31 +13,31 @@ use super::{
 };
 use crate::schema::{RecordError, bucket, hash::Crc32c};
 
-/// What `snapshot status` prints.
+/// The result of `snapshot status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// CRC-32C over each bucket's name, then its keys and values, in the order of the file.
+    /// CRC-32C of each bucket's name and its keys and values, in the order of the file.
     pub hash: u32,
-    /// Main revision of the last record in `key`; 0 without any. A server may be further.
+    /// Main revision of the last record in `key`; 0 if there are none. A server's current revision may be higher.
     pub revision: i64,
-    /// Live user keys.
+    /// Number of live user keys.
     pub total_key: i64,
-    /// Pages up to the high-water mark, bytes. The file may be longer.
+    /// Number of bytes up to the high-water mark. The file may be longer.
     pub total_size: i64,
     /// Storage version; empty in files of 3.5 and older.
     pub version: String,
 }
 
-/// Reads the whole file `path` once and says what is in it. Memory is bounded by the number of
-/// different user keys (some 30 bytes and the key for each) and the largest record.
+/// Reads the whole file `path` once. Memory use is bounded by the largest record and the user keys (about 30 bytes plus
+/// the key itself for each distinct key).
 ///
 /// # Errors
-/// The first thing that can't be right, by file, page and record. Where pages and records are sound
-/// and only the seal does not fit, [`Error::Seal`] holds the status.
+/// The first defect, by file, page and record. If pages and records are intact and only the digest does not match,
+/// [`Error::Seal`] contains the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
     let give_up = AtomicBool::new(false);
-    // The digest is computed on a second thread: it reads ahead of the walk, in the file's order.
+    // Compute the digest on a second thread, which reads the file sequentially and ahead of the walk.
     let (status, seal) = std::thread::scope(|scope| {
         let sealed = *file.seal() == Seal::Digest && file.reader().size() > BESIDE;
         let digest = sealed.then(|| scope.spawn(|| check_seal(&file, &give_up)));
@@ -47,7 +47,7 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
         }
         let seal = match digest.map(|thread| thread.join()) {
             Some(Ok(seal)) => seal,
-            // Small, or (it never does) the thread has panicked.
+            // The file is small, or the thread panicked (which it never does).
             Some(Err(_)) | None => check_seal(&file, &give_up),
         };
         (status, seal)
@@ -63,7 +63,7 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     }
 }
 
-/// Files up to this size are not worth a second thread, bytes.
+/// Size in bytes up to which a second thread is not worthwhile.
 const BESIDE: u64 = 1 << 20;
 
 fn walk(file: &SnapshotFile) -> Result<Status, Error> {

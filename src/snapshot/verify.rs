@@ -1,4 +1,4 @@
-//! The SHA-256 behind a snapshot, computed as the file streams by. Knows nothing of pages.
+//! Verifies the SHA-256 at the end of a snapshot. Knows nothing of pages.
 
 use std::{
     panic::resume_unwind,
@@ -18,16 +18,16 @@ use super::{
 };
 use crate::bolt::{self, FileReader};
 
-/// Bytes that are read at once.
+/// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
-/// Pieces that are read ahead of the hashing.
+/// Number of chunks read ahead of the hashing.
 const AHEAD: usize = 4;
 
-/// Checks the digest of the snapshot `path`, and that its length is that of its pages.
-/// A member's file, which has no digest, passes.
+/// Verifies the digest of the snapshot `path`, and that its length is that of its pages. A member's file, which has no
+/// digest, passes.
 ///
 /// # Errors
-/// The file can't be opened (see [`SnapshotFile::open`]) or read, or the digest does not fit.
+/// The file cannot be opened (see [`SnapshotFile::open`]) or read, or the digest does not match.
 pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     let file = SnapshotFile::open(path)?;
     match check_seal(&file, &AtomicBool::new(false))? {
@@ -40,8 +40,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     }
 }
 
-/// What is wrong with the end of the file, if anything is. Ends early, with nothing said, once
-/// `give_up` is set.
+/// What is wrong with the end of the file, if anything. Returns early, without a result, once `give_up` is set.
 pub(super) fn check_seal(
     file: &SnapshotFile,
     give_up: &AtomicBool,
@@ -72,8 +71,7 @@ fn digest(
     give_up: &AtomicBool,
 ) -> Result<Option<[u8; 32]>, bolt::Error> {
     let mut hash = Sha256::new();
-    // Hashing is the longest work on a file, and copying out of the page cache a fifth as long: the
-    // two run side by side.
+    // Hashing takes longest, and copying from the page cache a fifth as long. Do both at the same time.
     let done = thread::scope(|scope| {
         let (full, parts) = mpsc::sync_channel::<Vec<u8>>(AHEAD);
         let (empty, used) = mpsc::channel::<Vec<u8>>();
@@ -93,7 +91,7 @@ fn digest(
         });
         for part in parts {
             hash.update(&part);
-            // Once everything has been read nobody wants it back.
+            // After everything has been read, nobody receives the buffers any more.
             let _ = empty.send(part);
         }
         reading.join().unwrap_or_else(|e| resume_unwind(e))

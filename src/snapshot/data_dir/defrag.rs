@@ -1,5 +1,5 @@
-//! `etcdutl defrag`: gives the free pages of a stopped member's database back to the file system.
-//! Source: etcd v3.7.1, etcdutl/etcdutl/defrag_command.go, server/storage/backend/backend.go.
+//! `etcdutl defrag`: returns the free pages of a stopped member's database to the file system. Source: etcd v3.7.1,
+//! etcdutl/etcdutl/defrag_command.go, server/storage/backend/backend.go.
 
 use std::{
     path::Path,
@@ -16,21 +16,19 @@ use crate::{
     snapshot::Error,
 };
 
-/// What a defragmentation has done.
+/// Result of a defragmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DefragOutcome {
-    /// Sizes in bytes before it.
+    /// Sizes in bytes before.
     pub before: Sizes,
-    /// Sizes in bytes after it.
+    /// Sizes in bytes after.
     pub after: Sizes,
 }
 
-/// Defragments the database in the data directory `dir`. Waits up to `timeout` for its lock; `None` waits
-/// for ever.
+/// Defragments the database in the data directory `dir`. Waits up to `timeout` for its lock; `None` waits forever.
 ///
 /// # Errors
-/// There is no database, a server has it open, it is damaged, or the disk refuses. The old file is in its
-/// place then.
+/// There is no database, a server has it open, it is damaged, or the disk fails. The old file is then unchanged.
 pub fn defragment(
     dir: &Path,
     timeout: Option<Duration>,
@@ -55,7 +53,7 @@ pub fn defragment(
     Ok(DefragOutcome { before, after })
 }
 
-/// Adds both sizes to a line, and by how much they have changed since `before`.
+/// Adds both sizes to a line, and the differences from `before`.
 fn sizes(line: Line, now: Sizes, before: Option<Sizes>) -> Line {
     let diff = |now: u64, before: u64| now.cast_signed() - before.cast_signed();
     let mut line = line;

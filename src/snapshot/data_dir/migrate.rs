@@ -1,6 +1,5 @@
-//! `etcdutl migrate`: writes the storage version that another minor version of etcd wants to find.
-//! Source: etcd v3.7.1, etcdutl/etcdutl/migrate_command.go, server/storage/schema/{schema,migration}.go,
-//! server/storage/wal/version.go.
+//! `etcdutl migrate`: converts a database to the storage version of another minor version of etcd. Source: etcd v3.7.1,
+//! etcdutl/etcdutl/migrate_command.go, server/storage/schema/{schema,migration}.go, server/storage/wal/version.go.
 
 use std::{
     path::{Path, PathBuf},
@@ -26,11 +25,11 @@ use crate::{
     wal::{self, Log},
 };
 
-/// How often a lock that somebody else holds is tried again.
+/// Interval between attempts to take a lock that is held by another process.
 const RETRY: Duration = Duration::from_millis(50);
-/// The oldest version whose database says which version it has.
+/// The oldest minor version that stores its version in the database.
 const FIRST_STORED: u64 = 6;
-/// The newest version that a database can be migrated to.
+/// The newest minor version to which a database can be migrated.
 const NEWEST: u64 = 7;
 
 /// `--target-version`, as a minor version.
@@ -41,10 +40,10 @@ pub struct TargetVersion {
 }
 
 impl TargetVersion {
-    /// Reads `X.Y`.
+    /// Parses `X.Y`.
     ///
     /// # Errors
-    /// What etcdutl says of it.
+    /// etcdutl's error text.
     pub fn parse(text: &str) -> Result<TargetVersion, String> {
         let wrong = || {
             let text = quote(text.as_bytes());
@@ -87,18 +86,18 @@ impl TargetVersion {
     }
 }
 
-/// What a migration has done.
+/// Result of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Migrated {
-    /// The database has this version already.
+    /// The database already has this version.
     UpToDate(Version),
-    /// Step by step to the last of these versions.
+    /// The database was migrated through these versions.
     Steps(Vec<Version>),
-    /// Only the version was changed, because nothing else could be.
+    /// Only the version was changed, because the migration is otherwise not possible.
     Forced(Version),
 }
 
-/// Why a migration is refused, or has failed.
+/// Why a migration was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be opened, read or written.
@@ -107,12 +106,12 @@ pub enum MigrateError {
     /// The log cannot be read.
     #[error("{doing}: {source}")]
     Wal {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
         /// The cause.
         source: wal::Error,
     },
-    /// The versions do not allow it.
+    /// The versions do not permit the migration.
     #[error("{0}")]
     Refused(String),
 }
@@ -123,11 +122,11 @@ impl From<bolt::Error> for MigrateError {
     }
 }
 
-/// Migrates the database in the data directory `dir`. Waits up to `timeout` for its lock; `None` waits for
-/// ever. With `force` the version is written although the migration is not possible.
+/// Migrates the database in the data directory `dir`. Waits up to `timeout` for its lock; `None` waits forever. With
+/// `force`, sets the version even if the migration is not possible.
 ///
 /// # Errors
-/// There is no database, a server has it open, the log is damaged, or there is no way to the target.
+/// There is no database, a server has it open, the log is damaged, or the target version cannot be reached.
 pub fn migrate(
     dir: &Path,
     target: TargetVersion,
@@ -155,7 +154,7 @@ pub fn migrate(
         .with("storage-version", target.short()));
         return Ok(Migrated::UpToDate(current));
     }
-    // A directory of our own server has no log: everything is in the database.
+    // A directory of our own server has no log: the database contains everything.
     let needed = match path.parent().and_then(Path::parent).map(|m| m.join("wal")) {
         Some(wal) if path.ends_with("member/snap/db") => minimal_version(&wal)?,
         _ => None,
@@ -210,7 +209,7 @@ fn forced(target: TargetVersion) -> Line {
     }
 }
 
-/// Opens the database, and waits for its lock.
+/// Opens the database and waits for its lock.
 fn open(path: &Path, timeout: Option<Duration>) -> Result<Db, MigrateError> {
     let until = timeout.map(|t| Instant::now() + t);
     loop {
@@ -243,7 +242,7 @@ fn read_meta(db: &Db) -> Result<Meta, MigrateError> {
     Ok(out)
 }
 
-/// The version of a database: what it says, else 3.5 if it has a term, which 3.4 does not write.
+/// The version of a database: the stored version, or 3.5 if there is a term, which 3.4 does not write.
 fn schema_version(meta: &Meta) -> Option<Version> {
     let stored = meta.storage_version.clone();
     stored.or_else(|| {
@@ -253,7 +252,7 @@ fn schema_version(meta: &Meta) -> Option<Version> {
     })
 }
 
-/// The versions on the way from `current` to the target.
+/// The versions between `current` and the target.
 fn plan(current: &Version, target: TargetVersion) -> Result<Vec<Version>, String> {
     if current.major != target.major {
         return Err(
@@ -263,7 +262,7 @@ fn plan(current: &Version, target: TargetVersion) -> Result<Vec<Version>, String
     let mut steps = Vec::new();
     let mut minor = current.minor;
     while minor != target.minor {
-        // What changes between two versions is known of the higher one.
+        // The changes between two versions are listed under the higher one.
         let up = minor < target.minor;
         let higher = if up { minor + 1 } else { minor };
         if !(FIRST_STORED..=NEWEST).contains(&higher) {
@@ -278,7 +277,7 @@ fn plan(current: &Version, target: TargetVersion) -> Result<Vec<Version>, String
     Ok(steps)
 }
 
-/// Writes the storage version, or removes it for a version that has none.
+/// Writes the storage version, or removes it if the target version does not have one.
 fn write(db: &Db, target: TargetVersion) -> Result<(), MigrateError> {
     let mut batch = Batch::new();
     if target.minor < FIRST_STORED {
@@ -290,7 +289,7 @@ fn write(db: &Db, target: TargetVersion) -> Result<(), MigrateError> {
     Ok(db.commit(&batch).map(drop)?)
 }
 
-/// The oldest version that understands the entries behind the newest snapshot, as far as it is above 3.5.
+/// The oldest version that understands the log entries after the newest snapshot, if that is above 3.5.
 fn minimal_version(dir: &Path) -> Result<Option<Version>, MigrateError> {
     let fail = |doing| move |source| MigrateError::Wal { doing, source };
     let snapshots =
@@ -309,12 +308,12 @@ fn minimal_version(dir: &Path) -> Result<Option<Version>, MigrateError> {
         if entry.r#type() != EntryType::EntryNormal {
             continue;
         }
-        // Version 2 requests, which 3.5 and older log, do not decode; every version reads those.
+        // Version 2 requests, which 3.5 and older releases log, cannot be decoded, but every version can read them.
         let Ok(request) = InternalRaftRequest::decode(entry.data()) else {
             continue;
         };
         if let Some(test) = request.downgrade_version_test {
-            // The request itself came with 3.6, and it names a version.
+            // This request was introduced in 3.6 and names a version.
             let named = test.ver.parse::<Version>().ok();
             needed = needed.max(Some(Version::new(3, 6))).max(named);
         }

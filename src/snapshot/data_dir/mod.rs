@@ -1,5 +1,5 @@
-//! Changes of a stopped member's data directory: defragmentation and migration. Unlike the rest of
-//! `snapshot` these write, under the lock that servers take.
+//! Changes to a stopped member's data directory: defragmentation and migration. Unlike the rest of `snapshot` these
+//! write, under the same lock that servers take.
 
 mod defrag;
 mod migrate;
@@ -11,10 +11,10 @@ pub use migrate::{MigrateError, Migrated, TargetVersion, migrate};
 
 use super::Error;
 
-/// The database in a data directory: a member's, or that of our own server.
+/// The database in a data directory of an etcd member or of our own server.
 ///
 /// # Errors
-/// There is none; the text names the file that etcd looks for.
+/// There is none. The text names the file that etcd looks for.
 pub fn database(dir: &Path) -> Result<PathBuf, Error> {
     let member = dir.join("member/snap/db");
     match std::fs::metadata(&member) {
@@ -29,7 +29,7 @@ pub fn database(dir: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// The file that a tool was given: itself, or the database in the data directory of that name.
+/// The given file, or the database in the given data directory.
 ///
 /// # Errors
 /// There is no such file.

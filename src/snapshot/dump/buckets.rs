@@ -1,5 +1,5 @@
-//! The buckets of a file, and the records of one of them, the last one first, as etcd-dump-db lists them.
-//! Source: etcd v3.7.1, tools/etcd-dump-db/backend.go, server/storage/backend/backend.go (Hash).
+//! The buckets of a file, and the records of a bucket in reverse order, as etcd-dump-db lists them. Source: etcd
+//! v3.7.1, tools/etcd-dump-db/backend.go, server/storage/backend/backend.go (Hash).
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
     snapshot::{Error, SnapshotFile},
 };
 
-/// A record as it stands in the file.
+/// A record, not decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawRecord {
     /// The key.
@@ -33,10 +33,10 @@ pub fn list_buckets(file: &SnapshotFile) -> Result<Vec<Vec<u8>>, Error> {
     Ok(names)
 }
 
-/// Shows the records of the bucket `name`, the last one first, until `show` says false.
+/// Calls `show` for the records of the bucket `name` in reverse order, until it returns false.
 ///
 /// # Errors
-/// There is no such bucket, or the file is damaged.
+/// The bucket does not exist, or the file is damaged.
 pub fn iterate_bucket(
     file: &SnapshotFile,
     name: &[u8],
@@ -55,7 +55,7 @@ pub fn iterate_bucket(
     Ok(())
 }
 
-/// The hash over all buckets without what members of a cluster may differ in, as `Maintenance.Hash` computes it.
+/// The hash over all buckets as `Maintenance.Hash` computes it, which skips records that may differ between members.
 ///
 /// # Errors
 /// The file cannot be read, or is damaged.
@@ -80,13 +80,13 @@ pub fn backend_hash(file: &SnapshotFile) -> Result<u32, Error> {
 pub struct MetaDump {
     /// 0 or 1.
     pub page: u64,
-    /// Whether this is the one that counts.
+    /// Whether this is the current one.
     pub current: bool,
-    /// What it says, or what is wrong with it.
+    /// The meta, or why it is invalid.
     pub meta: Result<bolt::Meta, String>,
 }
 
-/// Where everything in a file begins: its meta pages, and the records of the bucket `meta`.
+/// The meta pages of a file and the records of its bucket `meta`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metas {
     /// Both meta pages.
@@ -95,10 +95,10 @@ pub struct Metas {
     pub records: Vec<RawRecord>,
 }
 
-/// The most bytes of records of `meta` that are kept; a sound one has some hundred.
+/// Maximum number of bytes of `meta` records that are kept. An intact bucket has a few hundred.
 const MAX_RECORDS: usize = 16 << 20;
 
-/// Reads what a file says of itself.
+/// Reads the meta pages and the bucket `meta`.
 ///
 /// # Errors
 /// The file cannot be read, or is damaged.
@@ -127,7 +127,7 @@ pub fn meta(file: &SnapshotFile) -> Result<Metas, Error> {
 }
 
 impl SnapshotFile {
-    /// Opens the database that a tool was given: a file, or the one in a data directory.
+    /// Opens a database file, or the database in a data directory.
     ///
     /// # Errors
     /// There is none, or it cannot be read.

@@ -1,5 +1,5 @@
-//! Records as `etcd-dump-db iterate-bucket --decode` prints them. Decoding never fails: what is no record of
-//! its bucket is shown as bytes. Source: etcd v3.7.1, tools/etcd-dump-db/backend.go.
+//! Records as `etcd-dump-db iterate-bucket --decode` prints them. Never fails: records that cannot be decoded are shown
+//! as bytes. Source: etcd v3.7.1, tools/etcd-dump-db/backend.go.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A record of the bucket `name` in words.
+/// Formats a record of the bucket `name`.
 pub fn decode(name: &[u8], key: &[u8], value: &[u8]) -> String {
     let decoded = match name {
         bucket::KEY => key_record(key, value),
@@ -32,12 +32,12 @@ pub fn decode(name: &[u8], key: &[u8], value: &[u8]) -> String {
     decoded.unwrap_or_else(|| plain(key, value))
 }
 
-/// A record as bytes in quotes.
+/// Formats a record as quoted bytes.
 pub fn plain(key: &[u8], value: &[u8]) -> String {
     format!("key={}, value={}", quote(key), quote(value))
 }
 
-/// A record of the bucket `key`; `None` if it is none.
+/// Formats a record of the bucket `key`; `None` if it is invalid.
 pub fn key_record(key: &[u8], value: &[u8]) -> Option<String> {
     let at = RevisionKey::decode(key).ok()?;
     let kv = KeyValueRef::decode(value).ok()?;
@@ -89,7 +89,7 @@ fn role(key: &[u8], value: &[u8]) -> Option<String> {
 }
 
 fn user(key: &[u8], value: &[u8]) -> Option<String> {
-    // The password's hash is not shown.
+    // Do not show the password hash.
     let user = auth::decode_user(key, value).ok()?;
     let roles: Vec<String> = user.roles.iter().map(|r| quote(r.as_bytes())).collect();
     let option = match &user.options {

@@ -1,5 +1,5 @@
-//! What etcd's loose tools etcd-dump-db and etcd-dump-logs show of files: buckets, records, a log. Unlike
-//! those these never write into what they read.
+//! The functions of the separate tools etcd-dump-db and etcd-dump-logs: buckets, records and the log. Unlike those
+//! tools, these never write to what they read.
 
 mod buckets;
 mod decode;

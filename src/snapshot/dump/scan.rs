@@ -1,5 +1,5 @@
-//! Records of the history in all leaf pages of a file, those that no tree reaches included, as
-//! `etcd-dump-db scan-keys` shows them. Source: etcd v3.7.1, tools/etcd-dump-db/scan.go.
+//! Finds records of the history in all leaf pages of a file, including pages that no tree reaches, as `etcd-dump-db
+//! scan-keys` does. Source: etcd v3.7.1, tools/etcd-dump-db/scan.go.
 
 use bytes::Bytes;
 
@@ -12,30 +12,30 @@ use crate::{
 /// A record that was found.
 #[derive(Clone, Copy, Debug)]
 pub struct FoundRecord<'a> {
-    /// The page it stands in.
+    /// The page that holds it.
     pub page: u64,
-    /// Its place in that page.
+    /// Its index in the page.
     pub index: usize,
-    /// The last place in that page.
+    /// The last index in the page.
     pub last_index: usize,
-    /// As it stands in the file.
+    /// The key, not decoded.
     pub key: &'a [u8],
-    /// As it stands in the file.
+    /// The value, not decoded.
     pub value: &'a [u8],
 }
 
-/// How a scan has ended.
+/// Summary of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanEnd {
-    /// Records shown.
+    /// Number of records shown.
     pub records: u64,
-    /// What could not be read, at most `MAX_PROBLEMS` of them.
+    /// What could not be read, at most `MAX_PROBLEMS` entries.
     pub problems: Vec<String>,
-    /// How many things could not be read.
+    /// Number of pages and records that could not be read.
     pub unreadable: u64,
 }
 
-/// Problems that are kept.
+/// At most this many problems are kept.
 pub const MAX_PROBLEMS: usize = 1000;
 
 impl ScanEnd {
@@ -47,11 +47,11 @@ impl ScanEnd {
     }
 }
 
-/// Shows every record of the history from revision `from` on (0: all) that stands in any leaf page, until
-/// `show` says false.
+/// Calls `show` for every record of the history from revision `from` on (0: all) in any leaf page, until it returns
+/// false.
 ///
 /// # Errors
-/// The file cannot be read. What is damaged is counted and passed over.
+/// The file cannot be read. Damaged pages and records are counted and skipped.
 pub fn scan_keys(
     file: &SnapshotFile,
     from: i64,
@@ -94,7 +94,7 @@ fn show_page(
         };
         let at = match RevisionKey::decode(key) {
             Ok(at) => at,
-            // A page of another bucket holds no history at all.
+            // A page of another bucket contains no history.
             Err(_) if bucket::ALL.contains(&key) => return true,
             Err(problem) => {
                 let key = show_key(key);

@@ -1,6 +1,5 @@
-//! A member's log as etcd-dump-logs shows it: its entries decoded, or every record as it stands.
-//! Source: etcd v3.6.14 and v3.7.1, tools/etcd-dump-logs/{main,raw}.go. That of 3.7.1 prints addresses where
-//! term and index belong; here it is 3.6's output.
+//! Prints a member's log as etcd-dump-logs does: decoded entries, or every raw record. Source: etcd v3.6.14 and v3.7.1,
+//! tools/etcd-dump-logs/{main,raw}.go. The tool of 3.7.1 prints pointers instead of term and index; this follows 3.6.
 
 use std::{
     collections::BTreeSet,
@@ -19,18 +18,18 @@ use crate::{
     wal::{Content, Error, Log, Reader, ReaderOptions, Record, newest_snap, read_snap},
 };
 
-/// What is shown of a log.
+/// What part of a log to show.
 #[derive(Clone, Debug, Default)]
 pub struct LogDumpOptions {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// The log, where it is not in the data directory.
+    /// The directory of the log, if it is not in the data directory.
     pub wal_dir: Option<PathBuf>,
-    /// The first index; from the newest raft snapshot on if not given.
+    /// The first index; by default, start after the newest raft snapshot.
     pub start_index: Option<u64>,
-    /// The index to stop before.
+    /// The index at which to stop (exclusive).
     pub end_index: Option<u64>,
-    /// The name of the raft snapshot file to start from.
+    /// Name of the raft snapshot file to start from.
     pub start_snap: Option<String>,
 }
 
@@ -44,14 +43,14 @@ impl LogDumpOptions {
     }
 }
 
-/// A log, and what it was read from.
+/// A log, and the snapshot it was read from.
 #[derive(Clone, Debug)]
 pub struct DumpedLog {
-    /// The raft snapshot that it was read from, unless an index was given.
+    /// The raft snapshot, unless a start index was given.
     pub snapshot: Option<Snapshot>,
-    /// Metadata, hard state, entries.
+    /// Metadata, hard state and entries.
     pub log: Log,
-    /// Raft snapshot files that are damaged, and were passed over.
+    /// Raft snapshot files that were skipped because they are damaged.
     pub damaged: Vec<String>,
 }
 
@@ -62,7 +61,7 @@ pub struct DumpedLog {
 pub fn dump_log(options: &LogDumpOptions) -> Result<DumpedLog, Error> {
     let mut damaged = Vec::new();
     let (snapshot, start) = match options.start_index {
-        // What is read stands behind the index that reading begins with.
+        // Entries are read from the index after this one.
         Some(index) => (
             None,
             walpb::Snapshot {
@@ -114,11 +113,11 @@ pub fn dump_log(options: &LogDumpOptions) -> Result<DumpedLog, Error> {
     })
 }
 
-/// Which entries are shown, by etcd-dump-logs' names of kinds.
+/// Which kinds of entries to show, by etcd-dump-logs' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryFilter(BTreeSet<&'static str>);
 
-/// The names, in the order of etcd-dump-logs.
+/// The names in etcd-dump-logs' order.
 const KINDS: [&str; 12] = [
     "ConfigChange",
     "Normal",
@@ -135,13 +134,13 @@ const KINDS: [&str; 12] = [
 ];
 
 impl EntryFilter {
-    /// What is shown by default.
+    /// The kinds shown by default.
     pub const DEFAULT: &str = "Normal,ConfigChange";
 
-    /// Reads names with commas between them.
+    /// Parses a comma-separated list of names.
     ///
     /// # Errors
-    /// A name is none.
+    /// A name is unknown.
     pub fn parse(text: &str) -> Result<EntryFilter, String> {
         text.split(',')
             .map(|name| {
@@ -181,7 +180,7 @@ impl EntryFilter {
     }
 }
 
-/// An entry in words.
+/// A formatted entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryLine {
     /// Its term.
@@ -190,15 +189,15 @@ pub struct EntryLine {
     pub index: u64,
     /// `norm` or `conf`.
     pub kind: &'static str,
-    /// What it asks for.
+    /// The request in readable form.
     pub data: String,
 }
 
 impl EntryLine {
-    /// The line for an entry; `None` if the filter does not show it.
+    /// Formats an entry; `None` if the filter hides it.
     pub fn of(entry: &Entry, filter: &EntryFilter) -> Option<EntryLine> {
         let request = InternalRaftRequest::decode(entry.data()).ok();
-        // Requests of version 2, which 3.5 and older log, have a text where the number of the header stands.
+        // Version 2 requests, which 3.5 and older releases log, have a string where newer requests have the header.
         let request = request.filter(|_| !is_version_2(entry.data()));
         if !filter.shows(entry, request.as_ref()) {
             return None;
@@ -221,7 +220,7 @@ impl EntryLine {
     }
 }
 
-/// Whether the bytes are a request of version 2: field 2 is its method, which newer requests do not have.
+/// Whether the bytes are a version 2 request. Its field 2 is the method; newer requests do not use this field.
 fn is_version_2(bytes: &[u8]) -> bool {
     Request::decode(bytes).is_ok_and(|request| request.method.is_some())
 }
@@ -262,7 +261,7 @@ fn version_2(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// A text in quotes, its middle left out if it is long. Lengths in bytes.
+/// A quoted text, shortened in the middle if it is long. Lengths in bytes.
 fn excerpt(text: &str, head: usize, tail: usize) -> String {
     let bytes = text.as_bytes();
     if head + tail > bytes.len() {
@@ -283,9 +282,8 @@ fn conf_change(bytes: &[u8]) -> String {
     }
 }
 
-/// Shows every record of the log in `dir` as a line, those with a CRC that does not fit included. `from` leaves
-/// out entries, states and snapshots before an index. What ends the log is returned: the last line, and what
-/// was wrong on the way.
+/// Prints every record of the log in `dir` on a line, including records with a wrong CRC. `from` skips entries, states
+/// and snapshots before an index. Returns how the log ends: the last line, and the problems found.
 ///
 /// # Errors
 /// The log cannot be opened.
@@ -304,7 +302,7 @@ pub fn dump_raw(
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
-                // One line for a run of records behind a damage: all of them are out of step.
+                // Report a damaged record once: all records after it have a wrong CRC too.
                 if !record.sound && in_step {
                     problems.push(format!(
                         "the CRC of the record at byte {} does not fit",

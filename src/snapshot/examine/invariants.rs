@@ -1,4 +1,4 @@
-//! What holds between the records of a sound file. Each record alone has been checked before.
+//! Checks records of an intact file against each other. Each record by itself has already been checked.
 //!
 //! ```text
 //! revision          2 3 4 5 6 7      compacted at 4
@@ -20,29 +20,29 @@ use crate::{
     },
 };
 
-/// Revisions are below this in every file that a cluster has come to by writing.
+/// Revisions above this cannot have come about by writes to a cluster.
 const MAX_REVISION: i64 = 1 << 62;
-/// Things of one kind that are kept.
+/// At most this many findings of each kind are kept.
 const KEPT: usize = 16;
-/// Keys with a lease that are followed; more are counted and not looked up.
+/// At most this many keys with a lease are checked; the others are only counted.
 const MAX_LEASED: usize = 1 << 20;
 
-/// A place where the row of revisions has a hole.
+/// A gap in the sequence of revisions.
 #[derive(Clone, Copy, Debug)]
 struct Gap {
     before: Option<Revision>,
     at: Revision,
 }
 
-/// Gathers, record by record, what must be known at the end.
+/// Collects, record by record, what is needed for the checks at the end.
 pub(super) struct Invariants {
     name: Vec<u8>,
     previous: Option<Revision>,
-    /// The last hole in the row of revisions, and any hole among the sub revisions of one behind it.
+    /// The last gap in the sequence of revisions, and the first gap in the sub revisions of a later one.
     gaps: Vec<Gap>,
     gap_count: usize,
     last_gap: Option<Gap>,
-    /// Records without a value, which only a revision bump leaves.
+    /// Records without a value, which only a revision bump leaves behind.
     empty: Vec<Revision>,
     odd: Vec<String>,
     keys: KeySet,
@@ -50,12 +50,12 @@ pub(super) struct Invariants {
     leases: HashSet<i64>,
     buckets: Vec<Vec<u8>>,
     required: HashMap<Vec<u8>, bool>,
-    /// Records of the history.
+    /// Number of records in the history.
     pub revisions: u64,
 }
 
 impl Invariants {
-    /// For a file that must have these keys.
+    /// Checks of a file that must contain these keys.
     pub fn new(required: &[Vec<u8>]) -> Invariants {
         Invariants {
             name: Vec::new(),
@@ -74,7 +74,7 @@ impl Invariants {
         }
     }
 
-    /// Takes in what a walk meets.
+    /// Adds what a walk visits.
     pub fn see(&mut self, item: Item<'_>) -> Result<(), RecordError> {
         match item {
             Item::Bucket(name) => {
@@ -102,7 +102,7 @@ impl Invariants {
             let same = revision.main == p.main && revision.sub == p.sub + 1;
             same || (revision.main == p.main + 1 && revision.sub == 0)
         });
-        // The first change of a cluster makes revision 2.
+        // The first change in a cluster has revision 2.
         let first = self.previous.is_none() && revision == Revision::new(2, 0);
         if !follows && !first {
             let gap = Gap {
@@ -144,17 +144,17 @@ impl Invariants {
         }
     }
 
-    /// Live keys.
+    /// Number of live keys.
     pub fn live(&mut self) -> i64 {
         self.keys.live()
     }
 
-    /// Leases.
+    /// Number of leases.
     pub fn leases(&self) -> usize {
         self.leases.len()
     }
 
-    /// Required keys that are not there.
+    /// Required keys that are missing.
     pub fn missing(&self) -> Vec<&[u8]> {
         let missing = self.required.iter().filter(|(_, found)| !**found);
         let mut keys: Vec<&[u8]> = missing.map(|(key, _)| key.as_slice()).collect();
@@ -162,7 +162,7 @@ impl Invariants {
         keys
     }
 
-    /// What does not hold between the records.
+    /// The invariants that are violated.
     pub fn broken(&self, records: &Records) -> Vec<String> {
         let mut out = self.odd.clone();
         let compacted = records.meta.compact_revision();
@@ -206,11 +206,11 @@ impl Invariants {
         out
     }
 
-    /// The first hole above the newest compaction.
+    /// The first gap above the latest compaction.
     fn broken_row(&self, compacted: i64) -> Option<String> {
         let above = |gap: &Gap| gap.at.main > compacted.max(1);
         let begins = |gap: &Gap| {
-            // Everything up to the compaction may be gone, and the row begins behind it.
+            // Everything up to the compaction may be missing; the sequence begins after it.
             let before = gap.before.map_or(0, |p| p.main);
             before <= compacted && gap.at == Revision::new(compacted + 1, 0)
         };
@@ -226,7 +226,7 @@ impl Invariants {
         ))
     }
 
-    /// Whether the buckets are etcd's: a missing or an unknown one.
+    /// A bucket that is missing, or that etcd does not have.
     pub fn odd_bucket(&self) -> Option<String> {
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let missing = bucket::ALL
@@ -243,9 +243,9 @@ impl Invariants {
     }
 }
 
-/// Whether a compaction is above anything that the file can have come to. Up to 3.5 a compaction took away a
-/// deletion at its own revision, so that the newest record can be older; each revision between took an entry of
-/// the log.
+/// Whether the compact revision is beyond anything that the file can have reached. Up to 3.5, a compaction removed a
+/// deletion at its own revision, so that the latest record may be older; each revision in between took an entry of the
+/// log.
 fn is_future(compacted: i64, last: i64, records: &Records) -> bool {
     if compacted <= last {
         return false;

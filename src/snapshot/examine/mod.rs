@@ -1,5 +1,5 @@
-//! `snapshot verify`: a verdict on a file, layer by layer, before it is needed. Reads the file; never changes
-//! it, never maps it, never opens a connection.
+//! `snapshot verify`: checks a file layer by layer, before it is needed. Only reads the file; never maps it, never
+//! opens a connection.
 
 mod invariants;
 mod run;

@@ -1,4 +1,4 @@
-//! The layers of an examination, one after the other. A layer whose ground is broken is not looked at.
+//! The layers of an examination, in order. A layer is skipped if one that it depends on has failed.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// One thing that a file must stand.
+/// One aspect that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// The SHA-256 at the end.
@@ -26,20 +26,20 @@ pub enum Layer {
     Pages,
     /// Each record.
     Records,
-    /// Records among each other.
+    /// Consistency between records.
     Invariants,
-    /// Members, versions, users.
+    /// Members, versions and users.
     Cluster,
-    /// All of it read as a server reads it.
+    /// Reading everything as a server does.
     Rehearsal,
-    /// A member that has the same data.
+    /// Comparison with a member that should have the same data.
     Against,
-    /// What whoever asks expects.
+    /// The requirements given on the command line.
     Required,
 }
 
 impl Layer {
-    /// The exit code of a file that fails here first.
+    /// The exit code if this is the first layer to fail.
     pub fn exit_code(self) -> u8 {
         10 + self as u8
     }
@@ -60,40 +60,40 @@ impl fmt::Display for Layer {
     }
 }
 
-/// How a layer came out.
+/// Result of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerStatus {
-    /// Sound.
+    /// Passed.
     Ok,
-    /// Not.
+    /// Failed.
     Bad,
-    /// Not looked at: something below it is broken, or it was not asked for.
+    /// Not checked, because a layer below failed or because it was not requested.
     Skipped,
 }
 
-/// A layer, how it came out, and a line about it.
+/// A layer, its result, and a line of explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerReport {
-    /// Which one.
+    /// The layer.
     pub layer: Layer,
-    /// How it came out.
+    /// The result.
     pub status: LayerStatus,
-    /// What was found.
+    /// The explanation.
     pub text: String,
 }
 
-/// What is asked of a file besides that it is sound.
+/// Requirements in addition to the file being intact.
 #[derive(Clone, Debug)]
 pub struct ExamineOptions {
     /// Keys that must be live.
     pub require_keys: Vec<Vec<u8>>,
-    /// The fewest live keys.
+    /// Minimum number of live keys.
     pub min_keys: u64,
-    /// The greatest age of the file, by its time of modification.
+    /// Maximum age of the file, by its modification time.
     pub max_age: Option<Duration>,
-    /// Whether everything is read a second time, as a server reads it.
+    /// Whether to read everything a second time, as a server does.
     pub rehearse: bool,
-    /// The release that is to start on it.
+    /// The etcd release that is to be started on it.
     pub target: Option<Target>,
 }
 
@@ -114,18 +114,18 @@ impl Default for ExamineOptions {
 pub struct Examination {
     /// The file.
     pub path: PathBuf,
-    /// In order.
+    /// All layers, in order.
     pub layers: Vec<LayerReport>,
-    /// Releases of etcd that start on it, as far as the file decides that.
+    /// The etcd releases that can start from it, as far as the file determines that.
     pub restorable_by: Vec<Target>,
-    /// The revision that a server on it begins with; 0 if the records could not be read.
+    /// The revision at which a server on it starts; 0 if the records could not be read.
     pub revision: i64,
-    /// `HashKV` at that revision, where it was rehearsed.
+    /// `HashKV` at that revision, if the rehearsal was done.
     pub hash: Option<u32>,
 }
 
 impl Examination {
-    /// The first layer that is bad.
+    /// The first layer that failed.
     pub fn first_bad(&self) -> Option<Layer> {
         let bad = |r: &&LayerReport| r.status == LayerStatus::Bad;
         self.layers.iter().find(bad).map(|r| r.layer)
@@ -157,7 +157,7 @@ impl Examination {
 /// Examines the file `path`.
 ///
 /// # Errors
-/// It cannot be opened at all: there is none, or a server has it open. Everything else is the verdict.
+/// The file cannot be opened: it does not exist, or a server has it open. Everything else is part of the result.
 pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Error> {
     let mut out = Examination {
         path: path.to_owned(),
@@ -193,7 +193,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         None => Ok("the SHA-256 fits".into()),
     };
     out.push(Layer::Digest, digest);
-    // One walk over all pages and records.
+    // Read all pages and records once.
     let mut invariants = Invariants::new(&options.require_keys);
     let walked = inspect(&file, &mut |item| invariants.see(item));
     let records = match walked {
@@ -248,7 +248,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     Ok(out)
 }
 
-/// The text of an error without the name of the file, which stands above all layers.
+/// The text of an error without the file name, which is printed above all layers.
 fn short(error: &Error, path: &Path) -> String {
     let text = error.to_string();
     let prefix = format!("{}: ", path.display());
@@ -259,7 +259,7 @@ fn pages(file: &SnapshotFile) -> String {
     let meta = file.reader().meta();
     let size = format::bytes(file.reader().size());
     let older = match file.reader().metas().pages.iter().any(Result::is_err) {
-        // In a snapshot that is damage of the digest's layer.
+        // In a snapshot this counts as damage in the digest layer.
         true => ", the newer commit is damaged and the one before it counts",
         false => "",
     };
@@ -321,7 +321,7 @@ fn judge_cluster(records: &Records, target: Option<Target>) -> Result<String, St
     Ok(format!("{members} members, auth {auth}, {alarm}"))
 }
 
-/// Reads everything as a server does that starts on the file, and hashes it.
+/// Reads everything as a server does when it starts, and hashes it.
 fn rehearse(path: &Path, live: i64) -> Result<(String, u32), Error> {
     let hash = hash_kv(path, 0)?;
     let text = format!(
@@ -331,7 +331,7 @@ fn rehearse(path: &Path, live: i64) -> Result<(String, u32), Error> {
     Ok((text, hash.hash))
 }
 
-/// `None` where nothing is required.
+/// `None` if there are no requirements.
 fn judge_required(
     path: &Path,
     options: &ExamineOptions,
@@ -363,7 +363,7 @@ fn judge_required(
     Ok(Some(Ok("everything that was asked for is there".into())))
 }
 
-/// Releases that start on a directory that etcdutl restores from the file.
+/// The releases that start on a directory restored from the file by etcdutl.
 fn restorable_by(records: &Records) -> Vec<Target> {
     let oldest = match &records.meta.storage_version {
         Some(version) => version.clone(),

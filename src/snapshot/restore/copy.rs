@@ -1,5 +1,5 @@
-//! Copies a snapshot without its digest, and checks the digest on the way. The bytes that were hashed are
-//! the bytes that were written. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go (copyAndVerifyDB).
+//! Copies a snapshot without its digest and verifies the digest, computed over the same bytes that are written. Source:
+//! etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go (copyAndVerifyDB).
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -16,20 +16,19 @@ use sha2::{Digest as _, Sha256};
 use super::Error;
 use crate::bolt::{self, Flusher};
 
-/// Bytes that are read at once.
+/// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
-/// Pieces that wait to be hashed.
+/// Number of chunks that may wait to be hashed.
 const AHEAD: usize = 4;
-/// Length of a SHA-256, bytes.
+/// Length of a SHA-256 in bytes.
 const DIGEST: u64 = 32;
-/// A database is whole sectors; what ends 32 bytes behind one has a digest.
+/// The length of a database is a multiple of this many bytes. A file that is 32 bytes longer has a digest.
 const SECTOR: u64 = 512;
 
-/// Copies the file `from` to `to`, which must not exist yet.
+/// Copies the file `from` to `to`, which must not exist.
 ///
 /// # Errors
-/// Either file refuses, a server has `from` open, or the digest is missing or wrong (unless
-/// `skip_hash_check`).
+/// Reading or writing fails, a server has `from` open, or the digest is missing or wrong (unless `skip_hash_check`).
 pub(super) fn copy_and_verify(from: &Path, to: &Path, skip_hash_check: bool) -> Result<(), Error> {
     let source = Source::open(from)?;
     let mut out = OpenOptions::new()
@@ -44,10 +43,10 @@ pub(super) fn copy_and_verify(from: &Path, to: &Path, skip_hash_check: bool) -> 
     source.judge(digest, skip_hash_check)
 }
 
-/// Reads the file `from` and checks its digest as [`copy_and_verify`] does, without a copy.
+/// Reads the file `from` and verifies its digest like [`copy_and_verify`], without copying it.
 ///
 /// # Errors
-/// As [`copy_and_verify`].
+/// Like [`copy_and_verify`].
 pub(super) fn verify(from: &Path, skip_hash_check: bool) -> Result<(), Error> {
     let source = Source::open(from)?;
     let checks = source.sealed && !skip_hash_check;
@@ -62,7 +61,7 @@ pub(super) fn verify(from: &Path, skip_hash_check: bool) -> Result<(), Error> {
 /// An opened snapshot.
 struct Source {
     file: File,
-    /// Bytes without the digest.
+    /// Size without the digest, in bytes.
     size: u64,
     /// Whether there is a digest.
     sealed: bool,
@@ -85,12 +84,12 @@ impl Source {
                 let file = path.to_owned();
                 return Err(Error::File(bolt::Error::Locked { file }.into()));
             }
-            // Some file systems, where backups lie, know no locks.
+            // File systems for backups do not always support locks.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let len = info.len();
         if len < DIGEST {
-            // etcdutl moves to 32 bytes before the end, and prints what the system says of that.
+            // etcdutl seeks to 32 bytes before the end and prints the resulting system error.
             return Err(Error::Refused(format!(
                 "seek {}: invalid argument",
                 path.display()
@@ -127,7 +126,7 @@ impl Source {
     }
 }
 
-/// Reads everything but the digest, writes it, and hashes it on a second thread.
+/// Reads everything but the digest and writes it, while a second thread hashes it.
 fn transfer(
     source: &Source,
     from: &Path,
@@ -156,7 +155,7 @@ fn transfer(
                 .map_err(|e| Error::io("read", from, e))?;
             let chunk = Arc::new(chunk);
             if hash {
-                // The thread takes everything until the channel is closed.
+                // The thread receives chunks until the channel is closed.
                 let _ = chunks.send(chunk.clone());
             }
             if let Some((file, to)) = &mut out {

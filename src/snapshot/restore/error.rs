@@ -1,4 +1,4 @@
-//! Why a restore is refused, or has failed. Where etcd has a text for it, that text is used.
+//! Why a restore was refused or failed, in etcd's words if it has any.
 
 use std::{
     fmt::Write as _,
@@ -11,31 +11,31 @@ use crate::{bolt, snapshot, wal};
 /// Why nothing was restored.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The flags contradict each other, or the directories are not free.
+    /// The flags contradict each other, or a directory already exists.
     #[error("{0}")]
     Refused(String),
-    /// The operating system refuses.
+    /// The operating system returned an error.
     #[error("{doing} {}: {}", file.display(), crate::bolt::plain(source))]
     Io {
-        /// Such as `open`.
+        /// The operation, such as `open`.
         doing: &'static str,
         /// The file or directory.
         file: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The file ends without a digest, as one that was copied from a data directory does.
+    /// The file has no digest, like one that was copied from a data directory.
     #[error("snapshot missing hash but --skip-hash-check=false")]
     NoDigest,
-    /// The digest is that of other bytes: the file was changed after it was saved.
+    /// The digest does not match: the file was changed after it was saved.
     #[error("expected sha256 {}, got {}", go_bytes(stored), go_bytes(actual))]
     Digest {
-        /// At the end of the file.
+        /// The digest at the end of the file.
         stored: [u8; 32],
-        /// Computed.
+        /// The computed digest.
         actual: [u8; 32],
     },
-    /// The database in the file is damaged, or is none.
+    /// The database in the file is damaged or invalid.
     #[error(transparent)]
     File(#[from] snapshot::Error),
     /// The log or the raft snapshot cannot be written.

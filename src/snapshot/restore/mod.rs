@@ -1,4 +1,4 @@
-//! `snapshot restore`: a data directory from a snapshot, for one member of a new cluster.
+//! `snapshot restore`: creates a data directory from a snapshot, for one member of a new cluster.
 
 mod copy;
 mod error;
@@ -16,7 +16,7 @@ pub use place::Targets;
 pub use run::{DEFAULT_MAP_SIZE, Outcome, Plan, RestoreOptions};
 pub use target::Target;
 
-/// The directory that a path stands in.
+/// The parent directory of a path.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,

@@ -1,6 +1,6 @@
-//! `--initial-cluster` and `--initial-advertise-peer-urls`: read and checked by etcd's rules, with etcd's
-//! words. Source: etcd v3.7.1, client/pkg/types/{urls,urlsmap}.go, server/config/config.go,
-//! pkg/netutil/netutil.go, server/etcdserver/api/membership/cluster.go.
+//! Parses and checks `--initial-cluster` and `--initial-advertise-peer-urls` by etcd's rules and with its error texts.
+//! Source: etcd v3.7.1, client/pkg/types/{urls,urlsmap}.go, server/config/config.go, pkg/netutil/netutil.go,
+//! server/etcdserver/api/membership/cluster.go.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,19 +15,19 @@ use crate::{
 /// The members of the new cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peers {
-    /// In order of their ids.
+    /// Ordered by id.
     pub members: Vec<Member>,
-    /// The one that is restored.
+    /// The id of the member that is restored.
     pub me: u64,
     /// The id of the cluster.
     pub cluster_id: u64,
 }
 
 impl Peers {
-    /// Reads the two flags for the member `name` of a cluster founded with `token`.
+    /// Parses the two flags for the member `name` of a new cluster with `token`.
     ///
     /// # Errors
-    /// What etcd says of them.
+    /// etcd's error text.
     pub fn read(
         name: &str,
         initial_cluster: &str,
@@ -76,7 +76,7 @@ impl Peers {
     }
 }
 
-/// `name=url,name=url`: the URLs of each name, sorted.
+/// Parses `name=url,name=url` into the sorted URLs of each name.
 fn cluster(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for pair in text.split(',').filter(|pair| !pair.is_empty()) {
@@ -127,7 +127,7 @@ fn url(text: &str) -> Result<String, String> {
     Ok(format!("{scheme}://{rest}"))
 }
 
-/// `host:port` or `[v6]:port`; the host without brackets.
+/// Parses `host:port` or `[v6]:port`. Returns the host without brackets.
 fn host_and_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = text.rsplit_once(':')?;
     match host.strip_prefix('[') {
@@ -137,7 +137,8 @@ fn host_and_port(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether the advertised URLs are those that the cluster has for this member: as texts, else as addresses.
+/// Checks that the advertised URLs are those of this member in the cluster, comparing texts first and then resolved
+/// addresses.
 fn same_urls(name: &str, advertised: &[String], initial: &[String]) -> Result<(), String> {
     if advertised == initial {
         return Ok(());
@@ -169,8 +170,8 @@ fn same_urls(name: &str, advertised: &[String], initial: &[String]) -> Result<()
     ))
 }
 
-/// Compares two lists of URLs once names have been looked up. Unlike etcd, which tries for 30 seconds, a
-/// name is looked up once: nothing of a restore depends on a name server that is about to come up.
+/// Compares two lists of URLs after resolving host names. Unlike etcd, which retries for 30 seconds, resolves each name
+/// once: a restore does not depend on a name server that is just starting.
 fn resolved(advertised: &[String], initial: &[String]) -> Result<(), String> {
     let quoted = |urls: &[String]| {
         let texts: Vec<String> = urls.iter().map(|url| quote(url.as_bytes())).collect();
@@ -207,7 +208,7 @@ fn look_up(url: &str) -> Result<String, String> {
             let mut found = rest
                 .to_socket_addrs()
                 .map_err(|e| why(crate::bolt::plain(&e)))?;
-            // Go takes the first IPv4 address, too.
+            // Go also takes the first IPv4 address.
             let first = found
                 .find(std::net::SocketAddr::is_ipv4)
                 .or_else(|| rest.to_socket_addrs().ok()?.next());

@@ -1,6 +1,6 @@
-//! Where a restore goes. Everything is built in a folder inside the data directory, and gets its place by
-//! renaming once it is complete and on the disk. A failure removes what was built; a kill leaves that
-//! folder behind, which no server takes for data, and the next restore into the directory clears it.
+//! The destination of a restore. Everything is built in a folder inside the data directory and is renamed once it is
+//! complete and synced. A failure removes what was built. A killed process leaves the folder behind; no server mistakes
+//! it for data, and the next restore into the directory removes it.
 //!
 //! ```text
 //! DIR/.restore.tmp/            locked as long as the restore runs
@@ -22,24 +22,24 @@ use std::{
 use super::Error;
 use crate::golang::format::quote;
 
-/// The folder that a restore builds in.
+/// The folder in which a restore builds.
 const WORK: &str = ".restore.tmp";
-/// The file that names a log outside of the data directory.
+/// The file that names a log outside the data directory.
 const JOURNAL: &str = "wal-dir";
-/// Bytes of a journal that are read.
+/// Maximum size of that file in bytes.
 const MAX_JOURNAL: u64 = 64 << 10;
 
-/// Where the parts of a restored directory will stand.
+/// Destination of the parts of a restored directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Targets {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// The log; inside the data directory unless it was asked for elsewhere.
+    /// The directory of the log; inside the data directory unless specified otherwise.
     pub wal_dir: PathBuf,
 }
 
 impl Targets {
-    /// Where a restore goes that was given these flags.
+    /// The destination according to these flags.
     pub fn new(name: &str, data_dir: Option<&Path>, wal_dir: Option<&Path>) -> Targets {
         let data_dir = data_dir
             .filter(|dir| !dir.as_os_str().is_empty())
@@ -50,7 +50,7 @@ impl Targets {
         Targets { data_dir, wal_dir }
     }
 
-    /// Where the database and the raft snapshot will stand.
+    /// Destination of the database and the raft snapshot.
     pub fn snap_dir(&self) -> PathBuf {
         self.data_dir.join("member/snap")
     }
@@ -59,10 +59,10 @@ impl Targets {
         self.wal_dir != self.data_dir.join("member/wal")
     }
 
-    /// Whether both places are free. What an interrupted restore has left does not count.
+    /// Checks that both destinations are free, ignoring remains of an interrupted restore.
     ///
     /// # Errors
-    /// The refusal, in etcd's words.
+    /// etcd's error text.
     pub fn check(&self) -> Result<(), Error> {
         let dir = &self.data_dir;
         let free = match fs::read_dir(dir) {
@@ -86,22 +86,22 @@ impl Targets {
     }
 }
 
-/// A restore under way. Dropped before [`Place::commit`], it removes what it has built.
+/// A restore in progress. Unless [`Place::commit`] was called, dropping it removes what was built.
 pub(super) struct Place {
     targets: Targets,
     work: PathBuf,
     /// Holds the lock on the work folder.
     lock: File,
-    /// Directories that were made for this, the outermost first.
+    /// Directories that were created for this restore, outermost first.
     made: Vec<PathBuf>,
     done: bool,
 }
 
 impl Place {
-    /// Makes the folder to build in, and clears what an interrupted restore has left.
+    /// Creates the work folder and removes what an interrupted restore has left behind.
     ///
     /// # Errors
-    /// The places are not free (see [`Targets::check`]), another restore is under way, or the disk refuses.
+    /// A destination is not free (see [`Targets::check`]), another restore is in progress, or the disk fails.
     pub fn prepare(targets: Targets) -> Result<Place, Error> {
         targets.check()?;
         let made = make_dirs(&targets.data_dir)?;
@@ -121,7 +121,7 @@ impl Place {
                 let text = format!("{dir}: another restore into this directory is under way");
                 return Err(Error::Refused(text));
             }
-            // Without locks two restores at once are not noticed, but one alone works.
+            // Without locks, two simultaneous restores are not detected, but a single one works.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let place = Place {
@@ -135,7 +135,7 @@ impl Place {
         Ok(place)
     }
 
-    /// Removes what an interrupted restore has left.
+    /// Removes what an interrupted restore has left behind.
     fn clear(&self) -> Result<(), Error> {
         if let Some((path, id)) = read_journal(&self.work)
             && Some(id) == inode(&path)
@@ -153,14 +153,14 @@ impl Place {
         Ok(())
     }
 
-    /// Where the log is built, if it will stand outside of the data directory.
+    /// Where the log is built, if its destination is outside the data directory.
     fn wal_work(&self) -> PathBuf {
         let mut name = self.targets.wal_dir.as_os_str().to_owned();
         name.push(".restore.tmp");
         PathBuf::from(name)
     }
 
-    /// Makes the folder for database and raft snapshot.
+    /// Creates the folder for the database and the raft snapshot.
     pub fn snap_dir(&self) -> Result<PathBuf, Error> {
         let member = self.work.join("member");
         let snap = member.join("snap");
@@ -170,7 +170,7 @@ impl Place {
         Ok(snap)
     }
 
-    /// Makes the folder for the log.
+    /// Creates the folder for the log.
     pub fn wal_dir(&self) -> Result<PathBuf, Error> {
         let dir = if self.targets.wal_is_outside() {
             let dir = self.wal_work();
@@ -183,15 +183,15 @@ impl Place {
         Ok(dir)
     }
 
-    /// The folder that is built in.
+    /// The work folder.
     pub fn work(&self) -> &Path {
         &self.work
     }
 
-    /// Gives everything its place: the log first, then what makes the directory a data directory.
+    /// Renames everything to its destination: first the log, then what makes the directory a data directory.
     ///
     /// # Errors
-    /// The disk refuses, or somebody else has taken a place meanwhile.
+    /// The disk fails, or a destination has been taken in the meantime.
     pub fn commit(mut self, what: &str) -> Result<(), Error> {
         let built = self.work.join(what);
         sync_tree(&built)?;
@@ -205,14 +205,14 @@ impl Place {
         }
         if let Err(e) = rename_new(&built, &self.targets.data_dir.join(what)) {
             if outside {
-                // Without the data directory it is of no use, and would be in the way.
+                // Without the data directory, the log is useless and would be in the way.
                 let _ = fs::remove_dir_all(&self.targets.wal_dir);
             }
             return Err(e);
         }
         self.done = true;
         sync_dir(&self.targets.data_dir)?;
-        // From here on the restore is complete, whatever becomes of the folder.
+        // The restore is now complete, even if removing the folder fails.
         let _ = fs::remove_dir_all(&self.work);
         sync_dir(&self.targets.data_dir)?;
         for dir in &self.made {
@@ -237,7 +237,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.done {
-            // Nothing more can be done about what stays; the next restore clears it.
+            // If this fails, the next restore removes it.
             let _ = fs::remove_dir_all(self.wal_work());
             let _ = fs::remove_dir_all(&self.work);
             remove_made(&self.made);
@@ -246,7 +246,7 @@ impl Drop for Place {
     }
 }
 
-/// The log that a restore was about to give its place: path, device and inode.
+/// The log that a restore was about to move into place: path, device and inode.
 fn read_journal(work: &Path) -> Option<(PathBuf, (u64, u64))> {
     let path = work.join(JOURNAL);
     if path.symlink_metadata().ok()?.len() > MAX_JOURNAL {
@@ -269,7 +269,7 @@ fn mkdir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Makes a directory and those above it; those that were not there, the outermost first.
+/// Creates a directory and its missing parents. Returns the created ones, outermost first.
 fn make_dirs(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut missing: Vec<&Path> = path
         .ancestors()
@@ -290,7 +290,7 @@ fn make_dirs(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(made)
 }
 
-/// Removes directories that were made, as far as they are still empty.
+/// Removes created directories that are still empty.
 fn remove_made(made: &[PathBuf]) {
     for dir in made.iter().rev() {
         let _ = fs::remove_dir(dir);
@@ -310,14 +310,14 @@ fn remove_dir(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Renames, but never over something that is there.
+/// Renames a file without replacing an existing one.
 fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
     use rustix::{
         fs::{CWD, RenameFlags, renameat_with},
         io::Errno,
     };
     let done = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // The file system does not know the flag. A directory that is not empty is still not replaced.
+        // The file system does not support the flag. A plain rename does not replace a directory unless it is empty.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => fs::rename(from, to),
         done => done.map_err(io::Error::from),
     };
@@ -330,7 +330,7 @@ fn sync_dir(path: &Path) -> Result<(), Error> {
         .map_err(|e| Error::io("sync", path, e))
 }
 
-/// Syncs the directories of a tree; its files are synced by those who write them.
+/// Syncs all directories of a tree. Files are synced by those who write them.
 fn sync_tree(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         for entry in list(path)? {

@@ -1,5 +1,5 @@
-//! The steps of a restore, in etcd's order, each transaction of the database as etcd's own restore makes it:
-//! the same file comes out, byte for byte. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
+//! The steps of a restore in etcd's order. Each database transaction matches one of etcd's own restore, so that the
+//! resulting file is identical. Source: etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 
 use std::{
     collections::BTreeMap,
@@ -36,14 +36,14 @@ use crate::{
     wal::{self, SnapName},
 };
 
-/// Bytes of the database that etcd maps at first unless told otherwise.
+/// Number of bytes of the database that etcd maps by default.
 pub const DEFAULT_MAP_SIZE: u64 = 10 << 30;
 /// The term of everything that a restore writes.
 const TERM: u64 = 1;
-/// Revisions stay below this, so that a cluster never comes to the end of them.
+/// Revisions stay below this, so that a cluster can never exhaust them.
 const MAX_REVISION: i64 = 1 << 62;
 
-/// What is restored, and how. Every field is the flag of its name.
+/// What to restore, and how. Every field corresponds to the flag of the same name.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
     /// The snapshot, or a stopped member's database.
@@ -52,25 +52,25 @@ pub struct RestoreOptions {
     pub name: String,
     /// The data directory; `NAME.etcd` unless given.
     pub data_dir: Option<PathBuf>,
-    /// The directory of the log, where it is not inside the data directory.
+    /// The directory of the log, if it is not inside the data directory.
     pub wal_dir: Option<PathBuf>,
     /// Names and peer URLs of all members.
     pub initial_cluster: String,
-    /// What tells the new cluster from others.
+    /// The token that distinguishes the new cluster from others.
     pub initial_cluster_token: String,
     /// The peer URLs of this member.
     pub initial_advertise_peer_urls: String,
-    /// Whether a file without a digest, or with a wrong one, is taken.
+    /// Whether a file with a missing or wrong digest is accepted.
     pub skip_hash_check: bool,
-    /// Bytes that etcd would map at least. Here this only decides how long the file becomes when it grows.
+    /// Least number of bytes that etcd would map. Here this only determines the length of the file when it grows.
     pub initial_memory_map_size: u64,
-    /// By how much the revision grows.
+    /// Number by which to increase the revision.
     pub bump_revision: u64,
-    /// Whether everything up to the new revision counts as compacted.
+    /// Whether to mark everything up to the new revision as compacted.
     pub mark_compacted: bool,
-    /// Whether the directory is for our own server: a database without log and members.
+    /// Whether the directory is for our own server, which needs a database without log and members.
     pub for_serve: bool,
-    /// The release that is to start on it, where that is an older one than wrote the file.
+    /// The etcd release that is to start from it, if older than the one that wrote the file.
     pub target: Option<Target>,
 }
 
@@ -95,33 +95,33 @@ impl RestoreOptions {
     }
 }
 
-/// A restore whose flags are in order and whose places are free.
+/// A restore whose flags are valid and whose destinations are free.
 #[derive(Clone, Debug)]
 pub struct Plan {
     options: RestoreOptions,
-    /// Where it goes.
+    /// The destinations.
     pub targets: Targets,
-    /// The members of the new cluster; none for our own server.
+    /// The members of the new cluster; `None` for our own server.
     pub peers: Option<Peers>,
 }
 
-/// What a restore has found and done.
+/// Result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// The revision that a server on the directory begins with.
+    /// The revision at which a server on the directory starts.
     pub revision: i64,
-    /// Up to which revision its history is compacted, where it is.
+    /// The revision up to which its history is compacted, if it is.
     pub compact_revision: Option<i64>,
 }
 
-/// Takes the log lines.
+/// Receives the log lines.
 type Log<'a> = dyn FnMut(Line) + 'a;
 
 impl Plan {
-    /// Checks flags and places. Changes nothing, and does not look at the snapshot.
+    /// Checks flags and destinations. Changes nothing and does not read the snapshot.
     ///
     /// # Errors
-    /// What is refused, in etcd's words where it has some.
+    /// Why the restore is refused, in etcd's words if it has any.
     pub fn new(options: RestoreOptions) -> Result<Plan, Error> {
         let targets = Targets::new(
             &options.name,
@@ -152,10 +152,10 @@ impl Plan {
         &self.options
     }
 
-    /// Reads and checks the snapshot as a restore would, and changes nothing.
+    /// Reads and checks the snapshot as a restore would. Changes nothing.
     ///
     /// # Errors
-    /// What a restore would end with.
+    /// The error that a restore would end with.
     pub fn check_file(&self) -> Result<Outcome, Error> {
         copy::verify(&self.options.file, self.options.skip_hash_check)?;
         let file = SnapshotFile::open(&self.options.file)?;
@@ -170,7 +170,7 @@ impl Plan {
         self.outcome(&records)
     }
 
-    /// Refuses records that the target does not know.
+    /// Rejects records that the target release does not know.
     fn visitor(&self) -> impl FnMut(Item<'_>) -> Result<(), RecordError> + use<> {
         let target = self.options.target;
         let mut name = Vec::new();
@@ -200,8 +200,8 @@ impl Plan {
                 compact_revision: compacted,
             });
         }
-        // etcd adds to the revision of the last record. A file whose last records were compacted away is
-        // further than that.
+        // etcd adds to the revision of the last record. If the last records have been compacted away, the current
+        // revision is higher.
         let latest = records.last_revision.max(compacted.unwrap_or(0));
         let revision = i64::try_from(self.options.bump_revision)
             .ok()
@@ -219,13 +219,14 @@ impl Plan {
         })
     }
 
-    /// Restores. Until the last step nothing stands where a server would look, and a failure leaves nothing.
+    /// Restores. Until the last step, there is nothing that a server would recognise, and a failure leaves nothing
+    /// behind.
     ///
     /// # Errors
-    /// The snapshot is damaged, or the disk refuses.
+    /// The snapshot is damaged, or the disk fails.
     pub fn run(&self, log: &mut Log<'_>) -> Result<Outcome, Error> {
         log(self.line("snapshot/v3_snapshot.go:306", "restoring snapshot"));
-        // A missing file must not leave an empty directory, not even for a moment.
+        // Do not create a directory for a missing snapshot, not even briefly.
         std::fs::metadata(&self.options.file)
             .map_err(|e| Error::io("open", &self.options.file, e))?;
         let place = Place::prepare(self.targets.clone())?;
@@ -246,7 +247,7 @@ impl Plan {
         Ok(outcome)
     }
 
-    /// Opens the copy and checks every page and record of it. Errors name the snapshot, not the copy.
+    /// Opens the copy and checks all its pages and records. Errors name the snapshot instead of the copy.
     fn open(&self, db: &Path) -> Result<(Editor, Records), Error> {
         let mut visit = self.visitor();
         let visit: &mut Visitor<'_> = &mut visit;
@@ -259,7 +260,7 @@ impl Plan {
         Ok((editor, records))
     }
 
-    /// The transactions, log and raft snapshot of a member of etcd.
+    /// Writes the transactions, the log and the raft snapshot of an etcd member.
     fn make_member(
         &self,
         place: &Place,
@@ -269,7 +270,7 @@ impl Plan {
         peers: &Peers,
         log: &mut Log<'_>,
     ) -> Result<(), Error> {
-        // The members of the old cluster go. etcd commits once for that and once when it closes the file.
+        // Remove the members of the old cluster. etcd commits once for that, and once more when it closes the file.
         log(Line::new(
             Level::Info,
             "schema/membership.go:125",
@@ -281,7 +282,7 @@ impl Plan {
             commit(editor, clear)?;
         }
         commit(editor, [])?;
-        // The revision grows.
+        // Increase the revision.
         if self.options.bump_revision > 0 {
             editor.reopen(DEFAULT_MAP_SIZE);
             commit(editor, self.bump(records, log)?)?;
@@ -293,7 +294,7 @@ impl Plan {
                 commit(editor, changes)?;
             }
         }
-        // The members of the new cluster come.
+        // Add the members of the new cluster.
         editor.reopen(self.options.initial_memory_map_size);
         let buckets = [bucket::MEMBERS, bucket::MEMBERS_REMOVED, bucket::CLUSTER];
         let mut changes: Vec<Change> = buckets.map(|name| (name, Edit::Create)).to_vec();
@@ -310,10 +311,10 @@ impl Plan {
             );
         }
         commit(editor, changes)?;
-        // The log and the raft snapshot say the same.
+        // Write the log and the raft snapshot with the same members.
         let index = write_log(&place.wal_dir()?, peers)?;
         write_raft_snapshot(super::parent(db), peers, index)?;
-        // The database is as far as they are.
+        // Set the consistent index and term of the database to match them.
         editor.reopen(self.options.initial_memory_map_size);
         let put = |key: &[u8], number| Edit::Put {
             key: key.to_vec(),
@@ -326,7 +327,7 @@ impl Plan {
         commit(editor, changes)
     }
 
-    /// Our own server brings members and versions up to date when it opens the file.
+    /// Our own server updates members and versions when it opens the file.
     fn make_served(
         &self,
         editor: &mut Editor,
@@ -387,7 +388,7 @@ impl Plan {
     }
 }
 
-/// One transaction.
+/// Commits one transaction.
 fn commit(editor: &mut Editor, changes: impl IntoIterator<Item = Change>) -> Result<(), Error> {
     let mut grouped: BTreeMap<&[u8], Vec<Edit>> = BTreeMap::new();
     for (name, edit) in changes {
@@ -396,7 +397,7 @@ fn commit(editor: &mut Editor, changes: impl IntoIterator<Item = Change>) -> Res
     Ok(editor.commit(&grouped)?)
 }
 
-/// A log whose entries add the members; the index of the last one.
+/// Writes a log whose entries add the members. Returns the index of the last entry.
 fn write_log(dir: &Path, peers: &Peers) -> Result<u64, Error> {
     let metadata = Metadata {
         node_id: Some(peers.me),
@@ -451,7 +452,7 @@ fn write_raft_snapshot(dir: &Path, peers: &Peers, index: u64) -> Result<(), Erro
     };
     let name = SnapName { term: TERM, index };
     let path = dir.join(name.to_string());
-    // etcd makes these files readable for everybody that may enter the directory, which is the owner.
+    // etcd creates these files readable by everyone who can enter the directory, which is only the owner.
     OpenOptions::new()
         .write(true)
         .create_new(true)

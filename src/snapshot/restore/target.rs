@@ -1,6 +1,6 @@
-//! `--target`: what must change in a database so that an older etcd starts on it, and what it cannot take.
-//! Source: etcd v3.7.1, server/storage/schema/{schema,actions}.go, server/etcdserver/version/downgrade.go,
-//! and what etcd 3.4 to 3.7 do with files of one another.
+//! `--target`: the changes to a database that let an older etcd start on it, and what that etcd cannot use at all.
+//! Source: etcd v3.7.1, server/storage/schema/{schema,actions}.go, server/etcdserver/version/downgrade.go, and tests of
+//! etcd 3.4 to 3.7 with each other's files.
 
 use std::{fmt, str::FromStr};
 
@@ -11,10 +11,10 @@ use crate::{
     snapshot::Records,
 };
 
-/// A release of etcd that a directory is restored for.
+/// The etcd release for which a directory is restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// 3.4: no term, no raft configuration, no storage version in the database.
+    /// 3.4: no term, raft configuration or storage version in the database.
     V3_4,
     /// 3.5: no storage version.
     V3_5,
@@ -25,7 +25,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// All of them, the oldest first.
+    /// All releases, oldest first.
     pub const ALL: [Target; 4] = [Target::V3_4, Target::V3_5, Target::V3_6, Target::V3_7];
 
     /// The minor version.
@@ -43,7 +43,7 @@ impl Target {
         Version::new(3, self.minor())
     }
 
-    /// Whether a server of this release writes a record with this key in bucket `meta`.
+    /// Whether a server of this release writes a record with this key to bucket `meta`.
     fn knows_meta(self, key: &[u8]) -> bool {
         match key {
             meta::CONSISTENT_INDEX | meta::SCHEDULED_COMPACT | meta::FINISHED_COMPACT => true,
@@ -71,16 +71,16 @@ impl FromStr for Target {
     }
 }
 
-/// A change: the bucket, and what happens in it.
+/// A change to a bucket.
 pub(super) type Change = (&'static [u8], Edit);
 
-/// What has to change in a database with these records.
+/// The changes needed in a database with these records.
 pub(super) fn changes(records: &Records, target: Target) -> Vec<Change> {
     let version = target.version();
     let delete = |name, key: &[u8]| (name, Edit::Delete { key: key.to_vec() });
     let mut out = Vec::new();
     let meta = &records.meta;
-    // The storage version begins with 3.6; an older server ignores it, but leaves it behind for a newer one.
+    // Storage versions exist since 3.6. An older server ignores the record, but would leave it behind for a newer one.
     match &meta.storage_version {
         Some(_) if !target.knows_meta(meta::STORAGE_VERSION) => {
             out.push(delete(bucket::META, meta::STORAGE_VERSION));
@@ -100,7 +100,7 @@ pub(super) fn changes(records: &Records, target: Target) -> Vec<Change> {
     if !target.knows_meta(meta::CONF_STATE) && meta.conf_state.is_some() {
         out.push(delete(bucket::META, meta::CONF_STATE));
     }
-    // A server that finds a cluster version above its own ends. Without one the members settle it anew.
+    // A server exits if the cluster version is above its own. Without one, the members determine it again.
     let membership = &records.membership;
     if membership
         .cluster_version
@@ -115,17 +115,17 @@ pub(super) fn changes(records: &Records, target: Target) -> Vec<Change> {
     out
 }
 
-/// Refuses a record that a server of the target does not know.
+/// Rejects a record that a server of the target release does not know.
 ///
 /// # Errors
-/// Its name.
+/// The error names the record.
 pub(super) fn check_record(target: Target, name: &[u8], key: &[u8]) -> Result<(), RecordError> {
     let unknown = || {
         let problem = format!("etcd {target} does not know this record");
         Err(RecordError::new(name, key, problem))
     };
     match name {
-        // What is known to a release, and gone in an older one, is taken out.
+        // Records that newer releases know and the target does not are removed.
         bucket::META if !Target::ALL.iter().any(|t| t.knows_meta(key)) => unknown(),
         bucket::CLUSTER if ![membership::CLUSTER_VERSION, membership::DOWNGRADE].contains(&key) => {
             unknown()
@@ -140,7 +140,7 @@ pub(super) fn check_record(target: Target, name: &[u8], key: &[u8]) -> Result<()
     }
 }
 
-/// Refuses a database that is newer than any release that this program knows.
+/// Rejects a database that is newer than any release that this program knows.
 pub(super) fn check_version(records: &Records, target: Target) -> Result<(), Error> {
     match &records.meta.storage_version {
         Some(stored) if *stored > Version::new(3, 7) && stored.minor > 7 => {

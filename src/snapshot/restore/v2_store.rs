@@ -1,18 +1,18 @@
-//! The store of etcd's version 2 API as a raft snapshot file carries it: JSON with the members of the
-//! cluster, and a history of a thousand events. etcd 3.4 starts from it; newer ones carry it along.
-//! Source: etcd v3.7.1, server/etcdserver/cluster_util.go (GetMembershipInfoInV2Format),
+//! The store of etcd's version 2 API as contained in a raft snapshot file: JSON with the members of the cluster and a
+//! history of a thousand events. etcd 3.4 starts from it; newer releases keep it. Source: etcd v3.7.1,
+//! server/etcdserver/cluster_util.go (GetMembershipInfoInV2Format),
 //! server/etcdserver/api/v2store/{store,node,event_queue,event_history,stats}.go.
 
 use std::fmt::Write as _;
 
 use crate::schema::membership::{self, Member};
 
-/// Events that the store remembers.
+/// Number of events that the store keeps.
 const EVENTS: usize = 1000;
-/// Go's zero time: nothing expires.
+/// Go's zero time: no expiry.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// The store with these members, added one after the other.
+/// The store after these members were added one by one.
 pub(super) fn encode(members: &[Member]) -> Vec<u8> {
     let mut children = String::new();
     let mut events = String::new();
@@ -31,7 +31,7 @@ pub(super) fn encode(members: &[Member]) -> Vec<u8> {
             children.push(',');
             events.push(',');
         }
-        // Writing into a String cannot fail.
+        // Writing to a String cannot fail.
         let _ = write!(children, "\"{:x}\":{own}", member.id);
         let _ = write!(
             events,
