@@ -1,7 +1,7 @@
-//! The running CRC-32C of a log. It goes on from record to record, and from segment to segment: the first
-//! record of a segment says where the one before it had come to. Source: etcd v3.7.1, pkg/crc/crc.go.
+//! The running CRC-32C of a log. It continues from record to record and from segment to segment: the first record of a
+//! segment contains the value at the end of the previous one. Source: etcd v3.7.1, pkg/crc/crc.go.
 
-/// A CRC-32C that can be continued from the value where another one ended.
+/// A CRC-32C that can be continued from an earlier value.
 #[derive(Debug)]
 pub(super) struct Chain(u32);
 
@@ -11,13 +11,13 @@ impl Chain {
         Chain(value)
     }
 
-    /// Adds `bytes`, and returns the value up to here.
+    /// Adds `bytes` and returns the new value.
     pub fn add(&mut self, bytes: &[u8]) -> u32 {
         self.0 = crc32c::crc32c_append(self.0, bytes);
         self.0
     }
 
-    /// The value up to here.
+    /// The current value.
     pub fn value(&self) -> u32 {
         self.0
     }

@@ -1,44 +1,44 @@
-//! What can be wrong with a log or a raft snapshot file. Every text is one line that names the file, and
-//! the offset in bytes where there is one.
+//! The errors of logs and raft snapshot files. Each is one line that names the file, and the offset in bytes if there
+//! is one.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// Shorthand for results of this module.
+/// The result type of this module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a log or a raft snapshot file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused something.
+    /// The operating system returned an error.
     #[error("{doing} {}: {}", file.display(), crate::bolt::plain(source))]
     Io {
-        /// Such as `open` or `write`.
+        /// The operation, such as `open` or `write`.
         doing: &'static str,
         /// The file or directory.
         file: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The directory holds no segment.
+    /// The directory contains no segments.
     #[error("{}: no write-ahead log: the directory holds no file NUMBER-INDEX.wal", .0.display())]
     Empty(PathBuf),
-    /// Segments are missing between two others.
+    /// A segment is missing in the sequence.
     #[error("{}: segment {missing:016x} of the log is missing", dir.display())]
     Gap {
         /// The directory.
         dir: PathBuf,
-        /// The sequence number that no file has.
+        /// The missing sequence number.
         missing: u64,
     },
-    /// All segments begin behind the wanted index.
+    /// All segments begin after the requested index.
     #[error("{}: no segment of the log reaches back to index {index}", dir.display())]
     NoSegment {
         /// The directory.
         dir: PathBuf,
-        /// The index of the wanted snapshot.
+        /// The index of the requested snapshot.
         index: u64,
     },
     /// A record is damaged.
@@ -46,27 +46,27 @@ pub enum Error {
     Record {
         /// The segment.
         file: PathBuf,
-        /// Where the record begins.
+        /// Offset of the record.
         offset: u64,
-        /// What is wrong.
+        /// The defect.
         what: String,
     },
-    /// The last record was only partly written. After a crash this is normal.
+    /// The last record was written only in part. This is normal after a crash.
     #[error("{}: record at byte {offset}: it was only partly written: {what}", file.display())]
     Torn {
         /// The segment.
         file: PathBuf,
-        /// Where the record begins.
+        /// Offset of the record.
         offset: u64,
-        /// How that shows.
+        /// How this was detected.
         what: String,
     },
-    /// The records are sound, but they do not fit together.
+    /// The records are intact, but inconsistent with each other.
     #[error("{}: {what}", dir.display())]
     Log {
         /// The directory.
         dir: PathBuf,
-        /// What does not fit.
+        /// The inconsistency.
         what: String,
     },
     /// A raft snapshot file is damaged.
@@ -74,7 +74,7 @@ pub enum Error {
     Snap {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The defect.
         what: String,
     },
 }

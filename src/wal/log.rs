@@ -1,5 +1,5 @@
-//! What a log says as a whole: metadata, hard state, and the entries behind a snapshot, the overwritten
-//! ones left out. Source: etcd v3.7.1, server/storage/wal/wal.go (ReadAll, ValidSnapshotEntries).
+//! The content of a whole log: metadata, hard state, and the entries after a snapshot, without those that were
+//! overwritten. Source: etcd v3.7.1, server/storage/wal/wal.go (ReadAll, ValidSnapshotEntries).
 
 use std::path::Path;
 
@@ -14,39 +14,39 @@ use crate::proto::{
     walpb::Snapshot,
 };
 
-/// Bytes of entries that [`Log::read`] holds in memory; etcd keeps at most some 100 MB of them in a log
+/// Maximum size in bytes of the entries that [`Log::read`] holds in memory. etcd's logs have about 100 MB of entries
 /// between two snapshots.
 const MAX_ENTRIES: usize = 1 << 30;
 
-/// A log as a whole.
+/// The content of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    /// Who writes it.
+    /// The member and cluster that write it.
     pub metadata: Option<Metadata>,
-    /// The newest hard state.
+    /// The latest hard state.
     pub state: HardState,
-    /// The entries behind the snapshot that it was read from, in order of their indexes. Those above the
-    /// commit index may still be overwritten by a leader.
+    /// The entries after the snapshot it was read from, ordered by index. Entries above the commit index may still be
+    /// overwritten by a leader.
     pub entries: Vec<Entry>,
-    /// Whether a record of that snapshot was found.
+    /// Whether there was a record of that snapshot.
     pub snapshot_found: bool,
-    /// That the last record was only partly written, which is normal after a crash.
+    /// How it was detected that the last record was written only in part, which is normal after a crash.
     pub torn: Option<String>,
 }
 
 impl Log {
-    /// Reads the log in `dir` behind `snapshot`; the empty one is the beginning.
+    /// Reads the log in `dir` after `snapshot`; the empty snapshot means from the beginning.
     ///
     /// # Errors
-    /// It cannot be read, a record is damaged, or the records do not fit together.
+    /// The log cannot be read, a record is damaged, or records are inconsistent with each other.
     pub fn read(dir: &Path, snapshot: &Snapshot) -> Result<Log> {
         Log::read_behind(dir, snapshot.index(), Some(snapshot.term()))
     }
 
-    /// Reads the entries behind index `start`, whether there is a snapshot at it or not.
+    /// Reads the entries after index `start`, whether or not there is a snapshot at that index.
     ///
     /// # Errors
-    /// As [`Log::read`].
+    /// Like [`Log::read`].
     pub fn read_from(dir: &Path, start: u64) -> Result<Log> {
         Log::read_behind(dir, start, None)
     }
@@ -87,7 +87,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The next record. One that was partly written ends the log.
+    /// The next record. A partly written record ends the log.
     fn next(&mut self, reader: &mut Reader) -> Result<Option<Content>> {
         match reader.next_record() {
             Ok(record) => Ok(record.map(|r| r.content)),
@@ -122,23 +122,23 @@ impl Log {
             let what = format!("entry {index} follows entry {last}");
             return Err(Error::log(dir, what));
         }
-        // A new leader writes over what was never committed.
+        // A new leader overwrites entries that were never committed.
         self.entries.truncate(place);
         self.entries.push(entry);
         Ok(())
     }
 }
 
-/// The snapshot records of a log, and the newest hard state.
+/// The snapshot records of a log, and the latest hard state.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshots {
-    /// In order, those that are committed.
+    /// The committed ones, in order.
     pub snapshots: Vec<Snapshot>,
-    /// The newest hard state.
+    /// The latest hard state.
     pub state: HardState,
 }
 
-/// Finds the snapshot records of the log in `dir` that a member may start from.
+/// Finds the snapshot records in `dir` from which a member may start.
 ///
 /// # Errors
 /// It cannot be read, or a record is damaged.

@@ -1,5 +1,5 @@
-//! etcd's write-ahead log and raft snapshot files: what `snapshot restore` writes so that etcd boots, and
-//! what the offline tools read. Synchronous; knows nothing of etcd's buckets and nothing of commands.
+//! etcd's write-ahead log and raft snapshot files: `snapshot restore` writes them so that etcd can start, and the
+//! offline tools read them. Synchronous; knows nothing of etcd's buckets or of commands.
 
 mod crc;
 mod error;

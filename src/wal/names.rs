@@ -1,5 +1,5 @@
-//! The names of log segments and raft snapshot files, and the files of a directory in their order.
-//! Source: etcd v3.7.1, server/storage/wal/util.go, server/etcdserver/api/snap/snapshotter.go.
+//! The names of log segments and raft snapshot files, and the sorted files of a directory. Source: etcd v3.7.1,
+//! server/storage/wal/util.go, server/etcdserver/api/snap/snapshotter.go.
 //!
 //! ```text
 //! 0000000000000001-0000000000000048.wal     sequence number, index of the first entry
@@ -10,7 +10,7 @@ use std::{fmt, fs, path::Path};
 
 use super::error::{Error, Result};
 
-/// Hexadecimal digits of each number.
+/// Number of hexadecimal digits of each number.
 const DIGITS: usize = 16;
 
 /// The name of a segment of the log.
@@ -18,12 +18,12 @@ const DIGITS: usize = 16;
 pub struct SegmentName {
     /// Counts segments from 0.
     pub sequence: u64,
-    /// The index of the first entry that can stand in it.
+    /// The index of the first entry that it can contain.
     pub index: u64,
 }
 
 impl SegmentName {
-    /// Reads a file name; `None` if it is not that of a segment.
+    /// Parses a file name; `None` if it is not a segment's name.
     pub fn parse(name: &str) -> Option<SegmentName> {
         let (sequence, index) = parse(name, ".wal")?;
         Some(SegmentName { sequence, index })
@@ -46,7 +46,7 @@ pub struct SnapName {
 }
 
 impl SnapName {
-    /// Reads a file name; `None` if it is not that of a raft snapshot.
+    /// Parses a file name; `None` if it is not a raft snapshot's name.
     pub fn parse(name: &str) -> Option<SnapName> {
         let (term, index) = parse(name, ".snap")?;
         Some(SnapName { term, index })
@@ -68,10 +68,10 @@ fn parse(name: &str, suffix: &str) -> Option<(u64, u64)> {
     Some((number(first)?, number(second)?))
 }
 
-/// The segments of the log in `dir`, in order. Other files are left out.
+/// The segments of the log in `dir`, in order. Ignores other files.
 ///
 /// # Errors
-/// The directory cannot be read, holds no segment, or one is missing in between.
+/// The directory cannot be read or contains no segments, or a segment is missing in the sequence.
 pub fn segments(dir: &Path) -> Result<Vec<SegmentName>> {
     let names = list(dir, SegmentName::parse)?;
     if names.is_empty() {
@@ -90,7 +90,7 @@ pub fn segments(dir: &Path) -> Result<Vec<SegmentName>> {
     Ok(names)
 }
 
-/// The raft snapshot files in `dir`, the oldest first.
+/// The raft snapshot files in `dir`, oldest first.
 ///
 /// # Errors
 /// The directory cannot be read.

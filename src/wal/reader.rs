@@ -1,6 +1,5 @@
-//! Reads the records of a log one after the other, over all its segments. Memory is bounded by the largest
-//! record; nothing is written, and nothing in a file makes it panic.
-//! Source: etcd v3.7.1, server/storage/wal/decoder.go.
+//! Reads the records of a log in order, across all its segments. Memory use is bounded by the largest record. Never
+//! writes, and never panics whatever the files contain. Source: etcd v3.7.1, server/storage/wal/decoder.go.
 
 use std::{
     fs::File,
@@ -19,18 +18,18 @@ use super::{
 };
 use crate::proto::walpb;
 
-/// Bytes that are read at once.
+/// Bytes read at a time.
 const BUFFER: usize = 64 << 10;
-/// A disk writes at least this many bytes or nothing: where such a piece of a record is all zeros, the
-/// record was being written when the machine stopped.
+/// A disk writes sectors of this many bytes atomically. If a sector of a record is all zeros, the machine stopped while
+/// the record was being written.
 const SECTOR: u64 = 512;
 
 /// How a log is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReaderOptions {
-    /// Begin with the segment that can hold the entry behind this index; 0 is the beginning of the log.
+    /// Start with the segment that can contain the entry after this index; 0 is the beginning of the log.
     pub from_index: u64,
-    /// Go on where a CRC does not fit, and mark the record, as a tool that looks into damage wants it.
+    /// Continue after a wrong CRC and mark the record, for tools that examine damage.
     pub past_bad_crc: bool,
 }
 
@@ -39,11 +38,11 @@ pub struct Reader {
     dir: PathBuf,
     names: Vec<SegmentName>,
     options: ReaderOptions,
-    /// The segment being read, and its number among `names`.
+    /// The current segment, and its index in `names`.
     open: Option<Open>,
     next: usize,
     crc: Chain,
-    /// Whether the CRC chain has begun: before it has, any value may be the first.
+    /// Whether the CRC chain has begun. Before that, any value is accepted.
     chained: bool,
     done: bool,
 }
@@ -52,7 +51,7 @@ struct Open {
     file: BufReader<File>,
     path: PathBuf,
     segment: usize,
-    /// Where the next record begins.
+    /// Offset of the next record.
     offset: u64,
     len: u64,
 }
@@ -61,7 +60,8 @@ impl Reader {
     /// Opens the log in the directory `dir`.
     ///
     /// # Errors
-    /// The directory cannot be read, holds no log, or the log has a gap or begins behind the wanted index.
+    /// The directory cannot be read or contains no log, a segment is missing, or the log begins after the requested
+    /// index.
     pub fn open(dir: &Path, options: ReaderOptions) -> Result<Reader> {
         let mut names = segments(dir)?;
         let start = names
@@ -89,22 +89,22 @@ impl Reader {
         &self.dir
     }
 
-    /// The segments that are read, in order.
+    /// All segments that are read, in order.
     pub fn segments(&self) -> &[SegmentName] {
         &self.names
     }
 
-    /// The segment and the offset in bytes where reading stands; the end of the records once all are read.
+    /// The segment and offset in bytes of the next record; after the last record, the end of the log.
     pub fn position(&self) -> Option<(SegmentName, u64)> {
         let open = self.open.as_ref()?;
         Some((*self.names.get(open.segment)?, open.offset))
     }
 
-    /// The next record; `None` at the end of the log. After an error there is nothing more.
+    /// The next record; `None` at the end of the log. After an error, there are no more records.
     ///
     /// # Errors
-    /// [`Error::Torn`] for a last record that was only partly written, which is normal after a crash;
-    /// [`Error::Record`] for any other damage.
+    /// [`Error::Torn`] if the last record was written only in part, which is normal after a crash; [`Error::Record`]
+    /// for any other damage.
     pub fn next_record(&mut self) -> Result<Option<Record>> {
         if self.done {
             return Ok(None);
@@ -135,7 +135,7 @@ impl Reader {
     }
 
     fn record(&mut self, frame: Frame, mut body: Vec<u8>, is_last: bool) -> Result<Record> {
-        // There is one, or there would be no body.
+        // A segment is open, because `body` has read from it.
         let Some(open) = &mut self.open else {
             return Err(Error::Empty(self.dir.clone()));
         };
@@ -159,7 +159,7 @@ impl Reader {
         } else {
             self.crc.add(record.data.as_deref().unwrap_or_default())
         };
-        // The first CRC record of what is read continues a segment that may not be there any more.
+        // The first CRC record continues from a segment that may no longer exist.
         let sound = stored == actual || (is_crc && !self.chained);
         if !sound && !self.options.past_bad_crc {
             let what =
@@ -201,7 +201,7 @@ impl Open {
         })
     }
 
-    /// The frame of the next record, and its bytes with the padding; `None` where the records end.
+    /// The frame of the next record, and its bytes including padding; `None` at the end of the records.
     fn body(&mut self, is_last: bool) -> Result<Option<(Frame, Vec<u8>)>> {
         let left = self.len.saturating_sub(self.offset);
         if left == 0 {
@@ -239,7 +239,7 @@ impl Open {
                 ),
             });
         }
-        // At most MAX_RECORD, and the file is that long.
+        // The length is at most MAX_RECORD, and the file is long enough.
         let mut body = vec![0; usize::try_from(frame.body()).unwrap_or_default()];
         self.fill(&mut body)?;
         Ok(Some((frame, body)))
@@ -258,7 +258,7 @@ impl Open {
     }
 }
 
-/// Whether one of the sectors that `body`, which begins at `offset` of its file, lies in was never written.
+/// Whether one of the sectors of `body`, which begins at `offset` in its file, was never written.
 fn is_torn(body: &[u8], offset: u64) -> bool {
     let first = usize::try_from(SECTOR - offset % SECTOR).unwrap_or_default();
     let (head, rest) = body.split_at(first.min(body.len()));

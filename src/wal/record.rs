@@ -1,5 +1,5 @@
-//! One record of the log: its frame, and what stands in it. Pure: no file is opened here.
-//! Source: etcd v3.7.1, server/storage/wal/{encoder,decoder}.go.
+//! The encoding of a log record: its frame and its content. Does no I/O. Source: etcd v3.7.1,
+//! server/storage/wal/{encoder,decoder}.go.
 //!
 //! ```text
 //! length   u64 LE   bits 0-55: bytes of the record; bit 63: padding follows, bits 56-58: its bytes
@@ -7,29 +7,29 @@
 //! padding  zeros up to a multiple of 8, so that a length is never torn by a crash
 //! ```
 //!
-//! A record of 14 bytes has 2 bytes of padding: its length field is `0e 00 00 00 00 00 00 82`. A length
-//! of 0 is the end: behind it stand the zeros of the preallocated segment.
+//! A record of 14 bytes has 2 bytes of padding, and its length field is `0e 00 00 00 00 00 00 82`. A length of 0 marks
+//! the end of the records; the rest of a preallocated segment is zeros.
 
 use prost::Message as _;
 
 use crate::proto::{etcdserverpb::Metadata, raftpb, walpb};
 
-/// Bytes of the length field.
+/// Size of the length field in bytes.
 pub const FRAME: u64 = 8;
-/// The largest record that is read, in bytes with its padding. etcd's requests are limited to 1.5 MiB by
-/// default; operators that raise the limit stay far below this.
+/// Largest record that is read, in bytes including padding. etcd limits requests to 1.5 MiB by default; raised limits
+/// are still far below this.
 pub const MAX_RECORD: u64 = 256 << 20;
 
 const LENGTH_BITS: u32 = 56;
 const PADDED: u64 = 0x80;
 const PADDING_MASK: u64 = 0x7;
 
-/// A length field, taken apart.
+/// A decoded length field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Bytes of the record.
+    /// Length of the record in bytes.
     pub len: u64,
-    /// Zeros that follow it.
+    /// Length of the padding in bytes.
     pub padding: u64,
 }
 
@@ -40,7 +40,7 @@ impl Frame {
         Frame { len, padding }
     }
 
-    /// The length field.
+    /// Encodes the length field.
     pub fn encode(self) -> u64 {
         match self.padding {
             0 => self.len,
@@ -48,7 +48,7 @@ impl Frame {
         }
     }
 
-    /// Takes a length field apart.
+    /// Decodes a length field.
     pub fn decode(field: u64) -> Frame {
         let len = field & ((1 << LENGTH_BITS) - 1);
         let high = field >> LENGTH_BITS;
@@ -60,29 +60,29 @@ impl Frame {
         Frame { len, padding }
     }
 
-    /// Bytes of record and padding together.
+    /// Length of record and padding in bytes.
     pub fn body(self) -> u64 {
         self.len + self.padding
     }
 }
 
-/// What a record is about.
+/// The type of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Who writes the log: ids of member and cluster.
+    /// The writer of the log: ids of member and cluster.
     Metadata,
     /// An entry of the replicated log.
     Entry,
     /// Raft's hard state: term, vote, commit index.
     State,
-    /// Where the running CRC stands; the first record of every segment.
+    /// The value of the running CRC; the first record of every segment.
     Crc,
     /// A raft snapshot was taken.
     Snapshot,
 }
 
 impl Kind {
-    /// The number in the record.
+    /// The number that encodes it.
     pub fn number(self) -> i64 {
         match self {
             Kind::Metadata => 1,
@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// The kind with that number.
+    /// The type with this number.
     pub fn of(number: i64) -> Option<Kind> {
         Some(match number {
             1 => Kind::Metadata,
@@ -109,23 +109,23 @@ impl Kind {
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// The segment, as an index into the list that the reader was given.
+    /// Index of the segment in the reader's list.
     pub segment: usize,
-    /// Where its length field begins in the segment.
+    /// Offset of its length field in the segment.
     pub offset: u64,
-    /// Zeros behind it.
+    /// Length of the padding in bytes.
     pub padding: u64,
-    /// The CRC that is written in it.
+    /// The CRC stored in the record.
     pub crc: u32,
-    /// Whether that is the CRC of what was read. False only if the reader was told to go on.
+    /// Whether the CRC is correct. False only if the reader continues after wrong CRCs.
     pub sound: bool,
-    /// Bytes of its data.
+    /// Length of its data in bytes.
     pub data_len: usize,
-    /// What stands in it.
+    /// The decoded data.
     pub content: Content,
 }
 
-/// What stands in a record.
+/// The decoded data of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// [`Kind::Metadata`].
@@ -144,7 +144,7 @@ impl Content {
     /// Decodes the data of a record.
     ///
     /// # Errors
-    /// The number is that of no kind, or the data is not what the kind has.
+    /// The type is unknown, or the data is invalid.
     pub(super) fn decode(record: walpb::Record) -> Result<Content, String> {
         let number = record.r#type.unwrap_or_default();
         let kind = Kind::of(number).ok_or_else(|| format!("no record has type {number}"))?;
@@ -174,7 +174,7 @@ mod tests {
             assert_eq!(Frame::decode(frame.encode()), frame);
             assert_eq!(frame.body() % 8, 0);
         }
-        // Without bit 63 the other high bits mean nothing.
+        // Without bit 63, the other high bits are ignored.
         assert_eq!(Frame::decode(0x07 << 56 | 9).padding, 0);
         assert!(Frame::decode(u64::MAX).body() < 1 << 57);
     }

@@ -1,5 +1,5 @@
-//! Raft snapshot files: an envelope with a CRC around the metadata of a raft snapshot and the old store of
-//! cluster members. Source: etcd v3.7.1, server/etcdserver/api/snap/snapshotter.go.
+//! Raft snapshot files: an envelope with a CRC that contains the metadata of a raft snapshot and the version 2 store
+//! with the cluster members. Source: etcd v3.7.1, server/etcdserver/api/snap/snapshotter.go.
 
 use std::{
     fs::File,
@@ -17,11 +17,11 @@ use super::{
 };
 use crate::proto::{raftpb::Snapshot, snappb};
 
-/// The largest file that is read, in bytes. It holds members and versions, which take kilobytes; a store
-/// that etcd 3.3 and older left behind can be larger.
+/// Largest file that is read, in bytes. Members and versions take kilobytes; a store left behind by etcd 3.3 or older
+/// can be larger.
 const MAX_FILE: u64 = 512 << 20;
 
-/// The bytes of a file with `snapshot` in it.
+/// Encodes a file that contains `snapshot`.
 pub fn encode_snap(snapshot: &Snapshot) -> Vec<u8> {
     let data = snapshot.encode_to_vec();
     snappb::Snapshot {
@@ -31,10 +31,10 @@ pub fn encode_snap(snapshot: &Snapshot) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// Decodes the bytes of a file.
+/// Decodes the content of a file.
 ///
 /// # Errors
-/// What is wrong with them, without the name of the file.
+/// The defect, without the name of the file.
 pub fn decode_snap(bytes: Bytes) -> Result<Snapshot, String> {
     if bytes.is_empty() {
         return Err("the raft snapshot is empty".into());
@@ -54,10 +54,10 @@ pub fn decode_snap(bytes: Bytes) -> Result<Snapshot, String> {
     Snapshot::decode(data).map_err(|e| format!("no raft snapshot: {e}"))
 }
 
-/// Reads the file `path`.
+/// Reads the snapshot file `path`.
 ///
 /// # Errors
-/// It cannot be read, is too large to be one, or is damaged.
+/// The file cannot be read, is too large, or is damaged.
 pub fn read_snap(path: &Path) -> Result<Snapshot> {
     let wrong = |what: String| Error::Snap {
         file: path.to_owned(),
@@ -78,14 +78,14 @@ pub fn read_snap(path: &Path) -> Result<Snapshot> {
 /// What [`newest_snap`] finds.
 #[derive(Debug, Default)]
 pub struct Newest {
-    /// The newest sound file.
+    /// The newest intact file.
     pub found: Option<(PathBuf, Snapshot)>,
-    /// Why newer ones cannot be used.
+    /// Why newer files cannot be used.
     pub damaged: Vec<Error>,
 }
 
-/// The newest sound snapshot file in `dir` that `wanted` takes. Damaged ones are left where they are,
-/// while etcd renames them.
+/// The newest intact snapshot file in `dir` that `wanted` accepts. Damaged files are left unchanged, whereas etcd
+/// renames them.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -125,7 +125,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            // The varint of the CRC has room for bits above the 32nd, which mean nothing.
+            // The encoded CRC can have bits above the 32nd, which are ignored.
             if snappb::Snapshot::decode(&bytes[..]).as_ref() == Ok(&envelope) {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! Writes a new log of one segment, as `snapshot restore` needs it. Does not go on with an existing log.
-//! Source: etcd v3.7.1, server/storage/wal/{wal,encoder}.go.
+//! Writes a new log with one segment, for `snapshot restore`. Cannot append to an existing log. Source: etcd v3.7.1,
+//! server/storage/wal/{wal,encoder}.go.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,10 +22,10 @@ use crate::proto::{
     walpb,
 };
 
-/// The length that a segment is given when it is made, in bytes; behind the records it is zeros.
+/// Length in bytes to which a segment is preallocated. The part after the records is zeros.
 pub const SEGMENT_SIZE: u64 = 64_000_000;
 
-/// A new log. What was not finished by [`Writer::finish`] is no log yet.
+/// A new log. It is incomplete until [`Writer::finish`] returns.
 pub struct Writer {
     file: File,
     path: PathBuf,
@@ -34,11 +34,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes the first segment in the directory `dir`, which must be there and hold none, and begins it
-    /// as etcd does: CRC, metadata, and the empty snapshot.
+    /// Creates the first segment in the directory `dir`, which must exist and contain no segments, and writes the same
+    /// first records as etcd: CRC, metadata, and the empty snapshot.
     ///
     /// # Errors
-    /// The file cannot be made, or the disk has no room for a segment.
+    /// The file cannot be created, or the disk has no space for a segment.
     pub fn create(dir: &Path, metadata: &Metadata) -> Result<Writer> {
         let name = SegmentName {
             sequence: 0,
@@ -78,7 +78,7 @@ impl Writer {
         self.push(Kind::State, Some(state.encode_to_vec()));
     }
 
-    /// Adds that a raft snapshot was taken.
+    /// Adds a record of a raft snapshot.
     pub fn snapshot(&mut self, snapshot: &walpb::Snapshot) {
         self.push(Kind::Snapshot, Some(snapshot.encode_to_vec()));
     }
@@ -98,10 +98,10 @@ impl Writer {
         self.buffer.resize(end, 0);
     }
 
-    /// Writes all records and syncs the file. The directory is synced by the caller.
+    /// Writes all records and syncs the file. The caller syncs the directory.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk failed.
     pub fn finish(mut self) -> Result<()> {
         self.file
             .write_all(&self.buffer)
@@ -112,12 +112,12 @@ impl Writer {
     }
 }
 
-/// Gives the file its full length, with blocks behind it where the file system can do that.
+/// Preallocates the file, with disk blocks if the file system can do that.
 fn preallocate(file: &File) -> std::io::Result<()> {
     use rustix::{fs::FallocateFlags, io::Errno};
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, SEGMENT_SIZE) {
         Ok(()) => Ok(()),
-        // The file system does not know it, or a signal came in between.
+        // Not supported by the file system, or interrupted by a signal.
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR) => {
             file.set_len(SEGMENT_SIZE)
         }
