@@ -1,5 +1,5 @@
-//! The shape of a failure under `-w json`: one object on one line of stderr, in place of `Error: ...`.
-//! It has all that the text has: the error, its gRPC code, the exit code and the hints.
+//! A failure under `-w json`: one JSON object on a line of stderr instead of `Error: ...`. Contains the error, its gRPC
+//! code, the exit code and the hints.
 
 use std::io::{self, Write};
 
@@ -10,14 +10,14 @@ use crate::golang::json as go_json;
 /// A failed command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ErrorReply {
-    /// The text behind `Error: ` in the other formats.
+    /// The text printed after `Error: ` in the other formats.
     pub error: String,
-    /// gRPC status code, where a server or the transport gave one.
+    /// gRPC status code, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<i32>,
     /// Exit status of the process.
     pub exit: u8,
-    /// What may help, one line each.
+    /// Hints, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
@@ -26,7 +26,7 @@ impl ErrorReply {
     /// Writes `{"error":...,"code":...,"exit":...,"hints":[...]}` and a newline.
     ///
     /// # Errors
-    /// As `err` gives them.
+    /// An error of `err`.
     pub fn write(&self, err: &mut dyn Write) -> io::Result<()> {
         go_json::write_line(self, err)
     }

@@ -1,5 +1,5 @@
-//! `-w fields`: one `"Name" : value` per line. Keys and values are quoted as Go's `%q` quotes them; most texts of
-//! the server are not quoted.
+//! `-w fields`: one `"Name" : value` per line. Keys and values are quoted like Go's `%q`; most texts from the server
+//! are not quoted.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -16,7 +16,7 @@ pub struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The format has no shape for this reply.
+    /// Fails: this format does not support the reply.
     ///
     /// # Errors
     /// Always [`RenderError::Unsupported`].
@@ -24,10 +24,10 @@ impl Fields<'_> {
         Err(RenderError::Unsupported(Format::Fields))
     }
 
-    /// The reply is plain text in this format too.
+    /// Prints the reply as plain text.
     ///
     /// # Errors
-    /// The output cannot be written. The same holds for the other methods.
+    /// The output cannot be written. The same applies to the other methods.
     pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
         reply.simple(&mut Simple {
             hex: self.hex,
@@ -35,43 +35,43 @@ impl Fields<'_> {
         })
     }
 
-    /// A value as it is.
+    /// A line with an unquoted value.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn line(&mut self, name: &str, value: impl Display) -> Rendered {
         Ok(writeln!(self.out, "\"{name}\" : {value}")?)
     }
 
-    /// A value as Go's `%q` quotes it.
+    /// A line with a value quoted like Go's `%q`.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn quoted(&mut self, name: &str, value: &[u8]) -> Rendered {
         self.line(name, format::quote(value))
     }
 
-    /// The empty line between two records.
+    /// The empty line that ends a record.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn end_of_record(&mut self) -> Rendered {
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// Text in a form of its own.
+    /// A line of text in any other form.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn raw_line(&mut self, text: &str) -> Rendered {
         self.out.write_all(&string::bytes(text))?;
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// The id of a cluster or a member; in hexadecimal with `--hex`.
+    /// The id of a cluster or member; in hexadecimal with `--hex`.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn id(&mut self, name: &str, id: u64) -> Rendered {
         if self.hex {
             self.line(name, format_args!("{id:x}"))
@@ -80,10 +80,10 @@ impl Fields<'_> {
         }
     }
 
-    /// The id of a lease; with `--hex` it has all 16 digits.
+    /// The id of a lease; with `--hex`, all 16 digits.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn lease(&mut self, name: &str, id: i64) -> Rendered {
         if self.hex {
             self.line(name, format_args!("{id:016x}"))
@@ -92,10 +92,10 @@ impl Fields<'_> {
         }
     }
 
-    /// The header of an answer. Answers about members have no revision, and none is shown.
+    /// The header of a response. The revision is omitted if it is 0, as in responses about members.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn header(&mut self, header: Option<&ResponseHeader>) -> Rendered {
         let none = ResponseHeader::default();
         let header = header.unwrap_or(&none);
@@ -107,10 +107,10 @@ impl Fields<'_> {
         self.line("RaftTerm", header.raft_term)
     }
 
-    /// A key with its value, each name with `prefix` before it.
+    /// A key and its value. `prefix` is prepended to each name.
     ///
     /// # Errors
-    /// As [`Fields::as_simple`].
+    /// Like [`Fields::as_simple`].
     pub fn pair(&mut self, prefix: &str, kv: &KeyValue) -> Rendered {
         self.quoted(&format!("{prefix}Key"), &kv.key)?;
         self.line(&format!("{prefix}CreateRevision"), kv.create_revision)?;

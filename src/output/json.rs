@@ -1,7 +1,7 @@
-//! `-w json`: one line, with the names, the order and the omissions that Go's `encoding/json` gives etcd's own
-//! types (the struct tags in etcd v3.7.1's generated Go). Enums and ids are numbers, bytes are base64.
+//! `-w json`: one line, with the names, order and omissions that Go's `encoding/json` produces for etcd's own types
+//! (see the struct tags in etcd v3.7.1's generated Go). Enums and ids are numbers, bytes are base64.
 //!
-//! The shape of a single reply is in its file under `replies/`; the shapes that several replies share are here.
+//! The structure of each reply is in its file under `replies/`; structures shared by several replies are here.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ pub struct Json<'a> {
 }
 
 impl Json<'_> {
-    /// The format has no shape for this reply.
+    /// Fails: this format does not support the reply.
     ///
     /// # Errors
     /// Always [`RenderError::Unsupported`].
@@ -26,7 +26,7 @@ impl Json<'_> {
         Err(RenderError::Unsupported(Format::Json))
     }
 
-    /// The reply is plain text in this format too.
+    /// Prints the reply as plain text.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -37,7 +37,7 @@ impl Json<'_> {
         })
     }
 
-    /// Whether `--hex` is given.
+    /// Whether `--hex` was given.
     pub fn hex(&self) -> bool {
         self.hex
     }
@@ -50,7 +50,7 @@ impl Json<'_> {
         Ok(write_line(value, self.out)?)
     }
 
-    /// A list on one line; an empty one is `null`, as Go writes a slice that was never filled.
+    /// A list on one line; an empty one is `null`, like a nil slice in Go.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -72,12 +72,12 @@ pub fn empty<T: Default + PartialEq>(value: &T) -> bool {
 /// Bytes as base64.
 ///
 /// # Errors
-/// As the serializer gives them.
+/// An error of the serializer.
 pub fn base64<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
     go_json::base64(bytes, serializer)
 }
 
-/// An id of a cluster or a member, as a number or with `--hex` as text.
+/// The id of a cluster or member: a number, or a string with `--hex`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdJson {
     id: u64,
@@ -85,12 +85,12 @@ pub struct IdJson {
 }
 
 impl IdJson {
-    /// `id`, as text if `hex`.
+    /// `id`, as a string if `hex`.
     pub fn new(id: u64, hex: bool) -> IdJson {
         IdJson { id, hex }
     }
 
-    /// Whether Go leaves it out: a text is never empty.
+    /// Whether Go omits it; a string is never omitted.
     pub fn omitted(&self) -> bool {
         self.id == 0 && !self.hex
     }
@@ -106,7 +106,7 @@ impl Serialize for IdJson {
     }
 }
 
-/// The header of every answer.
+/// The header of a response.
 #[derive(Serialize)]
 pub struct HeaderJson {
     #[serde(skip_serializing_if = "IdJson::omitted")]
@@ -119,12 +119,12 @@ pub struct HeaderJson {
     raft_term: u64,
 }
 
-/// The header, where the answer has one.
+/// The header, if the response has one.
 pub fn header(header: &Option<pb::ResponseHeader>) -> Option<HeaderJson> {
     header_hex(header, false)
 }
 
-/// The header, with its ids as text if `hex`.
+/// The header, with its ids as strings if `hex`.
 pub fn header_hex(header: &Option<pb::ResponseHeader>, hex: bool) -> Option<HeaderJson> {
     header.as_ref().map(|h| HeaderJson {
         cluster_id: IdJson::new(h.cluster_id, hex),
@@ -134,7 +134,7 @@ pub fn header_hex(header: &Option<pb::ResponseHeader>, hex: bool) -> Option<Head
     })
 }
 
-/// An answer that is nothing but a header.
+/// A response that contains only a header.
 #[derive(Serialize)]
 pub struct OnlyHeaderJson {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +142,7 @@ pub struct OnlyHeaderJson {
 }
 
 impl OnlyHeaderJson {
-    /// Of an answer with this header.
+    /// A response with this header.
     pub fn new(answer: &Option<pb::ResponseHeader>) -> OnlyHeaderJson {
         OnlyHeaderJson {
             header: header(answer),
@@ -150,7 +150,7 @@ impl OnlyHeaderJson {
     }
 }
 
-/// A key with its value.
+/// A key and its value.
 #[derive(Serialize)]
 pub struct KeyValueJson<'a> {
     #[serde(skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]

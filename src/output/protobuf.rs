@@ -1,4 +1,4 @@
-//! `-w protobuf`: the server's message as it is marshalled, with nothing before or after it.
+//! `-w protobuf`: the server's message in its wire encoding, and nothing else.
 
 use std::io::Write;
 
@@ -6,14 +6,14 @@ use prost::Message;
 
 use super::{Format, RenderError, Rendered, Reply, simple::Simple};
 
-/// Writes marshalled messages.
+/// Writes encoded messages.
 pub struct Protobuf<'a> {
     pub(super) hex: bool,
     pub(super) out: &'a mut dyn Write,
 }
 
 impl Protobuf<'_> {
-    /// The reply is not a single message of the server.
+    /// Fails: the reply is not a single message of the server.
     ///
     /// # Errors
     /// Always [`RenderError::Unsupported`].
@@ -21,7 +21,7 @@ impl Protobuf<'_> {
         Err(RenderError::Unsupported(Format::Protobuf))
     }
 
-    /// In etcdctl the reply is of a Go type that is not a message.
+    /// Fails: in etcdctl, the reply's Go type is not a message.
     ///
     /// # Errors
     /// Always [`RenderError::Unmarshallable`].
@@ -29,7 +29,7 @@ impl Protobuf<'_> {
         Err(RenderError::Unmarshallable(go_type))
     }
 
-    /// The reply is plain text in this format too.
+    /// Prints the reply as plain text.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -40,7 +40,7 @@ impl Protobuf<'_> {
         })
     }
 
-    /// A message.
+    /// Writes a message.
     ///
     /// # Errors
     /// The output cannot be written.

@@ -1,5 +1,5 @@
-//! Chooses the format of a reply. Knows nothing about how a format draws, about terminals or about exit codes, and
-//! writes only into what it is given.
+//! Selects the format of a reply. Knows nothing about the formats themselves, terminals or exit codes, and writes only
+//! to the given writer.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -15,13 +15,13 @@ pub enum Format {
     /// Lines for people and shell scripts.
     #[default]
     Simple,
-    /// An ASCII table, for the few replies that are rows.
+    /// An ASCII table, for the few replies that consist of rows.
     Table,
     /// One line of JSON, as Go's `encoding/json` writes it.
     Json,
     /// `"Name" : value` lines.
     Fields,
-    /// The server's message, marshalled, without a newline.
+    /// The server's message in its wire encoding, without a newline.
     Protobuf,
 }
 
@@ -39,7 +39,7 @@ impl Format {
 impl FromStr for Format {
     type Err = UnknownFormat;
 
-    /// Names are exact and lower case only (etcd v3.7.1, `etcdctl/ctlv3/command/printer.go`).
+    /// Names are case-sensitive and lower case (etcd v3.7.1, `etcdctl/ctlv3/command/printer.go`).
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
         Self::NAMES
             .iter()
@@ -59,26 +59,27 @@ impl fmt::Display for Format {
     }
 }
 
-/// The value of `-w` names no format; exit code 4.
+/// The value of `-w` is not a format; exit code 4.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("unsupported output format")]
 pub struct UnknownFormat;
 
-/// Options that change the text of a format.
+/// Options that affect the output of a format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenderOptions {
-    /// `--hex`: keys and values as `\x66` in simple, ids in hexadecimal in fields and in some JSON.
+    /// `--hex`: keys and values as `\x66` in the simple format, ids in hexadecimal in the fields format and in some
+    /// JSON.
     pub hex: bool,
 }
 
 /// Why a reply was not written.
 #[derive(Debug, Error)]
 pub enum RenderError {
-    /// The format has no shape for this reply; exit code 4. The work itself has been done by then.
+    /// The format does not support this reply; exit code 4. The command itself has been executed by then.
     #[error("{0} not supported as output format")]
     Unsupported(Format),
-    /// In etcdctl the reply is of this Go type, which protobuf does not know; exit code 4. etcdctl prints Go's form of
-    /// the value in the parentheses, with addresses in it.
+    /// In etcdctl, the reply has this Go type, which cannot be encoded as protobuf; exit code 4. etcdctl prints the Go
+    /// value in the parentheses, including pointers.
     #[error("marshal unsupported for type {0} (not a message)")]
     Unmarshallable(&'static str),
     /// The output could not be written.
@@ -86,14 +87,14 @@ pub enum RenderError {
     Io(#[from] io::Error),
 }
 
-/// The outcome of writing a reply.
+/// The result of writing a reply.
 pub type Rendered = Result<(), RenderError>;
 
 /// Writes `reply` in `format`.
 ///
 /// # Errors
-/// [`RenderError::Unsupported`] before anything is written, where the format has no shape for the reply;
-/// [`RenderError::Io`] where `out` cannot be written.
+/// [`RenderError::Unsupported`] if the format does not support the reply, before anything is written;
+/// [`RenderError::Io`] if `out` cannot be written.
 pub fn render(
     reply: &dyn Reply,
     format: Format,

@@ -1,9 +1,9 @@
-//! The cells that one line of `simple` and one row of `table` share. Does not draw them.
+//! The cells shared by the lines of `simple` and the rows of `table`.
 
-/// Column names as etcdctl writes them, and the cells below.
+/// Column names as in etcdctl, and rows of cells.
 pub struct Rows {
-    /// Lower or mixed case, as in etcd's source; a table shows them in capitals.
+    /// In lower or mixed case, as in etcd's source; a table prints them in capitals.
     pub header: &'static [&'static str],
-    /// Each row has as many cells as there are names.
+    /// Each row has as many cells as there are columns.
     pub rows: Vec<Vec<String>>,
 }

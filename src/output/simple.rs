@@ -1,4 +1,4 @@
-//! `-w simple`: plain lines. Keys and values are written as the bytes that they are, unless `--hex` is given.
+//! `-w simple`: plain lines. Keys and values are written as raw bytes, unless `--hex` is given.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -14,20 +14,20 @@ pub struct Simple<'a> {
 }
 
 impl Simple<'_> {
-    /// One line of text. Words of the command line keep their bytes, even where they are not UTF-8.
+    /// A line of text. Command-line arguments that are not valid UTF-8 are written as their original bytes.
     ///
     /// # Errors
-    /// The output cannot be written. The same holds for the other methods.
+    /// The output cannot be written. The same applies to the other methods.
     pub fn line(&mut self, text: impl Display) -> Rendered {
         let text = text.to_string();
         self.out.write_all(&string::bytes(&text))?;
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// One line that is a key or a value: as it is, or as `\x66\x6f` with `--hex`.
+    /// A line with a key or a value: raw, or as `\x66\x6f` with `--hex`.
     ///
     /// # Errors
-    /// As [`Simple::line`].
+    /// Like [`Simple::line`].
     pub fn bytes(&mut self, raw: &[u8]) -> Rendered {
         if self.hex {
             return Ok(writeln!(self.out, "{}", format::hex(raw))?);
@@ -36,19 +36,19 @@ impl Simple<'_> {
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// Two lines, key and value.
+    /// A key and its value on two lines.
     ///
     /// # Errors
-    /// As [`Simple::line`].
+    /// Like [`Simple::line`].
     pub fn pair(&mut self, kv: &KeyValue) -> Rendered {
         self.bytes(&kv.key)?;
         self.bytes(&kv.value)
     }
 
-    /// One line for each row, with commas between the cells.
+    /// One line per row, with commas between cells.
     ///
     /// # Errors
-    /// As [`Simple::line`].
+    /// Like [`Simple::line`].
     pub fn rows(&mut self, rows: &Rows) -> Rendered {
         rows.rows
             .iter()

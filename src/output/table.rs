@@ -1,5 +1,4 @@
-//! `-w table`: the ASCII tables of etcdctl up to 3.6. Draws rows and nothing else, and does not depend on the width
-//! of the terminal.
+//! `-w table`: ASCII tables as in etcdctl up to 3.6. Independent of the width of the terminal.
 
 use std::io::Write;
 
@@ -11,10 +10,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Format, RenderError, Rendered, Reply, Rows, simple::Simple};
 
-/// A cell that is wider than this is folded at its blanks (tablewriter v0.0.5, which etcd 3.6 draws with).
+/// A cell that is wider than this is folded at spaces (as in tablewriter v0.0.5, which etcd 3.6 uses).
 const FOLD_AT: usize = 30;
 
-/// There is no line between two rows, and the line below the header looks like the others.
+/// No lines between rows; the line below the header looks like the others.
 const BORDERS: TableStyle = TableStyle::new()
     .top_border(LineStyle::new('+', '-', '+', '+'))
     .header_lines(ContentLineStyle::new('|', '|', '|'))
@@ -29,7 +28,7 @@ pub struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The reply does not consist of rows.
+    /// Fails: the reply does not consist of rows.
     ///
     /// # Errors
     /// Always [`RenderError::Unsupported`].
@@ -37,7 +36,7 @@ impl Table<'_> {
         Err(RenderError::Unsupported(Format::Table))
     }
 
-    /// The reply is plain text in this format too.
+    /// Prints the reply as plain text.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -48,7 +47,7 @@ impl Table<'_> {
         })
     }
 
-    /// A table of rows.
+    /// Prints rows as a table.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -96,10 +95,10 @@ fn centre(text: &str, width: usize) -> String {
     format!("{}{text}{}", " ".repeat(left), " ".repeat(gap - left))
 }
 
-/// Folds a cell at its blanks into lines of [`FOLD_AT`] columns, or as many as its longest word needs.
+/// Folds a cell at spaces into lines of [`FOLD_AT`] columns, or as many as its longest word needs.
 ///
-/// Of all ways to fold it, this takes the one with the least sum of squares of the columns left free in every line
-/// but the last. A folded cell takes the whole width, so its first line is padded.
+/// Of all ways to fold it, chooses the one with the least sum of squares of the free columns in every line but the
+/// last. A folded cell takes the whole width, so its first line is padded.
 ///
 /// Example: `memberID:10276657743932975437 alarm:NOSPACE` (43 columns) takes two lines, and the column is 30 wide,
 /// although the longer line has 29.
@@ -115,7 +114,7 @@ fn fold(cell: &str) -> Vec<String> {
         .max()
         .unwrap_or(0)
         .max(FOLD_AT);
-    // best[i]: the least cost of words[i..], and where the line that starts at word i ends.
+    // best[i]: the least cost of words[i..], and the index of the end of the line that starts with word i.
     let mut best = vec![(0, words.len()); words.len() + 1];
     for start in (0..words.len()).rev() {
         if words[start..].join(" ").width() <= limit {
@@ -152,7 +151,7 @@ mod tests {
         draw(&Rows { header, rows }).to_string()
     }
 
-    /// As tablewriter v0.0.5 draws the same cells.
+    /// Expected values from tablewriter v0.0.5.
     #[test]
     fn folds_long_cells() {
         let header = &["endpoint", "errors"];

@@ -372,7 +372,7 @@ fn what_etcdctl_says_in_text_only_has_json() {
         text(&version, Format::Json),
         "{\"name\":\"etcdctl\",\"version\":\"3.7.1\",\"apiVersion\":\"3.7\"}\n"
     );
-    // A server before 3.6 does not tell its version with a snapshot.
+    // Servers before 3.6 do not send their version with a snapshot.
     let old = SnapshotSaved {
         path: "b.db".into(),
         version: String::new(),

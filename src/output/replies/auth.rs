@@ -16,7 +16,7 @@ use crate::output::{
 use crate::proto::authpb::{Permission, permission::Type};
 use crate::proto::etcdserverpb as pb;
 
-/// An answer that has nothing but a header.
+/// A response that contains only a header.
 pub trait OnlyHeader: Message {
     /// The header.
     fn header(&self) -> &Option<pb::ResponseHeader>;
@@ -38,7 +38,7 @@ only_header! {
     AuthRoleRevokePermissionResponse
 }
 
-/// A change that was made: the answer, and the line that `simple` shows.
+/// A change that was made: the response, and the line printed by `simple`.
 #[derive(Clone, Debug)]
 pub struct Changed<A> {
     /// The server's answer.
@@ -69,12 +69,12 @@ impl<A: OnlyHeader> Reply for Changed<A> {
     }
 }
 
-/// `auth enable` and `auth disable`. etcdctl prints text in every format. JSON is ours.
+/// `auth enable` and `auth disable`. etcdctl prints text in every format; the JSON is ours.
 #[derive(Clone, Debug)]
 pub struct Switched {
-    /// Whether authentication is on now.
+    /// Whether authentication is now enabled.
     pub enabled: bool,
-    /// Of the server's answer.
+    /// The header of the server's answer.
     pub header: Option<pb::ResponseHeader>,
 }
 
@@ -263,10 +263,10 @@ pub struct Role {
 }
 
 impl Role {
-    /// The permissions to read (or to write) in the form of `simple`.
+    /// Prints the permissions to read (or to write) in the simple format.
     fn section(&self, title: &str, wanted: Type, out: &mut Simple<'_>) -> Rendered {
         out.line(title)?;
-        // The role root may do everything without a permission.
+        // The role root needs no permissions.
         if self.name == "root" && self.answer.perm.is_empty() {
             return out.line("\t[, <open ended>");
         }
@@ -278,7 +278,7 @@ impl Role {
     }
 }
 
-/// The keys of a permission: `key`, `[key, end)` or `[key, <open ended>`, and the prefix that they have in common.
+/// The keys of a permission: `key`, `[key, end)` or `[key, <open ended>`, and their common prefix if they have one.
 fn keys(permission: &Permission) -> String {
     let (key, end) = (&permission.key, &permission.range_end);
     let shown = string::text(key);

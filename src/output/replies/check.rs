@@ -1,4 +1,4 @@
-//! Replies of the commands under `check`. etcdctl prints text in every format. JSON is ours.
+//! Replies of the commands under `check`. etcdctl prints text in every format; the JSON is ours.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::output::{
 /// `check perf`.
 #[derive(Clone, Debug)]
 pub struct Perf {
-    /// Puts per second that were asked for.
+    /// Requested puts per second.
     pub wanted: f64,
-    /// Puts per second that succeeded.
+    /// Successful puts per second.
     pub rate: f64,
     /// The slowest put, in seconds.
     pub slowest: f64,
-    /// Standard deviation of the times, in seconds.
+    /// Standard deviation of the durations in seconds.
     pub deviation: f64,
-    /// How often each error came.
+    /// Number of occurrences of each error.
     pub errors: BTreeMap<String, u64>,
 }
 
-/// The limits of `check perf` (etcd v3.7.1, etcdctl/ctlv3/command/check.go): the part of the rate that must be reached,
-/// and the times in seconds that must not be exceeded.
+/// The limits of `check perf` (etcd v3.7.1, etcdctl/ctlv3/command/check.go): the fraction of the rate that must be
+/// reached, and the durations in seconds that must not be exceeded.
 const LEAST_PART: f64 = 0.9;
 const SLOWEST: f64 = 0.5;
 const DEVIATION: f64 = 0.1;
@@ -34,7 +34,7 @@ impl Perf {
         self.rate / self.wanted > LEAST_PART
     }
 
-    /// Whether every limit is kept.
+    /// Whether all limits were met.
     pub fn passed(&self) -> bool {
         self.errors.is_empty()
             && self.fast_enough()
@@ -115,11 +115,11 @@ struct PerfJson<'a> {
 /// `check datascale`.
 #[derive(Clone, Debug)]
 pub struct Datascale {
-    /// Keys that were put.
+    /// Number of keys that were put.
     pub keys: u64,
-    /// Memory that the server has now and did not have before; negative if it has less.
+    /// Increase of the server's memory use in bytes; negative if it decreased.
     pub bytes: f64,
-    /// How often each error came.
+    /// Number of occurrences of each error.
     pub errors: BTreeMap<String, u64>,
 }
 

@@ -81,7 +81,7 @@ fn rows(members: &[pb::Member]) -> Rows {
     }
 }
 
-/// An answer with members. With `--hex` ids are texts, and neither ids nor lists are left out.
+/// A response with members. With `--hex`, ids are strings, and zero ids and empty lists are not omitted.
 #[derive(Serialize)]
 struct MembersJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ impl<'a> MemberJson<'a> {
 /// `member add`.
 #[derive(Clone, Debug)]
 pub struct Added {
-    /// The name for the new member; the server learns it from the member itself.
+    /// The name for the new member; the server does not know it until the member has started.
     pub name: String,
     /// Its peer URLs, as typed.
     pub peer_urls: String,
@@ -146,7 +146,7 @@ pub struct Added {
 }
 
 impl Added {
-    /// The variables with which the new member is to be started.
+    /// The environment variables for starting the new member.
     fn environment(&self) -> [String; 4] {
         let new = self.answer.member.as_ref().map_or(0, |m| m.id);
         let mut cluster = vec![];
@@ -213,7 +213,7 @@ impl Reply for Added {
     }
 }
 
-/// An answer with a header and the members of the cluster.
+/// A response with a header and the members of the cluster.
 pub trait Members: Message {
     /// The header.
     fn header(&self) -> &Option<pb::ResponseHeader>;

@@ -1,4 +1,4 @@
-//! Replies of etcdutl about the inside of files: `hash`, `meta`.
+//! Replies of etcdutl's commands that examine files: `hash`, `meta`.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::{
     snapshot::dump::{self, Metas},
 };
 
-/// The version of the JSON of this file's replies.
+/// Version of the JSON in this file.
 const SCHEMA: u32 = 1;
 
 /// `etcdutl hash`.
@@ -68,7 +68,7 @@ pub struct FileMeta {
     records: Vec<String>,
 }
 
-/// One meta page; what it says is missing where it is damaged.
+/// A meta page. Its content is omitted if it is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct MetaPage {
     page: u64,
@@ -82,7 +82,7 @@ struct MetaPage {
 }
 
 impl FileMeta {
-    /// What a file says of itself.
+    /// The reply for the meta pages and records of a file.
     pub fn new(metas: Metas) -> FileMeta {
         let page = |m: dump::MetaDump| {
             let meta = m.meta.as_ref().ok();

@@ -1,4 +1,4 @@
-//! Replies of the commands under `endpoint`, with one record for each endpoint.
+//! Replies of the commands under `endpoint`, with one record per endpoint.
 
 use std::time::Duration;
 
@@ -24,16 +24,16 @@ pub struct Health(pub Vec<EndpointHealth>);
 pub struct EndpointHealth {
     /// As typed.
     pub endpoint: String,
-    /// Whether a read went through and no alarm is active.
+    /// Whether a read succeeded and no alarm is active.
     pub health: bool,
-    /// Wall time of the check; zero where nothing could be asked.
+    /// Duration of the check; zero if no request could be sent.
     pub took: Duration,
     /// Why it is unhealthy; empty when healthy.
     pub error: String,
 }
 
 impl EndpointHealth {
-    /// [`EndpointHealth::took`] as Go prints it; empty where nothing could be asked.
+    /// [`EndpointHealth::took`] as Go prints it; empty if no request could be sent.
     fn took_text(&self) -> String {
         if self.took.is_zero() {
             return String::new();
@@ -43,7 +43,7 @@ impl EndpointHealth {
 }
 
 impl Health {
-    /// The lines about endpoints that are not healthy; `simple` shows them on stderr.
+    /// The lines about unhealthy endpoints, which `simple` prints to stderr.
     pub fn failures(&self) -> Vec<String> {
         self.0
             .iter()
@@ -119,12 +119,12 @@ struct HealthJson<'a> {
     error: &'a str,
 }
 
-/// `endpoint status`: each endpoint with its answer.
+/// `endpoint status`: each endpoint with its response.
 #[derive(Clone, Debug)]
 pub struct Status(pub Vec<(String, pb::StatusResponse)>);
 
 impl Status {
-    /// A cell whose field an older server does not send is empty.
+    /// A cell is empty if an older server does not send the field.
     fn rows(&self) -> Rows {
         Rows {
             header: &[
@@ -183,7 +183,7 @@ impl Reply for Status {
         out.rows(&self.rows())
     }
 
-    /// The raft term is in the header already. The leader stays decimal under `--hex`, as in v3.7.1.
+    /// The raft term is already in the header. The leader stays decimal under `--hex`, as in v3.7.1.
     fn fields(&self, out: &mut Fields<'_>) -> Rendered {
         for (endpoint, s) in &self.0 {
             out.header(s.header.as_ref())?;
@@ -191,7 +191,7 @@ impl Reply for Status {
             out.quoted("StorageVersion", s.storage_version.as_bytes())?;
             out.line("DBSize", s.db_size)?;
             out.line("DBSizeInUse", s.db_size_in_use)?;
-            // Servers before 3.6 send neither the quota nor a downgrade state.
+            // Servers before 3.6 send neither quota nor downgrade state.
             if s.db_size_quota != 0 {
                 out.line("DBSizeQuota", s.db_size_quota)?;
             }
@@ -276,7 +276,7 @@ struct DowngradeJson<'a> {
 }
 
 impl<'a> StatusOfJson<'a> {
-    /// With `hex` ids are texts, for readers that keep numbers as floating point.
+    /// With `hex`, ids are strings, for readers that parse numbers as floating point.
     fn new((endpoint, s): &'a (String, pb::StatusResponse), hex: bool) -> Self {
         let status = StatusJson {
             header: header_hex(&s.header, hex),
@@ -300,12 +300,12 @@ impl<'a> StatusOfJson<'a> {
     }
 }
 
-/// `endpoint hashkv`: each endpoint with its answer.
+/// `endpoint hashkv`: each endpoint with its response.
 #[derive(Clone, Debug)]
 pub struct HashKv(pub Vec<(String, pb::HashKvResponse)>);
 
 impl HashKv {
-    /// The revision of the hash is empty where an older server does not send it.
+    /// The hash revision is empty if an older server does not send it.
     fn rows(&self) -> Rows {
         let row = |(endpoint, h): &(String, pb::HashKvResponse)| {
             let revision = match h.hash_revision {
@@ -381,8 +381,8 @@ struct HashJson {
     hash_revision: i64,
 }
 
-/// An alarm as a server writes it in its status, with exactly one space between two fields. The server's own number
-/// of spaces varies from build to build, because Go's protobuf randomises it.
+/// An alarm as text, as a server sends it in its status, with exactly one space between fields. Go's protobuf varies
+/// the number of spaces randomly from build to build.
 fn tidy_alarm(text: &str) -> String {
     if text.starts_with("memberID:") {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -391,13 +391,13 @@ fn tidy_alarm(text: &str) -> String {
     }
 }
 
-/// Sizes are signed on the wire, but none is negative.
+/// Sizes are signed on the wire, but never negative.
 fn unsigned(size: i64) -> u64 {
     u64::try_from(size).unwrap_or(0)
 }
 
 fn not_in_use(s: &pb::StatusResponse) -> String {
-    // Widened, because the product of a large size and 100 does not fit into 64 bits.
+    // Widened, because a large size times 100 does not fit into 64 bits.
     let (size, in_use) = (i128::from(s.db_size), i128::from(s.db_size_in_use));
     if size <= 0 || in_use <= 0 {
         String::new()
@@ -406,7 +406,7 @@ fn not_in_use(s: &pb::StatusResponse) -> String {
     }
 }
 
-/// Servers before 3.6 do not send the quota (0); a negative quota means that there is none.
+/// Servers before 3.6 do not send the quota (0); a negative quota means no quota.
 fn quota(bytes: i64) -> String {
     match bytes {
         0 => String::new(),

@@ -14,7 +14,7 @@ use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb::KeyValue;
 
-/// `get`: the answer, and what the command line says about printing it.
+/// `get`: the response, and the flags that affect its printing.
 #[derive(Clone, Debug, Default)]
 pub struct Get {
     /// The server's answer.
@@ -102,7 +102,7 @@ impl Reply for pb::DeleteRangeResponse {
     }
 }
 
-/// `txn`. A transaction inside a transaction is shown like the outer one; etcdctl prints its Go value.
+/// `txn`. Nested transactions are printed like the outer one; etcdctl prints their Go value.
 impl Reply for pb::TxnResponse {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         out.line(if self.succeeded { "SUCCESS" } else { "FAILURE" })?;
@@ -152,11 +152,11 @@ impl Reply for pb::TxnResponse {
 pub struct Compacted {
     /// The server's answer.
     pub answer: pb::CompactionResponse,
-    /// The revision that was asked for; the server does not repeat it.
+    /// The requested revision, which the server does not repeat.
     pub revision: i64,
 }
 
-/// etcdctl prints text in every format. JSON is ours.
+/// etcdctl prints text in every format; the JSON is ours.
 impl Reply for Compacted {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         out.line(format_args!("compacted revision {}", self.revision))
@@ -253,7 +253,7 @@ impl<'a> From<&'a pb::DeleteRangeResponse> for DeleteJson<'a> {
     }
 }
 
-/// Each answer is wrapped in `{"Response":...}`; one that the server left open is `{"Response":{}}`.
+/// Each response is wrapped in `{"Response":...}`; an empty one is `{"Response":{}}`.
 #[derive(Serialize)]
 struct TxnJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! Replies of the service Lease. In Go these answers have the header's fields among their own, which shows in JSON,
-//! and in protobuf, where the header alone is marshalled (etcd v3.7.1, client/v3/lease.go).
+//! Replies of the service Lease. In Go, these types embed the header's fields. This shows in JSON, and in protobuf,
+//! where only the header is encoded (etcd v3.7.1, client/v3/lease.go).
 
 use serde::Serialize;
 
@@ -85,7 +85,7 @@ impl Reply for Revoked {
         out.unsupported()
     }
 
-    /// In Go this answer is a type of its own that protobuf does not know.
+    /// In Go, the response has a type that cannot be encoded as protobuf.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
         out.unmarshallable("*clientv3.LeaseRevokeResponse")
     }

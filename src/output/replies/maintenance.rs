@@ -1,5 +1,5 @@
-//! Replies of the service Maintenance: `alarm`, `defrag`, `downgrade`, `move-leader`, `snapshot save`. What `endpoint` shows is in
-//! [`super::endpoint`].
+//! Replies of the service Maintenance: `alarm`, `defrag`, `downgrade`, `move-leader`, `snapshot save`. Those of
+//! `endpoint` are in [`super::endpoint`].
 
 use std::{borrow::Cow, time::Duration};
 
@@ -69,7 +69,7 @@ struct AlarmJson {
     alarm: i32,
 }
 
-/// An alarm in the text form of Go's protobuf: fields without a value are left out, and one space separates two.
+/// An alarm in Go's protobuf text format: fields without a value are omitted, and one space separates fields.
 fn alarm(a: &pb::AlarmMember) -> String {
     let mut parts = Vec::with_capacity(2);
     if a.member_id != 0 {
@@ -81,7 +81,7 @@ fn alarm(a: &pb::AlarmMember) -> String {
     parts.join(" ")
 }
 
-/// The name of an alarm, or its number where etcd v3.7.1 has no such alarm.
+/// The name of an alarm, or its number if etcd v3.7.1 does not know it.
 fn alarm_name(number: i32) -> String {
     pb::AlarmType::try_from(number).map_or_else(
         |_| number.to_string(),
@@ -89,24 +89,24 @@ fn alarm_name(number: i32) -> String {
     )
 }
 
-/// `defrag`. With JSON all members come at once; in the other formats a command hands over one member at a time, so
-/// that each line appears when its member is done.
+/// `defrag`. With JSON, the results of all members are printed together; in the other formats a command emits one reply
+/// per member as soon as that member is done.
 #[derive(Clone, Debug)]
 pub struct Defragmented(pub Vec<MemberTook>);
 
-/// How long one member took, or why it failed.
+/// Duration of the defragmentation of one member, or why it failed.
 #[derive(Clone, Debug)]
 pub struct MemberTook {
     /// As typed.
     pub endpoint: String,
-    /// Wall time of the call.
+    /// Duration of the RPC.
     pub took: Duration,
     /// The failure, if it failed.
     pub error: Option<String>,
 }
 
 impl Defragmented {
-    /// The lines about members that failed, which are printed on stderr.
+    /// The lines about members that failed, which are printed to stderr.
     pub fn failures(&self) -> Vec<String> {
         let failure = |m: &MemberTook| {
             let (endpoint, took) = (&m.endpoint, format::duration(m.took));
@@ -119,7 +119,7 @@ impl Defragmented {
     }
 }
 
-/// etcdctl prints text in every format. JSON is ours.
+/// etcdctl prints text in every format; the JSON is ours.
 impl Reply for Defragmented {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         for member in self.0.iter().filter(|m| m.error.is_none()) {
@@ -166,15 +166,15 @@ struct TookJson<'a> {
 pub struct SnapshotSaved {
     /// The file, as typed.
     pub path: String,
-    /// Version of the server, where the server says it (3.6 and later).
+    /// Version of the server, if it sends it (3.6 and later).
     pub version: String,
-    /// Bytes written, including the digest at the end.
+    /// Number of bytes written, including the digest at the end.
     pub size: u64,
-    /// What `snapshot status` says about the file, where it has been computed.
+    /// The result of `snapshot status` for the file, if it was computed.
     pub status: Option<FileStatus>,
 }
 
-/// etcdctl prints text in every format. JSON is ours.
+/// etcdctl prints text in every format; the JSON is ours.
 impl Reply for SnapshotSaved {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         out.line(format_args!("Snapshot saved at {}", self.path))?;
@@ -219,9 +219,9 @@ struct SavedJson<'a> {
 /// `move-leader`.
 #[derive(Clone, Debug)]
 pub struct LeaderMoved {
-    /// The member that led.
+    /// The previous leader.
     pub from: u64,
-    /// The member that leads now.
+    /// The new leader.
     pub to: u64,
     /// The server's answer.
     pub answer: pb::MoveLeaderResponse,

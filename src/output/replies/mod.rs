@@ -1,4 +1,4 @@
-//! One file of replies for each service of etcd, and for the commands that ask no server.
+//! The replies: one file for each etcd service, and for the commands that need no server.
 
 pub mod auth;
 pub mod check;

@@ -1,4 +1,4 @@
-//! Replies about restores: what `snapshot restore --dry-run` would make.
+//! Replies about restores: the result of `snapshot restore --dry-run`.
 
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ use crate::{
     snapshot::restore::{Outcome, Plan},
 };
 
-/// The version of the JSON of this file's replies.
+/// Version of the JSON in this file.
 const SCHEMA: u32 = 1;
 
-/// A restore that was checked and not carried out.
+/// A restore that was checked but not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlannedRestore {
     schema: u32,
@@ -35,12 +35,12 @@ struct PlannedMember {
     id: String,
     name: String,
     peer_urls: Vec<String>,
-    /// Whether the directory is this one's.
+    /// Whether this is the member that is restored.
     restored: bool,
 }
 
 impl PlannedRestore {
-    /// The reply for a plan, and for the revisions that it comes to.
+    /// The reply for a plan and the resulting revisions.
     pub fn new(plan: &Plan, outcome: &Outcome) -> PlannedRestore {
         let path = |path: &std::path::Path| path.display().to_string();
         let options = plan.options();

@@ -1,4 +1,4 @@
-//! Replies about files, which no server is asked for: `snapshot status`, `etcdutl hashkv`.
+//! Replies about files, which need no server: `snapshot status`, `etcdutl hashkv`.
 
 use serde::Serialize;
 
@@ -17,9 +17,9 @@ pub struct FileStatus {
     pub revision: i64,
     /// Number of live user keys.
     pub total_key: i64,
-    /// Highest pgid times page size, bytes.
+    /// Number of pages times page size, in bytes.
     pub total_size: i64,
-    /// Storage version; empty where the file has none.
+    /// Storage version; empty if the file has none.
     pub version: String,
 }
 
@@ -65,7 +65,7 @@ impl Reply for FileStatus {
     }
 }
 
-/// As etcdutl writes it: nothing is left out.
+/// As etcdutl writes it: no field is omitted.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileStatusJson<'a> {
@@ -96,7 +96,7 @@ pub struct FileHashKv {
     pub hash: u32,
     /// The revision up to which the history is hashed.
     pub hash_revision: i64,
-    /// The newest compaction; -1 before the first.
+    /// The compact revision; -1 before the first compaction.
     pub compact_revision: i64,
 }
 

@@ -1,4 +1,4 @@
-//! The verdict of `snapshot verify`.
+//! The result of `snapshot verify`.
 
 use serde::Serialize;
 

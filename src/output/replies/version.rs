@@ -6,7 +6,7 @@ use crate::output::{
     Rendered, Reply, fields::Fields, json::Json, protobuf::Protobuf, simple::Simple, table::Table,
 };
 
-/// `version` of either program.
+/// `version` of both programs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Version {
@@ -18,7 +18,7 @@ pub struct Version {
     pub api_version: &'static str,
 }
 
-/// etcdctl prints text in every format. JSON is ours.
+/// etcdctl prints text in every format; the JSON is ours.
 impl Reply for Version {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         out.line(format_args!("{} version: {}", self.name, self.version))?;

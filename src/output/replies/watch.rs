@@ -63,7 +63,7 @@ impl Reply for pb::WatchResponse {
         out.unsupported()
     }
 
-    /// Go's client hands on only these fields of the answer.
+    /// Go's client passes on only these fields of the response.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
         out.message(&pb::WatchResponse {
             header: self.header,
