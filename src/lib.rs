@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! # A server with data that stays
+//! # A server with persistent data
 //!
 //! ```
 //! use etcd_maintenance::server::{config::Config, embedded::Server};
@@ -47,7 +47,7 @@
 //! |---|---|
 //! | [`server`] | the server as an object: [`server::embedded::Server`], its settings, the store behind it |
 //! | [`client`] | the client that `etcdctl` is built on: endpoints, TLS, retries, errors that name causes |
-//! | [`snapshot`] | what can be found out about a snapshot or database file, without a server |
+//! | [`snapshot`] | offline tools for snapshots, database files and data directories |
 //! | [`proto`] | messages and generated clients of etcd's protocol |
 //! | [`schema`] | buckets and records of etcd in a database file |
 //! | [`bolt`] | bbolt's file format: readers for any file, and a storage engine |
@@ -57,15 +57,15 @@
 //!
 //! # Features
 //!
-//! | feature | what it brings |
+//! | feature | contents |
 //! |---|---|
 //! | `server` | [`server`] |
 //! | `client` | [`client`]; with `server`, also its `embedded:` endpoints |
 //! | `cli` (default) | the two programs, and both of the above |
 //!
-//! A test that wants a server alone depends on this crate with `default-features = false, features = ["server"]`.
+//! A test that needs only a server depends on this crate with `default-features = false, features = ["server"]`.
 //!
-//! ARCHITECTURE.md says how the parts depend on each other, and what must stay true.
+//! ARCHITECTURE.md describes the dependencies between the modules and the invariants.
 #![deny(unsafe_code)]
 
 pub mod bolt;
@@ -98,7 +98,7 @@ pub mod wal;
 #[cfg(feature = "cli")]
 pub(crate) use cli::words::words;
 
-/// The Rust of the README, compiled and run as a test.
+/// The Rust examples of the README, compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

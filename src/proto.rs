@@ -1,5 +1,5 @@
-//! The messages and services on the wire and in files. The submodules are generated from `proto/` by
-//! `cargo run -p protocol-generator`; none of them is written by hand.
+//! The messages and services on the wire and in files. `cargo run -p protocol-generator` generates the submodules from
+//! `proto/`; do not edit them.
 #![allow(clippy::all, missing_docs)]
 
 /// The descriptors of all messages and services, encoded as `google.protobuf.FileDescriptorSet`.
@@ -42,7 +42,7 @@ mod tests {
 
     use sha2::{Digest, Sha256};
 
-    /// A cheap check with every `cargo test`; that of `protocol-generator` compiles `proto/` again.
+    /// A fast check in every `cargo test`. The test of `protocol-generator` compiles `proto/` again.
     #[test]
     fn the_generated_code_is_current() {
         const HINT: &str = "src/proto is out of date: cargo run -p protocol-generator";

@@ -1,6 +1,5 @@
-//! Writes that are gathered: what a connection has to send while it is polled once goes out in one
-//! system call, or in few large ones. HTTP/2 alone would send each request and each answer in several:
-//! headers, data, trailers. Knows nothing of HTTP.
+//! Combines writes: everything that a connection sends during one poll goes out in one system call, or in a few large
+//! ones. HTTP/2 alone would send headers, data and trailers of each message separately. Knows nothing of HTTP.
 
 use std::{
     io::{self, IoSlice},
@@ -12,23 +11,23 @@ use std::{
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are gathered at most: four frames of HTTP/2 as most clients take them.
+/// Maximum number of bytes that are buffered: four HTTP/2 frames of the usual size.
 const FULL: usize = 72 << 10;
-/// A buffer larger than this is given back as soon as it is empty, for connections that are idle.
+/// A larger buffer is freed as soon as it is empty, to save memory on idle connections.
 const KEPT: usize = 8 << 10;
 
-/// A stream whose writes are gathered. A flush by its user does nothing yet: [`Flush`] does it.
+/// A stream that buffers writes. A flush by its user does nothing; [`Flush`] sends the data.
 pub struct Coalesced<S>(Arc<Mutex<Inner<S>>>);
 
-/// Sends what a [`Coalesced`] has gathered. Whoever polls the user of the stream polls this after it.
+/// Sends what a [`Coalesced`] has buffered. Must be polled after the user of the stream has been polled.
 pub struct Flush<S>(Arc<Mutex<Inner<S>>>);
 
 struct Inner<S> {
     stream: S,
     gathered: Vec<u8>,
-    /// Bytes of `gathered` that have been sent.
+    /// Number of bytes of `gathered` that have been sent.
     sent: usize,
-    /// How sending failed, for the next who reads.
+    /// The error of a failed send, which the next read returns.
     failed: Option<io::Error>,
 }
 
@@ -50,7 +49,7 @@ pub fn coalesce<S>(stream: S) -> (Coalesced<S>, Flush<S>) {
 }
 
 impl<S: AsyncWrite + Unpin> Flush<S> {
-    /// Ready when nothing is left to be sent.
+    /// Ready when everything has been sent.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut inner = self.0.lock();
         ready!(inner.poll_drain(cx))?;
@@ -60,12 +59,12 @@ impl<S: AsyncWrite + Unpin> Flush<S> {
         Pin::new(&mut inner.stream).poll_flush(cx)
     }
 
-    /// Whether nothing is gathered.
+    /// Whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.0.lock().waiting() == 0
     }
 
-    /// Makes the next read fail so: for users of the stream that would not hear of it otherwise.
+    /// Makes the next read return this error, for users of the stream that would otherwise not notice.
     pub fn fail(&self, error: io::Error) {
         let mut inner = self.0.lock();
         inner.gathered.clear();
@@ -107,7 +106,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         }
         if self.gathered.len() + total > KEPT {
-            // More of the kind is coming; growing step by step would copy it twice.
+            // More writes usually follow, and growing step by step would copy the data twice.
             let room = FULL.saturating_sub(self.gathered.len());
             self.gathered.reserve_exact(room.max(total));
         }
@@ -200,7 +199,7 @@ mod tests {
                 stream.write_all(&sent[at..at + size]).await.unwrap();
                 at += size;
             }
-            // What is still gathered goes out with the shutdown.
+            // The shutdown sends what is still buffered.
             stream.shutdown().await.unwrap();
         });
         let mut got = Vec::new();

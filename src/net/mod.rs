@@ -1,3 +1,3 @@
-//! What the client and the server share about connections. Knows neither gRPC nor etcd.
+//! Connection code shared by client and server. Knows neither gRPC nor etcd.
 
 pub mod coalesce;

@@ -1,6 +1,6 @@
 //! Signals that end the process, and the one that a file size limit raises. Commands that must clean up wait for
-//! [`Termination`]; the edge then ends the process with [`die_of`], so that a shell sees which signal it was and stops
-//! a loop or a script as it does for programs that handle nothing.
+//! [`Termination`]; `program` then ends the process with [`die_of`], so that a shell sees which signal it was and stops
+//! a loop or a script, as it does for programs that handle no signals.
 
 use std::{
     fs, io,
@@ -17,39 +17,40 @@ use std::{
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind};
 
-/// The signals by which people, terminals and service managers end a command.
+/// The signals by which users, terminals and service managers end a command.
 const TERMINATING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
-/// Makes a write beyond the file size limit (`ulimit -f`) fail with `EFBIG` instead of killing the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with `EFBIG` instead of killing the process. Call it
+/// once, before the first write to a file.
 ///
-/// It installs a handler that does nothing of interest, rather than ignoring the signal: programs started from here
-/// would inherit an ignored signal, but not a handler. Call it once, before the first write to a file.
+/// Installs a handler that only sets an unused flag, rather than ignoring the signal: child processes would inherit an
+/// ignored signal, but not a handler.
 pub fn survive_file_size_limit() {
-    // The only possible failure is a system without the signal, and there is then nothing to survive.
+    // This fails only on a system without the signal, where nothing needs to be done.
     let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false)));
 }
 
-/// Ends the process by `signal`, as if it had never been handled. It does not return: if the signal cannot be
-/// raised, the process aborts.
+/// Ends the process by `signal`, as if it had never been handled. Does not return: if the signal cannot be raised, the
+/// process aborts.
 pub fn die_of(signal: Signal) -> ! {
     let _ = signal_hook::low_level::emulate_default_handler(signal.as_raw());
-    // Reached only for a signal whose default is not to end the process.
+    // Reached only for a signal whose default action is not to end the process.
     std::process::abort()
 }
 
-/// Whether signals that [`Interrupts`] has taken over end the process again. A handler cannot be removed, so it
-/// does what the system would have done.
+/// Whether the signals that [`Interrupts`] handles end the process again. A handler cannot be removed, so it does what
+/// the system would have done.
 static END_BY_DEFAULT: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Notices the signals that end a command while the process waits for input outside the runtime. They end the process
-/// by themselves again when this is dropped.
+/// Notices the signals that end a command while the process waits for input outside the runtime. After this is dropped,
+/// they end the process again.
 pub struct Interrupts(UnixStream);
 
 impl Interrupts {
-    /// Takes over the same signals as [`Termination::listen`].
+    /// Handles the same signals as [`Termination::listen`].
     ///
     /// # Errors
-    /// The system's, if a handler cannot be installed.
+    /// The system's error, if a handler cannot be installed.
     pub fn listen() -> io::Result<Interrupts> {
         let (reader, writer) = UnixStream::pair()?;
         let ignored = ignored_signals();
@@ -67,7 +68,7 @@ impl Interrupts {
 }
 
 impl AsFd for Interrupts {
-    /// Readable once a signal has come.
+    /// Readable once a signal has been received.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -79,18 +80,18 @@ impl Drop for Interrupts {
     }
 }
 
-/// Waits for the signals that end a command. From [`Termination::listen`] on they no longer end the process by
-/// themselves, so the caller must.
+/// Waits for the signals that end a command. After [`Termination::listen`], they no longer end the process by
+/// themselves, so the caller must end it.
 pub struct Termination(Vec<(Signal, unix::Signal)>);
 
 impl Termination {
-    /// Takes over SIGHUP, SIGINT, SIGQUIT and SIGTERM, except those that the process was started with as ignored:
-    /// `nohup` and background jobs of a script rely on them staying ignored.
+    /// Handles SIGHUP, SIGINT, SIGQUIT and SIGTERM, except those that were ignored when the process was started:
+    /// `nohup` and background jobs of scripts rely on them staying ignored.
     ///
     /// Must be called within a tokio runtime with I/O enabled.
     ///
     /// # Errors
-    /// The system's, if a handler cannot be installed.
+    /// The system's error, if a handler cannot be installed.
     pub fn listen() -> io::Result<Termination> {
         let ignored = ignored_signals();
         END_BY_DEFAULT.store(false, Ordering::SeqCst);
@@ -104,7 +105,7 @@ impl Termination {
         Ok(Termination(listeners))
     }
 
-    /// The next of them. Waits for ever if all of them are ignored.
+    /// The next signal. Waits forever if all of them are ignored.
     pub async fn recv(&mut self) -> Signal {
         std::future::poll_fn(|cx| {
             for (signal, listener) in &mut self.0 {
@@ -118,7 +119,7 @@ impl Termination {
     }
 }
 
-/// A set of signals as the kernel prints it: bit N-1 stands for signal N.
+/// A set of signals as the kernel prints it: bit N-1 is signal N.
 #[derive(Clone, Copy, Default)]
 struct SignalSet(u64);
 
@@ -129,8 +130,8 @@ impl SignalSet {
     }
 }
 
-/// The signals that this process ignores. Read from `/proc`, because the system call for it is not safe Rust; where
-/// there is no `/proc`, none is taken to be ignored.
+/// The signals that this process ignores. Read from `/proc`, because the system call is not available in safe Rust.
+/// Without `/proc`, assumes that none is ignored.
 fn ignored_signals() -> SignalSet {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     parse_ignored(&status)
