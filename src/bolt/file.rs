@@ -1,5 +1,5 @@
-//! Reads files of unknown origin by pread, with every bound checked and a few MiB of memory.
-//! Never maps a file, since truncating a mapped file raises a signal; never writes; locks only when asked.
+//! Reads files of unknown origin by pread, with every bound checked and a few MiB of memory. Never maps a file, since
+//! truncating a mapped file raises a signal; never writes; locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, TryLockError};
