@@ -1,6 +1,7 @@
-//! What was typed, read by the rules of Go's cobra and pflag, and rewritten so that clap can't refuse it:
-//! each command by its full name, then its own flags as `--flag=value` once each, then `--` and the words.
-//! The flags and their kinds come from clap's own command tree; nothing is known here by name, but `help` and `OURS`.
+//! Parses a command line by the rules of Go's cobra and pflag, and rewrites it into a form that clap always accepts:
+//! each command by its full name, followed by its own flags as `--flag=value`, each given once, then `--` and the
+//! positional arguments. The flags and their types come from clap's command tree; the only names known here are `help`
+//! and those in `OURS`.
 
 use std::{
     ffi::OsString,
@@ -16,32 +17,32 @@ use crate::golang::{format::quote, string};
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// Hand these to clap: program, then each command of the path with its own flags behind it, then `--` and
-    /// the words.
+    /// Pass these to clap: the program, then each command of the path followed by its flags, then `--` and the
+    /// positional arguments.
     Run {
-        /// The command's path below the root.
+        /// The names of the command, below the root.
         path: Vec<String>,
-        /// What clap is to read.
+        /// The arguments for clap.
         args: Vec<OsString>,
     },
-    /// Show the help of the command with this path below the root.
+    /// Show the help of the command with this path.
     Help(Vec<String>),
 }
 
-/// A command line that can't be used.
+/// An invalid command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ArgvError {
-    /// No such command: the text, with suggestions.
+    /// Unknown command: the error text with suggestions.
     Command(String),
-    /// A flag that is unknown or has a bad value, at the command with this path: the text, and what may help.
+    /// Unknown flag or invalid value at the command with this path: the error text, and a hint.
     Flag(Vec<String>, String, Option<String>),
 }
 
-/// Id of the argument of a command that takes its words as they are, flags and all.
+/// Id of the argument of a command that parses its own arguments, flags included.
 pub const RAW: &str = "raw";
 
 struct Flag<'a> {
-    /// Where in the path it belongs.
+    /// Index in the path of the command that the flag belongs to.
     level: usize,
     long: &'a str,
     short: Option<char>,
@@ -64,7 +65,7 @@ const HELP: Flag<'static> = Flag {
     kind: Kind::Bool,
 };
 
-/// The flags that the last command of `path` takes: its own, and those its ancestors share.
+/// The flags that the last command of `path` accepts: its own and those inherited from its ancestors.
 fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
     let mut flags = vec![];
     for (i, command) in path.iter().enumerate() {
@@ -83,10 +84,10 @@ fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
     flags
 }
 
-/// Reads `args` (without the program's name) for the command tree `root`.
+/// Parses `args` (without the program name) for the command tree `root`.
 ///
 /// # Errors
-/// As cobra and pflag word them.
+/// The errors of cobra and pflag.
 pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvError> {
     let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
     let (path, mut rest, at) = find(root, args);
@@ -103,7 +104,7 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
             suggestions(root, &String::from_utf8_lossy(word))
         )));
     }
-    // Of a command that takes its words as they are, only what stands before its name is read here.
+    // If the command parses its own arguments, only what precedes its name is parsed here.
     let raw = command.get_arguments().any(|a| a.get_id() == RAW);
     let words = if raw { rest.split_off(at) } else { vec![] };
     let flags = flags_of(&path);
@@ -147,16 +148,16 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
     Ok(Parsed::Run { path: names, args })
 }
 
-/// The name of the first command of the line `args` (without the name of the program), written in full. `names` needs
-/// only the names of the commands and the flags of the root.
+/// The full name of the first command in `args` (without the program name). `names` needs to contain only the names of
+/// the commands and the flags of the root.
 pub fn first_command(names: &clap::Command, args: &[OsString]) -> Option<String> {
     let args = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
     let (path, ..) = find(names, args);
     path.get(1).map(|command| command.get_name().to_owned())
 }
 
-/// The path of the command that `words` ask help for; none where the first word is no command. What follows
-/// the name of a command is not looked at.
+/// The path of the command whose help `words` request; `None` if the first word is not a command. Ignores what follows
+/// the name of a command.
 pub fn topic(root: &clap::Command, words: Vec<OsString>) -> Option<Vec<String>> {
     let words = words.into_iter().map(OsString::into_vec).collect();
     let (path, rest, _) = find(root, words);
@@ -186,14 +187,14 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
                 b"false"
             });
         }
-        // Clap is to find text; what it stands for is known to who takes it.
+        // Give clap valid UTF-8. Consumers turn the stand-ins back into bytes.
         _ => arg.extend_from_slice(string::text(value).as_bytes()),
     }
     out.push(OsString::from_vec(arg));
 }
 
-/// Cobra's search for the command: the first word that is neither a flag nor the value of one. The path, what is
-/// left of `args`, and how much of that stood before the name of the command.
+/// Cobra's search for the command: the first word that is neither a flag nor the value of one. Returns the path, the
+/// remaining `args`, and how many of those preceded the name of the command.
 fn find(
     root: &clap::Command,
     mut args: Vec<Vec<u8>>,
@@ -217,8 +218,8 @@ fn find(
     }
 }
 
-/// Commands that etcd's programs of v3.7.1 do not have, by the command that they are under. They do not make a prefix
-/// of etcd's own names ambiguous: `etcdctl snapshot s` is `save`, `etcdutl m` is `migrate`.
+/// Commands that etcd's v3.7.1 programs do not have, by their parent command. They do not make prefixes of etcd's names
+/// ambiguous: `etcdctl snapshot s` is `save`, `etcdutl m` is `migrate`.
 const OURS: [(&str, &[&str]); 4] = [
     ("etcdctl", &["serve"]),
     ("etcdctl snapshot", &["restore", "status", "verify"]),
@@ -236,7 +237,7 @@ const OURS: [(&str, &[&str]); 4] = [
     ("etcdutl snapshot", &["restore-plan", "salvage", "verify"]),
 ];
 
-/// The command below the last one of `path` that is called `word`, or the only one whose name begins with it.
+/// The subcommand of the last command of `path` that is called `word`, or whose name is the only one to begin with it.
 pub fn child<'a>(path: &[&'a clap::Command], word: &[u8]) -> Option<&'a clap::Command> {
     let begins = |c: &&clap::Command| c.get_name().as_bytes().starts_with(word);
     let matches: Vec<_> = path.last()?.get_subcommands().filter(begins).collect();
@@ -261,8 +262,8 @@ fn words_of<'a>(args: &'a [Vec<u8>], path: &[&clap::Command]) -> Vec<&'a [u8]> {
         .collect()
 }
 
-/// Where the words stand that are neither flags nor taken for their values. An unknown flag without `=` is
-/// taken to have a value: cobra can't know better at this point.
+/// Positions of the words that are neither flags nor their values. An unknown flag without `=` is assumed to have a
+/// value, as in cobra.
 fn word_positions(args: &[Vec<u8>], path: &[&clap::Command]) -> Vec<usize> {
     let flags = flags_of(path);
     let mut words = vec![];
@@ -300,14 +301,14 @@ fn word_positions(args: &[Vec<u8>], path: &[&clap::Command]) -> Vec<usize> {
 }
 
 struct Read {
-    /// Of each flag, in the order typed.
+    /// The values of each flag, in the order typed.
     values: Vec<Vec<Vec<u8>>>,
     words: Vec<Vec<u8>>,
     help: bool,
 }
 
-/// A flag that cannot be used: pflag's text, the known flag with the nearest name, and the word as it was typed if it
-/// may have been meant as a word.
+/// An invalid flag: pflag's error text, the known flag with the most similar name, and the argument as typed if it may
+/// have been meant as a positional argument.
 struct WrongFlag {
     text: String,
     near: Option<String>,
@@ -339,7 +340,7 @@ fn unknown_flag(flags: &[Flag<'_>], name: &[u8]) -> WrongFlag {
     }
 }
 
-/// pflag's parser: flags and words may be mixed, until `--`, which is kept as a word where `separated`.
+/// pflag's parser: flags and positional arguments may be mixed until `--`, which is kept as an argument if `separated`.
 fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>, separated: bool) -> Result<Read, WrongFlag> {
     let mut read = Read {
         values: flags.iter().map(|_| vec![]).collect(),
@@ -381,7 +382,7 @@ fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>, separated: bool) -> Result<Read
     Ok(read)
 }
 
-/// `-w json`, `-wjson`, `-w=json`, and several switches in one word.
+/// `-w json`, `-wjson`, `-w=json`, and several boolean flags in one argument.
 fn shorthands(
     flags: &[Flag<'_>],
     word: &[u8],
@@ -424,7 +425,7 @@ fn shorthands(
     Ok(())
 }
 
-/// Go's `%q` of one character. pflag takes the first byte of the character that has the number of the byte.
+/// Go's `%q` of a character. pflag converts each byte, rather than each UTF-8 sequence, to a character.
 fn rune(c: char) -> String {
     let c = char::from(c.to_string().as_bytes()[0]);
     let quoted = quote(c.to_string().as_bytes());
@@ -435,7 +436,7 @@ fn rune(c: char) -> String {
     }
 }
 
-/// The flag and its place; the help flag has the place after the last.
+/// The flag and its index; the help flag has the index after the last.
 fn lookup<'f>(
     flags: &'f [Flag<'f>],
     matches: impl Fn(&Flag<'_>) -> bool,
@@ -463,7 +464,7 @@ fn set(read: &mut Read, at: usize, flag: &Flag<'_>, value: Vec<u8>) -> Result<()
     Ok(())
 }
 
-/// The end of the line that refuses an unknown command: names within two edits, or that begin with it.
+/// The end of the error message for an unknown command: names within two edits of it, or beginning with it.
 fn suggestions(root: &clap::Command, word: &str) -> String {
     let lower = word.to_lowercase();
     let near: Vec<&str> = root

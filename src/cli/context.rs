@@ -1,4 +1,4 @@
-//! What a command gets: the settings (resolved when they are first needed), a client, and a place to print.
+//! What every command receives: the settings (resolved when first used), a client, and the terminal.
 
 use std::{cell::OnceCell, sync::Arc};
 
@@ -14,10 +14,10 @@ use crate::{
     output::{Format, RenderError, RenderOptions, Reply, render},
 };
 
-/// Prints a reply on stdout and flushes it.
+/// Prints a reply to stdout and flushes it.
 ///
 /// # Errors
-/// The format has no shape for it, or stdout cannot be written.
+/// The format does not support the reply, or stdout cannot be written.
 pub fn emit(
     ui: &Ui,
     reply: &dyn Reply,
@@ -31,7 +31,7 @@ pub fn emit(
     })
 }
 
-/// The surroundings of one command.
+/// The environment of one command.
 pub struct Context {
     /// The terminal.
     pub ui: Ui,
@@ -44,7 +44,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// For a command with these global flags; `extra` lists the variables that it reads besides theirs.
+    /// Creates the context for a command with these global flags. `extra` lists the additional environment variables
+    /// that it reads.
     pub fn new(ui: Ui, globals: GlobalArgs, extra: Extra) -> Context {
         Context {
             ui,
@@ -57,10 +58,10 @@ impl Context {
         }
     }
 
-    /// The settings. The first call prints a warning about each variable that could not be used.
+    /// The settings. The first call prints a warning for each environment variable that could not be used.
     ///
     /// # Errors
-    /// As [`Settings::resolve`].
+    /// See [`Settings::resolve`].
     pub fn settings(&self) -> Result<&Settings, CommandError> {
         if let Some(settings) = self.settings.get() {
             return Ok(settings);
@@ -78,10 +79,10 @@ impl Context {
         Ok(self.settings.get_or_init(|| settings))
     }
 
-    /// Checks that `serve`, which is not a client, is given no flag that says how to find a server.
+    /// Checks that `serve`, which is not a client, was given no flag about reaching a server.
     ///
     /// # Errors
-    /// `path` is that of `serve`, and such a flag is given.
+    /// `path` is that of `serve`, and such a flag was given.
     pub fn check_globals(&self, path: &[String]) -> Result<(), CommandError> {
         let ([command], Some(flag)) = (path, self.globals.of_clients()) else {
             return Ok(());
@@ -98,7 +99,7 @@ impl Context {
         )))
     }
 
-    /// The format in which an error is shown. It is known even where the settings could not be resolved.
+    /// The format in which errors are printed. Known even if the settings could not be resolved.
     pub fn error_format(&self) -> Format {
         if let Some(settings) = self.settings.get() {
             return settings.format;
@@ -108,18 +109,18 @@ impl Context {
         name.parse().unwrap_or_default()
     }
 
-    /// A deadline at the end of the command's time limit, counted from now.
+    /// A deadline after the command's timeout, starting now.
     ///
     /// # Errors
-    /// As [`Context::settings`].
+    /// See [`Context::settings`].
     pub fn deadline(&self) -> Result<Deadline, CommandError> {
         Ok(Deadline::after(self.limit()?))
     }
 
-    /// The command's time limit.
+    /// The command's timeout.
     ///
     /// # Errors
-    /// As [`Context::settings`].
+    /// See [`Context::settings`].
     pub fn limit(&self) -> Result<Limit, CommandError> {
         Ok(Limit {
             length: self.settings()?.command_timeout.to_std(),
@@ -127,10 +128,10 @@ impl Context {
         })
     }
 
-    /// The endpoints: those that `--discovery-srv` finds, else those of `--endpoints`. They are looked up once.
+    /// The endpoints, either found by `--discovery-srv` or given by `--endpoints`. They are looked up once.
     ///
     /// # Errors
-    /// The settings are wrong, or the lookup failed.
+    /// The settings are invalid, or the lookup failed.
     pub async fn endpoints(&self) -> Result<&[String], CommandError> {
         if let Some(endpoints) = self.endpoints.get() {
             return Ok(endpoints);
@@ -155,10 +156,10 @@ impl Context {
         Ok(self.endpoints.get_or_init(|| endpoints))
     }
 
-    /// A client of all endpoints, logged in.
+    /// A client for all endpoints, authenticated.
     ///
     /// # Errors
-    /// The settings are wrong, or the login failed.
+    /// The settings are invalid, or authentication failed.
     pub async fn client(&self) -> Result<Client, CommandError> {
         let endpoints = self.endpoints().await?.iter();
         let endpoints: Vec<String> = endpoints.map(|e| e.trim().to_owned()).collect();
@@ -168,18 +169,18 @@ impl Context {
         Ok(client)
     }
 
-    /// A client of these endpoints, not logged in.
+    /// A client for these endpoints, not authenticated.
     ///
     /// # Errors
-    /// The settings are wrong, or an endpoint is malformed.
+    /// The settings are invalid, or an endpoint is malformed.
     pub fn client_of(&self, endpoints: &[String]) -> Result<Client, CommandError> {
         self.client_with(endpoints, self.settings()?.tls.clone())
     }
 
-    /// As [`Context::client_of`], with TLS of its own.
+    /// Like [`Context::client_of`], with its own TLS settings.
     ///
     /// # Errors
-    /// As [`Context::client_of`].
+    /// See [`Context::client_of`].
     pub fn client_with(
         &self,
         endpoints: &[String],
@@ -198,10 +199,10 @@ impl Context {
         Ok(Client::new(endpoints, options)?)
     }
 
-    /// The user or token of this client. A missing password is prompted for, once.
+    /// The user or token of this client. Prompts for a missing password, once.
     ///
     /// # Errors
-    /// The settings are wrong, or a password cannot be read.
+    /// The settings are invalid, or the password cannot be read.
     pub fn login(&self) -> Result<&Login, CommandError> {
         if let Some(login) = self.login.get() {
             return Ok(login);
@@ -217,19 +218,19 @@ impl Context {
     }
 
     /// Prints a reply in the format of `--write-out` and flushes it. A command with several replies calls this for each
-    /// one as it comes.
+    /// one as it arrives.
     ///
     /// # Errors
-    /// The format has no shape for it, or stdout cannot be written.
+    /// The format does not support the reply, or stdout cannot be written.
     pub fn emit(&self, reply: &dyn Reply) -> Result<(), CommandError> {
         let settings = self.settings()?;
         self.emit_as(reply, settings.format, settings.hex)
     }
 
-    /// As [`Context::emit`], for commands that need no settings.
+    /// Like [`Context::emit`], for commands that need no settings.
     ///
     /// # Errors
-    /// As [`Context::emit`].
+    /// See [`Context::emit`].
     pub fn emit_as(
         &self,
         reply: &dyn Reply,
@@ -239,7 +240,7 @@ impl Context {
         emit(&self.ui, reply, format, &RenderOptions { hex })
     }
 
-    /// The error for endpoints that failed, each with its own line: printed as lines, or as the single error of JSON.
+    /// The error if some endpoints failed, each with its own line: printed as lines, or as a single JSON error.
     pub fn some_failed(&self, lines: &[String], hints: Vec<String>) -> CommandError {
         if self.error_format() == Format::Json {
             return CommandError::new(Kind::Failed, lines.join("; "));
@@ -252,7 +253,7 @@ impl Context {
         error
     }
 
-    /// Stops the embedded servers that the command has started.
+    /// Stops the embedded servers that the command started.
     pub async fn close(&self) {
         self.embedded.close().await;
     }

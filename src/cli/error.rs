@@ -1,35 +1,35 @@
-//! The one error of the edge: what kind it is (the exit code follows from that), what went wrong, and what
-//! may help. Everything below has its own typed errors.
+//! The error of a command: its kind, which determines the exit code, what went wrong, and hints. The modules below have
+//! their own typed errors.
 
 use std::{error::Error, fmt, io};
 
-/// Why a command failed, as far as scripts can tell.
+/// Category of a failure, as far as scripts can distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Most failures: a refusal of the server, a timeout, an unknown command or flag.
+    /// Most failures: an error from the server, a timeout, an unknown command or flag.
     Failed,
     /// The client could not be set up.
     BadConnection,
-    /// Input of `txn` that is no transaction.
+    /// The input of `txn` is not a transaction.
     InvalidInput,
-    /// A value that is no choice of its flag, or a format that the reply does not have.
+    /// A value that a flag does not accept, or a format that does not support the reply.
     BadFeature,
     /// `snapshot save` did not finish.
     Interrupted,
-    /// Arguments that don't make sense, where etcdctl has a code of its own for them.
+    /// Invalid arguments, if etcdctl has a separate exit code for them.
     BadArgs,
-    /// As [`Kind::Failed`], with the usage of the command behind it.
+    /// Like [`Kind::Failed`], followed by the usage of the command.
     Usage,
     /// A program that the command ran failed with this exit code.
     Child(u8),
-    /// A signal came while a password was prompted for.
+    /// A signal arrived during a password prompt.
     PromptInterrupted,
-    /// Nobody reads stdout any more.
+    /// The reader of stdout has closed it.
     BrokenPipe,
-    /// The command is done, and its answer is bad; the exit code says how.
+    /// The command has completed with a negative result, which determines the exit code.
     Verdict(u8),
-    /// A signal ended the command, which has cleaned up. The process then dies of that signal, so that the shell
-    /// knows.
+    /// A signal ended the command, which has cleaned up. The process then kills itself with that signal, so that the
+    /// shell notices.
     Signal(rustix::process::Signal),
 }
 
@@ -44,27 +44,27 @@ impl Kind {
             Kind::Interrupted => 5,
             Kind::BadArgs => 128,
             Kind::Child(code) => code,
-            // etcdctl ends by exit(-1) there.
+            // etcdctl calls exit(-1) here.
             Kind::PromptInterrupted => 255,
             Kind::Verdict(code) => code,
-            // As a shell shows the SIGPIPE that ends a Go program here.
+            // As a shell reports the SIGPIPE that ends a Go program here.
             Kind::BrokenPipe => 141,
-            // As a shell shows it. Signals have numbers up to 64.
+            // As a shell reports it. Signal numbers are at most 64.
             Kind::Signal(signal) => 128 + u8::try_from(signal.as_raw()).unwrap_or(0),
         }
     }
 }
 
-/// A command's failure.
+/// The failure of a command.
 #[derive(Debug)]
 pub struct CommandError {
-    /// Decides on the exit code.
+    /// Determines the exit code.
     pub kind: Kind,
-    /// What went wrong; none: every line there is to say has been said.
+    /// What went wrong; `None` if everything has already been printed.
     pub source: Option<Box<dyn Error + Send + Sync>>,
-    /// gRPC code, where a server gave one.
+    /// gRPC status code, if the error came from a server.
     pub code: Option<i32>,
-    /// What may help, one line each.
+    /// Hints, one line each.
     pub hints: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl CommandError {
         }
     }
 
-    /// A failure of which everything has been said already.
+    /// A failure about which everything has already been printed.
     pub fn said(kind: Kind) -> CommandError {
         CommandError {
             kind,
@@ -89,14 +89,14 @@ impl CommandError {
         }
     }
 
-    /// With one more hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> CommandError {
         self.hints.push(hint.into());
         self
     }
 
-    /// With another text, which has the old one in it.
+    /// Replaces the text by one that is derived from it.
     #[must_use]
     pub fn reworded(mut self, text: impl FnOnce(&str) -> String) -> CommandError {
         if let Some(source) = self.source.take() {
@@ -105,7 +105,7 @@ impl CommandError {
         self
     }
 
-    /// Of another kind, for commands with a code of their own.
+    /// Replaces the kind, for commands with their own exit code.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> CommandError {
         if !matches!(self.kind, Kind::BrokenPipe | Kind::Signal(_)) {
@@ -114,7 +114,7 @@ impl CommandError {
         self
     }
 
-    /// A write to stdout that failed.
+    /// The error of a failed write to stdout.
     pub fn stdout(error: io::Error) -> CommandError {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return CommandError::said(Kind::BrokenPipe);

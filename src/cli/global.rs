@@ -1,14 +1,14 @@
-//! The flags that every command takes, one to one with etcdctl's, and with nothing done about them yet.
-//! Defaults are not here: [`super::settings`] needs to know what was given and what was not.
+//! The global flags, which correspond to etcdctl's, as typed. Defaults are applied in [`super::settings`], which must
+//! know whether a flag was given.
 
 use clap::Args;
 
 use super::value::{self, GoDuration, Suggest};
 
-/// Prefix of the environment variables that stand for global flags.
+/// Prefix of the environment variables for global flags.
 pub const ENV_PREFIX: &str = "ETCDCTL_";
 
-/// What `--write-out` takes.
+/// The values of `--write-out`.
 pub const FORMATS: &[&str] = &["fields", "json", "protobuf", "simple", "table"];
 
 /// The forms of an endpoint, for completion.
@@ -34,64 +34,64 @@ pub struct GlobalArgs {
     /// Print keys, values and ids in hexadecimal
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub hex: Option<bool>,
-    /// Time for a command, without that for connecting [default: 5s]
+    /// Timeout of a command, excluding the time to connect [default: 5s]
     #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub command_timeout: Option<GoDuration>,
-    /// Time for each attempt to connect [default: 2s]
+    /// Timeout of each attempt to connect [default: 2s]
     #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub dial_timeout: Option<GoDuration>,
-    /// Time without traffic after which a running request pings the server [default: 2s, at least 10s is used]
+    /// Idle time after which a running request pings the server [default: 2s, at least 10s is used]
     #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub keepalive_time: Option<GoDuration>,
     /// Time to wait for the answer to a ping [default: 6s]
     #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     pub keepalive_timeout: Option<GoDuration>,
-    /// Largest request to send, in bytes; 0 is 2 MiB [default: 0]
+    /// Maximum size of a request in bytes; 0 means 2 MiB [default: 0]
     #[arg(long, global = true, value_name = "bytes", value_parser = value::flag_int)]
     pub max_request_bytes: Option<i64>,
-    /// Largest answer to take, in bytes; 0 is no limit [default: 0]
+    /// Maximum size of a response in bytes; 0 means no limit [default: 0]
     #[arg(long, global = true, value_name = "bytes", value_parser = value::flag_int)]
     pub max_recv_bytes: Option<i64>,
-    /// User name, or name:password; without a password it is asked for
+    /// User name, or name:password; a missing password is prompted for
     #[arg(long, global = true, value_name = "name[:password]")]
     pub user: Option<String>,
     /// Password of --user
     #[arg(long, global = true, value_name = "password")]
     pub password: Option<String>,
-    /// JSON web token to use in place of --user and --password
+    /// JSON web token, instead of --user and --password
     #[arg(long, global = true, value_name = "token")]
     pub auth_jwt_token: Option<String>,
-    /// Say on stderr which settings are used
+    /// Print the settings in use to stderr
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub debug: Option<bool>,
-    /// Authorities to trust, for TLS
+    /// Certificate authorities to trust, for TLS
     #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub cacert: Option<String>,
-    /// Certificate of this client, for TLS
+    /// Client certificate, for TLS
     #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub cert: Option<String>,
     /// Private key of --cert
     #[arg(long, global = true, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<String>,
-    /// Talk without TLS where the endpoint does not say https [default: true]
+    /// Connect without TLS unless the endpoint says https [default: true]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_transport: Option<bool>,
-    /// Take any certificate of the server (for tests only)
+    /// Do not verify the server's certificate (for tests only)
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_skip_tls_verify: Option<bool>,
-    /// Domain whose SRV records name the endpoints
+    /// Domain to query for SRV records of the endpoints
     #[arg(long, short = 'd', global = true, value_name = "domain")]
     pub discovery_srv: Option<String>,
     /// Name of the service to look up with --discovery-srv
     #[arg(long, global = true, value_name = "name")]
     pub discovery_srv_name: Option<String>,
-    /// Take SRV records of endpoints without TLS [default: true]
+    /// Accept SRV records of endpoints without TLS [default: true]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     pub insecure_discovery: Option<bool>,
 }
 
 impl GlobalArgs {
-    /// The first flag that was given and means something only to a client of a server.
+    /// The first given flag that only applies to clients.
     pub fn of_clients(&self) -> Option<&'static str> {
         let GlobalArgs {
             write_out: _,
@@ -144,7 +144,7 @@ impl GlobalArgs {
     }
 }
 
-/// The variable that stands for a flag: `ETCDCTL_DIAL_TIMEOUT` for `dial-timeout`.
+/// The environment variable for a flag: `ETCDCTL_DIAL_TIMEOUT` for `dial-timeout`.
 pub fn variable(flag: &str) -> String {
     format!("{ENV_PREFIX}{}", flag.to_uppercase().replace('-', "_"))
 }

@@ -1,18 +1,18 @@
-//! Help and usage texts, drawn from clap's tree and wrapped to a width. Global flags are left to `options`, where each
-//! one names its variable; a program without that command shows them with every other one. Prints nothing.
+//! Help and usage texts, generated from clap's tree and wrapped to a width. The global flags are listed by `options`,
+//! each with its environment variable; a program without that command lists them in the help of each command. Prints
+//! nothing.
 
 use clap::{Arg, Command};
 use unicode_width::UnicodeWidthStr;
 
 use super::{argv::RAW, global::variable, words::SEPARATED_WORDS, words::WORDS};
 
-/// The widest column of flags or names; what is wider has its description on the next line.
+/// Maximum width of the column of flags or names. For wider ones, the description starts on the next line.
 const WIDEST_LEFT: usize = 28;
-/// Columns between the two.
+/// Number of spaces between the columns.
 const GAP: usize = 2;
 
-/// The help of the command with this path below `root`, as `--help` shows it, in lines of at most `width` columns
-/// where words allow it.
+/// The help of the command with this path below `root`, in lines of at most `width` columns where the words permit.
 pub fn help(root: &Command, path: &[String], width: usize) -> String {
     let listed = root.find_subcommand("options").is_some();
     let (command, shared, name) = find(root, path);
@@ -38,7 +38,7 @@ pub fn help(root: &Command, path: &[String], width: usize) -> String {
     }
     let after = command.get_after_long_help().or(command.get_after_help());
     if let Some(after) = after {
-        // Examples are shown as they are, so that they can be copied.
+        // Examples are not wrapped, so that they can be copied.
         text.push_str(&format!("\n{}\n", after.to_string().trim_end()));
     }
     if listed {
@@ -56,7 +56,7 @@ fn root_has(root: &Command, arg: &Arg) -> bool {
     root.get_arguments().any(|a| a.get_id() == arg.get_id())
 }
 
-/// The command with this path, the flags that the groups above it share (not those of the root), and its full name.
+/// The command with this path, the flags inherited from the groups above it (except the root), and its full name.
 fn find<'a>(root: &'a Command, path: &[String]) -> (&'a Command, Vec<&'a Arg>, String) {
     let mut command = root;
     let mut shared = vec![];
@@ -74,7 +74,7 @@ fn find<'a>(root: &'a Command, path: &[String]) -> (&'a Command, Vec<&'a Arg>, S
     (command, shared, name)
 }
 
-/// The usage of a command without `Usage: `: its full name, `[options]` if it has flags, and its words.
+/// The usage of a command, without `Usage: `: its full name, `[options]` if it has flags, and its positional arguments.
 fn usage_of(command: &Command, name: &str) -> String {
     match command.get_overridden_usage() {
         Some(usage) => usage.to_string(),
@@ -82,7 +82,7 @@ fn usage_of(command: &Command, name: &str) -> String {
     }
 }
 
-/// The usage line of a command, for its tree: `name` is its full name.
+/// The usage line of a command for clap's tree. `name` is its full name.
 pub fn usage_line(name: &str, command: &Command) -> String {
     let mut usage = name.to_owned();
     let raw = |arg: &Arg| arg.get_id() == RAW && !arg.is_hide_set();
@@ -103,7 +103,7 @@ pub fn usage_line(name: &str, command: &Command) -> String {
     usage
 }
 
-/// The usage that follows an error.
+/// The usage that is printed after an error.
 pub fn usage(root: &Command, path: &[String]) -> String {
     let (command, _, name) = find(root, path);
     format!(
@@ -112,7 +112,7 @@ pub fn usage(root: &Command, path: &[String]) -> String {
     )
 }
 
-/// What `options` prints: the global flags, each with its variable.
+/// The output of `options`: the global flags, each with its environment variable.
 pub fn options(root: &Command, width: usize) -> String {
     let mut text = String::from("The following options can be passed to any command:\n\n");
     let flags = root.get_arguments().filter(|arg| arg.is_global_set());
@@ -121,7 +121,7 @@ pub fn options(root: &Command, width: usize) -> String {
     text
 }
 
-/// The flag with the name of its variable behind its help.
+/// Appends the name of its environment variable to the help of a flag.
 pub fn with_variable(arg: Arg) -> Arg {
     let Some(long) = arg.get_long() else {
         return arg;
@@ -131,7 +131,7 @@ pub fn with_variable(arg: Arg) -> Arg {
     arg.help(text)
 }
 
-/// The commands below `command`; those of a program under their headings, in the order in which these first come.
+/// The subcommands of `command`. At the root they are grouped by headings, in the order of the first command of each.
 fn commands(command: &Command, is_root: bool, width: usize, text: &mut String) {
     let mut sections: Vec<(String, Vec<(String, String)>)> = vec![];
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
@@ -149,14 +149,14 @@ fn commands(command: &Command, is_root: bool, width: usize, text: &mut String) {
     }
 }
 
-/// A flag as help shows it, with its description; none for what is no visible flag.
+/// A flag with its description; `None` for hidden flags and other arguments.
 fn flag_row(arg: &Arg) -> Option<(String, String)> {
     let long = arg.get_long().filter(|_| !arg.is_hide_set())?;
     let mut left = match arg.get_short() {
         Some(short) => format!("  -{short}, --{long}"),
         None => format!("      --{long}"),
     };
-    // A switch stands alone; that it also takes `=false` is a matter of course.
+    // A boolean flag is shown without a value, although it also accepts `=false`.
     let takes_a_word = arg.get_num_args().is_none_or(|n| n.min_values() > 0);
     if arg.get_action().takes_values() && takes_a_word {
         let names = arg.get_value_names().unwrap_or_default();
@@ -174,7 +174,7 @@ fn section(heading: &str, rows: Vec<(String, String)>, width: usize, text: &mut 
     }
 }
 
-/// Two columns: names, and their descriptions beside them.
+/// Two columns: names and descriptions.
 fn columns(rows: Vec<(String, String)>, width: usize, text: &mut String) {
     let widths = rows.iter().map(|(left, _)| left.width());
     let left_width = widths.filter(|w| *w <= WIDEST_LEFT).max().unwrap_or(0) + GAP;
@@ -196,7 +196,7 @@ fn columns(rows: Vec<(String, String)>, width: usize, text: &mut String) {
     }
 }
 
-/// Paragraphs, which empty lines separate; the line breaks inside them are those of the source.
+/// Paragraphs separated by empty lines. Line breaks inside a paragraph come from the source and are removed.
 fn paragraphs(about: &str, width: usize, text: &mut String) {
     for (n, paragraph) in about.split("\n\n").enumerate() {
         if n > 0 {
@@ -206,7 +206,7 @@ fn paragraphs(about: &str, width: usize, text: &mut String) {
     }
 }
 
-/// Words in lines of at most `width` columns, each line behind `indent`. A word is never broken.
+/// Wraps words to at most `width` columns and indents each line. Never breaks a word.
 fn wrap(words: &str, indent: &str, width: usize, text: &mut String) {
     let mut column = 0;
     for word in words.split_whitespace() {

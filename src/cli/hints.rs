@@ -1,5 +1,5 @@
-//! What may help after an error: which endpoint failed and why, the way out of a full database, the oldest revision
-//! that can be read, what authentication wants.
+//! Hints printed after an error: which endpoint failed and why, what to do about a full database, the oldest readable
+//! revision, how to authenticate.
 
 use super::{
     context::Context,
@@ -11,14 +11,14 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// The server's texts that have hints of their own.
+/// Error texts of the server that have hints.
 pub const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
-/// Of a request that changes something and whose answer was not seen.
+/// For a request that changes something and whose response was not received.
 const MAYBE_DONE: &str = "the request may have been carried out: look before you repeat it";
 
-/// Endpoints that are named one by one.
+/// At most this many endpoints are listed individually.
 const NAMED: usize = 5;
 
 impl From<ClientError> for CommandError {
@@ -34,7 +34,7 @@ impl From<ClientError> for CommandError {
     }
 }
 
-/// The hints that an error gives by itself.
+/// The hints for an error, without further requests.
 pub fn of(error: &ClientError) -> Vec<String> {
     match error {
         ClientError::Deadline {
@@ -84,7 +84,7 @@ pub fn of(error: &ClientError) -> Vec<String> {
     }
 }
 
-/// The hints of several endpoints' errors: each said once, and not more of them than a person reads.
+/// The hints for errors of several endpoints: without duplicates, and limited to what a person reads.
 pub fn of_all<'e>(errors: impl IntoIterator<Item = &'e ClientError>) -> Vec<String> {
     let mut attempts = vec![];
     let mut others = vec![];
@@ -144,8 +144,8 @@ fn no_space() -> Vec<String> {
     .to_vec()
 }
 
-/// Adds the oldest readable revision to a refusal that is about a compacted one. With JSON the server is asked nothing
-/// more after a failure.
+/// Adds the oldest readable revision to an error about a compacted one. With JSON, no further request is sent after a
+/// failure.
 pub async fn add_oldest_readable(
     ctx: &Context,
     mut error: CommandError,
@@ -163,8 +163,8 @@ pub async fn add_oldest_readable(
     error
 }
 
-/// Between a revision that is compacted and the current one, by halving: no method of etcd's tells it, and
-/// this costs some twenty reads of one key.
+/// Bisects between a compacted revision and the current one, since etcd has no RPC for this. Takes about twenty reads
+/// of one key.
 async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
     let deadline = Deadline::after(Limit {
         length: std::time::Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! Who asks, as servers are told it. Asks no person for anything.
+//! Authentication against a server. Never prompts.
 
 use std::time::Duration;
 
@@ -10,33 +10,34 @@ use crate::{
     golang::string,
 };
 
-/// Who asks, with the password.
+/// The identity of the client, with the password.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// Nobody that a server knows.
+    /// Not authenticated.
     Nobody,
-    /// Whoever has this token.
+    /// A token.
     Token(String),
     /// A user.
     User {
-        /// Of the user.
+        /// Name of the user.
         name: String,
-        /// Of the user.
+        /// Password of the user.
         password: String,
-        /// For the answer.
+        /// Timeout of the authentication request.
         time: Duration,
     },
 }
 
 impl Login {
-    /// From the settings, and a password where those have none.
+    /// Built from the settings, and a password if they contain none.
     pub fn new(credentials: &Credentials, asked: Option<&str>, time: Duration) -> Login {
         match credentials {
             Credentials::None => Login::Nobody,
             Credentials::Token(token) => Login::Token(token.clone()),
             Credentials::User(name, given) => {
                 let password = given.as_deref().or(asked).unwrap_or_default();
-                // As etcdctl: without name or password nobody logs in, and a server with authentication says so.
+                // As in etcdctl: without name or password there is no authentication, and a server that needs it says
+                // so.
                 if name.is_empty() || password.is_empty() {
                     return Login::Nobody;
                 }
@@ -49,10 +50,10 @@ impl Login {
         }
     }
 
-    /// Gives `client` the token that this stands for.
+    /// Obtains a token and sets it on `client`.
     ///
     /// # Errors
-    /// The server refuses, or can't be reached in time.
+    /// The server rejected the request, or could not be reached in time.
     pub async fn tell(&self, client: &Client) -> Result<(), ClientError> {
         match self {
             Login::Nobody => Ok(()),
@@ -60,7 +61,7 @@ impl Login {
             Login::User { name, password, .. }
                 if !(string::is_utf8(name) && string::is_utf8(password)) =>
             {
-                // As Go's protobuf refuses them.
+                // Go's protobuf rejects such strings.
                 Err(ClientError::Status {
                     code: Code::Internal,
                     message: "grpc: error while marshaling: string field contains invalid UTF-8"

@@ -1,4 +1,4 @@
-//! The command line and its surroundings: arguments, settings, the terminal, errors and exit codes. Knows no command.
+//! The command line and its environment: arguments, settings, terminal, errors and exit codes. Knows no command.
 
 pub mod argv;
 pub mod context;

@@ -1,4 +1,4 @@
-//! Progress for a person at a terminal: one line on stderr, after a moment, and gone when done.
+//! Progress for a person at a terminal: one line on stderr, shown after a delay and erased at the end.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use super::{
     ui::Ui,
 };
 
-/// Work that is done sooner shows nothing.
+/// Work that takes less time than this shows nothing.
 const DELAY: Duration = Duration::from_millis(400);
-/// Between two frames of a spinner.
+/// Interval between two frames of a spinner.
 const TICK: Duration = Duration::from_millis(120);
-/// Columns below which nothing is shown: it would not stay on its line.
+/// Terminals narrower than this many columns show nothing, because the line would wrap.
 const NARROWEST: u16 = 13;
-/// Frames a second.
+/// Frames per second.
 const FRAMES: u8 = 20;
 
 fn style(template: &str) -> ProgressStyle {
-    // A template of ours that does not parse is as good as none.
+    // Show nothing if the template is invalid, which a test rules out.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("|/-\\ ")
@@ -34,14 +34,14 @@ fn line() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::<TerminalLine>::default(), FRAMES)
 }
 
-/// Says what is being waited for, and for how long already.
+/// Shows what is being waited for, and how long already.
 pub struct Spinner {
     task: Option<tokio::task::JoinHandle<()>>,
     bar: ProgressBar,
 }
 
 impl Spinner {
-    /// Shows `message` from [`DELAY`] on until it is dropped.
+    /// Shows `message` after [`DELAY`], until dropped.
     pub fn start(ui: &Ui, message: &str) -> Spinner {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
             .with_style(style("{spinner} {elapsed} {msg}"))
@@ -58,7 +58,7 @@ impl Spinner {
     }
 }
 
-/// What of `message` stands beside the spinner and the time on a line of `width` columns.
+/// The part of `message` that fits next to the spinner and the time on a line of `width` columns.
 fn cut(message: &str, width: u16) -> String {
     message
         .chars()
@@ -75,7 +75,7 @@ impl Drop for Spinner {
     }
 }
 
-/// Bytes that have come, and how many are still to come where that is known.
+/// Shows the number of bytes received, and the number remaining if known.
 pub struct Bytes {
     bar: ProgressBar,
     shows: bool,
@@ -84,7 +84,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// Nothing has come yet.
+    /// Starts at 0 bytes.
     pub fn start(ui: &Ui) -> Bytes {
         Bytes {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
@@ -94,7 +94,7 @@ impl Bytes {
         }
     }
 
-    /// `done` bytes have come; `left` are to come, 0 where an old server does not say.
+    /// Sets the number of bytes received and remaining; `left` is 0 if an old server does not send it.
     pub fn update(&mut self, done: u64, left: u64) {
         if !self.shows {
             return;
@@ -112,7 +112,7 @@ impl Bytes {
     }
 }
 
-/// Steps that are done, of a number that is known.
+/// Shows the number of completed steps out of a known total.
 pub struct Steps {
     bar: ProgressBar,
     shows: bool,
@@ -121,7 +121,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// None of `total` steps is done.
+    /// Starts at 0 of `total` steps.
     pub fn start(ui: &Ui, total: u64) -> Steps {
         Steps {
             bar: ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()),
@@ -131,7 +131,7 @@ impl Steps {
         }
     }
 
-    /// `done` steps are done.
+    /// Sets the number of completed steps.
     pub fn update(&self, done: u64) {
         if !self.shows {
             return;
@@ -155,7 +155,7 @@ impl Drop for Steps {
     }
 }
 
-/// What fits on a line of `width` columns, also when its numbers are at their widest.
+/// The template that fits on a line of `width` columns even when its numbers are widest.
 fn template(width: u16, length_known: bool) -> &'static str {
     match (length_known, width) {
         (true, 70..) => "[{bar:20}] {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
@@ -176,7 +176,7 @@ impl Drop for Bytes {
 mod tests {
     use super::*;
 
-    /// The columns of a template with the widest value for each key.
+    /// Width of a template when every value is widest.
     fn columns(template: &str) -> usize {
         [
             ("{bar:20}", 20),

@@ -1,4 +1,5 @@
-//! What a command works with: flags over environment over defaults, each checked once. Connects to nothing.
+//! The settings of a command: flags override environment variables, which override defaults. Each is checked once.
+//! Opens no connection.
 
 use std::{collections::BTreeSet, ffi::OsString, os::unix::ffi::OsStrExt, sync::Arc};
 
@@ -13,71 +14,71 @@ use crate::{
     output::Format,
 };
 
-/// Where requests go when nothing is said.
+/// The endpoint that is used by default.
 pub const DEFAULT_ENDPOINT: &str = "127.0.0.1:2379";
 
-/// Who asks.
+/// How the client authenticates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// No authentication.
     None,
-    /// A name and, where it was given, its password.
+    /// A user name, and the password if given.
     User(String, Option<String>),
-    /// A token made elsewhere.
+    /// A token obtained elsewhere.
     Token(String),
 }
 
 /// The resolved settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// As typed, in order.
+    /// As given, in order.
     pub endpoints: Vec<String>,
     /// `-w`.
     pub format: Format,
     /// `--hex`.
     pub hex: bool,
-    /// For a command, from the first try to connect to the last byte.
+    /// Timeout of a command, from the first attempt to connect to the last byte received.
     pub command_timeout: GoDuration,
-    /// Whether [`Settings::command_timeout`] was asked for: `snapshot save` has none unless it was.
+    /// Whether [`Settings::command_timeout`] was given: `snapshot save` has no timeout otherwise.
     pub command_timeout_given: bool,
-    /// For one attempt to connect.
+    /// Timeout of one attempt to connect.
     pub dial_timeout: GoDuration,
-    /// Idle time before a ping.
+    /// Idle time before a ping is sent.
     pub keepalive_time: GoDuration,
-    /// Time for the answer to a ping.
+    /// Timeout of a ping.
     pub keepalive_timeout: GoDuration,
-    /// Largest request in bytes.
+    /// Maximum size of a request in bytes.
     pub max_request_bytes: usize,
-    /// Largest answer in bytes; none: no limit.
+    /// Maximum size of a response in bytes; `None` = no limit.
     pub max_recv_bytes: Option<usize>,
-    /// Who asks.
+    /// How the client authenticates.
     pub credentials: Credentials,
-    /// `--cluster` of `endpoint` from its variable, where it was set.
+    /// `--cluster` of `endpoint`, if set by its environment variable.
     pub cluster: bool,
-    /// For TLS, where any flag asks for it.
+    /// TLS settings, if any TLS flag was given.
     pub tls: Option<Arc<Tls>>,
-    /// Where endpoints are looked up, if `--discovery-srv` is given.
+    /// How to look up endpoints, if `--discovery-srv` was given.
     pub discovery: Option<Discovery>,
     /// `--debug`.
     pub debug: bool,
 }
 
-/// etcdctl's limit on a request where none is given: 2 MiB.
+/// etcdctl's default limit on the size of a request: 2 MiB.
 const DEFAULT_MAX_REQUEST: usize = 2 * 1024 * 1024;
 
-/// A variable that could not be used, for a warning.
+/// An environment variable that could not be used, for a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvWarning {
-    /// `unrecognized environment variable`, or what is wrong with its value.
+    /// `unrecognized environment variable`, or what is wrong with the value.
     pub message: String,
     /// `NAME=value`.
     pub variable: String,
 }
 
 impl EnvWarning {
-    /// One structured line, in the shape of the log lines of etcd's client.
+    /// One structured line in the format of the log of etcd's client.
     pub fn line(&self) -> String {
-        // Two strings always serialise.
+        // Strings can always be serialized.
         let text = |s: &str| serde_json::to_string(&string::lossy(s)).unwrap_or_default();
         format!(
             "{{\"level\":\"warn\",\"msg\":{},\"environment-variable\":{}}}",
@@ -87,7 +88,7 @@ impl EnvWarning {
     }
 }
 
-/// Fills in from the environment what no flag has set; says what it could not use.
+/// Sets from the environment what no flag has set. Records variables that could not be used.
 struct Env {
     variables: Vec<(String, String)>,
     known: BTreeSet<String>,
@@ -102,13 +103,13 @@ impl Env {
                 .map(|(k, v)| (text(k), text(v)))
                 .filter(|(k, _)| k.starts_with(ENV_PREFIX))
                 .collect(),
-            // Every old script sets it; there has been no other version for years.
+            // Older scripts set it; version 3 has long been the only one.
             known: BTreeSet::from(["ETCDCTL_API".to_owned()]),
             warnings: vec![],
         }
     }
 
-    /// An empty variable is as good as none, as in etcdctl.
+    /// As in etcdctl, an empty variable counts as not set.
     fn fill<T>(
         &mut self,
         flag: &str,
@@ -143,7 +144,7 @@ impl Env {
     }
 }
 
-/// What of the environment a command uses besides the global flags.
+/// Environment variables that a command reads in addition to those of the global flags.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extra {
     /// `ETCDCTL_CLUSTER`, for the commands under `endpoint`.
@@ -151,10 +152,10 @@ pub struct Extra {
 }
 
 impl Settings {
-    /// Flags over the variables in `environment` over defaults.
+    /// Combines flags, `environment` and defaults, in this order of precedence.
     ///
     /// # Errors
-    /// A value or a combination that etcdctl refuses, with its exit code.
+    /// A value or a combination that etcdctl rejects, with its exit code.
     pub fn resolve(
         args: &GlobalArgs,
         extra: Extra,
@@ -242,7 +243,7 @@ impl Settings {
             }
         };
         let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
-        // Endpoints that are looked up securely must have certificates for the domain.
+        // Servers found by secure discovery must have certificates for the domain.
         let domain = discovery.as_ref().filter(|d| !d.insecure);
         let tls = tls(
             files,
@@ -295,7 +296,7 @@ impl Settings {
     }
 }
 
-/// Scripts put lists together with a comma too many: an empty endpoint beside others is passed over.
+/// Removes empty endpoints from a list with others: scripts often produce superfluous commas.
 fn named(mut endpoints: Vec<String>) -> Vec<String> {
     if endpoints.iter().any(|e| !e.is_empty()) {
         endpoints.retain(|e| !e.is_empty());
@@ -315,7 +316,7 @@ fn credentials(args: &GlobalArgs) -> Credentials {
 }
 
 impl Credentials {
-    /// Of a user, which may have the password behind a colon, and a password.
+    /// From `--user`, which may contain a password after a colon, and `--password`.
     pub fn of(user: Option<String>, password: Option<String>) -> Credentials {
         let given = |value: Option<String>| value.filter(|v| !v.is_empty());
         match (given(user), given(password)) {
@@ -329,7 +330,7 @@ impl Credentials {
     }
 }
 
-/// A file that is asked for must have a name.
+/// Rejects empty file names.
 fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
     for (flag, value) in [
         ("cert", &args.cert),
@@ -346,11 +347,11 @@ fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The settings for TLS, if any flag asks for it. The files (authorities, certificate, key) are read before anything is
-/// connected to, as etcdctl does. With `server_name`, every server's certificate must have that name.
+/// The TLS settings, if any TLS flag was given. As in etcdctl, the files (authorities, certificate, key) are read
+/// before connecting. With `server_name`, every server's certificate must be valid for that name.
 ///
 /// # Errors
-/// A file cannot be read, or the files do not go together; exit code 128.
+/// A file cannot be read, or key and certificate do not match; exit code 128.
 pub fn tls(
     files: [Option<&str>; 3],
     wanted: bool,

@@ -1,5 +1,5 @@
-//! The one line of a terminal on which progress is drawn, as `indicatif` wants it. Does not decide what is shown
-//! there, and writes through [`super::ui`].
+//! The terminal line on which `indicatif` draws progress. Does not decide what is shown, and writes through
+//! [`super::ui`].
 
 use std::{
     fmt, io,
@@ -10,17 +10,17 @@ use indicatif::TermLike;
 
 use super::ui;
 
-/// Columns that are left free. A terminal shows Ctrl-C as `^C`; the cursor must still be on this line then, or another
-/// line would be erased.
+/// Number of columns left free. A terminal echoes Ctrl-C as `^C`; the cursor must not wrap to the next line, or the
+/// wrong line would be erased.
 const FREE: u16 = 3;
 
-/// A line of stderr. What is drawn is gathered until it is flushed.
+/// A line on stderr. Output is buffered until it is flushed.
 #[derive(Default)]
 pub struct TerminalLine {
     drawn: Mutex<String>,
 }
 
-/// The columns that a line may take.
+/// The usable width of a line in columns.
 pub fn width() -> u16 {
     ui::stderr_columns().saturating_sub(FREE)
 }

@@ -16,7 +16,7 @@ pub struct Ui {
     stdout: RefCell<BufWriter<io::Stdout>>,
 }
 
-/// A stream of this process that a log is written to.
+/// The stream that a log is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Standard error.
@@ -25,7 +25,7 @@ pub enum Stream {
     Stdout,
 }
 
-/// Writes a line of a log, with its line feed, in one piece. That the stream does not take it is nobody's concern.
+/// Writes a line of a log, including its line feed, in a single write. Ignores errors.
 pub fn log_line(stream: Stream, line: &[u8]) {
     let _ = match stream {
         Stream::Stderr => io::stderr().lock().write_all(line),
@@ -36,10 +36,10 @@ pub fn log_line(stream: Stream, line: &[u8]) {
     };
 }
 
-/// Bytes gathered before they are written to stdout.
+/// Size of the buffer for stdout in bytes.
 const STDOUT_BUFFER: usize = 64 << 10;
 
-/// Width of a terminal that does not report one.
+/// Width assumed for a terminal that does not report one.
 const DEFAULT_COLUMNS: u16 = 80;
 
 /// The width of the terminal behind stderr, in columns.
@@ -52,12 +52,12 @@ pub fn stderr_columns() -> u16 {
     }
 }
 
-/// The widest help text: longer lines are hard to read.
+/// Maximum width of help texts; longer lines are hard to read.
 const WIDEST_HELP: u16 = 120;
-/// The narrowest help text that can be laid out.
+/// Minimum width of help texts.
 const NARROWEST_HELP: u16 = 40;
 
-/// The width for a help text on stdout, in columns: that of the terminal, within reason.
+/// The width of help texts on stdout: that of the terminal, within these limits.
 pub fn stdout_columns() -> usize {
     let stdout = io::stdout();
     let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
@@ -114,14 +114,14 @@ impl Ui {
         self.data(|out| writeln!(out, "{text}").map_err(CommandError::stdout))
     }
 
-    /// Writes a line for people to stderr. A failure to do so is ignored.
+    /// Writes a line for people to stderr. Ignores errors.
     pub fn note(&self, text: &str) {
         let mut line = string::bytes(text).into_owned();
         line.push(b'\n');
         let _ = io::stderr().lock().write_all(&line);
     }
 
-    /// Writes to stderr. A failure to do so is ignored.
+    /// Writes to stderr. Ignores errors.
     pub fn notes(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let _ = write(&mut io::stderr().lock());
     }
@@ -137,7 +137,7 @@ impl Ui {
         io::stderr().is_terminal()
     }
 
-    /// Prints why a command failed, and returns the exit code.
+    /// Prints why a command failed. Returns the exit code.
     pub fn failed(&self, error: &CommandError, format: Format) -> u8 {
         let exit = error.kind.exit_code();
         if error.kind == Kind::BrokenPipe {
@@ -165,7 +165,7 @@ impl Ui {
     }
 }
 
-/// Keeps the terminal behind stdin from showing what is typed, until it is dropped.
+/// Disables the echo of the terminal on stdin until dropped.
 struct HiddenInput(Option<rustix::termios::Termios>);
 
 impl HiddenInput {
@@ -175,7 +175,7 @@ impl HiddenInput {
         let before = tcgetattr(&stdin).ok().inspect(|before| {
             let mut without_echo = before.clone();
             without_echo.local_modes.remove(LocalModes::ECHO);
-            // Now, without a flush: what was typed ahead is kept.
+            // Do not discard pending input: it may have been typed ahead.
             let _ = tcsetattr(&stdin, OptionalActions::Now, &without_echo);
         });
         HiddenInput(before)
@@ -191,14 +191,14 @@ impl Drop for HiddenInput {
     }
 }
 
-/// The longest line that is read as a password or a word, in bytes. Go's tools have no limit; bcrypt uses 72 bytes.
+/// Maximum length of a password or word in bytes. Go's tools have no limit; bcrypt uses 72 bytes.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// One line of stdin without the line break. It is read byte by byte, so that nothing behind it is lost to whoever reads
-/// next.
+/// Reads a line from stdin, without the line break. Reads byte by byte, so that input after the line is left for the
+/// next reader.
 ///
 /// # Errors
-/// stdin cannot be read, or a signal that ends the command came first.
+/// stdin cannot be read, or a signal that ends the command arrived first.
 fn read_line(interrupts: &Interrupts) -> Result<Vec<u8>, CommandError> {
     use rustix::event::{PollFd, PollFlags, poll};
     let stdin = io::stdin();
@@ -227,12 +227,12 @@ fn read_line(interrupts: &Interrupts) -> Result<Vec<u8>, CommandError> {
     Ok(line)
 }
 
-/// A failure to read from the terminal.
+/// The error of a failed read from the terminal.
 fn failed(error: io::Error) -> CommandError {
     CommandError::new(Kind::Failed, io_text(&error))
 }
 
-/// Where a prompt is shown.
+/// Where to print the prompt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Prompt {
     Stdout,
@@ -242,7 +242,7 @@ enum Prompt {
 impl Prompt {
     fn show(self, text: &str) {
         let text = string::bytes(text);
-        // A prompt that cannot be shown does not keep the answer from being read.
+        // Read the answer even if the prompt cannot be printed.
         let _ = match self {
             Prompt::Stdout => {
                 let mut out = io::stdout().lock();
@@ -254,20 +254,20 @@ impl Prompt {
 }
 
 impl Ui {
-    /// Prompts on stderr for a secret, without showing what is typed. At the end of input the secret is empty.
+    /// Prompts on stderr for a secret, which is not echoed. At the end of input the secret is empty.
     ///
-    /// A signal that ends the command while it waits (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) restores the terminal first.
+    /// If a signal arrives that ends the command (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT), the terminal is restored first.
     ///
     /// # Errors
-    /// stdin cannot be read, or a signal came.
+    /// stdin cannot be read, or a signal arrived.
     pub fn ask_password(&self, prompt: &str) -> Result<String, CommandError> {
         self.ask_secret(prompt, Prompt::Stderr)
     }
 
-    /// As [`Ui::ask_password`]; `on_stdout` shows the prompt where etcdctl shows it for new passwords.
+    /// Like [`Ui::ask_password`]. `on_stdout` prints the prompt to stdout, where etcdctl prints it for new passwords.
     ///
     /// # Errors
-    /// As [`Ui::ask_password`].
+    /// See [`Ui::ask_password`].
     pub fn ask_new_password(&self, prompt: &str, on_stdout: bool) -> Result<String, CommandError> {
         let place = if on_stdout {
             Prompt::Stdout
@@ -278,7 +278,7 @@ impl Ui {
     }
 
     fn ask_secret(&self, prompt: &str, place: Prompt) -> Result<String, CommandError> {
-        // Before the terminal is changed, so that no signal ends the process while it does not echo.
+        // Install the handlers before disabling the echo, so that no signal can end the process in between.
         let interrupts = Interrupts::listen().map_err(failed)?;
         let hidden = HiddenInput::begin();
         place.show(prompt);
@@ -289,7 +289,7 @@ impl Ui {
         Ok(string::text(&line).trim_end_matches('\r').to_owned())
     }
 
-    /// The first word on stdin, up to the end of its line; empty at the end of input (Go's `fmt.Scanf("%s")`).
+    /// Reads a line of stdin and returns its first word; empty at the end of input (Go's `fmt.Scanf("%s")`).
     ///
     /// # Errors
     /// stdin cannot be read.

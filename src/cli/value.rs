@@ -1,5 +1,5 @@
-//! Values of flags as Go reads them: integers in any base, booleans, durations, comma lists, each with
-//! the error text of Go's own parser. Knows no flag by name.
+//! Parses the values of flags as Go does: integers in any base, booleans, durations and comma-separated lists, with the
+//! error texts of Go's parsers. Knows no flag by name.
 
 use std::{any::TypeId, os::unix::ffi::OsStrExt};
 
@@ -8,23 +8,23 @@ use crate::{
     golang::value::{self as go_value, DurationError, NumberError},
 };
 
-/// A duration as Go has it: nanoseconds, possibly negative.
+/// A duration as in Go: a possibly negative number of nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub i64);
 
 impl GoDuration {
-    /// Of whole seconds.
+    /// A number of seconds.
     pub const fn seconds(seconds: i64) -> GoDuration {
         GoDuration(seconds * 1_000_000_000)
     }
 
-    /// As a time to wait: nothing below zero.
+    /// The time to wait; 0 if negative.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.0.max(0).unsigned_abs())
     }
 }
 
-/// A value that can't be read; the text is that of Go's parser.
+/// An invalid value, with the text of Go's parser.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ValueError(pub String);
@@ -63,12 +63,12 @@ pub fn uint(text: &str, base: u32) -> Result<u64, ValueError> {
 /// `strconv.ParseBool`.
 ///
 /// # Errors
-/// The text is none of Go's twelve spellings.
+/// The text is not one of Go's twelve spellings.
 pub fn boolean(text: &str) -> Result<bool, ValueError> {
     go_value::boolean(text).ok_or_else(|| number("ParseBool", text, NumberError::Syntax))
 }
 
-/// Package `time` quotes by itself: what is not printable ASCII byte by byte.
+/// Quotes like package `time`: each byte that is not printable ASCII is escaped.
 fn quote_for_time(text: &str) -> String {
     let mut out = String::from("\"");
     for &byte in string::bytes(text).iter() {
@@ -82,10 +82,10 @@ fn quote_for_time(text: &str) -> String {
     out
 }
 
-/// `time.ParseDuration`: `1h30m`, `1.5s`, `300ms`; a unit is needed, but for 0.
+/// `time.ParseDuration`: `1h30m`, `1.5s`, `300ms`. The unit is mandatory except for 0.
 ///
 /// # Errors
-/// Go's own texts.
+/// Go's error texts.
 pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
     let whole = quote_for_time(text);
     let say = |error| match error {
@@ -101,11 +101,11 @@ pub fn duration(text: &str) -> Result<GoDuration, ValueError> {
         .map_err(|e| ValueError(say(e)))
 }
 
-/// One line of comma-separated values, with double quotes around a value that holds a comma (pflag's
+/// One line of comma-separated values. A value that contains a comma is enclosed in double quotes (pflag's
 /// `StringSlice`).
 ///
 /// # Errors
-/// Quotes that are not closed, or that stand in the middle of a value.
+/// Unterminated quotes, or quotes in the middle of a value.
 pub fn list(text: &str) -> Result<Vec<String>, ValueError> {
     let mut values = Vec::new();
     if text.is_empty() {
@@ -168,25 +168,25 @@ pub fn list(text: &str) -> Result<Vec<String>, ValueError> {
     }
 }
 
-/// What a flag takes.
+/// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `--flag` alone means true.
     Bool,
     /// A whole number with sign.
     Int,
-    /// A whole number without sign.
+    /// A duration with a unit.
     Uint,
     /// A time with its unit.
     Duration,
-    /// Comma-separated texts; a repeated flag adds to them.
+    /// Comma-separated texts. A repeated flag appends to the list.
     List,
     /// Any text.
     Text,
 }
 
 impl Kind {
-    /// The kind of a flag of clap's command tree.
+    /// The type of a flag in clap's command tree.
     pub fn of(arg: &clap::Arg) -> Kind {
         use clap::ArgAction::{Append, SetFalse, SetTrue};
         if matches!(arg.get_action(), SetTrue | SetFalse) {
@@ -208,10 +208,10 @@ impl Kind {
         }
     }
 
-    /// Whether a value of this kind can be read from `text`.
+    /// Checks that `text` is a value of this type.
     ///
     /// # Errors
-    /// Go's own texts.
+    /// Go's error texts.
     pub fn check(self, text: &str) -> Result<(), ValueError> {
         match self {
             Kind::Bool => boolean(text).map(drop),
@@ -224,24 +224,24 @@ impl Kind {
     }
 }
 
-/// For clap: [`int`] in any base.
+/// For clap: like [`int`], in any base.
 ///
 /// # Errors
-/// As [`int`].
+/// See [`int`].
 pub fn flag_int(text: &str) -> Result<i64, ValueError> {
     int(text, 0)
 }
 
-/// For clap: [`uint`] in any base.
+/// For clap: like [`uint`], in any base.
 ///
 /// # Errors
-/// As [`uint`].
+/// See [`uint`].
 pub fn flag_uint(text: &str) -> Result<u64, ValueError> {
     uint(text, 0)
 }
 
-/// Text of which some values are offered by completion and help, but none is refused: what does not fit is
-/// refused later, in etcdctl's words and order.
+/// A text for which completion and help suggest some values. Other values are rejected later, with etcdctl's messages
+/// and in its order.
 #[derive(Clone, Debug)]
 pub struct Suggest(pub &'static [&'static str]);
 
@@ -254,7 +254,7 @@ impl clap::builder::TypedValueParser for Suggest {
         _arg: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<String, clap::Error> {
-        // A flag's value is text already, a word is as it was typed.
+        // The value of a flag is already converted to text; a positional argument is as typed.
         Ok(match value.to_str() {
             Some(text) => text.to_owned(),
             None => string::text(value.as_bytes()).into_owned(),

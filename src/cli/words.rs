@@ -1,5 +1,4 @@
-//! The words of a command line that are not flags, as one argument type with a rule about how many there may be.
-//! Knows no command.
+//! Positional arguments: one argument type with a rule for their number. Knows no command.
 
 use std::{ffi::OsString, marker::PhantomData, os::unix::ffi::OsStringExt};
 
@@ -10,34 +9,34 @@ use clap::{
 use super::{error::CommandError, value::Suggest};
 use crate::golang::string;
 
-/// Id of the argument that holds the words.
+/// Id of the argument that holds the positional arguments.
 pub const WORDS: &str = "words";
 
-/// Id of the argument that holds the words of a command that is told where the first `--` stood.
+/// Id of the same argument for a command that needs to know the position of the first `--`.
 pub const SEPARATED_WORDS: &str = "separated-words";
 
-/// How many words a command takes, and what it says if there are too few or too many. The macro
+/// The number of positional arguments of a command, and the error if there are too few or too many. The macro
 /// [`words!`](crate::words) declares one in a line.
 pub trait Arity {
-    /// The fewest words.
+    /// Minimum number of arguments.
     const MIN: usize;
-    /// The most words. Where etcdctl ignores further words this is `usize::MAX`.
+    /// Maximum number of arguments; `usize::MAX` if etcdctl ignores additional ones.
     const MAX: usize;
-    /// The words as the usage line shows them, for example `<key> [value]`.
+    /// The arguments in the usage line, for example `<key> [value]`.
     const USAGE: &'static str;
     /// What the shell completes.
     const HINT: ValueHint = ValueHint::Other;
-    /// The words that completion offers; others are not refused here.
+    /// Values that completion suggests; others are not rejected here.
     const CHOICES: &'static [&'static str] = &[];
 
-    /// Whether the first `--` is kept as a word.
+    /// Whether the first `--` is kept as an argument.
     const SEPARATED: bool = false;
 
-    /// The error for a command line with `given` words.
+    /// The error if `given` arguments are too few or too many.
     fn error(given: usize) -> CommandError;
 }
 
-/// The words of a command with the arity `A`.
+/// The positional arguments of a command with the arity `A`.
 #[derive(Clone, Debug)]
 pub struct Words<A> {
     words: Vec<OsString>,
@@ -47,10 +46,10 @@ pub struct Words<A> {
 impl<A: Arity> Words<A> {
     const ID: &'static str = if A::SEPARATED { SEPARATED_WORDS } else { WORDS };
 
-    /// The words.
+    /// The arguments.
     ///
     /// # Errors
-    /// There are too few or too many of them.
+    /// There are too few or too many.
     pub fn get(&self) -> Result<&[OsString], CommandError> {
         if (A::MIN..=A::MAX).contains(&self.words.len()) {
             Ok(&self.words)
@@ -59,10 +58,10 @@ impl<A: Arity> Words<A> {
         }
     }
 
-    /// The words of a command that takes exactly `N`.
+    /// The arguments of a command that takes exactly `N`.
     ///
     /// # Errors
-    /// There are too few or too many of them.
+    /// There are too few or too many.
     pub fn exactly<const N: usize>(&self) -> Result<&[OsString; N], CommandError> {
         const { assert!(A::MIN == N && A::MAX == N) };
         self.words
@@ -88,7 +87,7 @@ impl<A: Arity> Args for Words<A> {
             .num_args(0..)
             .value_name(A::USAGE)
             .value_hint(A::HINT);
-        // Only words with choices need a parser that offers them.
+        // Only arguments with suggestions need a special parser.
         command.arg(if A::CHOICES.is_empty() {
             arg.value_parser(OsStringValueParser::new())
         } else {
@@ -123,7 +122,7 @@ impl<A: Arity> FromArgMatches for Words<A> {
     }
 }
 
-/// Declares an [`Arity`]: its name, how many words, the usage, the kind and text of the error, and options.
+/// Declares an [`Arity`]: its name, the number of arguments, the usage, the kind and text of the error, and options.
 ///
 /// ```text
 /// crate::words! {
@@ -156,11 +155,11 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// Words that nobody looks at, as in etcdctl.
+    /// Positional arguments that are ignored, as in etcdctl.
     pub Ignored: 0..=usize::MAX, "", BadArgs ""
 }
 
-/// The error of cobra's `ExactArgs`, with the usage behind it.
+/// The error of cobra's `ExactArgs`, followed by the usage.
 pub fn exact_args(wanted: usize, given: usize) -> CommandError {
     CommandError::new(
         super::error::Kind::Usage,
