@@ -45,7 +45,7 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
     line::end(&context.ui, table::tree, &path, result, format)
 }
 
-/// Runs a command on a runtime of its own; one thread is enough for a client.
+/// Runs a command on its own runtime. One thread is enough for a client.
 fn run_to_end(
     context: &Context,
     path: &[String],
@@ -64,7 +64,7 @@ fn run_to_end(
         context.close().await;
         result
     });
-    // Whatever is still running, such as a name lookup, must not delay the exit.
+    // Anything still running, such as a name lookup, must not delay the exit.
     runtime.shutdown_background();
     result
 }

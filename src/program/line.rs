@@ -1,4 +1,4 @@
-//! What both programs do with a command line: reading it, having clap match it, and reporting how the command ended.
+//! What both programs do with a command line: parse it, let clap match it, and report how the command ended.
 
 use std::ffi::OsString;
 
@@ -17,16 +17,16 @@ use crate::{
 pub struct Line {
     /// The names of the command, below the root.
     pub path: Vec<String>,
-    /// Program, path, flags, `--`, words.
+    /// Program, path, flags, `--`, positional arguments.
     pub args: Vec<OsString>,
 }
 
-/// Reads `args` (without the name of the program) as cobra and pflag would.
+/// Parses `args` (without the program name) like cobra and pflag.
 ///
 /// # Errors
-/// The exit code, where there is nothing left to do: help was asked for and shown, or the line was refused.
+/// The exit code, if nothing is left to do: help was printed, or the command line is invalid.
 pub fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, u8> {
-    // etcdctl refuses `--version`, which people try first; here it is the command of that name.
+    // etcdctl rejects `--version`, which people try first; treat it as the command `version`.
     let version = args
         .iter()
         .take_while(|arg| *arg != "--")
@@ -59,7 +59,7 @@ pub fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Li
     Err(end(ui, || root.clone(), &path, Err(error), format))
 }
 
-/// The format that a command line asks for, even where the line as a whole cannot be read.
+/// The output format that a command line requests, even if the rest of it is invalid.
 fn requested_format(root: &clap::Command, args: &[OsString]) -> Format {
     let mut name = match root.get_name() {
         "etcdctl" => std::env::var("ETCDCTL_WRITE_OUT").unwrap_or_default(),
@@ -79,25 +79,25 @@ fn requested_format(root: &clap::Command, args: &[OsString]) -> Format {
     name.parse().unwrap_or_default()
 }
 
-/// Lets clap match a command line that [`read`] has prepared.
+/// Lets clap match a command line prepared by [`read`].
 ///
 /// # Errors
-/// The first line of clap's refusal. No such line is known: what can be refused has been refused before.
+/// The first line of clap's error. This should not happen, because [`read`] has already rejected invalid lines.
 pub fn matches(tree: clap::Command, args: Vec<OsString>) -> Result<clap::ArgMatches, String> {
-    // Each flag stands behind its own command by now; clap would copy the shared ones to every other.
+    // Each flag already follows its own command. Do not let clap copy the inherited flags to every subcommand.
     let mut tree = tree.mut_args(|arg| arg.global(false));
     let matches = tree.try_get_matches_from_mut(args).map_err(|error| {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default();
         line.trim_start_matches("error: ").to_owned()
     });
-    // The process ends soon. Until then the tree's thousand small allocations do no harm, and freeing them takes time.
+    // The process ends soon, so leaking the tree's thousand small allocations is cheaper than freeing them.
     std::mem::forget(tree);
     matches
 }
 
-/// Reports how a command ended, and returns the exit code. The tree is made again where the usage is to be shown,
-/// because clap has consumed the first one; few command lines need a second.
+/// Reports how a command ended. Returns the exit code. Builds the tree again if the usage must be printed, because clap
+/// has consumed the first one; this is rare.
 pub fn end(
     ui: &Ui,
     tree: impl FnOnce() -> clap::Command,
@@ -120,7 +120,7 @@ pub fn end(
     exit
 }
 
-/// etcdutl repeats its error after the usage, and scripts that take the last line rely on that (etcd v3.7.1,
+/// etcdutl repeats its error after the usage, and scripts that read the last line rely on that (etcd v3.7.1,
 /// etcdutl/main.go).
 fn repeat_error(ui: &Ui, root: &clap::Command, text: &str) {
     if root.get_name() == "etcdutl" {

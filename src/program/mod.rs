@@ -8,7 +8,7 @@ mod line;
 pub use etcdctl::etcdctl;
 pub use etcdutl::etcdutl;
 
-/// What completion scripts and man pages are made from (`examples/docs`).
+/// The data for completion scripts and man pages (`examples/docs`).
 pub mod documentation {
     pub use crate::cli::help::with_variable;
     pub use crate::commands::{completion::script, reference::trees};
