@@ -34,7 +34,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "alarm list command accepts no argume
 /// Runs `alarm list`.
 ///
 /// # Errors
-/// Words that are not wanted, or the server's refusal.
+/// Unexpected arguments, or an error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AlarmResponse, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;
@@ -44,11 +44,10 @@ pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AlarmResponse, Co
         .await?)
 }
 
-/// Runs `alarm disarm`. Like etcd's client it clears the alarms one by one, and the reply names those that were
-/// cleared.
+/// Runs `alarm disarm`. Like etcd's client, disarms the alarms one by one. The reply lists those that were disarmed.
 ///
 /// # Errors
-/// Words that are not wanted, or the server's refusal.
+/// Unexpected arguments, or an error from the server.
 pub async fn disarm(ctx: &Context, args: DisarmArgs) -> Result<pb::AlarmResponse, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;

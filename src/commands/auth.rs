@@ -10,7 +10,7 @@ use crate::{
     words,
 };
 
-/// Switch authentication on
+/// Enable authentication
 ///
 /// A user root must exist. It is given the role root, which is created if it is missing.
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ words! { pub EnableWords: 0..=0, "", BadArgs "auth enable command does not accep
 /// Runs `auth enable`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn enable(ctx: &Context, args: EnableArgs) -> Result<Switched, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;
@@ -47,12 +47,12 @@ pub async fn enable(ctx: &Context, args: EnableArgs) -> Result<Switched, Command
     })
 }
 
-/// Gives the user root the role root.
+/// Grants the role root to the user root.
 async fn grant_root(client: &Client, deadline: Deadline) -> Result<(), ClientError> {
     let name = "root".to_owned();
     let request = pb::AuthRoleAddRequest { name: name.clone() };
     match client.role_add(request, deadline).await {
-        // It is there already, only not granted.
+        // The role exists, but is not granted.
         Err(error) if error.is("etcdserver: role name already exists") => {}
         answer => drop(answer?),
     }
@@ -63,7 +63,7 @@ async fn grant_root(client: &Client, deadline: Deadline) -> Result<(), ClientErr
     client.user_grant_role(request, deadline).await.map(drop)
 }
 
-/// Switch authentication off
+/// Disable authentication
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl --user=root auth disable")]
@@ -77,7 +77,7 @@ words! { pub DisableWords: 0..=0, "", BadArgs "auth disable command does not acc
 /// Runs `auth disable`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn disable(ctx: &Context, args: DisableArgs) -> Result<Switched, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;
@@ -90,7 +90,7 @@ pub async fn disable(ctx: &Context, args: DisableArgs) -> Result<Switched, Comma
     })
 }
 
-/// Show whether authentication is on
+/// Show whether authentication is enabled
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl auth status")]
@@ -104,7 +104,7 @@ words! { pub StatusWords: 0..=0, "", BadArgs "auth status command does not accep
 /// Runs `auth status`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn status(
     ctx: &Context,
     args: StatusArgs,

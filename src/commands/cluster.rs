@@ -1,5 +1,5 @@
-//! What the commands on single endpoints have in common: which endpoints, a client for each, all asked at
-//! once, answers in the order given.
+//! What the commands on single endpoints share: determining the endpoints, a client for each, requests to all of them
+//! at the same time, and results in the order of the endpoints.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
@@ -18,16 +18,16 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// The endpoints as typed, or with `cluster` the client URLs of all members.
+/// The endpoints as given, or with `cluster` the client URLs of all members.
 ///
 /// # Errors
-/// The members can't be asked for.
+/// The member list cannot be read.
 pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, CommandError> {
     if !cluster {
         return Ok(ctx.endpoints().await?.to_vec());
     }
     ctx.settings()?;
-    // etcdctl has no code of its own here for a client that can't be set up.
+    // etcdctl has no separate exit code here for a client that cannot be created.
     let client = ctx.client().await.map_err(|e| e.kind(Kind::Failed))?;
     let request = pb::MemberListRequest { linearizable: true };
     match client.member_list(request, ctx.deadline()?).await {
@@ -48,10 +48,10 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
     }
 }
 
-/// Those of `endpoints` that mean nothing, by their places, where there are others.
+/// The malformed ones among `endpoints`, by index, if there are also valid ones.
 ///
 /// # Errors
-/// There are no others.
+/// All are malformed.
 pub fn meaningless(endpoints: &[String]) -> Result<BTreeMap<usize, EndpointError>, CommandError> {
     let errors: BTreeMap<_, _> = endpoints
         .iter()
@@ -66,13 +66,13 @@ pub fn meaningless(endpoints: &[String]) -> Result<BTreeMap<usize, EndpointError
     }
 }
 
-/// Endpoints that are asked at the same time, at the most.
+/// Maximum number of endpoints that are queried at the same time.
 const MOST_AT_ONCE: usize = 16_384;
-/// File descriptors that one of them may take: its connection, and a second look at what does not answer.
+/// Number of file descriptors per endpoint: its connection, and a probe if it does not respond.
 const DESCRIPTORS: u64 = 3;
 
-/// As many endpoints as there are file descriptors for. The limit on these is raised as far as it goes, as Go's
-/// programs do it.
+/// Number of endpoints for which there are enough file descriptors. Raises the soft limit to the hard limit, as Go
+/// programs do.
 fn at_once() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
@@ -80,7 +80,7 @@ fn at_once() -> usize {
         current: maximum,
         maximum,
     };
-    // What is refused leaves the limit as it was.
+    // If this fails, the old limit applies.
     let _ = setrlimit(Resource::Nofile, raised);
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(descriptors / DESCRIPTORS)
@@ -88,26 +88,26 @@ fn at_once() -> usize {
         .clamp(16, MOST_AT_ONCE)
 }
 
-/// The outcome at one endpoint.
+/// The result for one endpoint.
 pub struct Outcome<T> {
-    /// As typed, or as the member names it.
+    /// As given, or as listed by the member.
     pub endpoint: String,
-    /// What `ask` gave.
+    /// The result of `ask`.
     pub result: Result<T, ClientError>,
 }
 
-/// The outcomes at all endpoints, in their order.
+/// The results for all endpoints, in order.
 pub struct Outcomes<T> {
-    /// Of each.
+    /// The results.
     pub each: Vec<Outcome<T>>,
     logged_in: bool,
 }
 
 impl<T> Outcomes<T> {
-    /// All of them, where any server took the login.
+    /// All results, if any server accepted the authentication.
     ///
     /// # Errors
-    /// No server did: the first refusal, or what is wrong with the only endpoint.
+    /// No server did: the first error, or what is wrong with the only endpoint.
     pub fn logged_in(self) -> Result<Vec<Outcome<T>>, CommandError> {
         if self.logged_in {
             return Ok(self.each);
@@ -125,11 +125,11 @@ impl<T> Outcomes<T> {
     }
 }
 
-/// Asks every endpoint at the same time, each with the whole time of the command; outcomes come in the order
-/// of the endpoints, so that a dead one costs its time once.
+/// Queries all endpoints at the same time, each with the whole timeout of the command, so that unreachable endpoints
+/// together cost one timeout. The results are in the order of the endpoints.
 ///
 /// # Errors
-/// None of the endpoints means anything, or a password can't be read.
+/// All endpoints are malformed, or a password cannot be read.
 pub async fn ask_all<T, F>(
     ctx: &Context,
     endpoints: Vec<String>,
@@ -155,7 +155,7 @@ where
         let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
         let (ask, turns, login) = (ask.clone(), turns.clone(), login.clone());
         asked.spawn(async move {
-            // Never closed; and a turn too many would do no harm.
+            // The semaphore is never closed.
             let _turn = turns.acquire_owned().await;
             if let Err(error) = login.tell(&client).await {
                 let result = Err(error);

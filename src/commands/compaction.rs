@@ -1,4 +1,4 @@
-//! `compaction`: drops the history before a revision.
+//! `compaction`: discards the history before a revision.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -17,7 +17,7 @@ use crate::{
     words,
 };
 
-/// Drop the history before a revision
+/// Discard the history before a revision
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl compaction 1516
@@ -35,7 +35,7 @@ words! { pub CompactionWords: 1..=1, "<revision>", BadArgs "compaction command n
 /// Runs `compaction`.
 ///
 /// # Errors
-/// The revision is not a number, or the server refuses it.
+/// The revision is not a number, or an error from the server.
 pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Compacted, CommandError> {
     let [revision] = args.words.exactly()?;
     let revision = value::int(&string::text(revision.as_bytes()), 10)
@@ -47,7 +47,7 @@ pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Compacted
     };
     match client.compact(request, ctx.deadline()?).await {
         Ok(answer) => Ok(Compacted { answer, revision }),
-        // The newest compact revision is refused here, but it can still be read.
+        // This error also names the compact revision itself, which is still readable.
         Err(error) => {
             let below = revision.saturating_sub(1);
             Err(hints::add_oldest_readable(ctx, error.into(), &client, below).await)

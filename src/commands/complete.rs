@@ -1,5 +1,5 @@
-//! `__complete`: what a shell offers behind the words typed so far. The scripts of `completion` run it at each Tab, so
-//! the rules are in one place for all shells. It fails silently, asks for no password and starts no server.
+//! `__complete`: the suggestions for the words typed so far. The scripts of `completion` run it at each Tab, so that
+//! all shells share the same rules. Fails silently, never prompts for a password, and starts no server.
 
 use std::{ffi::OsString, os::unix::ffi::OsStrExt, time::Duration};
 
@@ -19,43 +19,43 @@ use crate::{
     golang::string,
 };
 
-/// The words typed so far, the last of which is being completed.
+/// The words typed so far; the last one is being completed.
 #[derive(Args, Debug)]
 pub struct CompleteArgs {
     #[arg(id = RAW, hide = true, num_args = 0.., allow_hyphen_values = true)]
     words: Vec<OsString>,
 }
 
-/// Time for what only a server knows.
+/// Timeout for requests to a server.
 const LIMIT: Duration = Duration::from_millis(400);
 
-/// What a shell is to do with the words that are offered.
+/// What the shell should do after inserting a suggestion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// A blank follows the word.
+    /// Append a space.
     Blank,
-    /// The word goes on.
+    /// Append nothing, because the word continues.
     Nothing,
-    /// Names of files are offered in place of words.
+    /// Complete file names instead.
     Files,
 }
 
-/// What is offered.
+/// The suggestions.
 #[derive(Debug)]
 pub struct Offer {
     after: After,
     /// Words, each with a description.
     words: Vec<(String, String)>,
-    /// What stands before each word in the word that is being completed: `--flag=`.
+    /// What precedes each suggestion in the word being completed: `--flag=`.
     before: String,
 }
 
-/// What of the command line only a server knows.
+/// What needs to be requested from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The names of the command.
     pub path: Vec<String>,
-    /// How many words stand before the one that is being completed.
+    /// Number of positional arguments before the one being completed.
     pub place: usize,
 }
 
@@ -78,17 +78,17 @@ pub async fn complete(ctx: &Context, args: CompleteArgs) -> Result<(), CommandEr
     print(&ctx.ui, &shell, &offer)
 }
 
-/// As [`complete`], for a program that asks no server.
+/// Like [`complete`], for a program that is not a client.
 ///
 /// # Errors
-/// As [`complete`].
+/// See [`complete`].
 pub fn complete_offline(ui: &Ui, args: &CompleteArgs, tree: &Command) -> Result<(), CommandError> {
     let (shell, words, cur) = split(&args.words);
     let (offer, _) = offer(&reference::with_reference(tree), &words, &cur);
     print(ui, &shell, &offer)
 }
 
-/// The shell, the words before the one that is being completed, and that one.
+/// The shell, the words before the one being completed, and that word.
 fn split(words: &[OsString]) -> (String, Vec<String>, String) {
     let text = |w: &OsString| string::text(w.as_bytes()).into_owned();
     let mut words: Vec<String> = words.iter().map(text).collect();
@@ -101,9 +101,9 @@ fn split(words: &[OsString]) -> (String, Vec<String>, String) {
     (shell, words, cur)
 }
 
-/// Prints what is to follow the word, and then a word with its description in each line.
+/// Prints what should follow the word, and then one suggestion with its description per line.
 fn print(ui: &Ui, shell: &str, offer: &Offer) -> Result<(), CommandError> {
-    // bash and zsh complete the value of `--flag=value` by itself.
+    // bash and zsh complete only the value of `--flag=value`.
     let before = match shell {
         "bash" | "zsh" => "",
         _ => &offer.before,
@@ -123,8 +123,8 @@ fn print(ui: &Ui, shell: &str, offer: &Offer) -> Result<(), CommandError> {
     ui.line(&text)
 }
 
-/// The surroundings for asking a server: the global flags among `words` with a short time limit. None where the line
-/// cannot be read, a password would have to be prompted for, or a server would be started.
+/// A context for requests to a server, with the global flags among `words` and a short timeout. `None` if the line is
+/// invalid, a password would have to be prompted for, or a server would have to be started.
 fn asking_context(words: &[String]) -> Option<Context> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     let tree = table::tree_for(&words);
@@ -152,7 +152,7 @@ fn asking_context(words: &[String]) -> Option<Context> {
     Some(context)
 }
 
-/// What can be offered without a server, and what a server would have to be asked for.
+/// The suggestions that need no server, and what would have to be requested from one.
 fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>) {
     let mut offer = Offer {
         after: After::Blank,
@@ -160,7 +160,7 @@ fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>)
         before: String::new(),
     };
     let line = read(tree, words);
-    // The value of a flag, in a word of its own or behind `=`.
+    // The value of a flag, in a separate word or after `=`.
     if let Some(flag) = line.value_of {
         values(flag, cur, &mut offer);
         return (offer, None);
@@ -185,7 +185,7 @@ fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>)
         return (offer, None);
     }
     if line.path.len() == 2 && command.get_name() == "help" {
-        // Behind `help` stand the names of commands, down to the last.
+        // `help` is followed by the names of commands.
         let mut topic = vec![tree];
         for word in &line.words {
             match argv::child(&topic, word.as_bytes()) {
@@ -249,7 +249,7 @@ fn values(flag: &Arg, cur: &str, offer: &mut Offer) {
         .extend(fitting.map(|name| (name, String::new())));
 }
 
-/// Endpoints, separated by commas: their forms, and behind a scheme the names of directories or sockets.
+/// Endpoints, separated by commas: their forms, and after a scheme the names of directories or sockets.
 fn endpoints(flag: &Arg, cur: &str, offer: &mut Offer) {
     offer.after = After::Nothing;
     let (done, last) = match cur.rsplit_once(',') {
@@ -273,7 +273,7 @@ fn endpoints(flag: &Arg, cur: &str, offer: &mut Offer) {
     }
 }
 
-/// The paths that begin with `start`; directories end with a slash.
+/// The paths that begin with `start`. Directories end with a slash.
 fn paths(start: &str, directories_only: bool) -> Vec<String> {
     let (folder, name) = match start.rsplit_once('/') {
         Some((folder, name)) => (format!("{folder}/"), name),
@@ -297,10 +297,10 @@ fn paths(start: &str, directories_only: bool) -> Vec<String> {
     found
 }
 
-/// The words before the one that is being completed.
+/// The words before the one being completed.
 struct Line<'a> {
     path: Vec<&'a Command>,
-    /// Words that are not flags, their values, or names of commands.
+    /// Positional arguments, without the names of commands.
     words: Vec<String>,
     /// The flag whose value is being completed.
     value_of: Option<&'a Arg>,
@@ -314,7 +314,7 @@ impl<'a> Line<'a> {
         self.path[self.path.len() - 1]
     }
 
-    /// The flags that can stand here: those of the command, and those that its parents share.
+    /// The flags that the command accepts: its own and the inherited ones.
     fn flags(&self) -> impl Iterator<Item = &'a Arg> {
         let last = self.path.len() - 1;
         let levels = self.path.clone().into_iter().enumerate();

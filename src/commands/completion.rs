@@ -1,4 +1,4 @@
-//! `completion`: scripts for shells.
+//! `completion`: shell completion scripts.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -45,15 +45,15 @@ impl Arity for ShellName {
 /// Runs `completion`.
 ///
 /// # Errors
-/// There is not exactly one word, or it is not the name of a shell.
+/// The number of arguments is not one, or it is not the name of a shell.
 pub async fn completion(ctx: &Context, args: CompletionArgs) -> Result<(), CommandError> {
     print(&ctx.ui, &args, &table::tree())
 }
 
-/// As [`completion`], for the program whose commands `tree` holds.
+/// Like [`completion`], for the program with the commands in `tree`.
 ///
 /// # Errors
-/// As [`completion`].
+/// See [`completion`].
 pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(), CommandError> {
     let [name] = args.words.exactly()?;
     let shell = match name.as_encoded_bytes() {
@@ -77,7 +77,7 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
     ui.data(|out| out.write_all(&script).map_err(CommandError::stdout))
 }
 
-/// The script for one shell. It hands the words typed so far to `__complete`, where all rules are.
+/// The script for one shell. It passes the words typed so far to `__complete`, which contains all rules.
 pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
     let script = match shell {
         Shell::Bash => include_str!("completion/bash.sh"),

@@ -1,4 +1,4 @@
-//! `defrag`: one member after the other, the leader last, because each stands still for a while.
+//! `defrag`: one member after the other, the leader last, because a member is blocked during its defragmentation.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,10 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Give unused space of members' databases back
+/// Return the free space of the members' databases to the file system
 ///
-/// Members are taken one after the other, the leader last: each stands still for as long as it takes.
-/// A large database may need more than the default --command-timeout.
+/// Members are defragmented one after the other, the leader last, because each is blocked in the meantime. A large
+/// database may need more than the default --command-timeout.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl defrag
@@ -37,13 +37,13 @@ pub struct DefragArgs {
     _words: Words<Ignored>,
 }
 
-/// Time to find out who leads, before any work begins.
+/// Timeout for finding out which member leads, before any work begins.
 const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs `defrag`.
 ///
 /// # Errors
-/// A member that failed, after all have had their turn.
+/// The error of a member, after all others have been defragmented.
 pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError> {
     let format = ctx.settings()?.format;
     let endpoints = endpoints(ctx, args.cluster.unwrap_or(false)).await?;
@@ -54,7 +54,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {
         let client = match Endpoint::parse(&endpoint) {
-            // The others have their turn all the same.
+            // Defragment the others in spite of the error.
             Err(error) if several => Err(ClientError::from(error)),
             _ => {
                 let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
@@ -88,7 +88,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
             error,
         });
         if format != Format::Json {
-            // Each member's line is printed as soon as the member is done.
+            // Print each member's line as soon as the member is done.
             let done = Defragmented(std::mem::take(&mut rows));
             ctx.emit(&done)?;
             done.failures().iter().for_each(|line| ctx.ui.note(line));
@@ -108,7 +108,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     Err(error)
 }
 
-/// Their order, but for those that lead. Who does not say in time is no leader.
+/// Moves leaders to the end. A member that does not respond in time is treated as a follower.
 async fn leader_last(ctx: &Context, endpoints: Vec<String>) -> Result<Vec<String>, CommandError> {
     if endpoints.len() < 2 {
         return Ok(endpoints);

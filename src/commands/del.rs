@@ -40,13 +40,13 @@ words! {
         BadArgs "del command needs one argument as key and an optional argument as range_end"
 }
 
-/// Time in which a range that was not confirmed can be kept from being deleted.
+/// Delay before deleting a range without confirmation, in which the user can interrupt.
 const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 
 /// Runs `del`.
 ///
 /// # Errors
-/// Arguments that don't go together, or the server's refusal.
+/// Conflicting arguments, or an error from the server.
 pub async fn del(ctx: &Context, args: DelArgs) -> Result<pb::DeleteRangeResponse, CommandError> {
     let request = args.request()?;
     args.second_thoughts(ctx).await;
@@ -56,10 +56,10 @@ pub async fn del(ctx: &Context, args: DelArgs) -> Result<pb::DeleteRangeResponse
 }
 
 impl DelArgs {
-    /// The request that the flags ask for.
+    /// The request for these flags.
     ///
     /// # Errors
-    /// Too few or too many words, or flags that don't go together.
+    /// Too few or too many arguments, or conflicting flags.
     pub fn request(&self) -> Result<pb::DeleteRangeRequest, CommandError> {
         let words = self.words.get()?;
         range::prefix_or_from_key(self.prefix, self.from_key)?;
@@ -71,7 +71,7 @@ impl DelArgs {
         })
     }
 
-    /// Warns and waits where a range is to be deleted that nothing confirms.
+    /// Warns and waits before deleting a range without confirmation.
     pub async fn second_thoughts(&self, ctx: &Context) {
         if let (Ok([key, end]), false) = (self.words.get(), self.range) {
             ctx.ui.note(&format!(

@@ -45,7 +45,7 @@ pub struct ValidateArgs {
 /// Runs `downgrade validate`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn validate(ctx: &Context, args: ValidateArgs) -> Result<Downgraded, CommandError> {
     let version = version(&args.words)?;
     downgrade(ctx, DowngradeAction::Validate, "validate", version).await
@@ -63,13 +63,13 @@ pub struct EnableArgs {
 /// Runs `downgrade enable`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn enable(ctx: &Context, args: EnableArgs) -> Result<Downgraded, CommandError> {
     let version = version(&args.words)?;
     downgrade(ctx, DowngradeAction::Enable, "enable", version).await
 }
 
-/// Cancel a downgrade that is going on
+/// Cancel the current downgrade
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl downgrade cancel")]
@@ -81,7 +81,7 @@ pub struct CancelArgs {
 /// Runs `downgrade cancel`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn cancel(ctx: &Context, _args: CancelArgs) -> Result<Downgraded, CommandError> {
     downgrade(ctx, DowngradeAction::Cancel, "cancel", String::new()).await
 }

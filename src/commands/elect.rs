@@ -1,4 +1,4 @@
-//! `elect`: proposes a value for the leadership of an election, or observes who leads.
+//! `elect`: campaigns in an election with a value, or observes the leaders.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -25,7 +25,7 @@ use crate::{
 
 /// Take part in an election, or observe it
 ///
-/// With a proposal the command waits until it leads, prints its key, and gives the leadership back when a signal comes.
+/// With a proposal, the command waits until it is elected, prints its key, and resigns when it receives a signal.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl elect scheduler node1
@@ -43,14 +43,14 @@ words! {
         BadArgs "elect takes one election name argument and an optional proposal argument"
 }
 
-/// The time to live of the leadership if the process can no longer reach the server, in seconds (etcd v3.7.1,
+/// Time in seconds after which the leadership ends if the process can no longer reach the server (etcd v3.7.1,
 /// client/v3/concurrency).
 const TTL: i64 = 60;
 
 /// Runs `elect`.
 ///
 /// # Errors
-/// Arguments that do not go together (exit code 128), the server's refusal, or a lost session.
+/// Conflicting arguments (exit code 128), an error from the server, or a lost session.
 pub async fn elect(ctx: &Context, args: ElectArgs) -> Result<(), CommandError> {
     let bad = |text: &'static str| CommandError::new(Kind::BadArgs, text);
     let words = args.words.get()?;
@@ -69,7 +69,7 @@ async fn campaign(ctx: &Context, name: &str, value: Bytes) -> Result<(), Command
     ctx.deadline()?;
     let client = ctx.client().await?;
     let failed = |e| CommandError::new(Kind::Failed, e);
-    // From here on there is something to give back, so signals no longer end the process by themselves.
+    // Handle signals from here on, because the leadership must be given up at the end.
     let mut signals = Termination::listen().map_err(failed)?;
     let mut place = Place::take(ctx, client, name, value, TTL).await?;
     let elected = tokio::select! {
@@ -118,7 +118,7 @@ async fn leaders(ctx: &Context, client: &Client, prefix: &str) -> Result<(), Com
     let prefix = Bytes::from(prefix.to_owned());
     let end = Bytes::from(prefix_end(&prefix));
     loop {
-        // The leader is the oldest key.
+        // The oldest key is the leader's.
         let request = pb::RangeRequest {
             key: prefix.clone(),
             range_end: end.clone(),
@@ -132,7 +132,7 @@ async fn leaders(ctx: &Context, client: &Client, prefix: &str) -> Result<(), Com
         let leader = match answer.kvs.into_iter().next() {
             Some(leader) => leader,
             None => {
-                // Nobody leads: the first key that is put is the next leader.
+                // There is no leader: the first key that is put is the next leader's.
                 let watch = pb::WatchCreateRequest {
                     key: prefix.clone(),
                     range_end: end.clone(),
@@ -185,7 +185,7 @@ async fn first_put(
     }
 }
 
-/// Prints what the leader proposes, until its key is deleted.
+/// Prints the leader's proposals until its key is deleted.
 async fn proposals(
     ctx: &Context,
     client: &Client,

@@ -1,4 +1,4 @@
-//! `endpoint health`, `status` and `hashkv`, which ask each server by itself.
+//! `endpoint health`, `status` and `hashkv`, which query each server separately.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use crate::{
 /// The flag that all commands under `endpoint` accept.
 #[derive(Args, Debug)]
 pub struct Cluster {
-    /// Ask every member of the cluster, not only the endpoints given [env: ETCDCTL_CLUSTER]
+    /// Query every member of the cluster, not only the given endpoints [env: ETCDCTL_CLUSTER]
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     cluster: Option<bool>,
 }
@@ -80,7 +80,7 @@ pub struct HashKvArgs {
 /// Runs `endpoint health`.
 ///
 /// # Errors
-/// An endpoint is not healthy; all of them have been shown by then.
+/// An endpoint is unhealthy; all of them have been printed by then.
 pub async fn health(ctx: &Context, args: HealthArgs) -> Result<(), CommandError> {
     let endpoints = args.group.0.endpoints(ctx).await?;
     let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
@@ -129,7 +129,7 @@ enum Unhealthy {
     Other(String),
 }
 
-/// A linearizable read, then the alarms. A refusal for lack of permission has been through consensus too.
+/// A linearizable read, then the alarms. A permission error also shows that the read went through consensus.
 async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
     let request = pb::RangeRequest {
         key: bytes::Bytes::from_static(b"health"),
@@ -160,7 +160,7 @@ async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
 /// Runs `endpoint status`.
 ///
 /// # Errors
-/// An endpoint failed; all others have been shown by then.
+/// An endpoint failed; all others have been printed by then.
 pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError> {
     let endpoints = args.group.0.endpoints(ctx).await?;
     let outcomes = ask_all(ctx, endpoints, |client, deadline| async move {
@@ -177,7 +177,7 @@ pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError>
 /// Runs `endpoint hashkv`.
 ///
 /// # Errors
-/// An endpoint failed; all others have been shown by then.
+/// An endpoint failed; all others have been printed by then.
 pub async fn hashkv(ctx: &Context, args: HashKvArgs) -> Result<(), CommandError> {
     let endpoints = args.group.0.endpoints(ctx).await?;
     let revision = args.rev.unwrap_or(0);

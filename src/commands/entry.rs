@@ -1,5 +1,5 @@
-//! The shape of a table of commands: what both programs' tables consist of, the tree that clap reads, and the way
-//! from a parsed command line to the command's function. Knows no command.
+//! The rows of a table of commands, the clap tree that is built from it, and the dispatch from a parsed command line to
+//! the command's function. Knows no command.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::cli::{argv, help::usage_line};
 
-/// Adds flags, words and help to a command that has only a name.
+/// Adds flags, arguments and help to a command that has only a name.
 pub type Augment = fn(Command) -> Command;
 
 /// One row of a table: a command or a group of commands. `R` is the function that runs a command.
@@ -18,15 +18,15 @@ pub struct Entry<R: 'static> {
     pub heading: &'static str,
     /// Whether help, completion and man pages leave it out.
     pub hidden: bool,
-    /// What it is.
+    /// What the row is.
     pub node: Node<R>,
 }
 
-/// What a row stands for.
+/// A command, or a group of commands.
 pub enum Node<R: 'static> {
     /// A command with its arguments and the function that runs it.
     Command { augment: Augment, run: R },
-    /// Commands under a common name, with the flags that all of them take.
+    /// Commands under a common name, with the flags that all of them accept.
     Group {
         about: &'static str,
         shared: Augment,
@@ -62,7 +62,7 @@ impl<R: Copy> Entry<R> {
                     .subcommands(commands)
             }
         };
-        // Arguments have no headings of their own, so this one is free to say where the help lists the command.
+        // Arguments have no headings, so the heading can hold the section of the help in which the command is listed.
         if self.heading.is_empty() {
             command
         } else {
@@ -84,9 +84,9 @@ pub fn whole_tree<R: Copy>(root: Command, entries: &'static [Entry<R>]) -> Comma
     root.subcommands(entries.iter().map(|entry| entry.command(&name)))
 }
 
-/// A tree that is enough to read the command line `args`: all names, and the arguments of the one command that the
-/// line is about. Making the whole tree would take a tenth of the time of a short command. A line without a command
-/// gets the whole tree.
+/// A tree that suffices for the command line `args`: all names, but arguments only for the command in question.
+/// Building the whole tree would take a tenth of the time of a short command. A line without a command gets the whole
+/// tree.
 pub fn tree_for<R: Copy>(
     root: Command,
     entries: &'static [Entry<R>],
@@ -111,7 +111,7 @@ pub fn tree_for<R: Copy>(
     }
 }
 
-/// What a path of names leads to: the function of the command, and the part of `matches` that belongs to it.
+/// The function of the command with this path, and the part of `matches` that belongs to it.
 pub fn find<'m, R: Copy>(
     entries: &'static [Entry<R>],
     matches: &'m ArgMatches,
@@ -124,7 +124,7 @@ pub fn find<'m, R: Copy>(
     }
 }
 
-/// The flags of a group, for the arguments of a command in it. The group declares them, as global flags, and clap hands
+/// The flags of a group, for the arguments of its commands. The group declares them as global flags, and clap passes
 /// their values down.
 #[derive(Debug)]
 pub struct Shared<F>(pub F);

@@ -1,4 +1,4 @@
-//! `get`: keys, at any readable revision.
+//! `get`: reads keys, at any readable revision.
 
 use clap::Args;
 use tonic::Code;
@@ -25,7 +25,7 @@ use crate::{
   etcdctl get greeting --rev=1200
   etcdctl get '' --prefix --limit=10 --sort-by=MODIFY --order=DESCEND")]
 pub struct GetArgs {
-    /// Linearizable (l): the latest; serializable (s): what the asked member knows [default: l]
+    /// Linearizable (l): the latest state; serializable (s): the state of the queried member [default: l]
     #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]
     consistency: Option<String>,
     /// Order of the results: ASCEND or DESCEND
@@ -34,7 +34,7 @@ pub struct GetArgs {
     /// What to sort by: CREATE, KEY, MODIFY, VALUE or VERSION
     #[arg(long, value_name = "target", value_parser = Suggest(&["CREATE", "KEY", "MODIFY", "VALUE", "VERSION"]), hide_possible_values = true)]
     sort_by: Option<String>,
-    /// At most so many results; 0 is all [default: 0]
+    /// Maximum number of results; 0 means all [default: 0]
     #[arg(long, value_name = "n", value_parser = value::flag_int)]
     limit: Option<i64>,
     /// Every key that begins with the given one
@@ -43,16 +43,16 @@ pub struct GetArgs {
     /// Every key from the given one on
     #[arg(long)]
     from_key: bool,
-    /// As it was at this revision; 0 is the latest [default: 0]
+    /// Read the state at this revision; 0 is the latest [default: 0]
     #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     rev: Option<i64>,
-    /// Keys without values
+    /// Print only keys, without values
     #[arg(long)]
     keys_only: bool,
-    /// Only how many (with --write-out=fields)
+    /// Print only the number of keys (with --write-out=fields)
     #[arg(long)]
     count_only: bool,
-    /// Values without keys (with --write-out=simple)
+    /// Print only values, without keys (with --write-out=simple)
     #[arg(long)]
     print_value_only: bool,
     /// Only keys created at this revision or later
@@ -67,7 +67,7 @@ pub struct GetArgs {
     /// Only keys last changed at this revision or earlier
     #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     max_mod_rev: Option<i64>,
-    /// Fetch the keys in several answers (servers of 3.7 and later)
+    /// Fetch the keys in several responses (servers of 3.7 and later)
     #[arg(long)]
     stream: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub struct GetArgs {
 }
 
 words! {
-    /// A key and the end of a range. Further words are ignored, as in etcdctl.
+    /// A key and the end of a range. Further arguments are ignored, as in etcdctl.
     pub GetWords: 1..=usize::MAX, "<key> [range_end]",
         BadArgs "get command needs one argument as key and an optional argument as range_end"
 }
@@ -83,7 +83,7 @@ words! {
 /// Runs `get`.
 ///
 /// # Errors
-/// Arguments that don't go together, or the server's refusal.
+/// Conflicting arguments, or an error from the server.
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
     let request = args.request()?;
     let format = ctx.settings()?.format;
@@ -106,7 +106,7 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
             return Err(error);
         }
     };
-    // As in etcdctl, the server's refusal comes first.
+    // As in etcdctl, errors from the server take precedence.
     if args.count_only && format != Format::Fields {
         return Err(bad("--count-only is only for `--write-out=fields`"));
     }
@@ -128,10 +128,10 @@ fn no_choice(text: String) -> CommandError {
 }
 
 impl GetArgs {
-    /// The request that the flags ask for; also that of a `get` line in a transaction.
+    /// The request for these flags; also used for a `get` line in a transaction.
     ///
     /// # Errors
-    /// Too few or too many words, or flags that don't go together.
+    /// Too few or too many arguments, or conflicting flags.
     pub fn request(&self) -> Result<pb::RangeRequest, CommandError> {
         use pb::range_request::{SortOrder, SortTarget};
         let words = self.words.get()?;
@@ -160,7 +160,8 @@ impl GetArgs {
             _ => return Err(no_choice(format!("bad sort target {typed}"))),
         };
         if target == SortTarget::Key && order == SortOrder::Ascend {
-            // That is the server's own order; asked for it, it would fetch everything first.
+            // This is the server's default order; requesting it explicitly would make the server fetch everything
+            // first.
             order = SortOrder::None;
         }
         let above_zero = |n: Option<i64>| n.unwrap_or(0).max(0);
@@ -197,7 +198,7 @@ impl GetArgs {
     }
 }
 
-/// The answers of a stream as one.
+/// Combines the responses of a stream.
 async fn streamed(
     client: &Client,
     request: pb::RangeRequest,

@@ -19,7 +19,7 @@ pub struct HelpArgs {
 }
 
 words! {
-    /// The name of a command. Further words are ignored, as in etcdctl.
+    /// The name of a command. Further arguments are ignored, as in etcdctl.
     pub HelpWords: 0..=usize::MAX, "[command]", BadArgs ""
 }
 
@@ -31,10 +31,10 @@ pub async fn help(ctx: &Context, args: HelpArgs) -> Result<(), CommandError> {
     print(&ctx.ui, &args, &table::tree())
 }
 
-/// As [`help`], for the program whose commands `tree` holds.
+/// Like [`help`], for the program with the commands in `tree`.
 ///
 /// # Errors
-/// As [`help`].
+/// See [`help`].
 pub fn print(ui: &Ui, args: &HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
     let words = args.words.get()?;
     let topics: Vec<String> = words

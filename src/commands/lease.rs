@@ -32,14 +32,14 @@ pub struct GrantArgs {
 }
 
 words! {
-    /// A time in seconds.
+    /// A time to live in seconds.
     pub GrantWords: 1..=1, "<ttl>", BadArgs "lease grant command needs TTL argument"
 }
 
 /// Runs `lease grant`.
 ///
 /// # Errors
-/// The time is not a number, or the server's refusal.
+/// The time is not a number, or an error from the server.
 pub async fn grant(ctx: &Context, args: GrantArgs) -> Result<pb::LeaseGrantResponse, CommandError> {
     let [ttl] = args.words.exactly()?;
     let ttl = value::int(&string::text(ttl.as_bytes()), 10)
@@ -66,7 +66,7 @@ words! { pub RevokeWords: 1..=1, "<leaseID>", BadArgs "lease revoke command need
 /// Runs `lease revoke`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, or the server's refusal.
+/// The id is not a hexadecimal number, or an error from the server.
 pub async fn revoke(ctx: &Context, args: RevokeArgs) -> Result<Revoked, CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
@@ -101,7 +101,7 @@ words! {
 /// Runs `lease timetolive`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, or the server's refusal (exit code 2, as in etcdctl).
+/// The id is not a hexadecimal number, or an error from the server (exit code 2, as in etcdctl).
 pub async fn time_to_live(ctx: &Context, args: TimeToLiveArgs) -> Result<TimeToLive, CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
@@ -126,7 +126,7 @@ pub struct ListArgs {
 /// Runs `lease list`.
 ///
 /// # Errors
-/// The server's refusal (exit code 2, as in etcdctl).
+/// An error from the server (exit code 2, as in etcdctl).
 pub async fn list(ctx: &Context, _args: ListArgs) -> Result<pb::LeaseLeasesResponse, CommandError> {
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
@@ -138,8 +138,8 @@ pub async fn list(ctx: &Context, _args: ListArgs) -> Result<pb::LeaseLeasesRespo
 
 /// Keep a lease alive
 ///
-/// The lease is renewed whenever a third of its time has passed, until the command is interrupted or the lease expires
-/// or is revoked. A lost connection is made again as long as the lease can still be alive.
+/// The lease is renewed whenever a third of its time to live has passed, until the command is interrupted or the lease
+/// expires or is revoked. After a lost connection, the command reconnects as long as the lease can still be alive.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl lease keep-alive 32695410dcc0ca06
@@ -160,8 +160,8 @@ words! {
 /// Runs `lease keep-alive`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, no server could be reached (exit code 2), or with `--once` there is no such
-/// lease (exit code 2, as in etcdctl).
+/// The id is not a hexadecimal number, no server could be reached (exit code 2), or with `--once` the lease does not
+/// exist (exit code 2, as in etcdctl).
 pub async fn keep_alive(ctx: &Context, args: KeepAliveArgs) -> Result<(), CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
@@ -211,7 +211,7 @@ fn lease_id(word: &OsStr) -> Result<i64, CommandError> {
     })
 }
 
-/// etcdctl reports refusals of some commands about leases as a bad connection.
+/// For some lease commands, etcdctl reports errors from the server as a bad connection.
 fn bad_connection(error: ClientError) -> CommandError {
     CommandError::from(error).kind(Kind::BadConnection)
 }

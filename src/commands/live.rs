@@ -1,4 +1,4 @@
-//! What a server knows and a shell can offer: keys, members, users, roles, leases and alarms. For `__complete` only.
+//! Suggestions that come from a server: keys, members, users, roles, leases and alarms. Only for `__complete`.
 
 use bytes::Bytes;
 
@@ -10,14 +10,14 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Words with descriptions, and what follows each of them.
+/// Words with descriptions, and what should follow them.
 pub type Words = (Vec<(String, String)>, After);
 
-/// Keys that are asked for at once, and times that they are asked for.
+/// Number of keys per request, and maximum number of requests.
 const PAGE: i64 = 200;
 const PAGES: usize = 20;
 
-/// The words that can stand in this place; none if no server is to be asked or none answers.
+/// The suggestions for this argument; `None` if no server needs to be or can be reached.
 pub async fn words(ctx: &Context, wanted: &Wanted, cur: &str) -> Option<Words> {
     let path: Vec<&str> = wanted.path.iter().map(String::as_str).collect();
     let place = wanted.place;
@@ -86,7 +86,7 @@ async fn members(client: &Client, deadline: Deadline) -> Option<Vec<(String, Str
     Some(answer.members.into_iter().map(member).collect())
 }
 
-/// The keys that begin with `cur`, each up to the next slash behind it.
+/// The keys that begin with `cur`, each up to the next slash.
 async fn keys(client: &Client, cur: &str, deadline: Deadline) -> Option<Words> {
     let start = string::bytes(cur).into_owned();
     let end = Bytes::from(prefix_end(&start));
@@ -115,7 +115,7 @@ async fn keys(client: &Client, cur: &str, deadline: Deadline) -> Option<Words> {
                 None => &kv.key[..],
             };
             folder = slash.map(|_| word.to_vec());
-            // A key that is not text cannot be typed, and one with a line break would be two.
+            // A key that is not text cannot be typed, and one with a line break would be two suggestions.
             if let Ok(word) = std::str::from_utf8(word)
                 && !word.contains(['\n', '\t'])
                 && found.last().is_none_or(|last| last != word)

@@ -1,4 +1,4 @@
-//! `lock`: holds a named lock until a signal comes or a program ends.
+//! `lock`: holds a named lock until a signal arrives or a program ends.
 
 use std::ffi::OsString;
 
@@ -20,7 +20,7 @@ use crate::{
 
 /// Hold a named lock
 ///
-/// Without a command the lock is held until a signal comes. With a command it is held while the command runs, with
+/// Without a command, the lock is held until a signal arrives. With a command, it is held while the command runs, with
 /// ETCD_LOCK_KEY and ETCD_LOCK_REV in its environment, and the exit code is that of the command.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -28,7 +28,7 @@ use crate::{
   etcdctl lock deploy ./deploy.sh
   etcdctl lock deploy -- sh -c 'echo \"$ETCD_LOCK_KEY\"'")]
 pub struct LockArgs {
-    /// Seconds after which the lock is free if this process can no longer reach the server [default: 10]
+    /// Seconds after which the lock is released if this process can no longer reach the server [default: 10]
     #[arg(long, value_name = "seconds", value_parser = value::flag_int)]
     ttl: Option<i64>,
     #[command(flatten)]
@@ -46,17 +46,17 @@ const DEFAULT_TTL: i64 = 10;
 /// Runs `lock`.
 ///
 /// # Errors
-/// The lock could not be taken or was lost, or the program failed (its own exit code).
+/// The lock could not be acquired or was lost, or the program failed (its exit code).
 pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     let words = args.words.get()?;
     let name = string::text(std::os::unix::ffi::OsStrExt::as_bytes(words[0].as_os_str()));
     let program = &words[1..];
     ctx.deadline()?;
     let client = ctx.client().await?;
-    // From here on there is something to give back, so signals no longer end the process by themselves.
+    // Handle signals from here on, because the lock must be released at the end.
     let failed = |e| CommandError::new(Kind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
-    // etcd's client takes a time that is not positive for none, and uses its default.
+    // etcd's client ignores a time that is not positive and uses its default.
     let ttl = args.ttl.filter(|ttl| *ttl > 0);
     let ttl = ttl.unwrap_or(if args.ttl.is_some() { 60 } else { DEFAULT_TTL });
     let mut place = Place::take(ctx, client, &name, bytes::Bytes::new(), ttl).await?;
@@ -73,7 +73,7 @@ pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     held
 }
 
-/// Prints the key of the lock, and waits for a signal.
+/// Prints the key of the lock and waits for a signal.
 async fn hold(
     ctx: &Context,
     place: &mut Place,
@@ -93,7 +93,7 @@ async fn hold(
     }
 }
 
-/// Runs a program under the lock.
+/// Runs a program while holding the lock.
 async fn run(ctx: &Context, place: &Place, program: &[OsString]) -> Result<(), CommandError> {
     let answer = place.pair(ctx).await?;
     if answer.kvs.is_empty() {

@@ -1,4 +1,4 @@
-//! `make-mirror`: copies keys to another cluster, and then follows their changes.
+//! `make-mirror`: copies keys to another cluster and then follows their changes.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
 
@@ -27,8 +27,8 @@ use crate::{
 
 /// Copy keys to another cluster and follow their changes
 ///
-/// First the keys as they are now are copied, then every change, until the command is interrupted. With --rev only the
-/// changes from that revision on are copied. The number of copied keys is printed every 30 seconds.
+/// First all keys are copied in their current state, then every change, until the command is interrupted. With --rev,
+/// only the changes from that revision on are copied. The number of copied keys is printed every 30 seconds.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl --endpoints=10.0.0.1:2379 make-mirror 10.0.1.1:2379
@@ -40,7 +40,7 @@ pub struct MakeMirrorArgs {
     /// Copy no keys, only the changes from this revision on; 0 copies both [default: 0]
     #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     rev: Option<i64>,
-    /// Changes in one transaction at the destination, at the most [default: 128]
+    /// Maximum number of changes per transaction at the destination [default: 128]
     #[arg(long, value_name = "n", value_parser = value::flag_uint)]
     max_txn_ops: Option<u64>,
     /// Replace the prefix by this one
@@ -49,7 +49,7 @@ pub struct MakeMirrorArgs {
     /// Remove the prefix
     #[arg(long)]
     no_dest_prefix: bool,
-    /// Certificate of this client, for TLS to the destination
+    /// Client certificate, for TLS to the destination
     #[arg(long, value_name = "file", value_hint = clap::ValueHint::FilePath)]
     dest_cert: Option<String>,
     /// Private key of --dest-cert
@@ -75,19 +75,18 @@ words! {
     pub MakeMirrorWords: 1..=1, "<destination>", BadArgs "make-mirror takes one destination argument"
 }
 
-/// Keys in one answer of the source (etcd v3.7.1, client/v3/mirror).
+/// Number of keys in one response of the source (etcd v3.7.1, client/v3/mirror).
 const PAGE: i64 = 1000;
-/// Puts on their way to the destination at the same time, once there are so many keys that their order is of no
-/// interest.
+/// Number of concurrent puts to the destination, if there are so many keys that their order does not matter.
 const AT_ONCE: usize = 64;
-/// Time between two lines that say how many keys have been copied.
+/// Interval at which the number of copied keys is printed.
 const REPORT: Duration = Duration::from_secs(30);
 const DEFAULT_TXN_OPS: u64 = 128;
 
 /// Runs `make-mirror`.
 ///
 /// # Errors
-/// Arguments that do not go together, a refusal of either side, or a revision that has been compacted.
+/// Conflicting arguments, an error from either server, or a revision that has been compacted.
 pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), CommandError> {
     let [destination] = args.words.exactly()?;
     let destination = args.destination(ctx, destination).await?;
@@ -116,7 +115,7 @@ pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), Comm
 }
 
 impl MakeMirrorArgs {
-    /// The client for the destination, logged in.
+    /// The client for the destination, authenticated.
     async fn destination(&self, ctx: &Context, endpoint: &OsStr) -> Result<Client, CommandError> {
         let files = [&self.dest_cacert, &self.dest_cert, &self.dest_key];
         let tls = tls(
@@ -154,7 +153,7 @@ impl MakeMirrorArgs {
     }
 }
 
-/// How a key is called at the destination.
+/// How keys are renamed at the destination.
 struct Names {
     prefix: Bytes,
     new: Bytes,
@@ -167,7 +166,7 @@ impl Names {
     }
 }
 
-/// An error of the destination, which a reader would otherwise take for one of the source.
+/// Marks an error as coming from the destination, since it could be mistaken for one of the source.
 fn named(error: CommandError) -> CommandError {
     error.hint("this came from the destination")
 }
@@ -178,15 +177,15 @@ struct Mirror<'a> {
     destination: Client,
     names: Names,
     max_ops: usize,
-    /// Keys and changes that have been copied.
+    /// Number of keys and changes copied so far.
     copied: u64,
     reported: tokio::time::Instant,
 }
 
 impl Mirror<'_> {
-    /// Copies every key as it is now, and gives back the revision of that state.
+    /// Copies every key in its current state. Returns the revision of that state.
     async fn copy_all(&mut self) -> Result<i64, CommandError> {
-        // The latest revision, which any read tells.
+        // Any read returns the latest revision.
         let first = match &self.names.prefix {
             prefix if prefix.is_empty() => Bytes::from_static(b"foo"),
             prefix => prefix.clone(),
@@ -214,7 +213,7 @@ impl Mirror<'_> {
             };
             let page = self.source.range(page, self.ctx.deadline()?).await?;
             let last = page.kvs.last().map(|kv| kv.key.clone());
-            // A few keys are put in their order, as etcdctl does; many of them several at once.
+            // Put a few keys in order, as etcdctl does, but many of them concurrently.
             let at_once = if first_page && !page.more { 1 } else { AT_ONCE };
             first_page = false;
             self.put_all(page.kvs, at_once).await?;
@@ -225,7 +224,7 @@ impl Mirror<'_> {
         }
     }
 
-    /// Puts pairs at the destination, as many at the same time as `at_once` says.
+    /// Puts pairs at the destination, up to `at_once` at the same time.
     async fn put_all(&mut self, kvs: Vec<KeyValue>, at_once: usize) -> Result<(), CommandError> {
         let mut running = JoinSet::new();
         for kv in kvs {
@@ -259,7 +258,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Copies every change behind `revision`, without end.
+    /// Copies every change after `revision`, forever.
     async fn follow(&mut self, revision: i64) -> Result<(), CommandError> {
         let (key, range_end) = super::range::range(&[self.names.prefix_word()], true, false)?;
         let create = pb::WatchCreateRequest {
@@ -273,7 +272,7 @@ impl Mirror<'_> {
         loop {
             let next = tokio::time::timeout_at(self.reported + REPORT, watcher.next()).await;
             match next {
-                // Nothing has changed, but it is time for a report.
+                // Nothing has changed, but a report is due.
                 Err(_) => {}
                 Ok(Ok(response)) => self.apply(response.events).await?,
                 Ok(Err(ended)) => {
@@ -288,7 +287,7 @@ impl Mirror<'_> {
         }
     }
 
-    /// Applies events: those of one revision in one transaction, as far as its size allows.
+    /// Applies events. Those of one revision form one transaction, unless it becomes too large.
     async fn apply(&mut self, events: Vec<Event>) -> Result<(), CommandError> {
         let mut ops = vec![];
         let mut last = 0;
@@ -336,7 +335,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Prints how many keys have been copied, if it is time.
+    /// Prints the number of copied keys, if a report is due.
     fn report(&mut self) -> Result<(), CommandError> {
         if self.reported.elapsed() < REPORT {
             return Ok(());
@@ -347,7 +346,7 @@ impl Mirror<'_> {
 }
 
 impl Names {
-    /// The prefix as a word of the command line.
+    /// The prefix as an argument.
     fn prefix_word(&self) -> std::ffi::OsString {
         OsStr::from_bytes(&self.prefix).to_owned()
     }

@@ -24,7 +24,7 @@ use crate::{
   etcdctl member list --write-out=table
   etcdctl member list --consistency=s")]
 pub struct ListArgs {
-    /// Linearizable (l) asks for the latest state; serializable (s) for what the asked member knows [default: l]
+    /// Linearizable (l): the latest state; serializable (s): the state of the queried member [default: l]
     #[arg(long, value_name = "l|s", value_parser = Suggest(&["l", "s"]), hide_possible_values = true)]
     consistency: Option<String>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct ListArgs {
 /// Runs `member list`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::MemberListResponse, CommandError> {
     let linearizable = !range::serializable(args.consistency.as_deref())?;
     let deadline = ctx.deadline()?;
@@ -49,7 +49,7 @@ fn bad(text: impl Into<String>) -> CommandError {
 
 /// Add a member to the cluster
 ///
-/// Prints the variables with which the new member is to be started.
+/// Prints the environment variables for starting the new member.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl member add m2 --peer-urls=http://10.0.0.2:2380
@@ -58,7 +58,7 @@ pub struct AddArgs {
     /// Peer URLs of the new member, separated by commas
     #[arg(long, value_name = "urls")]
     peer_urls: Option<String>,
-    /// Add the member as a learner, without a vote
+    /// Add the member as a learner, which does not vote
     #[arg(long)]
     learner: bool,
     #[command(flatten)]
@@ -82,7 +82,7 @@ impl Arity for AddWords {
 /// Runs `member add`.
 ///
 /// # Errors
-/// Arguments that are missing or too many, or the server's refusal.
+/// Missing or superfluous arguments, or an error from the server.
 pub async fn add(ctx: &Context, args: AddArgs) -> Result<Added, CommandError> {
     let words: Vec<_> = args
         .words
@@ -122,14 +122,14 @@ fn peer_urls(given: Option<String>) -> Result<String, CommandError> {
     given.ok_or_else(|| bad("member peer urls not provided"))
 }
 
-/// The URLs between the commas, checked as etcd's client checks them (etcd v3.7.1, client/pkg/types/urls.go).
+/// The comma-separated URLs, checked as in etcd's client (etcd v3.7.1, client/pkg/types/urls.go).
 fn split(urls: &str) -> Result<Vec<String>, CommandError> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
     let wrong = urls.iter().find_map(|url| fault(url.trim()));
     wrong.map_or(Ok(urls), |text| Err(CommandError::new(Kind::Failed, text)))
 }
 
-/// What is wrong with the URL of a peer, in Go's words.
+/// The defect of a peer URL, with Go's error text.
 fn fault(url: &str) -> Option<String> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -137,7 +137,7 @@ fn fault(url: &str) -> Option<String> {
     if first.contains(':')
         && !(scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(plain))
     {
-        // `127.0.0.1:2380` begins with a path to Go's parser, in which a colon cannot be.
+        // To Go's parser, `127.0.0.1:2380` begins with a path, which cannot contain a colon.
         return Some(format!(
             "parse {}: first path segment in URL cannot contain colon",
             quote(url.as_bytes())
@@ -168,7 +168,7 @@ fn fault(url: &str) -> Option<String> {
 }
 
 words! {
-    /// The id of a member, in hexadecimal.
+    /// The id of a member in hexadecimal.
     pub MemberId: 1..=1, "<memberID>", BadArgs "member ID is not provided"
 }
 
@@ -190,7 +190,7 @@ pub struct RemoveArgs {
 /// Runs `member remove`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, or the server's refusal.
+/// The id is not a hexadecimal number, or an error from the server.
 pub async fn remove(
     ctx: &Context,
     args: RemoveArgs,
@@ -221,7 +221,7 @@ pub struct UpdateArgs {
 /// Runs `member update`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, there are no URLs, or the server's refusal.
+/// The id is not a hexadecimal number, there are no URLs, or an error from the server.
 pub async fn update(
     ctx: &Context,
     args: UpdateArgs,
@@ -241,7 +241,7 @@ pub async fn update(
     })
 }
 
-/// Give a learner a vote
+/// Promote a learner to a voting member
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl member promote 8e9e05c52164694d")]
@@ -253,7 +253,7 @@ pub struct PromoteArgs {
 /// Runs `member promote`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, or the server's refusal.
+/// The id is not a hexadecimal number, or an error from the server.
 pub async fn promote(
     ctx: &Context,
     args: PromoteArgs,

@@ -1,4 +1,4 @@
-//! `move-leader`: hands the leadership to another member.
+//! `move-leader`: transfers the leadership to another member.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -17,7 +17,7 @@ use crate::{
     words,
 };
 
-/// Hand the leadership to another member
+/// Transfer the leadership to another member
 ///
 /// The leader must be among the endpoints.
 #[derive(Args, Debug)]
@@ -35,14 +35,14 @@ words! {
 /// Runs `move-leader`.
 ///
 /// # Errors
-/// The id is not a hexadecimal number, no endpoint is that of the leader, or the server's refusal.
+/// The id is not a hexadecimal number, no endpoint is the leader, or an error from the server.
 pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMoved, CommandError> {
     let [target] = args.words.exactly()?;
     let target = value::uint(&string::text(target.as_bytes()), 16)
         .map_err(|e| CommandError::new(Kind::BadArgs, e))?;
     let endpoints = &ctx.settings()?.endpoints;
     let deadline = ctx.deadline()?;
-    // Each endpoint is asked whether it leads, and the first one that does is asked to step down.
+    // Ask each endpoint whether it leads, and the first that does to transfer the leadership.
     for endpoint in endpoints {
         let client = ctx.client_of(std::slice::from_ref(endpoint))?;
         let refused = |e| CommandError::from(e).kind(Kind::BadConnection);

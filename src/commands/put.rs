@@ -1,4 +1,4 @@
-//! `put`: one key, its value from the command line or from stdin.
+//! `put`: writes one key, with the value from the command line or from stdin.
 
 use std::io::Read;
 
@@ -19,8 +19,7 @@ use crate::{
 
 /// Write a key
 ///
-/// The value is read from stdin where it is not given.
-/// A value that begins with a dash stands behind `--`.
+/// If no value is given, it is read from stdin. A value that begins with a dash must follow `--`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl put greeting hello
@@ -30,13 +29,13 @@ pub struct PutArgs {
     /// Attach the key to this lease (hexadecimal) [default: 0]
     #[arg(long, value_name = "id")]
     lease: Option<String>,
-    /// Print what was there before
+    /// Print the previous key and value
     #[arg(long)]
     prev_kv: bool,
-    /// Keep the value that the key has
+    /// Keep the current value of the key
     #[arg(long)]
     ignore_value: bool,
-    /// Keep the lease that the key has
+    /// Keep the current lease of the key
     #[arg(long)]
     ignore_lease: bool,
     #[command(flatten)]
@@ -46,14 +45,14 @@ pub struct PutArgs {
 const ARITY: &str = "put command needs 1 argument and input from stdin or 2 arguments";
 
 words! {
-    /// A key and its value. Further words are ignored, as in etcdctl.
+    /// A key and its value. Further arguments are ignored, as in etcdctl.
     pub PutWords: 1..=usize::MAX, "<key> [value]", BadArgs ARITY
 }
 
 /// Runs `put`.
 ///
 /// # Errors
-/// Arguments that don't go together, no value, or the server's refusal.
+/// Conflicting arguments, no value, or an error from the server.
 pub async fn put(ctx: &Context, args: PutArgs) -> Result<pb::PutResponse, CommandError> {
     let request = args.request(stdin)?;
     let deadline = ctx.deadline()?;
@@ -65,7 +64,7 @@ fn bad(text: impl Into<String>) -> CommandError {
     CommandError::new(Kind::BadArgs, text.into())
 }
 
-/// All of stdin; none where it cannot be read.
+/// All of stdin; `None` if it cannot be read.
 fn stdin() -> Option<Bytes> {
     let mut value = vec![];
     std::io::stdin().lock().read_to_end(&mut value).ok()?;
@@ -73,10 +72,10 @@ fn stdin() -> Option<Bytes> {
 }
 
 impl PutArgs {
-    /// The request that the flags ask for; `read` gives the value where none was typed.
+    /// The request for these flags. `read` returns the value if none was given.
     ///
     /// # Errors
-    /// Too few or too many words, no value, or a lease that is no number.
+    /// Too few or too many arguments, no value, or a lease that is not a number.
     pub fn request(
         &self,
         read: impl FnOnce() -> Option<Bytes>,

@@ -1,4 +1,4 @@
-//! What the commands on keys have in common: words and flags to a key and the end of a range.
+//! What the commands on keys share: converting arguments and flags to a key and the end of a range.
 
 use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
@@ -10,12 +10,12 @@ use crate::{
     golang::format::quote_text,
 };
 
-/// A word as bytes.
+/// An argument as bytes.
 pub fn bytes(word: &OsString) -> Bytes {
     Bytes::copy_from_slice(word.as_bytes())
 }
 
-/// `--prefix` and `--from-key` are not for the same command.
+/// Rejects the combination of `--prefix` and `--from-key`.
 ///
 /// # Errors
 /// Both are set.
@@ -29,10 +29,10 @@ pub fn prefix_or_from_key(prefix: bool, from_key: bool) -> Result<(), CommandErr
     Ok(())
 }
 
-/// Key and end of the range. An end of one zero byte is the end of all keys; an empty one means one key.
+/// Key and end of the range. An end of one zero byte means all following keys; an empty end means a single key.
 ///
 /// # Errors
-/// An end was given beside `--prefix` or `--from-key`.
+/// An end was given together with `--prefix` or `--from-key`.
 pub fn range(
     words: &[OsString],
     prefix: bool,

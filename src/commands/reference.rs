@@ -1,5 +1,4 @@
-//! The trees of commands as completions and man pages show them: with the flags of `serve`, which clap does not read.
-//! Reads no command line.
+//! The command trees for completions and man pages. They include the flags of `serve`, which clap does not parse.
 
 use clap::{Command, builder::PossibleValuesParser};
 
@@ -13,7 +12,7 @@ pub fn trees() -> Vec<Command> {
     ]
 }
 
-/// `tree` with the flags of `serve`, with the names of commands as words of `help`, and without hidden commands.
+/// `tree` with the flags of `serve`, with command names as arguments of `help`, and without hidden commands.
 pub fn with_reference(tree: &Command) -> Command {
     let mut shown = Command::new(tree.get_name().to_owned())
         .disable_help_subcommand(true)

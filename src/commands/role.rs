@@ -24,7 +24,7 @@ use crate::{
     words,
 };
 
-/// A word as text for a message of the server.
+/// An argument as text for a message to the server.
 fn text(word: &OsStr) -> String {
     string::text(word.as_bytes()).into_owned()
 }
@@ -49,7 +49,7 @@ words! {
 /// Runs `role add`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn add(
     ctx: &Context,
     args: AddArgs,
@@ -82,7 +82,7 @@ words! {
 /// Runs `role delete`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn delete(
     ctx: &Context,
     args: DeleteArgs,
@@ -115,7 +115,7 @@ words! {
 /// Runs `role get`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<Role, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
@@ -140,7 +140,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "role list command requires no argume
 /// Runs `role list`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthRoleListResponse, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;
@@ -150,13 +150,13 @@ pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthRoleListRespo
         .await?)
 }
 
-/// The flags that make a range of a key.
+/// The flags that turn a key into a range.
 #[derive(Args, Debug)]
 pub struct RangeFlags {
     /// All keys that begin with <key>
     #[arg(long)]
     prefix: bool,
-    /// All keys that are equal to <key> or follow it
+    /// All keys that are equal to or follow <key>
     #[arg(long)]
     from_key: bool,
 }
@@ -175,7 +175,7 @@ pub struct GrantPermissionArgs {
 }
 
 words! {
-    /// Role, permission, key and end. Further words are ignored, as in etcdctl.
+    /// Role, permission, key and end. Further arguments are ignored, as in etcdctl.
     pub GrantPermissionWords: 3..=usize::MAX, "<role> <read|write|readwrite> <key> [range_end]",
         BadArgs "role grant command requires role name, permission type, and key [endkey] as its argument"
 }
@@ -183,7 +183,7 @@ words! {
 /// Runs `role grant-permission`.
 ///
 /// # Errors
-/// Arguments that do not go together, or the server's refusal.
+/// Conflicting arguments, or an error from the server.
 pub async fn grant_permission(
     ctx: &Context,
     args: GrantPermissionArgs,
@@ -228,7 +228,7 @@ pub struct RevokePermissionArgs {
 }
 
 words! {
-    /// Role, key and end. Further words are ignored, as in etcdctl.
+    /// Role, key and end. Further arguments are ignored, as in etcdctl.
     pub RevokePermissionWords: 2..=usize::MAX, "<role> <key> [range_end]",
         BadArgs "role revoke-permission command requires role name and key [endkey] as its argument"
 }
@@ -236,7 +236,7 @@ words! {
 /// Runs `role revoke-permission`.
 ///
 /// # Errors
-/// Arguments that do not go together, or the server's refusal.
+/// Conflicting arguments, or an error from the server.
 pub async fn revoke_permission(
     ctx: &Context,
     args: RevokePermissionArgs,
@@ -266,8 +266,8 @@ pub async fn revoke_permission(
 }
 
 impl RangeFlags {
-    /// Key and end of the range (etcd v3.7.1, etcdctl `permRange`). An end of one zero byte is the end of all keys, an
-    /// empty one means a single key, and an empty key stands for the key that is one zero byte.
+    /// Key and end of the range (etcd v3.7.1, etcdctl `permRange`). An end of one zero byte means all following keys,
+    /// an empty end means a single key, and an empty key means the key of one zero byte.
     fn range(&self, words: &[OsString]) -> Result<(Bytes, Bytes), CommandError> {
         let both = || bad("--from-key and --prefix flags are mutually exclusive");
         let zero = Bytes::from_static(b"\0");

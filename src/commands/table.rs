@@ -1,5 +1,5 @@
-//! The commands of etcdctl: one row for each, in etcdctl's order, which suggestions follow. A row gives the name,
-//! the heading in the help, the arguments and the function. Nothing is decided here.
+//! The commands of etcdctl, one row each, in etcdctl's order, which determines the order of suggestions. A row gives
+//! the name, the heading in the help, the arguments and the function. Contains no logic.
 
 use std::{ffi::OsString, future::Future, pin::Pin};
 
@@ -20,7 +20,7 @@ use crate::{
     output::Reply,
 };
 
-/// Runs a command with the arguments that clap has read.
+/// Runs a command with the arguments parsed by clap.
 pub type Run = for<'a> fn(&'a Context, &'a ArgMatches) -> Running<'a>;
 
 /// A running command.
@@ -32,7 +32,7 @@ const CONCURRENCY: &str = "Concurrency commands";
 const AUTHENTICATION: &str = "Authentication commands";
 const UTILITY: &str = "Utility commands";
 
-/// Hands over what a command returns: a reply is printed; `()` says that everything has been handed over already.
+/// How the return value of a command is printed. `()` means that the command has already printed its replies.
 trait HandOver {
     fn hand_over(self, ctx: &Context) -> Result<(), CommandError>;
 }
@@ -49,9 +49,9 @@ impl HandOver for () {
     }
 }
 
-/// A command: `command(NAME, HEADING, ARGUMENTS, FUNCTION)`. The function is
-/// `async fn(&Context, ARGUMENTS) -> Result<impl Reply, CommandError>`. A command with several replies, such as a
-/// stream, prints each one with [`Context::emit`] as it comes and returns `()`.
+/// A command: `command(NAME, HEADING, ARGUMENTS, FUNCTION)`. The function is `async fn(&Context, ARGUMENTS) ->
+/// Result<impl Reply, CommandError>`. A command with several replies, such as a stream, prints each with
+/// [`Context::emit`] as it arrives and returns `()`.
 macro_rules! command {
     ($name:literal, $heading:expr, $args:ty, $call:path) => {
         command!($name, $heading, $args, $call, false)
@@ -74,8 +74,8 @@ macro_rules! command {
     };
 }
 
-/// Commands under a common name: `group(NAME, HEADING, WHAT IT IS FOR, [ROWS])`, with flags that all of them take
-/// before the rows where there are any.
+/// Commands under a common name: `group(NAME, HEADING, DESCRIPTION, [ROWS])`. If all of them share flags, these precede
+/// the rows.
 macro_rules! group {
     ($name:literal, $heading:expr, $about:literal, [$($row:expr),* $(,)?]) => {
         group!($name, $heading, $about, std::convert::identity, [$($row),*])
@@ -189,12 +189,12 @@ fn root() -> clap::Command {
         .disable_help_flag(true)
 }
 
-/// The whole tree of commands, as clap reads it.
+/// The complete command tree for clap.
 pub fn tree() -> clap::Command {
     entry::whole_tree(root(), COMMANDS)
 }
 
-/// A tree that is enough to read the command line `args`: see [`entry::tree_for`].
+/// A tree that suffices for the command line `args`: see [`entry::tree_for`].
 pub fn tree_for(args: &[OsString]) -> clap::Command {
     entry::tree_for(root(), COMMANDS, args)
 }
@@ -210,7 +210,7 @@ pub fn find(matches: &ArgMatches) -> Option<(Run, &ArgMatches)> {
     entry::find(COMMANDS, matches)
 }
 
-/// clap takes every line that [`crate::cli::argv`] lets through; this is for one that it does not.
+/// clap should accept every line that [`crate::cli::argv`] produces; this is the error if it does not.
 fn misread(error: clap::Error) -> CommandError {
     let text = error.to_string();
     CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())

@@ -19,7 +19,7 @@ use crate::{
     words,
 };
 
-/// A word as text for a message of the server.
+/// An argument as text for a message to the server.
 fn text(word: &OsStr) -> String {
     string::text(word.as_bytes()).into_owned()
 }
@@ -43,7 +43,7 @@ pub struct AddArgs {
     /// Password of the new user
     #[arg(long, value_name = "password")]
     new_user_password: Option<String>,
-    /// Create a user that can log in with a client certificate only
+    /// Create a user that can log in only with a client certificate
     #[arg(long)]
     no_password: bool,
     #[command(flatten)]
@@ -57,7 +57,7 @@ words! {
 /// Runs `user add`.
 ///
 /// # Errors
-/// The name or the passwords cannot be used, or the server's refusal.
+/// The name or the password is invalid, or an error from the server.
 pub async fn add(
     ctx: &Context,
     args: AddArgs,
@@ -106,7 +106,7 @@ fn new_password(ctx: &Context, name: &str, interactive: bool) -> Result<String, 
     if !interactive {
         return ctx.ui.read_word().map_err(failed);
     }
-    // etcdctl prompts on stdout; where a program reads JSON there, the prompt must stay away.
+    // etcdctl prompts on stdout; with JSON, where a program reads stdout, prompt on stderr.
     let to_stdout = ctx.error_format() != Format::Json;
     let ask = |prompt: String| ctx.ui.ask_new_password(&prompt, to_stdout).map_err(failed);
     let password = ask(format!("Password of {name}: "))?;
@@ -135,7 +135,7 @@ words! {
 /// Runs `user delete`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn delete(
     ctx: &Context,
     args: DeleteArgs,
@@ -171,7 +171,7 @@ words! {
 /// Runs `user get`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
@@ -207,7 +207,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "user list command requires no argume
 /// Runs `user list`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthUserListResponse, CommandError> {
     args.words.get()?;
     let deadline = ctx.deadline()?;
@@ -237,7 +237,7 @@ words! {
 /// Runs `user passwd`.
 ///
 /// # Errors
-/// The passwords cannot be used, or the server's refusal.
+/// The password is invalid, or an error from the server.
 pub async fn passwd(
     ctx: &Context,
     args: PasswdArgs,
@@ -275,7 +275,7 @@ words! {
 /// Runs `user grant-role`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn grant_role(
     ctx: &Context,
     args: GrantRoleArgs,
@@ -309,7 +309,7 @@ words! {
 /// Runs `user revoke-role`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn revoke_role(
     ctx: &Context,
     args: RevokeRoleArgs,

@@ -1,4 +1,4 @@
-//! `version`, which asks no server.
+//! `version`, which needs no server.
 
 use clap::Args;
 
@@ -11,9 +11,9 @@ use crate::{
     output::{Format, replies::version::Version},
 };
 
-/// The etcd release that the programs are drop-ins for.
+/// The etcd release that the programs replace.
 pub const VERSION: &str = "3.7.1";
-/// Its API.
+/// The API version of that release.
 pub const API_VERSION: &str = "3.7";
 
 /// Print the version
@@ -32,7 +32,7 @@ pub fn reply(name: &'static str) -> Version {
     }
 }
 
-/// The format for `version`: a format that does not exist is no error here.
+/// The format for `version`, which accepts unknown formats.
 pub fn format(asked: Format) -> Format {
     match asked {
         Format::Json => Format::Json,

@@ -1,4 +1,4 @@
-//! `check datascale`: how much memory of the server a number of keys takes (etcd v3.7.1, etcdctl `check datascale`).
+//! `check datascale`: measures how much server memory a number of keys uses (etcd v3.7.1, etcdctl `check datascale`).
 
 use clap::Args;
 use tokio::sync::mpsc;
@@ -20,10 +20,10 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Check how much memory of the server data takes
+/// Check how much memory of the server data uses
 ///
 /// Keys are put and deleted afterwards. The loads are s (10,000 keys by 50 clients), m (100,000 by 200), l (1,000,000
-/// by 500) and xl (3,000,000 by 1000), of 1 KiB each. The memory is read from /metrics of the first endpoint.
+/// by 500) and xl (3,000,000 by 1000), of 1 KiB each. The memory usage is read from /metrics of the first endpoint.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl check datascale
@@ -45,7 +45,7 @@ pub struct DatascaleArgs {
     _words: Words<Ignored>,
 }
 
-/// How much load: keys, and clients.
+/// Number of keys and clients.
 #[derive(Clone, Copy)]
 struct Load {
     keys: u64,
@@ -72,13 +72,13 @@ const LOAD_TABLE: [Load; 4] = [
 ];
 
 const DEFAULT_PREFIX: &str = "/etcdctl-check-datascale/";
-/// Bytes of a key behind its prefix, and of a value.
+/// Size of a key after its prefix, and size of a value, in bytes.
 const SIZES: (usize, usize) = (512, 512);
 
 /// Runs `check datascale`.
 ///
 /// # Errors
-/// Keys with the prefix exist (exit code 3), the server's refusal, or its memory cannot be read.
+/// Keys with the prefix exist (exit code 3), an error from the server, or its memory usage cannot be read.
 pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), CommandError> {
     let load = load::of_size(args.load.as_deref(), LOAD_TABLE)?;
     let client = ctx.client().await?;
@@ -119,7 +119,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
     let outcome = tokio::select! {
         (outcome, (), ()) = async { tokio::join!(sending, producing, drawing) } => outcome,
         signal = signals.recv() => {
-            // The keys that were put so far must not stay.
+            // Delete the keys that were put so far.
             keys.delete(&client).await?;
             return Err(CommandError::said(Kind::Signal(signal)));
         }
@@ -146,7 +146,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
     }
 }
 
-/// The resident memory of the first endpoint, in bytes.
+/// The resident memory of the first endpoint in bytes.
 async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
     let settings = ctx.settings()?;
     let endpoint = settings.endpoints.first().map_or("", String::as_str);

@@ -1,5 +1,4 @@
-//! What both checks have in common: the sizes of load, many clients that put keys, statistics over their requests, and
-//! cleaning up.
+//! What both checks share: the sizes of load, clients that put keys, statistics of their requests, and cleaning up.
 
 use std::{
     collections::BTreeMap,
@@ -24,16 +23,16 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// The sizes of load, by the names that `--load` takes.
+/// The sizes of load, by the names that `--load` accepts.
 pub const LOADS: &[&str] = &["s", "m", "l", "xl", "small", "medium", "large", "xLarge"];
 
-/// Time for cleaning up, for a compaction and for a defragmentation.
+/// Timeout for cleaning up, for a compaction and for a defragmentation.
 const CLEANUP: Duration = Duration::from_secs(30);
 
-/// The value of a table for the size `load`: small, medium, large or xLarge.
+/// The entry of a table for the size `load`: small, medium, large or xLarge.
 ///
 /// # Errors
-/// There is no such size; exit code 4.
+/// Unknown size; exit code 4.
 pub fn of_size<T: Copy>(load: Option<&str>, table: [T; 4]) -> Result<T, CommandError> {
     let load = load.unwrap_or("s");
     let at = match load {
@@ -49,17 +48,17 @@ pub fn of_size<T: Copy>(load: Option<&str>, table: [T; 4]) -> Result<T, CommandE
     Ok(table[at])
 }
 
-/// The keys of a check: all begin with a prefix that no other key may have.
+/// The keys of a check, which have a common prefix that no other key may have.
 pub struct Keys {
     /// The prefix.
     pub prefix: Bytes,
 }
 
 impl Keys {
-    /// Checks that no key has the prefix. `quoted` is how etcdctl shows the command that deletes them.
+    /// Checks that no key has the prefix. `quoted` is how etcdctl prints the command that deletes them.
     ///
     /// # Errors
-    /// There are keys (exit code 3), or the server's refusal.
+    /// There are such keys (exit code 3), or an error from the server.
     pub async fn reserve(
         ctx: &Context,
         client: &Client,
@@ -90,7 +89,7 @@ impl Keys {
         Err(CommandError::new(Kind::InvalidInput, text))
     }
 
-    /// The request that puts a key with the number `n`, in a key and a value of so many bytes.
+    /// The request that puts key number `n`, with a key and a value of these sizes in bytes.
     pub fn put(&self, n: u64, key_size: usize, value_size: usize) -> pb::PutRequest {
         let mut tail = vec![0; key_size];
         tail[..8].copy_from_slice(&n.to_be_bytes());
@@ -101,10 +100,10 @@ impl Keys {
         }
     }
 
-    /// Deletes the keys, and gives back the revision of that.
+    /// Deletes the keys. Returns the revision.
     ///
     /// # Errors
-    /// The server's refusal.
+    /// An error from the server.
     pub async fn delete(&self, client: &Client) -> Result<i64, ClientError> {
         let request = pb::DeleteRangeRequest {
             key: self.prefix.clone(),
@@ -120,7 +119,7 @@ fn within(length: Duration) -> Deadline {
     Deadline::after(Limit { length, flag: "" })
 }
 
-/// A line of text; nothing with JSON, which has one object at the end.
+/// Prints a line of text, except with JSON, which prints one object at the end.
 pub fn say(ctx: &Context, text: &str) -> Result<(), CommandError> {
     match ctx.error_format() {
         Format::Json => Ok(()),
@@ -131,7 +130,7 @@ pub fn say(ctx: &Context, text: &str) -> Result<(), CommandError> {
 /// `--auto-compact`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<(), CommandError> {
     say(ctx, &format!("Compacting with revision {revision}"))?;
     let request = pb::CompactionRequest {
@@ -145,7 +144,7 @@ pub async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<()
 /// `--auto-defrag`.
 ///
 /// # Errors
-/// The server's refusal.
+/// An error from the server.
 pub async fn defragment(ctx: &Context) -> Result<(), CommandError> {
     for endpoint in &ctx.settings()?.endpoints {
         let shown = quote(endpoint.as_bytes());
@@ -159,19 +158,19 @@ pub async fn defragment(ctx: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What the requests of a check came to.
+/// The results of the requests of a check.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Of each request that succeeded.
+    /// Durations of the successful requests.
     pub latencies: Vec<Duration>,
-    /// How often each error came.
+    /// Number of occurrences of each error.
     pub errors: BTreeMap<String, u64>,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last response.
     pub total: Duration,
 }
 
 impl Outcome {
-    /// Requests per second that succeeded.
+    /// Successful requests per second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.total.as_secs_f64().max(f64::MIN_POSITIVE)
     }
@@ -184,7 +183,7 @@ impl Outcome {
             .map_or(0.0, Duration::as_secs_f64)
     }
 
-    /// The standard deviation of the latencies, in seconds.
+    /// Standard deviation of the latencies in seconds.
     pub fn deviation(&self) -> f64 {
         let count = self.latencies.len().max(1) as f64;
         let seconds = || self.latencies.iter().map(Duration::as_secs_f64);
@@ -194,7 +193,7 @@ impl Outcome {
     }
 }
 
-/// Has each of `clients` send the requests that come on `requests`, one after the other. `done` is told of each.
+/// Lets each of `clients` send requests from `requests` one after the other, and reports each to `done`.
 pub async fn send_all(
     clients: Vec<Client>,
     requests: mpsc::Receiver<pb::PutRequest>,
@@ -218,7 +217,7 @@ pub async fn send_all(
                     Ok(_) => own.latencies.push(start.elapsed()),
                     Err(error) => *own.errors.entry(error.to_string()).or_default() += 1,
                 }
-                // Nobody may be there to draw progress.
+                // The receiver only draws progress, and may be gone.
                 let _ = done.send(());
             }
         });
@@ -236,10 +235,10 @@ pub async fn send_all(
     all
 }
 
-/// So many clients, each with a connection of its own.
+/// Creates `count` clients, each with its own connection.
 ///
 /// # Errors
-/// The settings are wrong, or the login failed.
+/// The settings are invalid, or authentication failed.
 pub async fn clients(ctx: &Context, count: usize) -> Result<Vec<Client>, CommandError> {
     let mut clients = Vec::with_capacity(count);
     for _ in 0..count {

@@ -1,4 +1,4 @@
-//! The memory of a server, as its page `/metrics` tells it.
+//! Reads the memory usage of a server from its `/metrics` page.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::client::{
     tls::handshake::{Stream, handshake},
 };
 
-/// Bytes of the page that are read; etcd's has some 100 KiB.
+/// Maximum size of the page in bytes; etcd's has about 100 KiB.
 const LONGEST_PAGE: u64 = 16 << 20;
 
 const METRIC: &str = "process_resident_memory_bytes";
 
-/// The resident memory of the server at `endpoint`, in bytes.
+/// The resident memory of the server at `endpoint` in bytes.
 ///
 /// # Errors
-/// What went wrong, in one line.
+/// The reason, in one line.
 pub async fn resident_memory(
     endpoint: &str,
     tls: Option<&Tls>,
@@ -38,7 +38,7 @@ fn value(page: &str) -> Option<f64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The page, by HTTP/1.0, which ends with the connection.
+/// Fetches the page by HTTP/1.0, in which the end of the connection ends the response.
 async fn fetch(endpoint: &str, tls: Option<&Tls>, timeout: Duration) -> Result<String, String> {
     let endpoint = Endpoint::parse(endpoint.trim()).map_err(|e| e.to_string())?;
     let endpoint = endpoint.with_default_tls(tls.is_some());

@@ -1,4 +1,4 @@
-//! `check`: whether a cluster is up to a load (`perf`), and what memory data takes (`datascale`).
+//! `check`: whether a cluster can handle a load (`perf`), and how much memory data uses (`datascale`).
 
 mod datascale;
 mod load;

@@ -20,7 +20,7 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Check whether the cluster is up to a load
+/// Check whether the cluster can handle a load
 ///
 /// Keys are put for a minute and deleted afterwards. The loads are s (150 puts per second by 50 clients), m (1000 by
 /// 200), l (8000 by 500) and xl (15000 by 1000). The check passes if 90% of the rate is reached, no put takes longer
@@ -46,7 +46,7 @@ pub struct PerfArgs {
     _words: Words<Ignored>,
 }
 
-/// How much load: puts per second, and clients.
+/// Puts per second, and number of clients.
 #[derive(Clone, Copy)]
 struct Load {
     rate: u32,
@@ -72,16 +72,16 @@ const LOAD_TABLE: [Load; 4] = [
     },
 ];
 
-/// How long the load lasts.
+/// Duration of the load.
 const DURATION: Duration = Duration::from_secs(60);
 const DEFAULT_PREFIX: &str = "/etcdctl-check-perf/";
-/// Bytes of a key behind its prefix, and of a value.
+/// Size of a key after its prefix, and size of a value, in bytes.
 const SIZES: (usize, usize) = (256, 1024);
 
 /// Runs `check perf`.
 ///
 /// # Errors
-/// Keys with the prefix exist (exit code 3), the server's refusal, or the check did not pass (exit code 1).
+/// Keys with the prefix exist (exit code 3), an error from the server, or the check failed (exit code 1).
 pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
     let load = load::of_size(args.load.as_deref(), LOAD_TABLE)?;
     let client = ctx.client().await?;
@@ -93,7 +93,7 @@ pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
     let outcome = tokio::select! {
         outcome = run(ctx, &keys, load, clients) => outcome?,
         signal = signals.recv() => {
-            // The keys that were put so far must not stay.
+            // Delete the keys that were put so far.
             clean_up(ctx, &keys, &client, false).await?;
             return Err(CommandError::said(Kind::Signal(signal)));
         }
@@ -134,7 +134,7 @@ async fn clean_up(
     }
 }
 
-/// Puts keys at the rate of the load until its time is over.
+/// Puts keys at the rate of the load until its duration is over.
 async fn run(
     ctx: &Context,
     keys: &Keys,

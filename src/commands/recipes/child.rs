@@ -1,4 +1,4 @@
-//! Programs that a command starts: run to their end, with Go's texts for what can go wrong.
+//! Child processes: runs them to completion, with Go's error texts.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -10,21 +10,20 @@ use std::{
 
 use crate::cli::error::io_text;
 
-/// A program that could not be started or did not succeed.
+/// A program could not be started, or failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Failed {
-    /// As Go's `os/exec` words it.
+    /// The error text of Go's `os/exec`.
     pub text: String,
-    /// The exit code for the command that has started it: that of the program, 255 if a signal killed it, 1 if it did
-    /// not start.
+    /// The exit code for our own process: that of the program, 255 if a signal killed it, 1 if it could not be started.
     pub code: u8,
 }
 
-/// Runs `words` with additional variables; its input is empty, its output that of this process.
+/// Runs `words` with additional environment variables. Its stdin is empty, its output goes to ours.
 ///
 /// # Errors
-/// It could not be started, or did not succeed.
+/// It could not be started, or failed.
 pub async fn run(words: &[OsString], variables: Vec<(String, OsString)>) -> Result<(), Failed> {
     let Some((program, args)) = words.split_first() else {
         return Ok(());
@@ -32,7 +31,7 @@ pub async fn run(words: &[OsString], variables: Vec<(String, OsString)>) -> Resu
     let mut command = Command::new(program);
     command.args(args).envs(variables).stdin(Stdio::null());
     let name = program.clone();
-    // Waiting for it must not stop the requests of this process.
+    // Waiting must not block the requests of this process.
     let status = tokio::task::spawn_blocking(move || command.status()).await;
     let status = status.unwrap_or_else(|e| Err(io::Error::other(e)));
     match status {

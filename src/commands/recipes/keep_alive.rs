@@ -1,4 +1,4 @@
-//! A lease that is kept alive, also across lost connections, as long as it can still be alive.
+//! Keeps a lease alive, reconnecting as long as the lease can still be alive.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Pause before a lost connection is made again.
+/// Pause before reconnecting.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// A lease that is being kept alive.
 pub struct KeepAlive {
     client: Client,
     id: i64,
-    /// Until then the lease is certain to live; at first the end of the time for the first answer.
+    /// The lease is certain to be alive until then. Initially, the deadline of the first response.
     until: Deadline,
-    /// The pause before the next renewal.
+    /// Pause before the next renewal.
     pause: Duration,
     stream: Option<(
         Requests<pb::LeaseKeepAliveRequest>,
@@ -30,7 +30,7 @@ pub struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// Nothing is sent yet. The first answer must come before `first`.
+    /// Sends nothing yet. The first response must arrive before `first`.
     pub fn new(client: Client, id: i64, first: Deadline) -> KeepAlive {
         KeepAlive {
             client,
@@ -41,11 +41,11 @@ impl KeepAlive {
         }
     }
 
-    /// Renews the lease when a third of its time has passed, the first time at once. `None` means that the lease has
-    /// expired or was revoked.
+    /// Renews the lease when a third of its time to live has passed; the first time immediately. `None` means that the
+    /// lease has expired or was revoked.
     ///
     /// # Errors
-    /// The server refuses, or none could be reached as long as the lease was certain to live.
+    /// An error from the server, or no server could be reached while the lease was certain to be alive.
     pub async fn next(&mut self) -> Result<Option<pb::LeaseKeepAliveResponse>, ClientError> {
         tokio::time::sleep(self.pause).await;
         loop {
@@ -71,7 +71,7 @@ impl KeepAlive {
         }
     }
 
-    /// Sends one renewal and waits for its answer.
+    /// Sends one renewal and waits for the response.
     async fn renew(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         let (requests, answers) = match &mut self.stream {
             Some(stream) => stream,
@@ -89,7 +89,7 @@ impl KeepAlive {
             .send(pb::LeaseKeepAliveRequest { id: self.id })
             .await
         {
-            // The answers say why the stream has ended.
+            // The response stream reports why it ended.
             Ok(()) | Err(ClientError::StreamEnded(_)) => {}
             Err(error) => return Err(error),
         }
@@ -100,7 +100,7 @@ impl KeepAlive {
     }
 }
 
-/// Whether another attempt may succeed: the connection was lost, or the server is not ready.
+/// Whether another attempt may succeed, because the connection was lost or the server is not ready.
 fn may_pass(error: &ClientError) -> bool {
     matches!(
         error.code(),

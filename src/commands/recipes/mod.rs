@@ -1,5 +1,5 @@
-//! What several commands build on the streams of the client: a watch that survives lost connections, a lease that is
-//! kept alive, a queue of waiters, and child processes. Prints nothing.
+//! Building blocks for commands: a watch that survives lost connections, a lease that is kept alive, a queue for locks
+//! and elections, and child processes. Prints nothing.
 
 pub mod child;
 pub mod keep_alive;

@@ -1,5 +1,5 @@
-//! Waiters for a lock or for leadership: each has a key under a common prefix, attached to its lease, and the oldest
-//! key is first (etcd v3.7.1, client/v3/concurrency).
+//! Waiters for a lock or for leadership. Each has a key with a common prefix, attached to its lease; the oldest key is
+//! first in the queue (etcd v3.7.1, client/v3/concurrency).
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Time for giving everything back at the end.
+/// Timeout for leaving the queue at the end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A place in a queue.
@@ -35,10 +35,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Creates a lease of `ttl` seconds, keeps it alive, and queues up under `name` with `value`.
+    /// Creates a lease of `ttl` seconds, keeps it alive, and joins the queue under `name` with `value`.
     ///
     /// # Errors
-    /// The server's refusal.
+    /// An error from the server.
     pub async fn take(
         ctx: &Context,
         client: Client,
@@ -68,7 +68,7 @@ impl Place {
         }
     }
 
-    /// Puts the key, unless a retried request has put it already.
+    /// Puts the key, unless an earlier attempt has already put it.
     async fn queue_up(&mut self, value: Bytes, deadline: Deadline) -> Result<(), CommandError> {
         let key = Bytes::from(self.key.clone());
         let op = |request| pb::RequestOp {
@@ -104,10 +104,10 @@ impl Place {
         Ok(())
     }
 
-    /// Waits until no older waiter is left.
+    /// Waits until there is no older waiter.
     ///
     /// # Errors
-    /// The server's refusal, or the watch of an older waiter ended.
+    /// An error from the server, or the watch of an older waiter ended.
     pub async fn wait(&self, ctx: &Context) -> Result<(), CommandError> {
         loop {
             let request = pb::RangeRequest {
@@ -160,10 +160,10 @@ impl Place {
         }
     }
 
-    /// The pair of this waiter's key.
+    /// The key and value of this waiter.
     ///
     /// # Errors
-    /// The server's refusal.
+    /// An error from the server.
     pub async fn pair(&self, ctx: &Context) -> Result<pb::RangeResponse, CommandError> {
         let request = pb::RangeRequest {
             key: Bytes::from(self.key.clone()),
@@ -172,13 +172,13 @@ impl Place {
         Ok(self.client.range(request, ctx.deadline()?).await?)
     }
 
-    /// Waits until the lease is lost, which ends the place in the queue.
+    /// Waits until the lease, and with it the place in the queue, is lost.
     pub async fn lost(&mut self) {
-        // A task that was never aborted ends only when its lease is gone.
+        // The task is not aborted before, so it ends only when the lease is lost.
         let _ = (&mut self.kept).await;
     }
 
-    /// Gives the place up: the key is deleted, and the lease revoked. Failures are ignored, because the lease expires by
+    /// Leaves the queue: deletes the key and revokes the lease. Failures are ignored, because the lease expires by
     /// itself.
     pub async fn leave(self) {
         self.kept.abort();

@@ -1,4 +1,4 @@
-//! A watch that is resumed after a lost connection, without a gap and without repeating an event.
+//! A watch that resumes after a lost connection, without missing or repeating events.
 
 use std::time::Duration;
 
@@ -12,46 +12,46 @@ use crate::{
     proto::etcdserverpb::{self as pb, watch_request::RequestUnion},
 };
 
-/// The shortest and the longest pause before a lost connection is made again.
+/// Minimum and maximum pause before reconnecting.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
-/// Why a watch has ended.
+/// Why a watch ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// The server's reason; none if it gave none.
+    /// The server's reason, if it gave one.
     pub reason: Option<String>,
-    /// The last response, which says that the watch is canceled.
+    /// The last response, which says that the watch was canceled.
     pub response: pb::WatchResponse,
-    /// The failure of the stream, if that was the reason.
+    /// The error of the stream, if that was the reason.
     pub error: Option<ClientError>,
 }
 
 struct Stream {
     requests: Requests<pb::WatchRequest>,
     answers: Answers<pb::WatchResponse>,
-    /// Set by the answer that the watch is created.
+    /// Whether the server has confirmed the watch.
     created: bool,
 }
 
 /// A watch.
 pub struct Watcher {
     client: Client,
-    /// How the watch is created; the start revision follows the events.
+    /// The request that creates the watch. Its start revision advances with the events.
     create: pb::WatchCreateRequest,
     options: StreamOptions,
-    /// The end of the time for the first connection.
+    /// Deadline of the first connection.
     connect: Deadline,
     stream: Option<Stream>,
-    /// Parts of a response that is not complete yet.
+    /// Fragments of an incomplete response.
     partial: Option<pb::WatchResponse>,
-    /// Whether the server has created the watch at least once.
+    /// Whether the server has ever created the watch.
     established: bool,
     pause: Duration,
 }
 
 impl Watcher {
-    /// A watch that is not connected yet. The first connection must be made before `connect`; later ones are tried for
-    /// as long as the caller waits.
+    /// A watch that is not connected yet. The first connection must succeed before `connect`; later ones are retried as
+    /// long as the caller waits.
     pub fn new(
         client: Client,
         create: pb::WatchCreateRequest,
@@ -70,19 +70,19 @@ impl Watcher {
         }
     }
 
-    /// Asks the server to say how far the watch is. Does nothing while the watch is not connected.
+    /// Requests a progress notification. Does nothing while the watch is not connected.
     pub async fn request_progress(&mut self) {
         if let Some(stream) = &self.stream {
             let request = RequestUnion::ProgressRequest(pb::WatchProgressRequest {});
-            // A stream that has ended is noticed by whoever reads it.
+            // If the stream has ended, its reader will notice.
             let _ = stream.requests.send(wrap(request)).await;
         }
     }
 
-    /// The next response with events, or one about progress. Dropping the future before it is ready loses nothing.
+    /// The next response with events or progress. Cancel-safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// The watch has ended.
+    /// The watch ended.
     pub async fn next(&mut self) -> Result<pb::WatchResponse, Box<Ended>> {
         loop {
             let Some(stream) = &mut self.stream else {
@@ -103,7 +103,7 @@ impl Watcher {
         }
     }
 
-    /// Opens the stream and asks for the watch.
+    /// Opens the stream and requests the watch.
     async fn open(&mut self) -> Result<(), ClientError> {
         let deadline = if self.established {
             Deadline::never()
@@ -123,7 +123,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Takes one response; gives back a complete one that the caller wants to see.
+    /// Processes one response. Returns it if it is complete and of interest to the caller.
     fn received(
         &mut self,
         response: pb::WatchResponse,
@@ -139,14 +139,14 @@ impl Watcher {
             stream.answers.set_deadline(Deadline::never());
             self.established = true;
             self.pause = PAUSES.0;
-            // A watch of what comes next is resumed from here on, even if nothing has come until then.
+            // A watch from the next revision on must resume from here, even if no event has arrived before.
             if self.create.start_revision == 0 {
                 let revision = response.header.as_ref().map_or(0, |h| h.revision);
                 self.create.start_revision = revision + 1;
             }
             return Ok(None);
         }
-        // The events of one revision may come in several responses.
+        // The events of one revision may be split over several responses.
         let fragment = response.fragment;
         let whole = match self.partial.take() {
             Some(mut whole) => {
@@ -170,7 +170,7 @@ impl Watcher {
         Ok(Some(whole))
     }
 
-    /// Waits before the next attempt, or ends the watch where another attempt is of no use.
+    /// Waits before the next attempt, or ends the watch if another attempt is pointless.
     async fn failed(&mut self, error: ClientError) -> Result<(), Box<Ended>> {
         self.stream = None;
         let lasting = !matches!(
@@ -201,12 +201,12 @@ fn wrap(request: RequestUnion) -> pb::WatchRequest {
     }
 }
 
-/// How a watch has ended that the server canceled (etcd v3.7.1, client/v3/watch.go).
+/// The end of a watch that the server canceled (etcd v3.7.1, client/v3/watch.go).
 fn canceled(mut response: pb::WatchResponse) -> Box<Ended> {
     let reason = if response.compact_revision != 0 {
         Some("etcdserver: mvcc: required revision has been compacted".to_owned())
     } else if response.created && !response.cancel_reason.is_empty() {
-        // It was never created; Go's client shows the reason as it came, and nothing of the response.
+        // The watch was never created. Go's client reports only the reason, unchanged.
         let reason = response.cancel_reason;
         response = pb::WatchResponse {
             canceled: true,

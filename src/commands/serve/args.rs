@@ -1,6 +1,6 @@
-//! `serve`'s words and `ETCD_*` variables, read by the rules of Go's `flag` package, since units and scripts written for
-//! etcd are handed to it as they are. Every flag is known from one table, `server::flags`; nothing but a configuration
-//! file is opened here.
+//! Parses the arguments of `serve` and `ETCD_*` variables by the rules of Go's `flag` package, because units and
+//! scripts written for etcd must work unchanged. All flags come from the table in `server::flags`. Opens nothing except
+//! a configuration file.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,27 +22,27 @@ pub struct ServeArgs {
     pub raw: Vec<OsString>,
 }
 
-/// What the words and the variables come to.
+/// The parsed arguments and variables.
 #[derive(Debug)]
 pub struct Given {
     pub config: Config,
-    /// Variables whose names begin with `ETCD_` and mean nothing.
+    /// Unknown variables whose names begin with `ETCD_`.
     pub unknown_variables: Vec<String>,
-    /// Variables that lost to a flag.
+    /// Variables overridden by flags.
     pub shadowed_variables: Vec<String>,
     /// The configuration file that was read.
     pub config_file: Option<String>,
-    /// Keys of that file that mean nothing.
+    /// Unknown keys in that file.
     pub unknown_keys: Vec<String>,
 }
 
 impl ServeArgs {
-    /// Whether help is asked for rather than a server.
+    /// Whether help was requested.
     pub fn wants_help(&self) -> bool {
         self.holds(&["--help", "-help", "-h"])
     }
 
-    /// Whether the version is asked for rather than a server.
+    /// Whether the version was requested.
     pub fn wants_version(&self) -> bool {
         self.holds(&["--version", "-version", "--version=true", "-version=true"])
     }
@@ -52,10 +52,10 @@ impl ServeArgs {
         flags.any(|typed| words.iter().any(|word| typed == word))
     }
 
-    /// Reads the words, then `variables` for the flags that were not among them.
+    /// Parses the arguments, then `variables` for flags that were not given.
     ///
     /// # Errors
-    /// An unknown flag, a word that is no flag, a value that can't be used.
+    /// An unknown flag, an argument that is not a flag, or an invalid value.
     pub fn read(
         &self,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -84,7 +84,7 @@ impl ServeArgs {
     }
 }
 
-/// With a configuration file, words and variables are ignored, as etcd does.
+/// With a configuration file, arguments and variables are ignored, as in etcd.
 fn read_file(path: String) -> Result<Given, ConfigError> {
     let file = ConfigFile::read(Path::new(&path))?;
     let mut config = Config::new("");
@@ -103,7 +103,7 @@ fn read_file(path: String) -> Result<Given, ConfigError> {
     })
 }
 
-/// A flag that was typed beats its variable.
+/// A flag overrides its variable.
 fn read_words(
     typed: &[(String, String)],
     variables: Vec<(String, OsString)>,
@@ -151,8 +151,7 @@ fn text(word: &OsStr) -> Result<String, ConfigError> {
         .ok_or_else(|| ConfigError(format!("not UTF-8: {}", word.to_string_lossy())))
 }
 
-/// Names and values as typed: `--flag=value`, `--flag value`, `--flag` for a boolean, with one dash or
-/// two.
+/// Names and values as given: `--flag=value`, `--flag value`, or `--flag` for a boolean, with one or two dashes.
 fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
     let mut typed = Vec::new();
     let mut words = raw.iter();
@@ -199,8 +198,8 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
     Ok(typed)
 }
 
-/// The whole help of `serve`: what it does, each flag with its default and variable, and what is taken
-/// without effect.
+/// The complete help of `serve`: what it does, each flag with its default and variable, and the flags that are accepted
+/// but have no effect.
 pub fn help() -> String {
     let mut help = String::from(
         "Run a single-member etcd-compatible server\n\
@@ -223,7 +222,7 @@ pub fn help() -> String {
             } else {
                 format!(" [default: {}]", flag.default)
             };
-            // Writing to a string can't fail.
+            // Writing to a String cannot fail.
             let _ = writeln!(
                 help,
                 "  --{}\n      {}{default} [env: {}]",
@@ -242,7 +241,7 @@ pub fn help() -> String {
     help
 }
 
-/// What `serve --version` prints: etcd's first line, for scripts that look for it, and what this program is.
+/// The output of `serve --version`: etcd's first line, for scripts that parse it, and the name of this program.
 pub fn version() -> String {
     format!(
         "etcd Version: {}\n{} {}",
@@ -252,13 +251,13 @@ pub fn version() -> String {
     )
 }
 
-/// The flags with such an effect.
+/// The names of flags with such an effect.
 pub(super) fn names(of: impl Fn(Effect) -> bool) -> Vec<String> {
     let flags = FLAGS.iter().filter(|f| of(f.effect));
     flags.map(|f| format!("--{}", f.name)).collect()
 }
 
-/// The flags without effect, by the reason for it.
+/// The flags without effect, grouped by the reason.
 pub(super) fn moot() -> Vec<(&'static str, Vec<String>)> {
     let mut reasons: Vec<&str> = Vec::new();
     for flag in FLAGS {

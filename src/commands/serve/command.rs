@@ -1,4 +1,4 @@
-//! `serve` as a row of etcdctl's table of commands.
+//! The entry of `serve` in etcdctl's table of commands.
 
 use super::{ServeArgs, args::version, help, serve};
 use crate::cli::{
@@ -6,7 +6,7 @@ use crate::cli::{
     error::{CommandError, Kind},
 };
 
-/// Runs `serve`, or shows its help, which is not drawn by clap.
+/// Runs `serve`, or prints its help, which does not come from clap.
 ///
 /// # Errors
 /// The server could not start or did not stop cleanly.

@@ -1,5 +1,5 @@
-//! `--config-file`: a YAML file whose keys are etcd's (etcd v3.7.1, server/embed/config.go, `configYAML`). It is turned
-//! into pairs of flag and text, as if they had been typed; what they mean is decided in `server::config`.
+//! `--config-file`: a YAML file with etcd's keys (etcd v3.7.1, server/embed/config.go, `configYAML`). Converts it to
+//! pairs of flag and text, which `server::config` then parses as if they had been typed.
 
 use std::{fs, path::Path};
 
@@ -10,23 +10,24 @@ use crate::server::{
     flags::{self, Kind},
 };
 
-/// What a file says.
+/// The content of a configuration file.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     /// Flags without dashes, and their values.
     pub flags: Vec<(String, String)>,
-    /// Keys that are no flags; etcd ignores them.
+    /// Unknown keys, which etcd ignores.
     pub unknown: Vec<String>,
 }
 
-/// The largest file that is read, in bytes: no configuration comes near it, and a wrong name may be that of anything.
+/// Maximum size of the file in bytes: much larger than any configuration, but small enough if the name of another file
+/// is given by mistake.
 const LARGEST: u64 = 1 << 20;
 
 impl ConfigFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// It cannot be read, is no YAML, or has values that no flag takes.
+    /// The file cannot be read, is not valid YAML, or contains a value that no flag accepts.
     pub fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
         let named = |why: String| ConfigError(format!("--config-file {}: {why}", path.display()));
         let size = fs::metadata(path)
@@ -76,7 +77,7 @@ impl ConfigFile {
                 }
                 Ok(())
             }
-            // Where a configuration file names another one, etcd does not read it.
+            // As in etcd, a configuration file cannot include another one.
             "config-file" => {
                 self.unknown.push(key.into());
                 Ok(())
@@ -85,7 +86,7 @@ impl ConfigFile {
         }
     }
 
-    /// A group of keys about TLS. Its names lack what the flags' names begin with.
+    /// A group of TLS keys. The names of the flags are these keys with a prefix.
     fn add_security(&mut self, prefix: &str, group: &str, value: &Value) -> Result<(), String> {
         if value.is_null() {
             return Ok(());
@@ -113,7 +114,7 @@ impl ConfigFile {
         }
         let text = text(flag.kind, value)
             .ok_or_else(|| format!("{key}: not a value that this key takes"))?;
-        // etcd's defaults stand where the text is empty.
+        // If the text is empty, etcd's default applies.
         if !text.is_empty() {
             self.flags.push((key.into(), text));
         }
@@ -125,12 +126,12 @@ fn mapping<'a>(key: &str, value: &'a Value) -> Result<&'a Mapping, String> {
     value.as_mapping().ok_or_else(|| format!("invalid {key}"))
 }
 
-/// A value as it would be typed; a list becomes words with commas.
+/// A value as it would be typed; a list is joined with commas.
 fn text(kind: Kind, value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(on) => Some(on.to_string()),
-        // etcd reads a number as a duration in nanoseconds.
+        // As in etcd, a plain number is a duration in nanoseconds.
         Value::Number(number) if kind == Kind::Duration => Some(format!("{number}ns")),
         Value::Number(number) => Some(number.to_string()),
         Value::Sequence(items) => {

@@ -1,5 +1,5 @@
-//! `serve` as completions and man pages show it: with every flag that does something, from the server's own table.
-//! Reads no command line.
+//! `serve` as shown in completions and man pages, with every flag that has an effect, from the server's table. Parses
+//! no command line.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::args::{help, moot, names};
 use crate::cli::argv::RAW;
 use crate::server::flags::{Effect, FLAGS, Flag, Kind};
 
-/// The command with its flags, which clap is not asked to read.
+/// Adds the flags, which clap does not parse, to the command.
 pub fn with_flags(serve: Command) -> Command {
     let flags = FLAGS
         .iter()
@@ -21,7 +21,7 @@ pub fn with_flags(serve: Command) -> Command {
         names(|effect| effect == Effect::Cluster).join(", ")
     );
     for (reason, names) in moot() {
-        // Writing to a string cannot fail.
+        // Writing to a String cannot fail.
         let _ = write!(
             about,
             "\n\nAccepted without effect, because {reason}: {}.",
@@ -57,7 +57,7 @@ fn arg(flag: &'static Flag) -> Arg {
     } else {
         format!(" [default: {default}]")
     };
-    // The id of a global flag of the same name, if there is one, which then stays away from `serve`.
+    // If a global flag has the same id, this one hides it for `serve`.
     let arg = Arg::new(flag.name.replace('-', "_"))
         .long(flag.name)
         .value_name(value);

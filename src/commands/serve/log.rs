@@ -1,5 +1,6 @@
-//! The server's log: one line an event, in the shape of etcd's (zap's JSON, or text with tabs). `tracing-subscriber`
-//! filters and collects; this file says what a line looks like and hands it to the outputs of `--log-outputs`.
+//! The server's log: one line per event, in the format of etcd's (zap's JSON, or tab-separated text).
+//! `tracing-subscriber` filters and collects; this file formats the lines and writes them to the outputs of
+//! `--log-outputs`.
 
 use std::{
     collections::BTreeSet,
@@ -25,13 +26,13 @@ use crate::{
     server::config::{Config, LogFormat, LogLevel, LogOutput},
 };
 
-/// Target of the lines that are written whatever the level.
+/// Target of lines that are written at every level.
 pub const ALWAYS: &str = "always";
 
-/// The subscriber that a configuration asks for.
+/// The subscriber for a configuration.
 ///
 /// # Errors
-/// A file of `--log-outputs` cannot be opened; the text names it.
+/// A file of `--log-outputs` cannot be opened; the error names it.
 pub fn subscriber(config: &Config) -> io::Result<impl Subscriber + Send + Sync + 'static> {
     let outputs = Outputs::open(&config.log_outputs)?;
     Ok(layered(config.log_level, config.log_format, outputs))
@@ -53,7 +54,7 @@ where
     tracing_subscriber::registry().with(lines)
 }
 
-/// Which lines are written.
+/// Decides which lines are written.
 struct Threshold(LogLevel);
 
 impl<S> Filter<S> for Threshold {
@@ -61,7 +62,7 @@ impl<S> Filter<S> for Threshold {
         if metadata.target() == ALWAYS {
             return true;
         }
-        // What other crates have to say is about sockets, not about this server.
+        // Skip the events of other crates, which are about sockets rather than this server.
         metadata.is_event()
             && metadata.target().starts_with("etcd_maintenance")
             && level(metadata) >= self.0
@@ -77,7 +78,7 @@ fn level(metadata: &Metadata<'_>) -> LogLevel {
     }
 }
 
-/// Writes an event as zap does.
+/// Formats an event like zap.
 struct Line {
     format: LogFormat,
 }
@@ -155,9 +156,9 @@ impl Fields {
             LogFormat::Json => "",
             LogFormat::Console => " ",
         };
-        // zap writes names with dashes, which Rust's names cannot have.
+        // zap's names contain dashes, which Rust identifiers cannot.
         let name = quoted(&field.name().replace('_', "-"));
-        // Writing to a string cannot fail.
+        // Writing to a String cannot fail.
         let _ = write!(self.rest, ",{blank}{name}:{blank}{json}");
     }
 }
@@ -197,7 +198,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Where lines go.
+/// Where lines are written to.
 #[derive(Clone)]
 struct Outputs {
     stderr: bool,
@@ -233,7 +234,7 @@ impl<'a> MakeWriter<'a> for Outputs {
     }
 }
 
-/// A line comes in one piece. A log that nobody takes must not stop the server, so failures are passed over.
+/// Each line is one write. Errors are ignored, because a broken log must not stop the server.
 impl io::Write for Outputs {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.stderr {

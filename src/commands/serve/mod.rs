@@ -1,5 +1,5 @@
-//! `serve`: this library's server as a process. Words and variables become a `Config`, the server runs
-//! until a signal, and logs go to stderr as etcd's do.
+//! `serve`: this library's server as a process. Arguments and variables become a `Config`, the server runs until a
+//! signal arrives, and logs go to stderr as etcd's do.
 
 mod args;
 mod command;

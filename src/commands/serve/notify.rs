@@ -1,5 +1,4 @@
-//! Tells systemd where a `Type=notify` service is in its life (sd_notify(3)). Without
-//! `$NOTIFY_SOCKET` it does nothing.
+//! Reports the state of a `Type=notify` service to systemd (sd_notify(3)). Does nothing without `$NOTIFY_SOCKET`.
 
 use std::{
     ffi::OsStr,
@@ -16,7 +15,7 @@ use std::{
 /// Sends one state, such as `READY=1`, to `socket`: a path, or `@` and an abstract name.
 ///
 /// # Errors
-/// Nobody listens there.
+/// Sending failed.
 pub fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,

@@ -1,5 +1,5 @@
-//! A server's life as a process: addresses are taken, then the data directory, then requests; a
-//! signal ends it. Whatever fails before it is ready leaves everything as it was.
+//! The life of a server process: it binds its addresses, opens the data directory, serves requests, and stops on a
+//! signal. A failure before it is ready leaves everything unchanged.
 
 use std::{env, io, time::Duration};
 
@@ -18,45 +18,44 @@ use crate::server::{
     embedded::{Bound, Server, bind},
 };
 
-/// Why a server did not start, or did not end well: one line.
+/// Why a server did not start, or did not stop cleanly; one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A flag or a variable that cannot be used.
+    /// A flag or variable is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// An address that cannot be listened on.
+    /// An address cannot be bound.
     #[error("{0}")]
     Listen(io::Error),
     /// The data directory cannot be served.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The log cannot be written to where it was asked for.
+    /// The log cannot be opened.
     #[error("{0}")]
     Log(io::Error),
-    /// The system refuses threads or signals.
+    /// The system refused a thread or a signal handler.
     #[error("cannot start: {0}")]
     System(io::Error),
-    /// It was told to stop and took too long.
+    /// Stopping took too long.
     #[error("stopped before everything was finished")]
     Unfinished,
 }
 
-/// Signals that come within so long count as one.
+/// Signals within this time of each other count as one.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// Longest time from a signal to the end.
+/// Maximum time from a signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs a server until SIGTERM or SIGINT. Brings its own threads, so that it may be called from
-/// anywhere; it blocks.
+/// Runs a server until SIGTERM or SIGINT. Blocks; creates its own threads, so it can be called from anywhere.
 ///
 /// # Errors
-/// It could not start; nothing was changed then.
+/// The server could not start, and nothing was changed.
 pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     let given = args.read(env::vars_os())?;
     let log = log::subscriber(&given.config).map_err(ServeError::Log)?;
     keep_freed_memory();
-    // A process that has a subscriber already keeps it.
+    // If the process already has a subscriber, it is kept.
     let _ = tracing::subscriber::set_global_default(log);
     std::thread::scope(|scope| {
         let server = std::thread::Builder::new()
@@ -69,12 +68,12 @@ pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     })
 }
 
-/// Bytes below which the allocator takes memory from what it has kept, rather than asking the system
-/// for fresh pages and giving them back each time, as it would for every answer of some size.
+/// The allocator keeps freed blocks smaller than this many bytes instead of returning them to the system, which would
+/// cost page faults for every larger response.
 const KEPT_BELOW: usize = 4 << 20;
 
-/// glibc's malloc raises its limits to the size of the largest block that was freed (mallopt(3),
-/// "dynamic mmap threshold"); to another allocator this does nothing. The block is never touched.
+/// glibc's malloc raises its limits to the size of the largest freed block (mallopt(3), "dynamic mmap threshold"); with
+/// another allocator this has no effect. The block is never touched.
 fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_BELOW)));
 }
@@ -86,7 +85,7 @@ fn run(given: Given) -> Result<(), ServeError> {
         .build()
         .map_err(ServeError::System)?;
     let ended = runtime.block_on(life(given));
-    // A disk that does not answer must not keep the process.
+    // A disk that does not respond must not keep the process alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
@@ -136,7 +135,7 @@ async fn life(given: Given) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Says what is odd about the flags, the variables and the configuration file.
+/// Logs warnings about flags, variables and the configuration file.
 fn log_settings(given: &Given) {
     for variable in &given.shadowed_variables {
         tracing::warn!(%variable, "environment variable is shadowed by its flag");
@@ -166,7 +165,7 @@ fn log_settings(given: &Given) {
     }
 }
 
-/// Takes all addresses before anything else is done.
+/// Binds all addresses before anything else is done.
 async fn bind_all(config: &Config) -> Result<Vec<(Bound, Traffic)>, ServeError> {
     let clients = if config.listen_client_http_urls.is_empty() {
         Traffic::Both
@@ -234,7 +233,7 @@ fn log_listener(config: &Config, endpoint: &str, traffic: Traffic) {
             "serving client traffic securely"
         );
     } else if endpoint.starts_with("unix:") {
-        // Who may open the socket is decided by the file system.
+        // The file system determines who can connect to a Unix socket.
         tracing::info!(
             traffic = traffic_name,
             address,
@@ -257,8 +256,8 @@ fn tell_systemd(state: &str) {
     }
 }
 
-/// Tells systemd's watchdog (`WatchdogSec=`, sd_watchdog_enabled(3)) that the server is alive, twice in each of its
-/// intervals, as long as the store answers.
+/// Notifies systemd's watchdog (`WatchdogSec=`, sd_watchdog_enabled(3)) twice per interval, as long as the store
+/// responds.
 async fn feed_watchdog(server: &Server) -> std::convert::Infallible {
     let Some(interval) = watchdog_interval() else {
         return std::future::pending().await;
@@ -297,8 +296,8 @@ impl Signals {
         })
     }
 
-    /// The next signal but for those that come together with the one before: `timeout` and terminals signal a process
-    /// and its group.
+    /// The next signal, ignoring those that arrive together with the previous one: `timeout` and terminals signal both
+    /// a process and its group.
     async fn next_of_an_impatient_one(&mut self) -> &'static str {
         let since = tokio::time::Instant::now();
         loop {

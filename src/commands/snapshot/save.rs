@@ -1,4 +1,4 @@
-//! `snapshot save`: the stream of one member into a file that is complete or not there.
+//! `snapshot save`: saves the database of one member to a file, either completely or not at all.
 
 use std::path::Path;
 
@@ -21,11 +21,11 @@ use crate::{
 
 /// Save a member's database to a file
 ///
-/// The file is readable by its owner only (mode 0600). It appears under its name only when all of it has arrived
-/// and its SHA-256 checksum is correct; until then it is called <filename>.<digits>.part. Several saves to the same
-/// name may run at once; the last to finish replaces the others' file. One endpoint is asked, because the database of
-/// any member holds all the data. An endpoint that does not answer is given up after --dial-timeout; after that there
-/// is no time limit unless --command-timeout is given. Exit status 5 means that nothing was saved.
+/// The file is readable by its owner only (mode 0600). It appears under its name only when all of it has been received
+/// and its SHA-256 checksum has been verified; until then it is called <filename>.<digits>.part. Several saves to the
+/// same name may run at once; the last to finish replaces the others' file. Only one endpoint is used, because the
+/// database of any member contains all data. If it does not respond, the command gives up after --dial-timeout; after
+/// that there is no timeout unless --command-timeout is given. Exit status 5 means that nothing was saved.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl snapshot save backup.db
@@ -44,12 +44,12 @@ words! {
 /// Runs `snapshot save`.
 ///
 /// # Errors
-/// Anything that keeps the file from being whole; exit code 5.
+/// The file could not be saved completely; exit code 5.
 pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let path = Path::new(path);
     ctx.settings().map_err(|error| match error.kind {
-        // etcdctl sets up its client as part of saving.
+        // etcdctl creates its client as part of saving.
         Kind::BadConnection => error.kind(Kind::Interrupted),
         _ => error,
     })?;
@@ -67,20 +67,20 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
         }
         return Err(error);
     }
-    // From here on signals no longer end the process by themselves: there will be a file to remove.
+    // Handle signals from here on, because the temporary file must be removed.
     let termination = Termination::listen();
     let failed = |error: PartError| CommandError::new(Kind::Interrupted, error);
-    // Created first: whatever keeps the file from being written is said before anything is downloaded.
+    // Create the file first, so that problems with it are reported before the download.
     let mut file = Writer::create(path, says_status(ctx)).map_err(failed)?;
     let signal = async {
         match termination {
             Ok(mut termination) => termination.recv().await,
-            // Without handlers the signals still end the process.
+            // Without handlers, signals still end the process.
             Err(_) => std::future::pending().await,
         }
     };
     let saved = tokio::select! {
-        // A snapshot that is complete counts, even if a signal has come in the same moment.
+        // A complete snapshot takes precedence over a signal that arrives at the same moment.
         biased;
         saved = fetch(ctx, path, &mut file) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
         signal = signal => return Err(interrupted(path, file, signal)),
@@ -94,7 +94,7 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Removes the file, and says what is there now.
+/// Removes the file and reports its state.
 fn interrupted(path: &Path, file: Writer, signal: rustix::process::Signal) -> CommandError {
     let path = string::of_path(path);
     let hint = match file.discard() {
@@ -121,7 +121,8 @@ async fn fetch(
     } else {
         Deadline::never()
     };
-    // Without a time limit a dead endpoint would be tried for ever: the first answer has the dial timeout.
+    // Without a timeout, connecting to an unreachable endpoint would be retried forever, so the dial timeout applies to
+    // the first response.
     let first = if settings.command_timeout_given {
         deadline
     } else {
@@ -156,10 +157,10 @@ async fn fetch(
     })
 }
 
-/// The stream did not come to its end. As etcdctl says it: before the first bytes only why.
+/// The error if the stream ended early. As in etcdctl, it contains only the reason if no bytes had arrived.
 fn broken(error: &ClientError, size: u64) -> CommandError {
     let mut out = CommandError::from(error.clone());
-    // Of a stream, Go's client shows a refusal as it came.
+    // Go's client returns errors of a stream unchanged.
     let text = match error {
         ClientError::Status { code, message } => status_as_it_came(*code, message),
         error => error.to_string(),
@@ -171,12 +172,12 @@ fn broken(error: &ClientError, size: u64) -> CommandError {
     out
 }
 
-/// Whether a person is there who is told what is in the new file.
+/// Whether to print the status of the new file for a person at a terminal.
 fn says_status(ctx: &Context) -> bool {
     ctx.error_format() == Format::Simple && ctx.ui.stderr_is_terminal()
 }
 
-/// What `snapshot status` would say of the new file.
+/// Prints the result of `snapshot status` for the new file.
 fn say_status(ctx: &Context, path: &Path) {
     let Ok(status) = crate::snapshot::status(path) else {
         return;

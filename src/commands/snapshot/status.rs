@@ -1,4 +1,4 @@
-//! `snapshot status`: what a file holds. Asks no server.
+//! `snapshot status`: describes a file. Needs no server.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ words! {
 /// Runs `snapshot status`.
 ///
 /// # Errors
-/// The file is no database, or damaged: what and where.
+/// The file is not a database, or is damaged; the error says where.
 pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     ctx.settings()?;
@@ -46,7 +46,7 @@ pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError>
                 ..
             } = &error
             {
-                // This holds for the part that was read, even though the file as a whole is damaged.
+                // Print the status of what was read, even though the file as a whole is damaged.
                 ctx.emit(&reply((**status).clone()))?;
             }
             Err(CommandError::new(Kind::Failed, error))
@@ -54,7 +54,7 @@ pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError>
     }
 }
 
-/// The status of a file as a reply.
+/// Converts the status of a file to a reply.
 pub fn reply(status: Status) -> FileStatus {
     FileStatus {
         hash: status.hash,

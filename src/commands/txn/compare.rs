@@ -10,10 +10,10 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Reads one condition.
+/// Parses a condition.
 ///
 /// # Errors
-/// etcdctl's own texts (etcd v3.7.1, etcdctl `ParseCompare`), and one for an operator that is none.
+/// The error texts of etcdctl (etcd v3.7.1, etcdctl `ParseCompare`), and one for an invalid operator.
 pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     use pb::compare::{CompareTarget, TargetUnion};
     let shown = string::text(line);
@@ -64,7 +64,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
             CompareTarget::Value,
             TargetUnion::Value(operand.clone().into()),
         ),
-        // Hexadecimal, as every lease is written.
+        // Leases are always written in hexadecimal.
         "lease" => (CompareTarget::Lease, TargetUnion::Lease(number(16)?)),
         other => return Err(malformed(format!(" (unknown target {other})"))),
     };
@@ -96,7 +96,7 @@ struct Parts {
     value: Option<Vec<u8>>,
 }
 
-/// Go's `Sscanf` with `%q) %s %q`: as far as it goes.
+/// Go's `Sscanf` with `%q) %s %q`, as far as it succeeds.
 fn scan(text: &[u8]) -> Parts {
     let mut parts = Parts::default();
     let Some((key, rest)) = quoted(text) else {
@@ -118,13 +118,13 @@ fn scan(text: &[u8]) -> Parts {
     parts
 }
 
-/// What follows one blank or more; at the end of the text there need be none.
+/// Skips one or more spaces; at the end of the text there need be none.
 fn blanks(text: &[u8]) -> Option<&[u8]> {
     let trimmed = split::trim_start(text);
     (text.is_empty() || trimmed.len() < text.len()).then_some(trimmed)
 }
 
-/// A text in double quotes or backquotes, and what follows.
+/// Reads a text in double quotes or backquotes. Returns it and the rest.
 fn quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let text = split::trim_start(text);
     match text.first()? {

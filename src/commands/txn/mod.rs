@@ -1,4 +1,4 @@
-//! `txn`: a transaction in lines, from a person or a pipe.
+//! `txn`: a transaction read as lines from a terminal or a pipe.
 
 mod compare;
 mod request;

@@ -1,4 +1,4 @@
-//! One request of a transaction: a `get`, `put` or `del` line, read as on the command line.
+//! One request of a transaction: a `get`, `put` or `del` line, parsed like a command line.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
@@ -30,10 +30,10 @@ enum Line {
     Del(DelArgs),
 }
 
-/// Reads one request.
+/// Parses a request.
 ///
 /// # Errors
-/// The line is none (exit code 3), or its flags don't go together (that of the command).
+/// The line is not a request (exit code 3), or its flags conflict (the exit code of that command).
 pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandError> {
     let shown = string::text(line).into_owned();
     let invalid =
@@ -58,7 +58,7 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
         .try_get_matches_from(args)
         .map_err(|_| invalid("request"))?;
     let request = match Line::from_arg_matches(&matches).map_err(|_| invalid("request"))? {
-        // stdin holds the rest of the transaction: no value comes from there.
+        // The value cannot come from stdin, which holds the rest of the transaction.
         Line::Put(args) => Request::RequestPut(args.request(|| None)?),
         Line::Get(args) => Request::RequestRange(args.request()?),
         Line::Del(args) => {

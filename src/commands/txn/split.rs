@@ -1,10 +1,10 @@
-//! How a line of a transaction is cut into words, and how a quoted word is read: Go's rules.
+//! Splits a line of a transaction into words and unquotes them, by Go's rules.
 
-/// The words of a line: single quotes keep everything, double quotes take Go's escapes, anything else runs to
-/// the next blank (etcd v3.7.1, etcdctl `Argify`).
+/// Splits a line into words: single quotes preserve everything, double quotes process Go's escapes, and other words end
+/// at the next white space (etcd v3.7.1, etcdctl `Argify`).
 ///
 /// # Errors
-/// A double-quoted word with an escape that Go does not have.
+/// A double-quoted word contains an invalid escape.
 pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unquotable> {
     let mut words = vec![];
     let mut rest = line;
@@ -35,13 +35,13 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unquotable> {
     Ok(words)
 }
 
-/// Without the white space at the beginning, by Unicode's notion of it, as Go's `fmt` and `strings` have it.
+/// Removes leading white space as defined by Unicode, like Go's `fmt` and `strings`.
 pub fn trim_start(text: &[u8]) -> &[u8] {
     let valid = text.utf8_chunks().next().map_or("", |c| c.valid());
     &text[valid.len() - valid.trim_start().len()..]
 }
 
-/// Without the white space at both ends.
+/// Removes leading and trailing white space.
 pub fn trim(text: &[u8]) -> &[u8] {
     let text = trim_start(text);
     match text.utf8_chunks().last() {
@@ -52,7 +52,7 @@ pub fn trim(text: &[u8]) -> &[u8] {
     }
 }
 
-/// The length of what stands before the first white space.
+/// Length of the text before the first white space.
 pub fn word_end(text: &[u8]) -> usize {
     let mut end = 0;
     for chunk in text.utf8_chunks() {
@@ -69,7 +69,7 @@ fn is_blank(b: u8) -> bool {
     matches!(b, b'\t' | b'\n' | 0x0c | b'\r' | b' ')
 }
 
-/// The length of the double-quoted text at the beginning, quotes included.
+/// Length of the double-quoted text at the beginning, including its quotes.
 pub fn quoted_end(text: &[u8]) -> Option<usize> {
     let mut i = 1;
     while i < text.len() {
@@ -82,15 +82,15 @@ pub fn quoted_end(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// What stood between double quotes is no text of Go.
+/// A double-quoted text that is not valid in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid syntax")]
 pub struct Unquotable;
 
-/// What stands between double quotes, with Go's escapes resolved (`strconv.Unquote`).
+/// The content of a double-quoted text with Go's escapes resolved (`strconv.Unquote`).
 ///
 /// # Errors
-/// An escape is unknown or cut short.
+/// An escape is unknown or incomplete.
 pub fn unquote(text: &[u8]) -> Result<Vec<u8>, Unquotable> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

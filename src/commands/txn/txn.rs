@@ -1,4 +1,4 @@
-//! The command: three blocks of lines, each ended by an empty one.
+//! The `txn` command: reads three blocks of lines, each ended by an empty line.
 
 use std::io::{BufRead, Stdin};
 
@@ -17,8 +17,8 @@ use crate::{
 
 /// Run a transaction read from stdin
 ///
-/// Three blocks of lines, each ended by an empty line: conditions, requests for when all of them hold, and
-/// requests for when one does not.
+/// Three blocks of lines, each ended by an empty line: conditions, requests to execute if all conditions hold, and
+/// requests to execute otherwise.
 /// A condition is TARGET("KEY") OPERATOR "VALUE"; targets are value, version, create, mod and lease
 /// (hexadecimal), operators =, !=, < and >. A request is a get, put or del line as on the command line.
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ use crate::{
 
   END")]
 pub struct TxnArgs {
-    /// Say which block comes next
+    /// Prompt for each block
     #[arg(long, short)]
     interactive: bool,
     #[command(flatten)]
@@ -44,7 +44,7 @@ words! { pub TxnWords: 0..=0, "", BadArgs "txn command does not accept argument"
 /// Runs `txn`.
 ///
 /// # Errors
-/// Input that is no transaction, or the server's refusal.
+/// The input is not a transaction, or an error from the server.
 pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, CommandError> {
     args.words.get()?;
     let client = ctx.client().await?;
@@ -70,11 +70,11 @@ pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, Comman
     while let Some(line) = next_line(&stdin)? {
         transaction.failure.push(request::parse(ctx, &line).await?);
     }
-    // The command's time begins when the last line has been read.
+    // The command's timeout starts when the last line has been read.
     Ok(client.txn(transaction, ctx.deadline()?).await?)
 }
 
-/// The next line without the blanks around it; none at the end of a block.
+/// The next line without surrounding white space; `None` at the end of a block.
 fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
     let invalid = |text: String| CommandError::new(Kind::InvalidInput, text);
     let mut line = vec![];

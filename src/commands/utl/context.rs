@@ -1,4 +1,4 @@
-//! What a command of etcdutl gets: the global flags and a place to print. etcdutl reads no environment variables.
+//! What every command of etcdutl receives: the global flags and the terminal. etcdutl reads no environment variables.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct GlobalArgs {
     /// Output format: fields, json, protobuf, simple, table [default: simple]
     #[arg(long, short = 'w', global = true, value_name = "format", value_parser = Suggest(FORMATS), hide_possible_values = true)]
     write_out: Option<String>,
-    /// Time to wait for the lock on a database file that is written to; 0 waits for ever [default: 10s]
+    /// Time to wait for the lock on a database file that is written to; 0 waits forever [default: 10s]
     #[arg(long, global = true, value_name = "time", value_parser = value::duration)]
     timeout: Option<GoDuration>,
 }
@@ -30,7 +30,7 @@ pub struct GlobalArgs {
 /// etcdutl's default for `--timeout` (etcd v3.7.1, etcdutl/ctl.go).
 const DEFAULT_TIMEOUT: GoDuration = GoDuration::seconds(10);
 
-/// The surroundings of one command.
+/// The environment of one command.
 pub struct Context {
     /// The terminal.
     pub ui: Ui,
@@ -38,12 +38,12 @@ pub struct Context {
 }
 
 impl Context {
-    /// For a command with these global flags.
+    /// Creates the context for a command with these global flags.
     pub fn new(ui: Ui, globals: GlobalArgs) -> Context {
         Context { ui, globals }
     }
 
-    /// The time to wait for the lock on a database file; `None` waits for ever.
+    /// The time to wait for the lock on a database file; `None` waits forever.
     pub fn lock_timeout(&self) -> Option<Duration> {
         match self.globals.timeout.unwrap_or(DEFAULT_TIMEOUT) {
             GoDuration(0) => None,
@@ -51,25 +51,25 @@ impl Context {
         }
     }
 
-    /// The format of `--write-out`. Commands that print in only one way do not call this.
+    /// The format of `--write-out`. Commands with only one output format do not call this.
     ///
     /// # Errors
-    /// There is no such format; exit code 4.
+    /// Unknown format; exit code 4.
     pub fn format(&self) -> Result<Format, CommandError> {
         let name = self.globals.write_out.as_deref().unwrap_or("simple");
         name.parse()
             .map_err(|e| CommandError::new(Kind::BadFeature, e))
     }
 
-    /// The format in which an error is shown.
+    /// The format in which errors are printed.
     pub fn error_format(&self) -> Format {
         self.format().unwrap_or_default()
     }
 
-    /// Prints a reply on stdout and flushes it.
+    /// Prints a reply to stdout and flushes it.
     ///
     /// # Errors
-    /// The format has no shape for it, or stdout cannot be written.
+    /// The format does not support the reply, or stdout cannot be written.
     pub fn emit(&self, reply: &dyn Reply, format: Format) -> Result<(), CommandError> {
         emit(&self.ui, reply, format, &RenderOptions::default())
     }

@@ -16,8 +16,8 @@ use crate::{
 
 /// Defragment the database of a stopped member
 ///
-/// Free pages are given back to the file system. The old file is replaced only when the new one is complete and on
-/// the disk. A member that runs is defragmented by `etcdctl defrag`.
+/// Free pages are returned to the file system. The old file is replaced only when the new one is complete and synced.
+/// Use `etcdctl defrag` for a running member.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl defrag --data-dir=/var/lib/etcd")]
@@ -32,7 +32,7 @@ pub struct DefragArgs {
 /// Runs `defrag`.
 ///
 /// # Errors
-/// There is no database, a server has it open until --timeout is over, or it is damaged.
+/// There is no database, a server keeps it open for longer than --timeout, or it is damaged.
 pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
     let Some(dir) = &args.data_dir else {
         return Err(missing_flags(&["data-dir"]));
@@ -46,7 +46,7 @@ pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
         })
 }
 
-/// The error of cobra for flags that must be given.
+/// Cobra's error for missing required flags.
 pub fn missing_flags(names: &[&str]) -> CommandError {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     let text = format!("required flag(s) {} not set", quoted.join(", "));

@@ -1,5 +1,5 @@
-//! `list-bucket`, `iterate-bucket`, `hash`, `scan-keys`, `meta`: what etcd's tool etcd-dump-db shows of a
-//! file, without writing into it.
+//! `list-bucket`, `iterate-bucket`, `hash`, `scan-keys`, `meta`: the functions of etcd's tool etcd-dump-db, without
+//! writing to the file.
 
 use std::{io::Write, path::Path};
 
@@ -36,7 +36,7 @@ fn open(path: &std::ffi::OsStr) -> Result<SnapshotFile, CommandError> {
     SnapshotFile::open_database(Path::new(path)).map_err(failed)
 }
 
-/// Simple or JSON; the lists of this file have no other form.
+/// Whether to print JSON. The lists in this file support only the simple format and JSON.
 fn is_json(ctx: &Context) -> Result<bool, CommandError> {
     match ctx.format()? {
         Format::Simple => Ok(false),
@@ -52,7 +52,7 @@ fn unsupported(format: Format) -> CommandError {
     )
 }
 
-/// Bytes in JSON: as text, or as base64 under another name where they are no text.
+/// Bytes in JSON: as text, or as base64 under another name if they are not valid UTF-8.
 #[derive(Serialize)]
 pub struct BytesJson {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ impl BytesJson {
     }
 }
 
-/// Writes items of a list one after the other: as lines, or as one JSON object with a list in it.
+/// Writes the items of a list one by one, as lines or as a JSON object that contains the list.
 pub struct List<'a> {
     out: &'a mut dyn Write,
     json: bool,
@@ -87,7 +87,7 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Begins. `head` is what stands before the list in JSON, such as `"schema":1,"records":`.
+    /// Begins the list. `head` precedes it in JSON, for example `"schema":1,"records":`.
     pub fn begin(out: &'a mut dyn Write, json: bool, head: &str) -> List<'a> {
         let mut list = List {
             out,
@@ -102,7 +102,7 @@ impl<'a> List<'a> {
         list
     }
 
-    /// One item. Whether more can be written.
+    /// Writes an item. Returns whether more can be written.
     pub fn item(&mut self, line: impl FnOnce() -> String, json: impl FnOnce() -> String) -> bool {
         if self.failed.is_none() {
             let done = if self.json {
@@ -117,10 +117,10 @@ impl<'a> List<'a> {
         self.failed.is_none()
     }
 
-    /// Ends, with `tail` behind the list in JSON.
+    /// Ends the list. `tail` follows it in JSON.
     ///
     /// # Errors
-    /// stdout could not be written, now or before.
+    /// stdout could not be written, now or earlier.
     pub fn end(mut self, tail: &str) -> Result<(), CommandError> {
         if self.json && self.failed.is_none() {
             self.failed = writeln!(self.out, "]{tail}}}").err();
@@ -135,7 +135,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// List the buckets of a database file
 ///
-/// The file is only read; etcd-dump-db writes a list of free pages into it.
+/// The file is only read, whereas etcd-dump-db writes a freelist to it.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl list-bucket backup.db
@@ -167,15 +167,15 @@ words! {
         BadArgs "a data directory or a database file, and the name of a bucket are needed", HINT = ValueHint::AnyPath
 }
 
-/// List the records of a bucket, the last one first
+/// List the records of a bucket in reverse order
 ///
-/// The file is only read; etcd-dump-db writes a list of free pages into it.
+/// The file is only read, whereas etcd-dump-db writes a freelist to it.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl iterate-bucket backup.db key --decode --limit=10
   etcdutl iterate-bucket /var/lib/etcd lease --decode")]
 pub struct IterateBucketArgs {
-    /// Most records to list; 0 lists all [default: 0]
+    /// Maximum number of records; 0 lists all [default: 0]
     #[arg(long, value_name = "N", value_parser = value::flag_uint)]
     limit: Option<u64>,
     /// Decode the records
@@ -229,8 +229,8 @@ pub fn iterate_bucket(ctx: &Context, args: &IterateBucketArgs) -> Result<(), Com
 
 /// Print the hash over all buckets of a database file
 ///
-/// It is the hash that a server on the file gives as Maintenance.Hash: members of a cluster agree in it. The hash
-/// of `snapshot status` covers more, that of `hashkv` only keys.
+/// This is the hash that a server returns for Maintenance.Hash; it is the same on all members of a cluster. The hash of
+/// `snapshot status` covers more, that of `hashkv` only keys.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl hash backup.db
@@ -281,8 +281,8 @@ words! {
 
 /// List the records of the history of keys in all pages of a file
 ///
-/// Pages that are not in use any more are searched, too: they hold what was compacted or deleted lately. What cannot
-/// be read is named on stderr and passed over.
+/// Pages that are no longer in use are searched too: they contain what was recently compacted or deleted. Unreadable
+/// pages and records are reported on stderr and skipped.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl scan-keys backup.db

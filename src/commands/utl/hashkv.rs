@@ -1,4 +1,4 @@
-//! `hashkv`: the hash over the history in a file. Does not write to it, as etcdutl's own does.
+//! `hashkv`: the hash of the history in a file. Unlike etcdutl's own, does not write to it.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use crate::{
 
 /// Print the hash of the history of keys in a file
 ///
-/// Members that hold the same data have the same hash at the same revision, whatever else is in their files. Compare
-/// it with `etcdctl endpoint hashkv`. The file is only read.
+/// Members with the same data have the same hash at the same revision, whatever else their files contain. Compare it
+/// with `etcdctl endpoint hashkv`. The file is only read.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl hashkv backup.db
@@ -48,7 +48,7 @@ impl Arity for HashKvWords {
 /// Runs `hashkv`.
 ///
 /// # Errors
-/// The file is no database, or damaged; the revision is compacted or in the future.
+/// The file is not a database or is damaged, or the revision has been compacted or is in the future.
 pub fn hashkv(ctx: &Context, args: &HashKvArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let format = ctx.format()?;

@@ -1,4 +1,4 @@
-//! `migrate`: makes a stopped member's database fit another minor version of etcd.
+//! `migrate`: converts a stopped member's database to another minor version of etcd.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::{
 
 /// Migrate the database of a stopped member to another version of etcd
 ///
-/// Going back is refused if the write-ahead log has entries that the older version does not know.
+/// A downgrade is refused if the write-ahead log contains entries that the older version does not know.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl migrate --data-dir=/var/lib/etcd --target-version=3.6")]
@@ -23,10 +23,10 @@ pub struct MigrateArgs {
     /// Data directory of the member (required)
     #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     data_dir: Option<PathBuf>,
-    /// Version of etcd that the database is to fit, 3.5 or above (required)
+    /// Target version of etcd, 3.5 or later (required)
     #[arg(long, value_name = "x.y")]
     target_version: Option<String>,
-    /// Write the version even if the migration is not possible; not recommended
+    /// Set the version even if the migration is not possible; not recommended
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     force: Option<bool>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct MigrateArgs {
 /// Runs `migrate`.
 ///
 /// # Errors
-/// There is no database, a server has it open until --timeout is over, or there is no way to the version.
+/// There is no database, a server keeps it open for longer than --timeout, or the version cannot be reached.
 pub fn migrate(ctx: &Context, args: &MigrateArgs) -> Result<(), CommandError> {
     let (dir, target) = match (&args.data_dir, &args.target_version) {
         (Some(dir), Some(target)) => (dir, target),

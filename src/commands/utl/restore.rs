@@ -1,4 +1,4 @@
-//! `snapshot restore`: a data directory for one member of a new cluster. The same command in both programs.
+//! `snapshot restore`: creates a data directory for one member of a new cluster. The same command in both programs.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -22,8 +22,8 @@ use crate::{
 /// Restore a snapshot to a new data directory
 ///
 /// The directory is for one member of a new cluster: run the command once for each member, with the same snapshot,
-/// --initial-cluster and --initial-cluster-token. Nothing stands in the directory before the restore is complete; a
-/// restore that fails or is interrupted leaves no data directory behind, and the next one can use the same names.
+/// --initial-cluster and --initial-cluster-token. The directory stays empty until the restore is complete; a restore
+/// that fails or is interrupted leaves no data directory behind, and can be repeated with the same arguments.
 ///
 /// Every page and record of the snapshot is checked, not only its digest.
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ pub struct RestoreArgs {
     /// Path of the new data directory [default: NAME.etcd]
     #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     data_dir: Option<PathBuf>,
-    /// Path of the new write-ahead log, if it is not to be inside the data directory
+    /// Path of the new write-ahead log, if it should not be inside the data directory
     #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     wal_dir: Option<PathBuf>,
     /// Names and peer URLs of all members of the new cluster [default: default=http://localhost:2380]
@@ -52,25 +52,25 @@ pub struct RestoreArgs {
     /// Name of this member [default: default]
     #[arg(long, value_name = "name")]
     name: Option<String>,
-    /// Accept a file without a digest, as one that was copied from a data directory
+    /// Accept a file without a digest, such as one copied from a data directory
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     skip_hash_check: Option<bool>,
-    /// Bytes of the database that etcd maps at first; it decides how much the file grows [default: 10737418240]
+    /// Bytes of the database that etcd maps initially; determines how much the file grows [default: 10737418240]
     #[arg(long, value_name = "bytes", value_parser = value::flag_uint)]
     initial_memory_map_size: Option<u64>,
-    /// By how much the revision grows, so that clients never see it go back; needs --mark-compacted [default: 0]
+    /// Increase the revision by this, so that clients never see it decrease; needs --mark-compacted [default: 0]
     #[arg(long, value_name = "n", value_parser = value::flag_uint)]
     bump_revision: Option<u64>,
-    /// Declare everything up to the new revision compacted, so that watchers start anew; needs --bump-revision
+    /// Mark everything up to the new revision as compacted, so that watchers start anew; needs --bump-revision
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     mark_compacted: Option<bool>,
-    /// Make a directory for `etcdctl serve` instead of one for etcd
+    /// Create a directory for `etcdctl serve` instead of one for etcd
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     for_serve: Option<bool>,
     /// Make the directory usable by this release of etcd: 3.4, 3.5, 3.6 or 3.7
     #[arg(long, value_name = "x.y")]
     target: Option<String>,
-    /// Check everything and show what would be made, without making it
+    /// Check everything and print what would be created, without creating it
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     dry_run: Option<bool>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ impl RestoreArgs {
         let bump_revision = self.bump_revision.unwrap_or(0);
         let mark_compacted = self.mark_compacted.unwrap_or(false);
         if (bump_revision > 0) != mark_compacted {
-            // The flag's name is wrong in etcd's text, too.
+            // The flag's name is also wrong in etcd's text.
             let text = "--mark-compacted required if --revision-bump > 0";
             return Err(CommandError::new(Kind::BadArgs, text));
         }
@@ -121,7 +121,7 @@ impl RestoreArgs {
         })
     }
 
-    /// Restores, or says what would be restored. The latter is a reply.
+    /// Restores, or returns a reply that describes what would be restored.
     fn run(&self, ui: &Ui) -> Result<Option<PlannedRestore>, CommandError> {
         let failed = |e| CommandError::new(Kind::Failed, e);
         let plan = Plan::new(self.options()?).map_err(failed)?;
@@ -134,7 +134,7 @@ impl RestoreArgs {
     }
 }
 
-/// Prints a log line, as etcdutl does.
+/// Prints a log line like etcdutl.
 pub fn log(ui: &Ui, line: &Line) {
     ui.note(&line.console(SystemTime::now()));
 }
@@ -142,7 +142,7 @@ pub fn log(ui: &Ui, line: &Line) {
 /// Runs `etcdutl snapshot restore`.
 ///
 /// # Errors
-/// A flag is wrong, a directory is not free, the snapshot is damaged, or the disk refuses.
+/// A flag is invalid, a directory is not free, the snapshot is damaged, or the disk fails.
 pub fn restore(ctx: &Context, args: &RestoreArgs) -> Result<(), CommandError> {
     match args.run(&ctx.ui)? {
         Some(planned) => ctx.emit(&planned, ctx.format()?),
@@ -181,7 +181,7 @@ impl FromArgMatches for CtlRestoreArgs {
 /// Runs `etcdctl snapshot restore`.
 ///
 /// # Errors
-/// As [`restore`].
+/// See [`restore`].
 pub async fn restore_by_etcdctl(
     ctx: &cli::context::Context,
     CtlRestoreArgs(args): CtlRestoreArgs,

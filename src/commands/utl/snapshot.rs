@@ -1,4 +1,4 @@
-//! `snapshot status`: what a file contains.
+//! `snapshot status`: describes a file.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::{
 /// Inspect a saved snapshot, or a stopped member's member/snap/db
 ///
 /// Prints the hash, the latest revision, the number of keys, the size and the storage version. Everything in the file
-/// is checked on the way, including its digest, and the file is only read.
+/// is checked, including its digest. The file is only read.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl snapshot status backup.db --write-out=table")]
@@ -29,11 +29,11 @@ pub struct StatusArgs {
 /// Runs `snapshot status`.
 ///
 /// # Errors
-/// The file is no database, or damaged: what and where.
+/// The file is not a database, or is damaged; the error says where.
 pub fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let path = Path::new(path);
-    // A missing file comes before a wrong format, as in etcdutl.
+    // As in etcdutl, a missing file is reported before an invalid format.
     crate::snapshot::exists(path).map_err(|e| CommandError::new(Kind::Failed, e))?;
     let format = ctx.format()?;
     match crate::snapshot::status(path) {
@@ -44,7 +44,7 @@ pub fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
                 ..
             } = &error
             {
-                // This holds for the part that was read, even though the file as a whole is damaged.
+                // Print the status of what was read, even though the file as a whole is damaged.
                 ctx.emit(&reply((**status).clone()), format)?;
             }
             Err(CommandError::new(Kind::Failed, error))

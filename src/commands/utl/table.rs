@@ -1,4 +1,4 @@
-//! The commands of etcdutl: one row for each, in etcdutl's order. Nothing is decided here.
+//! The commands of etcdutl, one row each, in etcdutl's order. Contains no logic.
 
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Runs a command with the arguments that clap has read.
+/// Runs a command with the arguments parsed by clap.
 pub type Run = fn(&Context, &ArgMatches) -> Result<(), CommandError>;
 
 /// A command: `command(NAME, ARGUMENTS, FUNCTION)`. The function is
@@ -39,7 +39,7 @@ macro_rules! command {
     };
 }
 
-/// Commands under a common name: `group(NAME, WHAT IT IS FOR, [ROWS])`.
+/// Commands under a common name: `group(NAME, DESCRIPTION, [ROWS])`.
 macro_rules! group {
     ($name:literal, $about:literal, [$($row:expr),* $(,)?]) => {
         Entry {
@@ -51,7 +51,7 @@ macro_rules! group {
     };
 }
 
-/// Every command: etcdutl's, then those of etcd's loose tools etcd-dump-db and etcd-dump-logs.
+/// Every command: etcdutl's, then those of etcd's separate tools etcd-dump-db and etcd-dump-logs.
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
     command!("defrag", defrag::DefragArgs, defrag::defrag),
@@ -100,7 +100,7 @@ fn root() -> clap::Command {
         .disable_help_flag(true)
 }
 
-/// The whole tree of commands, as clap reads it.
+/// The complete command tree for clap.
 pub fn tree() -> clap::Command {
     let mut tree = entry::whole_tree(root(), COMMANDS);
     if let Some(completion) = tree.find_subcommand_mut("completion") {
@@ -109,7 +109,7 @@ pub fn tree() -> clap::Command {
     tree
 }
 
-/// A tree that is enough to read the command line `args`: see [`entry::tree_for`].
+/// A tree that suffices for the command line `args`: see [`entry::tree_for`].
 pub fn tree_for(args: &[OsString]) -> clap::Command {
     entry::tree_for(root(), COMMANDS, args)
 }
@@ -126,7 +126,7 @@ const COMPLETION_EXAMPLES: &str = "Examples:
   etcdutl completion fish > ~/.config/fish/completions/etcdutl.fish
   etcdutl completion powershell | Out-String | Invoke-Expression";
 
-/// clap takes every line that [`crate::cli::argv`] lets through; this is for one that it does not.
+/// clap should accept every line that [`crate::cli::argv`] produces; this is the error if it does not.
 fn misread(error: clap::Error) -> CommandError {
     let text = error.to_string();
     CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! `snapshot verify`: whether a backup will be one when it is needed.
+//! `snapshot verify`: checks that a backup can be used when it is needed.
 
 use std::{io, path::Path, time::Duration};
 
@@ -23,29 +23,29 @@ use crate::{
 
 /// Verify that a snapshot can be restored, and that a server will serve it
 ///
-/// The digest, every page, every record, and what must hold between them are checked, and everything is read as a
-/// server reads it. The exit code is 0 for a good file; else it says what fails first: 10 the digest, 11 pages, 12
-/// records, 13 what holds between records, 14 members, versions or users, 15 the reading, 16 the comparison, 17 what
-/// the flags ask for. The file is only read.
+/// The digest, every page, every record and the consistency between records are checked, and everything is read as a
+/// server reads it. The exit code is 0 for a good file. Otherwise it tells what failed first: 10 the digest, 11 pages,
+/// 12 records, 13 consistency between records, 14 members, versions or users, 15 reading, 16 the comparison, 17 a
+/// requirement given by a flag. The file is only read.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl snapshot verify backup.db
   etcdutl snapshot verify backup.db --min-keys=1000 --max-age=25h
   etcdctl snapshot save - | etcdutl snapshot verify -")]
 pub struct VerifyArgs {
-    /// Key that must be there; can be given several times
+    /// Key that must exist; can be given several times
     #[arg(long, value_name = "KEY")]
     require_key: Vec<String>,
-    /// Fewest keys that must be there [default: 0]
+    /// Minimum number of keys [default: 0]
     #[arg(long, value_name = "N", value_parser = value::flag_uint)]
     min_keys: Option<u64>,
-    /// Greatest age of the file, by the time at which it was last written
+    /// Maximum age of the file, by its modification time
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     max_age: Option<GoDuration>,
     /// Read everything a second time, as a server does [default: true]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     rehearse: Option<bool>,
-    /// Release of etcd that is to start on it: 3.4, 3.5, 3.6 or 3.7
+    /// Release of etcd that must be able to start on it: 3.4, 3.5, 3.6 or 3.7
     #[arg(long, value_name = "X.Y")]
     target: Option<String>,
     #[command(flatten)]
@@ -98,7 +98,7 @@ impl VerifyArgs {
     }
 }
 
-/// The error after a verdict that is bad: everything has been said.
+/// The error after a negative result, which has already been printed.
 fn verdict(examination: &Examination) -> Result<(), CommandError> {
     match examination.first_bad() {
         None => Ok(()),
@@ -109,7 +109,7 @@ fn verdict(examination: &Examination) -> Result<(), CommandError> {
 /// Runs `etcdutl snapshot verify`.
 ///
 /// # Errors
-/// The file cannot be opened, or is not good.
+/// The file cannot be opened, or a check failed.
 pub fn verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CommandError> {
     let format = ctx.format()?;
     let examination = args.examine()?;
@@ -120,7 +120,7 @@ pub fn verify(ctx: &Context, args: &VerifyArgs) -> Result<(), CommandError> {
 /// Runs `etcdctl snapshot verify`.
 ///
 /// # Errors
-/// As [`verify`].
+/// See [`verify`].
 pub async fn verify_by_etcdctl(
     ctx: &cli::context::Context,
     args: VerifyArgs,

@@ -1,4 +1,4 @@
-//! `wal dump`: a member's log, its entries decoded, as etcd's tool etcd-dump-logs shows it.
+//! `wal dump`: a member's log with decoded entries, as etcd's tool etcd-dump-logs prints it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,19 +24,19 @@ words! {
     pub WalDumpWords: 1..=1, "<data directory>", BadArgs "a data directory is needed", HINT = ValueHint::DirPath
 }
 
-/// Show the write-ahead log of a member, its entries decoded
+/// Show the write-ahead log of a member with decoded entries
 ///
-/// The log is only read, also that of a member that runs. Passwords are not shown.
+/// The log is only read, so the member may be running. Passwords are not shown.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl wal dump /var/lib/etcd
   etcdutl wal dump /var/lib/etcd --start-index=1000 --entry-type=IRRPut,IRRTxn
   etcdutl wal dump /var/lib/etcd --raw")]
 pub struct WalDumpArgs {
-    /// First index to show; from the newest raft snapshot on if not given
+    /// First index to show; by default, start after the newest raft snapshot
     #[arg(long, value_name = "INDEX", value_parser = value::flag_uint)]
     start_index: Option<u64>,
-    /// Index to stop before
+    /// Index at which to stop (exclusive)
     #[arg(long, value_name = "INDEX", value_parser = value::flag_uint)]
     end_index: Option<u64>,
     /// Name of the raft snapshot file to start from
@@ -49,7 +49,7 @@ pub struct WalDumpArgs {
     /// IRRTxn, IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint [default: Normal,ConfigChange]
     #[arg(long, value_name = "KIND,...")]
     entry_type: Option<String>,
-    /// Show every record as it stands in the log, also behind damage
+    /// Show every raw record of the log, even after damage
     #[arg(long = "raw", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     raw_records: Option<bool>,
     #[command(flatten)]
@@ -129,7 +129,7 @@ fn raw(ctx: &Context, dir: &Path, from: Option<u64>, json: bool) -> Result<(), C
     }
 }
 
-/// The text of etcd-dump-logs.
+/// The output of etcd-dump-logs.
 fn entries(
     out: &mut dyn std::io::Write,
     dumped: &DumpedLog,
@@ -188,7 +188,7 @@ fn entries(
     list.end("")
 }
 
-/// The configuration as Go's JSON has it.
+/// The configuration as Go's JSON prints it.
 fn conf_state(state: &ConfState) -> String {
     let state = meta::ConfState {
         voters: state.voters.clone(),

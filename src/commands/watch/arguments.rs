@@ -1,5 +1,5 @@
-//! What is watched: words, flags and variables to a request, and the program to run for each event (etcd v3.7.1,
-//! etcdctl `parseWatchArgs`).
+//! What to watch: converts arguments, flags and environment variables to a request and to the program to run for each
+//! event (etcd v3.7.1, etcdctl `parseWatchArgs`).
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// What stands in place of words: `ETCDCTL_WATCH_KEY` and `ETCDCTL_WATCH_RANGE_END`.
+/// Replacements for positional arguments: `ETCDCTL_WATCH_KEY` and `ETCDCTL_WATCH_RANGE_END`.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     key: OsString,
@@ -22,10 +22,10 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// From the environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// There is an end of a range without a key.
+    /// There is the end of a range, but no key.
     pub fn read() -> Result<Variables, CommandError> {
         let variables = Variables {
             key: env::var_os("ETCDCTL_WATCH_KEY").unwrap_or_default(),
@@ -46,7 +46,7 @@ impl Variables {
     }
 }
 
-/// The flags that say what is watched.
+/// The flags that determine what is watched.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flags {
     /// `--prefix`.
@@ -59,7 +59,7 @@ pub struct Flags {
     pub progress_notify: bool,
 }
 
-/// A watch to be created, and the program to run for each of its events; none if it is empty.
+/// A watch to create, and the program to run for each of its events; `exec` is empty if there is none.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The request.
@@ -72,10 +72,10 @@ fn bad(text: impl Into<String>) -> CommandError {
     CommandError::new(Kind::BadArgs, text.into())
 }
 
-/// Splits `words` at the first `--`: what is watched, and the program to run for each event.
+/// Splits `words` at the first `--` into what to watch and the program to run for each event.
 ///
 /// # Errors
-/// There is a `--` with nothing behind it, or a key both among the words and among the variables.
+/// Nothing follows `--`, or a key was given both as an argument and by a variable.
 pub fn split(
     words: &[OsString],
     variables: &Variables,
@@ -103,10 +103,11 @@ pub fn split(
     Ok((keys, exec.to_vec()))
 }
 
-/// The watch of `keys`: a key and perhaps the end of a range; of three or more only the first counts, as in etcdctl.
+/// The watch for `keys`: a key, and optionally the end of a range. Of three or more, only the first is used, as in
+/// etcdctl.
 ///
 /// # Errors
-/// There is no key, or an end of a range beside `--prefix`; exit code 128.
+/// There is no key, or the end of a range was given together with `--prefix`; exit code 128.
 pub fn target(
     keys: &[OsString],
     exec: Vec<OsString>,
@@ -135,7 +136,7 @@ pub fn target(
     })
 }
 
-/// The words of a program as Go's `%q` shows a list of strings.
+/// The program and its arguments as Go's `%q` prints a list of strings.
 pub fn quoted(words: &[OsString]) -> String {
     let quoted: Vec<String> = words.iter().map(|w| quote(OsStr::as_bytes(w))).collect();
     format!("[{}]", quoted.join(" "))

@@ -1,4 +1,4 @@
-//! `watch -i`: watches are created by lines on stdin, and run until the input ends.
+//! `watch -i`: creates watches from lines on stdin, and runs until the input ends.
 
 use std::{
     ffi::OsString,
@@ -28,10 +28,10 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// Responses that wait to be printed; a watch waits while there are so many.
+/// Number of responses waiting to be printed. When it is reached, the watches wait.
 const WAITING: usize = 16;
 
-/// What a watch has to say.
+/// Output of a watch.
 struct Said {
     exec: Vec<OsString>,
     what: Result<pb::WatchResponse, Box<Ended>>,
@@ -40,7 +40,7 @@ struct Said {
 /// Runs `watch -i`.
 ///
 /// # Errors
-/// The input has ended (exit code 3), a line cannot be read (128), or a program that was run for an event failed (1).
+/// The input ended (exit code 3), a line cannot be read (128), or a program that was run for an event failed (1).
 pub async fn interactive(
     ctx: &Context,
     variables: &Variables,
@@ -52,7 +52,7 @@ pub async fn interactive(
     let mut running: Vec<mpsc::Sender<()>> = vec![];
     loop {
         tokio::select! {
-            // What has come is printed before the next line is read.
+            // Print pending output before reading the next line.
             biased;
             Some(said) = said.recv() => show_said(ctx, said).await?,
             line = lines.recv() => {
@@ -65,7 +65,7 @@ pub async fn interactive(
                     }
                     Line::Progress => {
                         for watch in &running {
-                            // A watch that has ended has no progress to report.
+                            // A watch that has ended reports no progress.
                             let _ = watch.try_send(());
                         }
                     }
@@ -87,7 +87,7 @@ async fn show_said(ctx: &Context, said: Said) -> Result<(), CommandError> {
     match said.what {
         Ok(response) => show(ctx, &response, &said.exec).await,
         Err(ended) => {
-            // As in etcdctl, the others go on.
+            // As in etcdctl, the other watches continue.
             if let Some(reason) = &ended.reason {
                 ctx.ui.note(&format!("watch was canceled ({reason})"));
                 ctx.emit(&ended.response)?;
@@ -97,7 +97,7 @@ async fn show_said(ctx: &Context, said: Said) -> Result<(), CommandError> {
     }
 }
 
-/// The lines of stdin without their line breaks, read on a thread of their own; `None` at the end.
+/// The lines of stdin without line breaks, read on a separate thread; `None` at the end.
 fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
     let (send, receive) = mpsc::channel(1);
     std::thread::spawn(move || {
@@ -105,7 +105,7 @@ fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
         loop {
             let mut line = vec![];
             let read = stdin.read_until(b'\n', &mut line);
-            // A last line without a line break counts as the end, as in etcdctl.
+            // As in etcdctl, a last line without a line break is treated as the end of input.
             let read = read.map(|_| (line.pop() == Some(b'\n')).then_some(line));
             let last = !matches!(read, Ok(Some(_)));
             if send.blocking_send(read).is_err() || last {
@@ -116,7 +116,7 @@ fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
     receive
 }
 
-/// Runs one watch until it ends. Each message on the channel that is given back asks for its progress.
+/// Runs one watch until it ends. Each message on the returned channel requests its progress.
 fn run(
     (client, connect): (Client, Deadline),
     target: Target,
@@ -146,7 +146,7 @@ fn run(
 enum Line {
     Watch(Box<Target>),
     Progress,
-    /// It is refused with this text, and the input goes on.
+    /// An invalid line: prints this text and continues.
     Wrong(String),
 }
 
@@ -164,7 +164,7 @@ fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, Comman
         ))),
         Some(b"watch") => {
             let args = arguments(words).map_err(bad)?;
-            // `--progress-notify` of the command itself counts for every line.
+            // `--progress-notify` of the command itself applies to every line.
             let flags = Flags {
                 progress_notify: outer.progress_notify,
                 ..args.flags()
@@ -183,7 +183,7 @@ fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, Comman
     }
 }
 
-/// Reads the flags and words of a line as those of the command itself.
+/// Parses the flags and arguments of a line like those of the command itself.
 fn arguments(words: Vec<Vec<u8>>) -> Result<WatchArgs, String> {
     let watch = WatchArgs::augment_args(clap::Command::new("watch"));
     let tree = clap::Command::new("etcdctl")

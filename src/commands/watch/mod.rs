@@ -1,4 +1,4 @@
-//! `watch`: events as they come, for one watch or, interactively, for several.
+//! `watch`: prints events as they arrive, for one watch or, interactively, for several.
 
 mod arguments;
 mod interactive;

@@ -1,4 +1,4 @@
-//! The command, and how one response is shown.
+//! The `watch` command, and how a response is printed.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
@@ -27,10 +27,10 @@ use crate::{
 
 /// Watch a key or a range of keys
 ///
-/// Events are printed as they come, until the command is interrupted. A lost connection is made again, and no event is
-/// missed or repeated. A command behind -- is run for each event, with ETCD_WATCH_REVISION, ETCD_WATCH_EVENT_TYPE,
-/// ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment. ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END stand for
-/// <key> and [range_end].
+/// Events are printed as they arrive, until the command is interrupted. After a lost connection, the watch resumes
+/// without missing or repeating events. A command after -- is run for each event, with ETCD_WATCH_REVISION,
+/// ETCD_WATCH_EVENT_TYPE, ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment. ETCDCTL_WATCH_KEY and
+/// ETCDCTL_WATCH_RANGE_END can be set instead of <key> and [range_end].
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdctl watch /app/ --prefix
@@ -38,19 +38,19 @@ use crate::{
   etcdctl watch greeting -- sh -c 'echo \"$ETCD_WATCH_VALUE\"'
   etcdctl watch -i    # then lines such as: watch greeting --rev=1")]
 pub struct WatchArgs {
-    /// Read watches from stdin, one per line; the line `progress` asks how far they are
+    /// Read watches from stdin, one per line; the line `progress` requests their progress
     #[arg(long, short)]
     interactive: bool,
     /// Watch every key that begins with <key>
     #[arg(long)]
     prefix: bool,
-    /// First revision to watch; 0 is the next one [default: 0]
+    /// First revision to watch; 0 means the next one [default: 0]
     #[arg(long, value_name = "revision", value_parser = value::flag_int)]
     rev: Option<i64>,
     /// Print the previous value too
     #[arg(long)]
     prev_kv: bool,
-    /// Have the server report its revision from time to time
+    /// Let the server send its revision from time to time
     #[arg(long)]
     progress_notify: bool,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub struct WatchArgs {
 }
 
 words! {
-    /// A key, the end of a range, and behind `--` a program with its arguments.
+    /// A key, the end of a range, and after `--` a program with its arguments.
     pub WatchWords: 0..=usize::MAX, "<key> [range_end] [-- command [argument...]]", BadArgs "",
         SEPARATED = true
 }
@@ -73,7 +73,7 @@ impl WatchArgs {
         }
     }
 
-    /// The watch that the words and flags stand for.
+    /// The watch for these arguments and flags.
     pub(super) fn target(
         &self,
         variables: &Variables,
@@ -87,8 +87,8 @@ impl WatchArgs {
 /// Runs `watch`.
 ///
 /// # Errors
-/// Arguments that do not go together (exit code 128), the watch was canceled (5), or a program that was run for an
-/// event failed (1).
+/// Conflicting arguments (exit code 128), the watch was canceled (5), or a program that was run for an event failed
+/// (1).
 pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     let variables = Variables::read()?;
     if args.interactive {
@@ -106,12 +106,12 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     }
 }
 
-/// etcdctl wants to know when the member it is connected to has lost its leader.
+/// Like etcdctl, asks to be told when the member it is connected to has lost its leader.
 pub(super) const OPTIONS: StreamOptions = StreamOptions {
     require_leader: true,
 };
 
-/// Prints a response, and runs the program for each of its events.
+/// Prints a response and runs the program for each of its events.
 pub(super) async fn show(
     ctx: &Context,
     response: &pb::WatchResponse,
@@ -146,10 +146,10 @@ pub(super) async fn show(
     Ok(())
 }
 
-/// Prints why a watch has ended, and gives the error of the command.
+/// Prints why a watch ended. Returns the error of the command.
 pub(super) fn show_end(ctx: &Context, ended: Ended) -> Result<CommandError, CommandError> {
     if let Some(error) = ended.error {
-        // No server was reached, or it refused the stream: nothing was watched.
+        // No server was reached, or the stream was rejected: nothing was watched.
         if error.code() != Some(tonic::Code::PermissionDenied) {
             return Ok(error.into());
         }
