@@ -1,22 +1,22 @@
-//! What a request needs of a data directory that this process opens. Opens nothing itself.
+//! What access a request needs to a data directory that this process opens. Opens nothing itself.
 
 use std::any::Any;
 
 use crate::proto::etcdserverpb as pb;
 
-/// What a request needs of the data directory. Each kind includes the ones before it.
+/// The access to a data directory. Each level includes the previous ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// To read an existing database.
     Read,
     /// To change an existing database.
     Change,
-    /// To change the database, and to create it where there is none.
+    /// To change the database, and to create it if it does not exist.
     Create,
 }
 
 impl Access {
-    /// The access that a request of the method at `path` needs.
+    /// The access needed by a request to the method at `path`.
     pub fn of(path: &str, request: &dyn Any) -> Access {
         if let Some(txn) = request.downcast_ref::<pb::TxnRequest>() {
             return Access::of_txn(txn);
@@ -38,7 +38,7 @@ impl Access {
         }
     }
 
-    /// The most that any operation of a transaction needs.
+    /// The highest access needed by any operation of a transaction.
     fn of_txn(txn: &pb::TxnRequest) -> Access {
         use pb::request_op::Request;
         let operations = txn.success.iter().chain(&txn.failure);

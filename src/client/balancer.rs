@@ -1,6 +1,6 @@
-//! Which endpoints have connections, and which of them gets the next request: round robin over those that are up, as
-//! grpc-go's balancer of that name does it for etcd's client. Holds the state and decides; the dialling itself is in
-//! `dial.rs`, and waiting in `connect.rs`.
+//! Which endpoints have connections, and which of them gets the next request: round robin over the connected ones, like
+//! grpc-go's balancer of that name in etcd's client. Holds the state and makes decisions; `dial.rs` connects, and
+//! `connect.rs` waits.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,15 +16,15 @@ use super::{
     retry::{jitter, random},
 };
 
-/// Pauses before an endpoint is dialled again: grows from the first to the last.
+/// Pauses before an endpoint is dialled again: grow from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_JITTER: f64 = 0.2;
-/// While no connection is up, a further endpoint is dialled when those before have not answered for so long.
+/// While no connection is up, another endpoint is dialled if the previous ones have not answered within this time.
 const STAGGER: Duration = Duration::from_millis(25);
-/// Endpoints that are dialled at the same time.
+/// Number of endpoints that are dialled at the same time.
 const DIALS: usize = 16;
-/// From this request on, all endpoints are connected to. A command with a single request needs only one.
+/// From this request on, all endpoints are connected. A command with a single request needs only one.
 const SPREAD_FROM: u64 = 2;
 
 /// The endpoints of a client, by their index.
@@ -35,21 +35,21 @@ pub struct Balancer {
 }
 
 struct State {
-    /// Not connected, and to be dialled next, in this order.
+    /// Endpoints that are not connected, in the order in which they will be dialled.
     idle: VecDeque<usize>,
-    /// Dialled without success, or lost; not dialled again before this time.
+    /// Endpoints that could not be reached or were lost, and the time before which they are not dialled again.
     resting: BTreeSet<(Instant, usize)>,
     dialling: BTreeMap<usize, Dialling>,
     up: Vec<(usize, Connection)>,
-    /// Where in `up` the next request looks first.
+    /// Index in `up` at which the search for the next request starts.
     next: usize,
     requests: u64,
     last_dial: Option<Instant>,
-    /// Failures in a row, of the endpoints that have any.
+    /// Number of consecutive failures, for endpoints that have any.
     failures: BTreeMap<usize, u32>,
     /// Why the last attempt at an endpoint failed.
     causes: BTreeMap<usize, Cause>,
-    /// The dials under way; they end with the client.
+    /// The dials in progress. They end with the client.
     tasks: JoinSet<()>,
 }
 
@@ -57,7 +57,7 @@ struct State {
 #[derive(Clone, Copy)]
 struct Dialling {
     since: Instant,
-    /// Only the server's SETTINGS are missing.
+    /// Connected, but the server's SETTINGS have not arrived yet.
     connected: bool,
 }
 
@@ -70,18 +70,19 @@ pub struct Avoid {
     pub until: Instant,
 }
 
-/// What a waiting request does next.
+/// What a waiting request should do next.
 pub enum Step {
-    /// It is sent here.
+    /// Use this connection.
     Use(usize, Connection),
-    /// It looks again when something changes, or at this time.
+    /// Wait until something changes, or until this time.
     Wait(Option<Instant>),
     /// No endpoint can ever be used.
     Never,
 }
 
 impl Balancer {
-    /// For so many endpoints. The first to be dialled is chosen at random, so that many clients spread over the members.
+    /// For this number of endpoints. The first one to be dialled is chosen at random, so that clients spread over the
+    /// members.
     pub fn new(endpoints: usize) -> Balancer {
         let mut idle: VecDeque<usize> = (0..endpoints).collect();
         idle.rotate_left(usize::try_from(random() % endpoints.max(1) as u64).unwrap_or(0));
@@ -102,7 +103,7 @@ impl Balancer {
         }
     }
 
-    /// Chooses a connection, or begins to dial with `dial` and says how long to wait.
+    /// Chooses a connection, or starts dialling with `dial` and returns how long to wait.
     pub fn step<F>(&self, now: Instant, avoid: Option<Avoid>, dial: impl Fn(usize) -> F) -> Step
     where
         F: Future<Output = ()> + Send + 'static,
@@ -112,7 +113,7 @@ impl Balancer {
         state.remove_broken(now);
         state.wake_rested(now);
 
-        // Another endpoint than the one that has just failed is preferred, if it may come up in time.
+        // Prefer an endpoint other than the one that has just failed, if one may become available in time.
         let avoid = avoid.filter(|a| now < a.until && state.others_may_come(a.index));
         let chosen = state.choose(avoid.map(|a| a.index));
         if chosen.is_some() {
@@ -139,7 +140,7 @@ impl Balancer {
         }
     }
 
-    /// Dials the only endpoint at once, if nothing was tried before.
+    /// Dials the only endpoint immediately, if nothing has been tried yet.
     pub fn first_dial<F>(&self, dial: impl FnOnce(usize) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -153,7 +154,7 @@ impl Balancer {
         }
     }
 
-    /// Only the server's SETTINGS are missing.
+    /// The endpoint is connected; only the server's SETTINGS are missing.
     pub fn connected(&self, index: usize) {
         if let Some(dialling) = self.state.lock().dialling.get_mut(&index) {
             *dialling = Dialling {
@@ -175,7 +176,7 @@ impl Balancer {
             Err(cause) => {
                 state.causes.insert(index, cause);
                 state.rest(index, now);
-                // The next endpoint need not wait for the one that has failed.
+                // The next endpoint need not wait, now that this one has failed.
                 state.last_dial = None;
             }
         }
@@ -192,14 +193,14 @@ impl Balancer {
         }
     }
 
-    /// Takes every connection out: the servers they lead to have ended.
+    /// Drops all connections, because their servers have ended.
     pub fn disconnect(&self) {
         let mut state = self.state.lock();
         let ended = std::mem::take(&mut state.up);
         state.idle.extend(ended.into_iter().map(|(index, _)| index));
     }
 
-    /// Remembers why an endpoint is of no use.
+    /// Records why an endpoint cannot be used.
     pub fn record(&self, index: usize, cause: Cause) {
         self.state.lock().causes.insert(index, cause);
     }
@@ -209,8 +210,8 @@ impl Balancer {
         self.state.lock().causes.get(&index).cloned()
     }
 
-    /// What is known of the endpoints that failed, and of those that are still being dialled; `limit` is the bound that
-    /// has been reached.
+    /// The causes for the endpoints that failed and for those that are still being dialled. `limit` is the time limit
+    /// that was reached.
     pub fn causes(&self, limit: Limit) -> BTreeMap<usize, Cause> {
         let state = self.state.lock();
         let mut causes = state.causes.clone();
@@ -229,7 +230,7 @@ impl Balancer {
 }
 
 impl State {
-    /// Takes out the connections that have ended.
+    /// Drops connections that have ended.
     fn remove_broken(&mut self, now: Instant) {
         let mut at = 0;
         while at < self.up.len() {
@@ -244,7 +245,7 @@ impl State {
     fn take_out(&mut self, at: usize, now: Instant) {
         let (index, connection) = self.up.remove(at);
         if connection.answered() {
-            // It worked, so that a new connection will probably work too.
+            // The connection worked, so a new one probably will too.
             self.failures.remove(&index);
             self.idle.push_back(index);
         } else {
@@ -270,7 +271,7 @@ impl State {
         }
     }
 
-    /// Whether there is, or may soon be, a connection to another endpoint.
+    /// Whether there is, or soon may be, a connection to another endpoint.
     fn others_may_come(&self, index: usize) -> bool {
         self.idle.iter().any(|i| *i != index)
             || self.dialling.keys().any(|i| *i != index)
@@ -286,7 +287,7 @@ impl State {
         Some(self.up[at].clone())
     }
 
-    /// The endpoint to be dialled now: one after the other while a request waits, all of them where `all` is set.
+    /// The next endpoint to dial: one after the other while a request waits, or all of them if `all` is set.
     fn next_dial(&mut self, now: Instant, served: bool, all: bool) -> Option<usize> {
         let due = if served {
             all
@@ -315,7 +316,7 @@ impl State {
         );
     }
 
-    /// Whether every endpoint has failed in a way that another attempt cannot change.
+    /// Whether every endpoint has failed permanently.
     fn is_hopeless(&self) -> bool {
         self.idle.is_empty()
             && self.dialling.is_empty()
@@ -331,7 +332,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Steps with dials that never end; the endpoints that were dialled.
+    /// Steps with dials that never complete. Returns the dialled endpoints.
     fn step(balancer: &Balancer, now: Instant) -> (Vec<usize>, Step) {
         let dialled = Mutex::new(vec![]);
         let step = balancer.step(now, None, |index| {
@@ -354,7 +355,7 @@ mod tests {
             now += STAGGER;
         }
         assert_eq!(all.len(), DIALS);
-        // One that fails makes room for the next at once.
+        // A failed dial immediately makes room for the next.
         balancer.dialled(now, all[0], Err(Cause::Refused));
         assert_eq!(step(&balancer, now).0.len(), 1);
     }

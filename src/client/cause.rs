@@ -1,4 +1,4 @@
-//! The reasons why an endpoint could not be used, and their texts for people. Does not diagnose anything itself.
+//! Why an endpoint could not be used, in a form for people. Does not diagnose anything itself.
 
 use std::{fmt, io, time::Duration};
 
@@ -84,13 +84,13 @@ pub enum Cause {
     Unavailable(String),
     /// Any other error of the operating system.
     Io(String),
-    /// This client does not support it, so trying again is useless.
+    /// Not supported by this client, so trying again is useless.
     Unsupported(String),
     /// The endpoint is malformed; how.
     Malformed(String),
-    /// Another process has the data directory of an embedded server open; for as long as it was waited for.
+    /// Another process has the data directory of an embedded server open; contains how long was waited.
     Locked(String),
-    /// The data directory of an embedded server could not be opened; no use to try again.
+    /// The data directory of an embedded server could not be opened, and trying again is useless.
     Embedded(String),
 }
 
@@ -155,7 +155,7 @@ impl fmt::Display for Cause {
             Cause::Tls(text) => {
                 f.write_str(text)?;
                 if text.contains("; --c") {
-                    // Our own files explain it already.
+                    // Our own files already explain it.
                     Ok(())
                 } else if text.contains("unknown authority") {
                     f.write_str("; --cacert names what to trust")

@@ -1,5 +1,5 @@
-//! A client of one cluster, and its requests with one answer: sent over a connection that the balancer chooses, and sent
-//! again where the policy in `retry.rs` allows it.
+//! The client of a cluster, and its unary requests: each is sent over a connection that the balancer chooses, and sent
+//! again if the policy in `retry.rs` allows it.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -37,30 +37,30 @@ const API_VERSION_KEY: &str = "client-api-version";
 /// The version of etcd's API that this client speaks.
 const API_VERSION: &str = "3.7";
 
-/// The request that gets a token is not repeated with a fresh one.
+/// The request that obtains a token is not repeated with a new one.
 const AUTHENTICATE: &str = "/etcdserverpb.Auth/Authenticate";
-/// A request that failed at one endpoint waits so long for another one to come up.
+/// After a request has failed at one endpoint, it waits this long for another one.
 const AVOID: Duration = Duration::from_millis(25);
-/// The server gives up so much later than the client, so that the text of the error is the client's.
+/// The server's timeout is longer than the client's by this, so that the client's error text is used.
 const SERVER_GRACE: Duration = Duration::from_millis(50);
 
-/// How a client works.
+/// Options of a client.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// For one attempt to connect.
+    /// Timeout of one attempt to connect.
     pub dial_timeout: Duration,
     /// Idle time before a ping; at least 10 s are used.
     pub keepalive_time: Duration,
-    /// Time for the answer to a ping.
+    /// Timeout of a ping.
     pub keepalive_timeout: Duration,
-    /// Largest request, bytes.
+    /// Maximum size of a request in bytes.
     pub max_request_bytes: usize,
-    /// Largest answer, bytes; none: no limit.
+    /// Maximum size of a response in bytes; `None` = no limit.
     pub max_recv_bytes: Option<usize>,
-    /// For TLS; where it is there, also an endpoint without a scheme is reached with it. Without it, `https://`
-    /// trusts the authorities of the system.
+    /// TLS settings. If present, TLS is also used for endpoints without a scheme. Otherwise, `https://` trusts the
+    /// system's authorities.
     pub tls: Option<Arc<Tls>>,
-    /// The servers in this process. Whoever made them closes them.
+    /// The servers in this process. Their creator closes them.
     pub embedded: EmbeddedServers,
 }
 
@@ -77,25 +77,25 @@ pub(super) struct Inner {
     pub(super) proxies: Arc<Proxies>,
     pub(super) tokens: Tokens,
     pub(super) balancer: Balancer,
-    /// Whether a connection was tried before.
+    /// Whether a connection has been attempted.
     pub(super) tried: AtomicBool,
 }
 
-/// What a request has been through.
+/// The attempts of a request so far.
 #[derive(Default)]
 pub(super) struct History {
-    /// Times that it failed.
+    /// Number of failed attempts.
     attempts: u32,
-    /// A fresh token was asked for.
+    /// Whether a new token has been requested.
     refreshed: bool,
     pub(super) avoid: Option<Avoid>,
 }
 
 impl Client {
-    /// A client of `endpoints`; connects to nothing yet.
+    /// Creates a client for `endpoints`. Does not connect yet.
     ///
     /// # Errors
-    /// There are none, or all of them are malformed.
+    /// The list is empty, or all endpoints are malformed.
     pub fn new(endpoints: &[String], options: ClientOptions) -> Result<Client, ClientError> {
         if endpoints.is_empty() {
             return Err(ClientError::NoEndpoints);
@@ -131,7 +131,7 @@ impl Client {
         })
     }
 
-    /// The endpoints, as typed.
+    /// The endpoints as given.
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
         self.inner.endpoints.iter().map(|e| e.typed.as_str())
     }
@@ -139,15 +139,15 @@ impl Client {
     /// Sends this token with every request from now on.
     ///
     /// # Errors
-    /// It holds what no header can.
+    /// It contains characters that are not allowed in a header.
     pub fn set_token(&self, token: &str) -> Result<(), ClientError> {
         self.inner.tokens.set(token)
     }
 
-    /// One request, one answer.
+    /// Sends a unary request.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn unary<Q, A>(
         &self,
         path: &'static str,
@@ -189,7 +189,7 @@ impl Client {
         }
     }
 
-    /// Gets a new token where the server refuses the one that was sent, once for each request. Whether it did.
+    /// Obtains a new token if the server rejected the current one, once per request. Returns whether it did.
     pub(super) async fn refresh(
         &self,
         history: &mut History,
@@ -208,11 +208,11 @@ impl Client {
             Box::pin(self.renew_token(sent, deadline)).await?;
             return Ok(true);
         }
-        // A client that is known by its certificate has no token, and simply asks again.
+        // A client that is identified by its certificate has no token; just try again.
         Ok(sent.is_none() && error.is(token::OLD_REVISION))
     }
 
-    /// Returns after a pause where the request may be sent again.
+    /// Returns, after a pause, if the request may be sent again.
     pub(super) async fn after_failure(
         &self,
         history: &mut History,
@@ -222,7 +222,7 @@ impl Client {
         repeat: Repeat,
         deadline: Deadline,
     ) -> Result<(), ClientError> {
-        // The balancer looks at the endpoint with other eyes now.
+        // The balancer now treats this endpoint differently.
         let balancer = &self.inner.balancer;
         match &failure {
             Failure::Broken(cause) | Failure::Unprocessed(Unprocessed::NotSent(cause)) => {
@@ -237,7 +237,7 @@ impl Client {
             }
         }
 
-        // What failed because time ran out is reported as that.
+        // A failure because of the deadline is reported as such.
         let out_of_time = match &failure {
             Failure::Aborted(error) | Failure::Answered(error) => error.is_timeout(),
             _ => true,
@@ -278,7 +278,7 @@ impl Client {
         }
     }
 
-    /// The error of a stream that is not opened again.
+    /// The error of a stream that is not reopened.
     pub(super) async fn failed_once(
         &self,
         index: usize,
@@ -330,7 +330,7 @@ impl Client {
         request
     }
 
-    /// As [`Client::request`], for a stream.
+    /// Like [`Client::request`], for a stream.
     pub(super) fn stream_request<Q>(
         &self,
         message: Q,
@@ -347,7 +347,7 @@ impl Client {
     }
 }
 
-/// Refuses what is larger than `limit` bytes.
+/// Rejects a request larger than `limit` bytes.
 pub(super) fn check_size(request: &impl Message, limit: usize) -> Result<(), ClientError> {
     let size = request.encoded_len();
     if size > limit {

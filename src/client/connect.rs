@@ -1,5 +1,5 @@
-//! How a request gets its connection: it waits until the balancer has one, or until time runs out; and what is then
-//! known of the endpoints that did not answer.
+//! How a request gets a connection: it waits until the balancer has one or the deadline passes. Also collects what is
+//! known about endpoints that did not answer.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,20 +22,20 @@ use super::{
     retry::Repeat,
 };
 
-/// grpc-go pings no more often than this; a server closes the connection of a client that does.
+/// Minimum interval of pings, as in grpc-go; servers disconnect clients that ping more often.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(10);
-/// A new server has so long to acknowledge SETTINGS before a write is sent to it all the same.
+/// A new server gets this much time to acknowledge SETTINGS before a write is sent to it anyway.
 const ACKNOWLEDGED: Duration = Duration::from_millis(25);
-/// Time to find out what stands behind a port, once a command has failed anyway.
+/// Time limit for probing a port after a command has failed.
 const PROBE: Duration = Duration::from_millis(300);
-/// Endpoints that are looked at more closely after a failure.
+/// At most this many endpoints are probed after a failure.
 const PROBED: usize = 3;
 
 impl Client {
-    /// A connection for a request.
+    /// Returns a connection for a request.
     ///
-    /// The very first request of a client with one endpoint is sent before the server has said anything, if it may be sent
-    /// twice. That saves one round trip, and whatever goes wrong is tried again in the usual way.
+    /// The very first request of a client with one endpoint is sent before the server has sent anything, if it may be
+    /// repeated. This saves one round trip, and failures are retried as usual.
     pub(super) async fn connection(
         &self,
         repeat: Repeat,
@@ -57,8 +57,9 @@ impl Client {
         if repeat == Repeat::Yes || connection.answered() {
             return Ok((index, connection));
         }
-        // What changes something is sent only to a server that has shown that it speaks HTTP/2. Where there are others, it
-        // has a moment to show that it also reads: one that hangs up at once is then left before anything was sent.
+        // Send a write only to a server that has shown that it speaks HTTP/2. If there are other servers, also wait
+        // briefly for it to acknowledge SETTINGS, so that one that closes the connection immediately is abandoned
+        // before anything was sent.
         let checked = async {
             connection.settled().await?;
             if self.inner.endpoints.len() > 1 {
@@ -80,7 +81,7 @@ impl Client {
     /// Opens the data directory of an embedded endpoint for `access`. Does nothing for other endpoints.
     ///
     /// # Errors
-    /// The directory can't be opened, or is still in use at the deadline.
+    /// The directory cannot be opened, or is still in use at the deadline.
     pub(super) async fn open_embedded(
         &self,
         access: Access,
@@ -105,7 +106,7 @@ impl Client {
     ) -> Result<(usize, Connection), ClientError> {
         let balancer = &self.inner.balancer;
         loop {
-            // Registered before the state is looked at, so that no change is missed.
+            // Register before examining the state, so that no change is missed.
             let changed = balancer.changed.notified();
             match balancer.step(Instant::now(), avoid, |index| self.dial_task(index, false)) {
                 Step::Use(index, connection) => return Ok((index, connection)),
@@ -121,7 +122,7 @@ impl Client {
         }
     }
 
-    /// Dials once and tells the balancer. Does not keep the client alive.
+    /// Dials once and passes the result to the balancer. Does not keep the client alive.
     fn dial_task(&self, index: usize, at_once: bool) -> impl Future<Output = ()> + Send + 'static {
         let inner = Arc::downgrade(&self.inner);
         let endpoint = self.inner.endpoints[index].clone();
@@ -169,7 +170,7 @@ impl Client {
         }
     }
 
-    /// The error where no endpoint can ever be used.
+    /// The error if no endpoint can ever be used.
     async fn unreachable(&self) -> ClientError {
         let causes = self.inner.balancer.causes(super::Limit::none());
         if let Some((index, first)) = causes.first_key_value() {
@@ -187,7 +188,7 @@ impl Client {
         }
     }
 
-    /// Time ran out while a request was under way.
+    /// The deadline passed while a request was in progress.
     pub(super) async fn late(
         &self,
         index: usize,
@@ -195,7 +196,7 @@ impl Client {
         repeat: Repeat,
         deadline: Deadline,
     ) -> ClientError {
-        // An earlier Unavailable reply is kept: it says more than this timeout.
+        // Keep an earlier Unavailable reply; it says more than this timeout.
         let balancer = &self.inner.balancer;
         if !matches!(balancer.cause(index), Some(Cause::Unavailable(_))) {
             let cause = match connection.heard() {
@@ -211,7 +212,7 @@ impl Client {
         error
     }
 
-    /// Time ran out: gathers what is known, and looks once more at what is not clear.
+    /// The deadline passed: collects what is known, and probes what is unclear.
     pub(super) async fn out_of_time(&self, deadline: Deadline) -> ClientError {
         let causes = self.inner.balancer.causes(deadline.limit);
         ClientError::Deadline {
@@ -221,7 +222,7 @@ impl Client {
         }
     }
 
-    /// Asks the first few ports that failed what they are.
+    /// Probes the first few ports that failed.
     async fn look_closer(&self, causes: std::collections::BTreeMap<usize, Cause>) -> Vec<Attempt> {
         let Inner {
             endpoints, proxies, ..

@@ -25,20 +25,20 @@ use super::{
 };
 use crate::net::coalesce::{Flush, coalesce};
 
-/// Receive windows of a stream and of a connection, bytes: wide enough that a snapshot is not held up by
-/// round trips, narrow enough to bound what waits for a slow disk.
+/// Receive windows of a stream and a connection in bytes: large enough that round trips do not slow down a snapshot,
+/// and small enough to bound what waits for a slow disk.
 const STREAM_WINDOW: u32 = 3 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
-/// Longest frame that a server may send, bytes: a piece of a snapshot then comes whole, with few system calls
-/// on both sides, from servers that send more than the 16 KiB that every client takes.
+/// Maximum size in bytes of a frame from the server. Larger than the default of 16 KiB, so that a chunk of a snapshot
+/// arrives in one frame, with fewer system calls on both sides.
 const FRAME: u32 = 256 << 10;
 
-/// How the connection is kept alive.
+/// Keep-alive options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepAlive {
     /// Idle time after which a connection with running requests is pinged.
     pub time: Duration,
-    /// Time for the answer to a ping.
+    /// Timeout of a ping.
     pub timeout: Duration,
 }
 
@@ -47,18 +47,18 @@ pub struct KeepAlive {
 pub struct Connection {
     sender: http2::SendRequest<tonic::body::Body>,
     monitor: Arc<Monitor>,
-    /// Time for the server's SETTINGS, where the connection was handed out before they came.
+    /// Time limit for the server's SETTINGS, if the connection is used before they arrive.
     settings_timeout: Option<Duration>,
     /// Scheme and authority of every request.
     pub origin: http::Uri,
 }
 
 impl Connection {
-    /// Speaks HTTP/2 over `io`, with this scheme and authority, and waits until the server has done so too, or leaves
-    /// that to the first request.
+    /// Starts HTTP/2 over `io`, with this scheme and authority. Waits for the server's SETTINGS, or leaves that to the
+    /// first request.
     ///
     /// # Errors
-    /// The server closed, said something else, or nothing within the time for it.
+    /// The server closed the connection, does not speak HTTP/2, or sent nothing in time.
     pub async fn open<S>(
         io: S,
         origin: http::Uri,
@@ -96,7 +96,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Whether the server has said anything.
+    /// Whether the server has sent anything.
     pub fn heard(&self) -> bool {
         self.monitor.heard()
     }
@@ -111,15 +111,15 @@ impl Connection {
         self.sender.is_ready() && !self.sender.is_closed()
     }
 
-    /// Whether both are the same connection.
+    /// Whether both are clones of the same connection.
     pub fn is(&self, other: &Connection) -> bool {
         Arc::ptr_eq(&self.monitor, &other.monitor)
     }
 
-    /// Waits for the server's SETTINGS, if the connection was handed out before they came.
+    /// Waits for the server's SETTINGS, if the connection is used before they have arrived.
     ///
     /// # Errors
-    /// The server closed, said something else, or nothing within the time for it.
+    /// The server closed the connection, does not speak HTTP/2, or sent nothing in time.
     pub async fn settled(&self) -> Result<(), Cause> {
         match self.settings_timeout {
             Some(timeout) => self.monitor.settings_within(timeout).await,
@@ -127,12 +127,12 @@ impl Connection {
         }
     }
 
-    /// Waits until the server has shown that it reads what is sent, or the connection has ended.
+    /// Waits until the server has shown that it reads, or the connection has ended.
     pub async fn acknowledged(&self) {
         self.monitor.acknowledged().await;
     }
 
-    /// Why it broke.
+    /// Why the connection broke.
     pub fn broken(&self, fallback: &str) -> Cause {
         Cause::Broken(
             self.monitor
@@ -142,12 +142,12 @@ impl Connection {
     }
 }
 
-/// How often the other tasks may run before the gathered bytes are sent: a request needs a few turns for its headers and
+/// Number of turns that other tasks get before buffered bytes are sent: a request needs a few turns for its headers and
 /// its body.
 const TURNS: u32 = 3;
 
-/// Runs the tasks of a connection. The first task is the connection itself. What it has to send goes out after the other
-/// tasks had their turn: otherwise a request would be sent in pieces, and each of them would wake the server.
+/// Runs the tasks of a connection, the first of which is the connection itself. Sends buffered bytes only after the
+/// other tasks had their turn: otherwise a request would be sent in pieces, each of which wakes the server.
 struct Tasks<S> {
     flush: Flush<S>,
     connection: Arc<AtomicBool>,

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cause::Limit;
 
-/// A deadline, and the limit that it comes from.
+/// A deadline, and the limit it results from.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Option<Instant>,
@@ -15,7 +15,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline at the end of `limit`, which begins now.
+    /// A deadline after `limit`, starting now.
     pub fn after(limit: Limit) -> Deadline {
         Deadline {
             // A limit beyond the clock's range means no deadline.

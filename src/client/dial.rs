@@ -1,4 +1,4 @@
-//! From an endpoint to an open connection: one attempt, bounded in time. Decides nothing about others.
+//! Opens a connection to an endpoint: one attempt with a timeout. Knows nothing of other endpoints.
 
 use std::{error::Error, io, time::Duration};
 
@@ -19,27 +19,27 @@ use super::{
     tls::{Tls, handshake},
 };
 
-/// Bounds of one attempt.
+/// Options of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct DialOptions {
-    /// For connecting, and again for the server's SETTINGS.
+    /// Timeout of connecting, and of waiting for the server's SETTINGS.
     pub timeout: Duration,
-    /// Of the connection.
+    /// Keep-alive options of the connection.
     pub keepalive: KeepAlive,
-    /// Whether a request is sent before the server has said anything.
+    /// Whether to send a request before the server has sent anything.
     pub at_once: bool,
 }
 
-/// The addresses of the other family are tried too when those of the first have not answered for so long, as Go does it.
+/// Addresses of the other family are tried too if those of the first have not answered within this time, as in Go.
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(300);
 
-/// The resolver reports its own timeout before the connection's is over.
+/// The resolver's timeout is longer than the connector's by this.
 const RESOLVED: Duration = Duration::from_millis(10);
 
 /// Opens a connection over the network; `connected` is called when only the server's SETTINGS are missing.
 ///
 /// # Errors
-/// Why it did not come about.
+/// Why it failed.
 pub async fn dial(
     endpoint: &Endpoint,
     tls: &Tls,
@@ -88,7 +88,7 @@ pub async fn dial(
     }
 }
 
-/// Speaks HTTP/2 over a stream that is connected, in TLS if `secret` is given.
+/// Starts HTTP/2 over a connected stream, with TLS if `secret` is given.
 async fn speak<S>(
     stream: S,
     endpoint: &Endpoint,
@@ -109,7 +109,7 @@ where
     }
 }
 
-/// Connects to the first address of `host` that accepts. Both address families are raced.
+/// Connects to the first address of `host` that accepts, trying both address families.
 ///
 /// # Errors
 /// Why none did.
@@ -118,11 +118,11 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream
         .parse()
         .map_err(|_| Cause::NameNotFound(host.to_owned()))?;
     let mut connector = HttpConnector::new_with_resolver(Resolver(limit));
-    // Requests are small and wait for their answers.
+    // Requests are small and wait for responses.
     connector.set_nodelay(true);
     connector.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
     connector.set_connect_timeout(Some(limit));
-    // Resolving has the same limit, and reports its end by itself.
+    // Name resolution has the same limit and reports its own timeout.
     match timeout(limit + RESOLVED, connector.call(uri)).await {
         Err(_) => Err(Cause::ConnectTimeout(Limit::dial(limit))),
         Ok(Ok(stream)) => Ok(stream.into_inner()),
@@ -130,7 +130,7 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream
     }
 }
 
-/// Why the connector failed: the error that it wraps.
+/// The cause of a connector's error, taken from the error that it wraps.
 fn cause_of(error: &(dyn Error + 'static), host: &str, limit: Duration) -> Cause {
     let mut inner: Option<&io::Error> = None;
     let mut source = Some(error);
@@ -146,7 +146,7 @@ fn cause_of(error: &(dyn Error + 'static), host: &str, limit: Duration) -> Cause
         source = error.source();
     }
     match inner {
-        // Without a number it is not the system's, but the connector's own.
+        // Without an error number, it is the connector's own timeout rather than the system's.
         Some(io) if io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_none() => {
             Cause::ConnectTimeout(Limit::dial(limit))
         }

@@ -1,5 +1,5 @@
-//! Endpoints from the service records of a domain, for `--discovery-srv` (etcd v3.7.1, client/pkg/v3/srv/srv.go and
-//! etcdctl/ctlv3/command/global.go).
+//! Finds endpoints through the SRV records of a domain, for `--discovery-srv` (etcd v3.7.1, client/pkg/v3/srv/srv.go
+//! and etcdctl/ctlv3/command/global.go).
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use super::{
     resolver::{ResolveError, services},
 };
 
-/// Where endpoints are looked up.
+/// Where to look up endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// `--discovery-srv`.
     pub domain: String,
     /// `--discovery-srv-name`; empty if there is none.
     pub service: String,
-    /// `--insecure-discovery`: endpoints without TLS count too.
+    /// `--insecure-discovery`: also accept endpoints without TLS.
     pub insecure: bool,
 }
 
-/// What was found.
+/// The result of a lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
     /// The endpoints, as URLs.
     pub endpoints: Vec<String>,
-    /// Those that are left out because they have no TLS.
+    /// Endpoints that are ignored because they have no TLS.
     pub ignored: Vec<String>,
 }
 
-/// Neither kind of record was found: Go's text.
+/// No record of either kind was found; Go's error text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("dns lookup errors: lookup {secure}: {secure_error} and lookup {plain}: {plain_error}")]
 pub struct DiscoveryError {
@@ -39,10 +39,10 @@ pub struct DiscoveryError {
 }
 
 impl Discovery {
-    /// Looks the endpoints up: those with TLS first. `limit` bounds each of the two questions.
+    /// Looks up the endpoints, those with TLS first. `limit` bounds each of the two queries.
     ///
     /// # Errors
-    /// There are no records, or they could not be looked up.
+    /// There are no records, or the lookup failed.
     pub async fn endpoints(&self, limit: Duration) -> Result<Discovered, DiscoveryError> {
         let (secure, plain) = (self.record("etcd-client-ssl"), self.record("etcd-client"));
         let (with_tls, without) = tokio::join!(services(&secure, limit), services(&plain, limit));

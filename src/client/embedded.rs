@@ -1,6 +1,6 @@
 //! Servers in this process, for `embedded:DIR` endpoints. Apart from `serve`, the only code outside the server that
-//! names it. A directory is opened for no more than a request needs: what only reads creates and writes nothing, and
-//! works on a read-only or full disk.
+//! names it. A directory is opened with no more access than a request needs: read requests create and write nothing,
+//! and work on a read-only or full disk.
 
 use std::{
     collections::BTreeMap,
@@ -18,11 +18,11 @@ use crate::{
     server::{config::Config, core::OpenError, embedded::Server},
 };
 
-/// Pause before a directory that another process has open is tried again.
+/// Pause before trying again to open a directory that another process has open.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// The servers that run in this process, one for each data directory, shared by all its clients: a directory
-/// can be opened only once.
+/// The servers that run in this process, one for each data directory, which can be opened only once. Shared by all
+/// clients.
 #[derive(Clone, Default)]
 pub struct EmbeddedServers(Arc<Mutex<BTreeMap<PathBuf, Embedded>>>);
 
@@ -33,12 +33,12 @@ impl fmt::Debug for EmbeddedServers {
 }
 
 impl EmbeddedServers {
-    /// Makes sure that the server of `dir` runs and gives at least this access. A directory that another process has
-    /// open is waited for until the deadline. Returns whether a server with less access was replaced, whose connections
-    /// are of no use any more.
+    /// Makes sure that the server of `dir` runs with at least this access. If another process has the directory open,
+    /// waits until the deadline. Returns whether a server with less access was replaced; connections to it are then
+    /// unusable.
     ///
     /// # Errors
-    /// The directory can't be opened or is still in use, or a flag is wrong.
+    /// The directory cannot be opened or is still in use, or a flag is invalid.
     pub async fn open(
         &self,
         dir: &Path,
@@ -73,11 +73,10 @@ impl EmbeddedServers {
         }
     }
 
-    /// Makes sure that the snapshot `file` is served. Everything that it is asked goes to the same server, which
-    /// refuses writes.
+    /// Makes sure that the snapshot `file` is served. All requests go to the same server, which rejects writes.
     ///
     /// # Errors
-    /// The file can't be read, or is no database of etcd.
+    /// The file cannot be read, or is not a database of etcd.
     pub async fn open_snapshot(&self, file: &Path) -> Result<(), ClientError> {
         let key = key(file);
         let mut servers = self.0.lock().await;
@@ -91,10 +90,10 @@ impl EmbeddedServers {
         Ok(())
     }
 
-    /// A fresh connection to the server of `dir`.
+    /// Opens a connection to the server of `dir`.
     ///
     /// # Errors
-    /// [`EmbeddedServers::open`] was not called before.
+    /// [`EmbeddedServers::open`] has not been called.
     pub async fn connect(&self, dir: &Path) -> Result<DuplexStream, Cause> {
         match self.0.lock().await.get(&key(dir)) {
             Some(server) => Ok(server.connect()),
@@ -111,12 +110,12 @@ impl EmbeddedServers {
     }
 }
 
-/// One name for a directory, however it was typed. A name that can't be made absolute fails to open as well.
+/// A canonical name for a directory. If it cannot be made absolute, opening it will fail as well.
 fn key(dir: &Path) -> PathBuf {
     std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
 }
 
-/// A running server on threads of its own, so that the client's one thread never waits for its disk.
+/// A running server with its own threads, so that the client's thread never waits for the disk.
 struct Embedded {
     runtime: Runtime,
     server: Server,
@@ -134,7 +133,7 @@ impl Embedded {
         access: Access,
     ) -> Result<Embedded, Cause> {
         let mut config = Config::new(dir);
-        // A snapshot shows leases as they were, and all that is in it.
+        // A snapshot shows leases unchanged, and is readable without authentication.
         let is_snapshot = flags.iter().any(|(name, _)| name == "snapshot");
         config.leases_count_downtime = !is_snapshot;
         config.asks_no_permission = is_snapshot;
@@ -175,7 +174,7 @@ impl Embedded {
         }
     }
 
-    /// A fresh connection to it.
+    /// Opens a connection to it.
     fn connect(&self) -> DuplexStream {
         let _guard = self.runtime.enter();
         self.server.connect()
@@ -187,18 +186,18 @@ impl Embedded {
             runtime, server, ..
         } = self;
         let close = async move {
-            // The next command must not find a compaction of this one under way. A server that has
-            // stopped by itself has nothing to finish.
+            // Finish compactions, so that the next command does not find one in progress. A server that has already
+            // stopped has nothing to finish.
             let _ = server.core().finish_compactions().await;
             server.shutdown().await;
         };
-        // A panic in there has been shown by then.
+        // A panic there has already been reported.
         let _ = runtime.spawn(close).await;
         runtime.shutdown_background();
     }
 }
 
-/// Whether a data directory holds a database. Where that can't be told, opening it will say why.
+/// Whether a data directory contains a database. If that cannot be determined, opening it will report why.
 fn has_database(dir: &Path) -> bool {
     dir.join("member").exists() || dir.join("db").try_exists().unwrap_or(true)
 }

@@ -8,7 +8,7 @@ use crate::golang::string;
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A host and a port over TCP; `tls` where the scheme is https.
+    /// A host and a port over TCP; `tls` if the scheme is https.
     Tcp {
         /// Name or address, without brackets.
         host: String,
@@ -17,38 +17,38 @@ pub enum Target {
         /// `https://`.
         tls: bool,
     },
-    /// A socket in the file system; `tls` where the scheme is unixs.
+    /// A Unix socket; `tls` if the scheme is unixs.
     Unix {
-        /// Of the socket.
+        /// Path of the socket.
         path: PathBuf,
         /// `unixs://`.
         tls: bool,
     },
-    /// A data directory to be served in this process, and the server's flags.
+    /// A data directory to serve in this process, and flags for the server.
     Embedded {
         /// The data directory.
         dir: PathBuf,
-        /// `name=value` pairs as typed.
+        /// `name=value` pairs as given.
         flags: Vec<(String, String)>,
     },
-    /// A snapshot, or a stopped member's database, to be read in this process.
+    /// A snapshot, or a stopped member's database, to serve in this process.
     Snapshot {
         /// The file.
         file: PathBuf,
     },
-    /// The endpoint is malformed; how.
+    /// The endpoint is malformed; contains the reason.
     Malformed(String),
 }
 
-/// How an endpoint in this process begins.
+/// Prefix of endpoints that are served in this process.
 pub const EMBEDDED: &str = "embedded:";
-/// How a snapshot that is read in this process begins.
+/// Prefix of snapshots that are served in this process.
 pub const SNAPSHOT: &str = "snapshot:";
 
-/// An endpoint as typed and as parsed.
+/// An endpoint as given and as parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// As typed; messages and replies show it in this form.
+    /// As given; messages and replies show it in this form.
     pub typed: String,
     /// The parsed form.
     pub target: Target,
@@ -58,14 +58,14 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("endpoint {typed:?}: {reason}")]
 pub struct EndpointError {
-    /// As typed.
+    /// As given.
     pub typed: String,
-    /// What is wrong with it.
+    /// The defect.
     pub reason: String,
 }
 
 impl EndpointError {
-    /// A data directory that is given together with other endpoints.
+    /// The error for a data directory given together with other endpoints.
     pub fn not_alone(typed: &str) -> EndpointError {
         EndpointError {
             typed: typed.to_owned(),
@@ -77,7 +77,7 @@ impl EndpointError {
 }
 
 impl From<EndpointError> for Endpoint {
-    /// An endpoint that fails when it is used, so that the well-formed ones beside it still work.
+    /// An endpoint that fails when it is used, so that the other endpoints still work.
     fn from(error: EndpointError) -> Endpoint {
         Endpoint {
             typed: error.typed,
@@ -90,7 +90,7 @@ impl Endpoint {
     /// Parses one endpoint. A path after the host is ignored, as in etcdctl.
     ///
     /// # Errors
-    /// There is no port, or the scheme is unknown or not supported.
+    /// The port is missing, or the scheme is unknown or not supported.
     pub fn parse(typed: &str) -> Result<Endpoint, EndpointError> {
         let fail = |reason: String| EndpointError {
             typed: typed.to_owned(),
@@ -127,7 +127,7 @@ impl Endpoint {
         })
     }
 
-    /// Applies the default for TLS to endpoints that leave it open: those without a scheme, and `unix` (etcd v3.7.1,
+    /// Decides about TLS for endpoints that do not specify it: those without a scheme, and `unix` (etcd v3.7.1,
     /// client/v3/internal/endpoint/endpoint.go).
     #[must_use]
     pub fn with_default_tls(mut self, default: bool) -> Endpoint {
@@ -139,7 +139,8 @@ impl Endpoint {
         self
     }
 
-    /// The name that the server's certificate must be valid for: the host, or the file name of the socket up to a colon.
+    /// The name that the server's certificate must be valid for: the host, or the file name of the socket up to the
+    /// first colon.
     pub fn server_name(&self) -> &str {
         match &self.target {
             Target::Tcp { host, .. } => host,
@@ -176,8 +177,8 @@ impl Endpoint {
     pub fn authority(&self) -> String {
         match &self.target {
             Target::Tcp { host, port, .. } => authority(host, *port),
-            // The name of the socket's file, as etcdctl 3.5 and later have it (etcd v3.7.1,
-            // client/v3/internal/endpoint/endpoint.go), unless it is one that no HTTP/2 server accepts.
+            // The file name of the socket, as in etcdctl 3.5 and later (etcd v3.7.1,
+            // client/v3/internal/endpoint/endpoint.go), unless HTTP/2 servers would reject it.
             Target::Unix { path, .. } => path
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -191,7 +192,7 @@ impl Endpoint {
     }
 }
 
-/// A host and a port as one text.
+/// A host and a port as text.
 pub fn authority(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -246,7 +247,7 @@ fn embedded(rest: &str) -> Result<Target, String> {
     })
 }
 
-/// Refuses names of directories that mean something else to whoever typed them.
+/// Rejects directory names that were probably meant as something else.
 fn check_directory(dir: &str) -> Result<(), String> {
     if dir.is_empty() {
         return Err("the data directory is missing: embedded:DIR".into());

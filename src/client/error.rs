@@ -8,10 +8,10 @@ use super::{
     stream::StreamEnded,
 };
 
-/// What is known of an endpoint that was tried.
+/// What is known about an endpoint that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// As typed.
+    /// As given.
     pub endpoint: String,
     /// Why the last attempt failed.
     pub cause: Cause,
@@ -28,29 +28,29 @@ pub enum ClientError {
         /// The server's text.
         message: String,
     },
-    /// The deadline passed. Carries what is known of each endpoint.
+    /// The deadline passed. Contains what is known about each endpoint.
     #[error("context deadline exceeded")]
     Deadline {
-        /// The limit that was reached.
+        /// The time limit.
         limit: Limit,
-        /// One per endpoint that was tried, in the order of the endpoints.
+        /// One per endpoint that was tried, in order.
         attempts: Vec<Attempt>,
-        /// The request was sent and may have changed something.
+        /// Whether the request was sent and may have changed something.
         maybe_done: bool,
     },
-    /// No endpoint can be used, and waiting would not change that. Scripts know etcdctl's text for it, although ours does
-    /// not wait until time runs out.
+    /// No endpoint can be used, and waiting would not help. Uses etcdctl's error text, which scripts know, although
+    /// etcdctl waits for the timeout.
     #[error("context deadline exceeded")]
     Unreachable {
-        /// One per endpoint, in the order of the endpoints.
+        /// One per endpoint, in order.
         attempts: Vec<Attempt>,
     },
-    /// The connection broke in the middle of a request that must not be sent twice.
+    /// The connection broke during a request that must not be sent twice.
     #[error("rpc error: code = Unavailable desc = error reading from server: {}", .attempt.cause_text())]
     Broken {
-        /// Where.
+        /// The endpoint and the cause.
         attempt: Attempt,
-        /// The request may have changed something.
+        /// Whether the request may have changed something.
         maybe_done: bool,
     },
     /// The request is larger than `--max-request-bytes`.
@@ -58,9 +58,9 @@ pub enum ClientError {
         "rpc error: code = ResourceExhausted desc = trying to send message larger than max ({size} vs. {limit})"
     )]
     SendLimit {
-        /// Of the encoded request, bytes.
+        /// Size of the encoded request in bytes.
         size: usize,
-        /// Bytes.
+        /// Maximum size in bytes.
         limit: usize,
     },
     /// No endpoint was given.
@@ -72,21 +72,21 @@ pub enum ClientError {
     /// Another process has the embedded data directory open.
     #[error("{0}")]
     Locked(String),
-    /// The server ended a watch.
+    /// The server canceled a watch.
     #[error("{reason}")]
     WatchCancelled {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// If the start revision was compacted: the oldest revision that can still be watched. Otherwise 0.
+        /// If the start revision was compacted, the oldest revision that can be watched; otherwise 0.
         compact_revision: i64,
     },
-    /// No server renewed a lease in its time.
+    /// No server renewed a lease before it expired.
     #[error("etcdserver: requested lease not found")]
     LeaseExpired {
-        /// Of the lease.
+        /// Id of the lease.
         id: i64,
     },
-    /// A request could not be sent, because its stream has ended; reading the stream gives the reason.
+    /// A request could not be sent because the stream has ended; reading the stream returns the reason.
     #[error(transparent)]
     StreamEnded(#[from] StreamEnded),
     /// No endpoint can ever be used.
@@ -131,7 +131,7 @@ impl ClientError {
         }
     }
 
-    /// Whether a server of plain HTTP answered, as `http_response.rs` reports it.
+    /// Whether a plain HTTP server answered, as reported by `http_response.rs`.
     pub fn is_not_grpc(&self) -> bool {
         matches!(self, ClientError::Status { message, .. }
             if message.starts_with("unexpected HTTP status code received from server")
@@ -139,7 +139,7 @@ impl ClientError {
                 || message.starts_with("malformed header: missing HTTP content-type"))
     }
 
-    /// Whether the server, or this client, gave up for want of time.
+    /// Whether the server or this client timed out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.code(), Some(Code::DeadlineExceeded | Code::Cancelled))
     }
@@ -150,9 +150,9 @@ impl ClientError {
     }
 }
 
-/// etcd's own texts are shown alone; any other status is shown in the form of grpc-go.
+/// etcd's own errors are shown without the code; any other status is shown like grpc-go does.
 fn status_text(code: Code, message: &str) -> String {
-    // After a server's own timeout, etcd's client retries until its deadline passes, and then reports the same text.
+    // After a timeout of the server, etcd's client retries until its deadline passes, and then reports the same text.
     let given_up = code == Code::DeadlineExceeded && message == "context deadline exceeded";
     if given_up || message.starts_with("etcdserver: ") {
         message.to_owned()
@@ -161,12 +161,12 @@ fn status_text(code: Code, message: &str) -> String {
     }
 }
 
-/// As Go shows a gRPC status.
+/// A gRPC status as Go prints it.
 pub fn status_as_it_came(code: Code, message: &str) -> String {
     format!("rpc error: code = {} desc = {message}", code_name(code))
 }
 
-/// Go's names of the codes (`Canceled` has one l).
+/// Go's names of the status codes (`Canceled` has one l).
 pub fn code_name(code: Code) -> String {
     match code {
         Code::Ok => "OK".into(),
@@ -175,7 +175,7 @@ pub fn code_name(code: Code) -> String {
     }
 }
 
-/// Reads both sizes from tonic's own error for an answer that is too large.
+/// Extracts both sizes from tonic's error about a response that is too large.
 fn decode_limit(status: &Status) -> Option<(u64, u64)> {
     let text = status.message();
     if status.code() != Code::OutOfRange || !text.contains("decoded message length too large") {

@@ -1,5 +1,6 @@
-//! What a failed call means: the server's own answer, a request that the server cannot have processed, or a connection
-//! that broke. Codes and texts are those of grpc-go (internal/transport/http2_client.go). Decides nothing about retries.
+//! Classifies failed calls: an error from the server, a request that the server cannot have processed, or a broken
+//! connection. Codes and texts are those of grpc-go (internal/transport/http2_client.go). Does not decide about
+//! retries.
 
 use std::error::Error;
 
@@ -13,15 +14,15 @@ use super::{cause::Cause, connection, connection::Connection, error::ClientError
 enum Kind {
     /// It never left this process.
     NotSent,
-    /// The server said goodbye (GOAWAY), and that it will not process this request.
+    /// The server sent GOAWAY and will not process this request.
     Draining,
     /// The server reset the stream.
     Reset(Reason),
-    /// The connection broke, or the server broke the rules of HTTP/2.
+    /// The connection broke, or the server violated HTTP/2.
     Broken,
 }
 
-/// An error below gRPC: the request got no answer from the server.
+/// An error below gRPC: the request received no response.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Transport {
@@ -36,13 +37,13 @@ impl Transport {
         Transport { kind, text }
     }
 
-    /// The connection broke while the request was under way.
+    /// The connection broke during the request.
     pub fn broken(text: String) -> Transport {
         let kind = Kind::Broken;
         Transport { kind, text }
     }
 
-    /// What the server said of the stream; `None` where the whole connection broke.
+    /// What the server said about the stream; `None` if the whole connection broke.
     pub fn of_hyper(error: &hyper::Error) -> Option<Transport> {
         let kind = kind_of_hyper(error);
         let text = connection::text(error);
@@ -55,7 +56,7 @@ fn kind_of_hyper(error: &hyper::Error) -> Kind {
     while let Some(error) = source {
         if let Some(h2) = error.downcast_ref::<h2::Error>() {
             return match h2.reason() {
-                // Only streams that the server named as unprocessed end with its GOAWAY; the others go on.
+                // GOAWAY ends only those streams that the server has not processed.
                 _ if h2.is_go_away() && h2.is_remote() => Kind::Draining,
                 Some(reason) if h2.is_reset() && h2.is_remote() => Kind::Reset(reason),
                 _ => Kind::Broken,
@@ -73,10 +74,10 @@ pub enum Failure {
     Unprocessed(Unprocessed),
     /// The connection broke, and whether the server processed the request is unknown.
     Broken(Cause),
-    /// The stream ended without an answer of gRPC: it was reset, cut short, or answered in plain HTTP. Whether the server
+    /// The stream ended without a gRPC status: it was reset, cut off, or answered in plain HTTP. Whether the server
     /// processed the request is unknown.
     Aborted(ClientError),
-    /// The server's answer.
+    /// The server returned an error.
     Answered(ClientError),
 }
 
@@ -90,7 +91,7 @@ pub enum Unprocessed {
 }
 
 impl Failure {
-    /// What `status` means, which a call over `connection` ended with.
+    /// The meaning of `status`, with which a call over `connection` ended.
     pub fn of(status: &Status, connection: &Connection) -> Failure {
         let kind = match kind_of(status) {
             None => {
@@ -129,7 +130,7 @@ impl Failure {
     }
 }
 
-/// Whether tonic says so of a stream that ended before its message or its status was whole.
+/// Whether this is tonic's error for a stream that ended in the middle of a message or without a status.
 fn is_cut_short(status: &Status) -> bool {
     let text = status.message();
     text == "Unexpected EOF decoding stream."
@@ -137,9 +138,9 @@ fn is_cut_short(status: &Status) -> bool {
         || text.starts_with("protocol error: missing grpc-status trailer")
 }
 
-/// `None` where the server's own gRPC status is meant.
+/// `None` if it is the server's own gRPC status.
 fn kind_of(status: &Status) -> Option<Kind> {
-    // What is too large was answered; tonic gives its refusal a source as well.
+    // The server did answer; tonic also attaches a source to its error about a response that is too large.
     if status.code() == Code::OutOfRange {
         return None;
     }

@@ -1,12 +1,12 @@
-//! Turns an HTTP response that is not gRPC, as a proxy or a web server sends it, into the gRPC error that grpc-go reports
-//! for it (internal/transport/http2_client.go). Reads no body.
+//! Converts an HTTP response that is not gRPC, for example from a proxy or a web server, to the gRPC error that grpc-go
+//! reports for it (internal/transport/http2_client.go). Does not read the body.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use tonic::Code;
 
 const GRPC: &str = "application/grpc";
 
-/// Returns a gRPC response unchanged, and replaces any other by one that only carries the error.
+/// Returns a gRPC response unchanged. Replaces any other by one that contains only the error.
 pub fn checked<B>(mut answer: Response<B>) -> Response<B> {
     let status = answer.status();
     let mut errors = vec![];

@@ -1,5 +1,5 @@
-//! Keeps a lease alive: renews it three times within its time to live, also when the stream breaks and another endpoint
-//! has to be found (etcd v3.7.1, client/v3/lease.go).
+//! Keeps a lease alive: renews it three times within its time to live, even if the stream breaks and another endpoint
+//! must be found (etcd v3.7.1, client/v3/lease.go).
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use super::{
 };
 use crate::proto::etcdserverpb as pb;
 
-/// How long a lease is believed to live before the first answer tells: etcd's smallest.
+/// Assumed time to live before the first response: etcd's minimum.
 const FIRST_LIFE: Duration = Duration::from_secs(5);
 /// Pause before a broken stream is opened again.
 const RECONNECT: Duration = Duration::from_millis(500);
-/// A renewal that got no answer is repeated after this time at the latest.
+/// A renewal without a response is repeated after at most this time.
 const RESEND: Duration = Duration::from_millis(500);
 
 const NOT_FOUND: &str = "etcdserver: requested lease not found";
@@ -34,14 +34,14 @@ pub struct KeepAlive {
     client: Client,
     id: i64,
     stream: Option<Stream>,
-    /// When the next renewal is sent.
+    /// When to send the next renewal.
     due: Instant,
-    /// When the lease is over unless an answer comes.
+    /// When the lease expires unless a response arrives.
     end: Instant,
 }
 
 impl Client {
-    /// Keeps the lease with this id alive.
+    /// Keeps this lease alive.
     pub fn keep_alive(&self, id: i64) -> KeepAlive {
         let now = Instant::now();
         KeepAlive {
@@ -56,7 +56,7 @@ impl Client {
     /// Renews a lease once.
     ///
     /// # Errors
-    /// There is no such lease, or as [`ClientError`] says.
+    /// The lease does not exist, or see [`ClientError`].
     pub async fn keep_alive_once(
         &self,
         id: i64,
@@ -71,13 +71,13 @@ impl Client {
 }
 
 impl KeepAlive {
-    /// Renews the lease when it is time to, and returns the server's answer.
+    /// Renews the lease when it is due and returns the server's response.
     ///
-    /// Dropping the future before it is ready loses nothing, but nothing is renewed while nobody waits.
+    /// Cancel-safe, but the lease is renewed only while this future is being polled.
     ///
     /// # Errors
-    /// The lease has ended: the server says so, or no server answered in its time ([`ClientError::LeaseExpired`]). A
-    /// refusal that will not change.
+    /// The lease has ended: the server says so, or no server answered in time ([`ClientError::LeaseExpired`]). Or a
+    /// permanent error.
     pub async fn next(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
             match timeout_at(self.end, self.renew()).await {
@@ -99,7 +99,7 @@ impl KeepAlive {
         }
     }
 
-    /// Sends a renewal when it is due, again while no answer comes, and waits for the answer.
+    /// Sends a renewal when it is due, repeats it while there is no response, and waits for the response.
     async fn renew(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
             sleep_until(self.due).await;
@@ -120,7 +120,7 @@ impl KeepAlive {
                 .send(pb::LeaseKeepAliveRequest { id: self.id })
                 .await
                 .or_else(|error| match error {
-                    // Reading tells the reason.
+                    // Reading the stream returns the reason.
                     ClientError::StreamEnded(_) => Ok(()),
                     error => Err(error),
                 })?;

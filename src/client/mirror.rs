@@ -1,4 +1,4 @@
-//! Copies what is under a prefix: first all keys at one revision, in pages, then every change after it (etcd v3.7.1,
+//! Copies everything under a prefix: first all keys at one revision, in pages, then every later change (etcd v3.7.1,
 //! client/v3/mirror/syncer.go). Writes nothing itself.
 
 use bytes::Bytes;
@@ -9,24 +9,24 @@ use super::{
 };
 use crate::proto::{etcdserverpb as pb, mvccpb};
 
-/// Keys in a page: etcd's number.
+/// Keys per page, as in etcd.
 const PAGE: i64 = 1000;
 
 /// The source of a mirror.
 pub struct Syncer {
     client: Client,
-    /// Where the next page begins; `None` behind the last one.
+    /// Start of the next page; `None` after the last one.
     next: Option<Bytes>,
     first: Bytes,
     range_end: Bytes,
-    /// All pages are read at this revision; 0 until the first one tells it.
+    /// The revision at which all pages are read; 0 until the first response.
     revision: i64,
     limit: Limit,
 }
 
 impl Syncer {
-    /// Of the keys under `prefix` (all keys, if it is empty), at `revision`, or at the current one if that is 0. `limit`
-    /// bounds each page.
+    /// Copies the keys under `prefix` (all keys if it is empty) at `revision`, or at the current one if that is 0.
+    /// `limit` bounds the request for each page.
     pub fn new(client: &Client, prefix: &[u8], revision: i64, limit: Limit) -> Syncer {
         let first = match prefix {
             [] => Bytes::from_static(b"\0"),
@@ -42,15 +42,15 @@ impl Syncer {
         }
     }
 
-    /// The revision that the pages show; 0 before the first one, if none was given.
+    /// The revision of the pages; 0 before the first one, if none was given.
     pub fn revision(&self) -> i64 {
         self.revision
     }
 
-    /// The next page of keys, or `None` behind the last one.
+    /// The next page of keys, or `None` after the last one.
     ///
     /// # Errors
-    /// As [`ClientError`] says; the same page can be asked for again.
+    /// See [`ClientError`]; the same page can be requested again.
     pub async fn page(&mut self) -> Result<Option<Vec<mvccpb::KeyValue>>, ClientError> {
         let Some(key) = self.next.clone() else {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Syncer {
         Ok(Some(answer.kvs))
     }
 
-    /// The changes after the revision of the pages, without end.
+    /// The changes after the revision of the pages; never ends.
     pub fn updates(&self) -> Watcher {
         let create = pb::WatchCreateRequest {
             key: self.first.clone(),

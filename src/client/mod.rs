@@ -1,4 +1,4 @@
-//! The gRPC client: endpoints, connections, failover, retries. Prints nothing, and exits nothing.
+//! The gRPC client: endpoints, connections, failover and retries. Prints nothing, and never exits the process.
 
 mod access;
 mod balancer;

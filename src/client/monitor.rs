@@ -1,5 +1,5 @@
-//! What the bytes of a connection tell: how the server began, whether a request has left this process, and how the
-//! connection ended. Understands nothing of HTTP/2 beyond the headers of its frames, and changes no byte.
+//! Observes the bytes of a connection: what the server sent first, whether a request has left this process, and how the
+//! connection ended. Parses only the headers of HTTP/2 frames, and changes no byte.
 
 use std::{
     io,
@@ -20,41 +20,41 @@ use tokio::{
 
 use super::cause::{Cause, Limit};
 
-/// Bytes from the start of the server's side that are kept.
+/// Number of bytes kept from the start of the server's side.
 const GREETING: usize = 96;
 /// The header of an HTTP/2 frame: length (3), type (1), flags (1), stream (4).
 const FRAME_HEADER: usize = 9;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
-/// The flag of a SETTINGS frame that acknowledges the other side's.
+/// The flag of a SETTINGS frame that acknowledges the peer's.
 const ACK: u8 = 1;
-/// Bytes of the preface with which a client begins, in front of its first frame.
+/// Length of a client's connection preface, which precedes its first frame.
 const PREFACE: usize = 24;
 
-/// What is known of one connection.
+/// What is known about one connection.
 #[derive(Default)]
 pub struct Monitor {
     state: Mutex<State>,
     changed: Notify,
-    /// HEADERS frames that were given to the operating system: one for each request.
+    /// Number of HEADERS frames passed to the operating system, one for each request.
     requests_sent: AtomicU64,
-    /// A request was answered.
+    /// Whether a request has been answered.
     answered: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     greeting: Vec<u8>,
-    /// The server has acknowledged this client's SETTINGS: it reads what is sent.
+    /// Whether the server has acknowledged this client's SETTINGS, which shows that it reads.
     acknowledged: bool,
     ended: bool,
-    /// What TLS said of the end. HTTP/2 would only report that reading failed.
+    /// TLS's reason for the end of the connection; HTTP/2 would only report that reading failed.
     tls: Option<Cause>,
     error: Option<String>,
 }
 
 impl Monitor {
-    /// Whether the server has said anything.
+    /// Whether the server has sent anything.
     pub fn heard(&self) -> bool {
         !self.state.lock().greeting.is_empty()
     }
@@ -64,18 +64,18 @@ impl Monitor {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// A request was answered.
+    /// Records that a request was answered.
     pub fn set_answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// How many requests have left this process. A request that was made while this stood at N, and failed while it still
-    /// stands at N, was never sent.
+    /// Number of requests that have left this process. A request that was made when this was N, and failed while it is
+    /// still N, was never sent.
     pub fn requests_sent(&self) -> u64 {
         self.requests_sent.load(Ordering::Acquire)
     }
 
-    /// The connection is over.
+    /// Records the end of the connection.
     pub fn finish(&self, error: Option<String>) {
         let mut state = self.state.lock();
         state.ended = true;
@@ -96,7 +96,7 @@ impl Monitor {
         }
     }
 
-    /// Why HTTP/2 could not begin.
+    /// Why HTTP/2 could not be started.
     pub fn handshake_cause(&self, fallback: &str) -> Cause {
         let state = self.state.lock();
         if let Some(cause) = &state.tls {
@@ -108,10 +108,10 @@ impl Monitor {
         }
     }
 
-    /// Waits for the SETTINGS frame with which every HTTP/2 server begins.
+    /// Waits for the SETTINGS frame, which every HTTP/2 server sends first.
     ///
     /// # Errors
-    /// The server closed the connection, began otherwise, or said nothing within `timeout`.
+    /// The server closed the connection, sent something else, or sent nothing within `timeout`.
     pub async fn settings_within(&self, timeout: Duration) -> Result<(), Cause> {
         match tokio::time::timeout(timeout, self.settings()).await {
             Ok(result) => result,
@@ -121,7 +121,7 @@ impl Monitor {
 
     async fn settings(&self) -> Result<(), Cause> {
         loop {
-            // Registered before the state is looked at, so that no change is missed.
+            // Register before examining the state, so that no change is missed.
             let changed = self.changed.notified();
             if let Some(result) = self.began() {
                 return result;
@@ -149,7 +149,7 @@ impl Monitor {
         self.changed.notify_waiters();
     }
 
-    /// Whether the server began as one of HTTP/2; `None` while that is open.
+    /// Whether the server speaks HTTP/2; `None` while that is unknown.
     fn began(&self) -> Option<Result<(), Cause>> {
         let state = self.state.lock();
         if state.greeting.len() >= FRAME_HEADER {
@@ -178,7 +178,7 @@ impl Monitor {
         self.changed.notify_waiters();
     }
 
-    /// Keeps what TLS says of its end. A server may refuse a client's certificate after the handshake.
+    /// Records an error from TLS. A server may reject a client's certificate after the handshake.
     fn failed(&self, error: &io::Error) {
         if let Some(cause) = super::tls::cause_of(error) {
             self.state.lock().tls.get_or_insert(cause);
@@ -186,11 +186,11 @@ impl Monitor {
     }
 }
 
-/// What the first bytes of a server tell, where they are not those of HTTP/2.
+/// What the first bytes of a server mean, if they are not HTTP/2.
 pub fn not_http2(bytes: &[u8]) -> Option<Cause> {
     match bytes {
         [_, _, _, SETTINGS, _, 0, 0, 0, 0, ..] => None,
-        // An alert or a handshake record of TLS.
+        // A TLS alert or handshake record.
         [0x15 | 0x16, 3, ..] => Some(Cause::TlsExpected),
         _ => {
             let text = String::from_utf8_lossy(bytes);
@@ -209,14 +209,14 @@ pub fn not_http2(bytes: &[u8]) -> Option<Cause> {
     }
 }
 
-/// Finds the headers of the frames in the bytes of one direction.
+/// Finds frame headers in the bytes of one direction.
 struct Frames {
-    /// Bytes of the preface that are still to come.
+    /// Remaining bytes of the preface.
     preface: usize,
     header: [u8; FRAME_HEADER],
-    /// Bytes of `header` that are there.
+    /// Number of bytes in `header`.
     filled: usize,
-    /// Bytes of the current frame's payload that are still to come.
+    /// Remaining bytes of the current frame's payload.
     payload: usize,
 }
 
@@ -230,7 +230,7 @@ impl Frames {
         }
     }
 
-    /// Takes the next bytes; calls `found` with the type and the flags of each frame that began in them.
+    /// Processes the next bytes. Calls `found` with the type and flags of each frame that begins in them.
     fn advance(&mut self, mut bytes: &[u8], mut found: impl FnMut(u8, u8)) {
         skip(&mut bytes, &mut self.preface);
         loop {
@@ -257,16 +257,16 @@ fn skip(bytes: &mut &[u8], left: &mut usize) {
     *bytes = &bytes[n..];
 }
 
-/// A byte stream that tells its [`Monitor`] what passes.
+/// A byte stream that reports to a [`Monitor`].
 pub struct Monitored<S> {
     io: S,
     monitor: Arc<Monitor>,
     sent: Frames,
-    /// Looked at until the server has acknowledged the SETTINGS.
+    /// Parser of received frames, until the server has acknowledged the SETTINGS.
     received: Option<Frames>,
-    /// Why nothing more is written: the server is gone. A request that waits behind this was never sent.
+    /// Why nothing more can be written: the server is gone. A request that waits behind this was never sent.
     gone: Option<io::Error>,
-    /// The last bytes of a server that hung up have been read.
+    /// Whether the last bytes of a server that closed the connection have been read.
     drained: bool,
 }
 
@@ -324,7 +324,7 @@ impl<S> Monitored<S> {
 }
 
 impl<S: AsyncRead + Unpin> Monitored<S> {
-    /// Reads what the server said before it hung up.
+    /// Reads what the server sent before it closed the connection.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.drained {
             let mut bytes = [0; GREETING];
@@ -341,8 +341,8 @@ impl<S: AsyncRead + Unpin> Monitored<S> {
         Poll::Ready(())
     }
 
-    /// Writes, unless the server is gone. When writing fails because the server hung up, the failure is reported only
-    /// after its last bytes were read: they say why.
+    /// Writes, unless the server is gone. If writing fails because the server closed the connection, the failure is
+    /// reported only after its last bytes have been read, because they tell why.
     fn write(
         &mut self,
         cx: &mut Context<'_>,
@@ -417,7 +417,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Monitored<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What a TLS stream still holds was counted as sent.
+        // Bytes buffered in the TLS stream have already been counted as sent.
         match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
             Err(error) if is_hang_up(&error) => {
                 let error = self.gone.insert(error);
@@ -486,7 +486,7 @@ mod tests {
         let monitor = Arc::new(Monitor::default());
         let mut io = Monitored::new(client, Arc::clone(&monitor));
         let (mut reader, mut writer) = tokio::io::split(server);
-        // The server ends its side only; it could still read.
+        // The server closes only its sending side; it could still read.
         writer.shutdown().await.unwrap();
         assert_eq!(io.read(&mut [0; 8]).await.unwrap(), 0);
         assert!(io.write_all(&frame(HEADERS, 3)).await.is_err());

@@ -1,4 +1,4 @@
-//! Takes the place of `embedded.rs` in a build without the `server` feature: every `embedded:` endpoint is refused.
+//! Replaces `embedded.rs` in a build without the `server` feature: rejects every `embedded:` endpoint.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const REFUSAL: &str = "this program was built without the embedded server";
 pub struct EmbeddedServers;
 
 impl EmbeddedServers {
-    /// Refuses.
+    /// Fails.
     ///
     /// # Errors
     /// Always.
@@ -27,7 +27,7 @@ impl EmbeddedServers {
         Err(ClientError::Permanent(REFUSAL.to_owned()))
     }
 
-    /// Refuses.
+    /// Fails.
     ///
     /// # Errors
     /// Always.
@@ -35,7 +35,7 @@ impl EmbeddedServers {
         Err(ClientError::Permanent(REFUSAL.to_owned()))
     }
 
-    /// Refuses.
+    /// Fails.
     ///
     /// # Errors
     /// Always.
@@ -43,6 +43,6 @@ impl EmbeddedServers {
         Err(Cause::Unsupported(REFUSAL.to_owned()))
     }
 
-    /// There is nothing to close.
+    /// Does nothing.
     pub async fn close(&self) {}
 }

@@ -1,5 +1,5 @@
-//! Finds out what listens on a port that did not answer as etcd does. Done once, after a command has failed, so that the
-//! error can say it.
+//! Finds out what is listening on a port that did not respond like etcd. Used once, after a command has failed, so that
+//! the error can name it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{cause::Cause, dial::connect, endpoint::authority, monitor::not_http2};
 
-/// Bytes of an answer that are read.
+/// Maximum number of bytes that are read of a response.
 const ANSWER: usize = 2048;
 
 /// The preface of an HTTP/2 client, and an empty SETTINGS frame.
@@ -36,7 +36,7 @@ const CLIENT_HELLO: [u8; 52] = {
     hello
 };
 
-/// `cause`, or a better one where a look at the port within `limit` gives it.
+/// Returns `cause`, or a better one if probing the port within `limit` finds one.
 pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Duration) -> Cause {
     let port = Port {
         host,
@@ -45,7 +45,7 @@ pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Durat
     };
     match cause {
         Cause::TlsClosed => port.without_tls().await.unwrap_or(cause),
-        // The port itself did not say what was said over TLS.
+        // A plain-text probe cannot tell more about a server that uses TLS.
         cause if tls => cause,
         Cause::Closed | Cause::NotEtcd(_) | Cause::Broken(_) | Cause::Unavailable(_) => {
             port.plain().await.unwrap_or(cause)
@@ -54,7 +54,7 @@ pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Durat
     }
 }
 
-/// A port that is looked at, until this moment at the latest.
+/// A port to probe, with a deadline.
 struct Port<'a> {
     host: &'a str,
     port: u16,
@@ -71,7 +71,7 @@ impl Port<'_> {
             let text = String::from_utf8_lossy(answer);
             text.starts_with("HTTP/1.") && text.contains("\"peerURLs\"")
         };
-        // Only a part of etcd's servers closes behind its answer at once.
+        // Not all etcd servers close the connection after their response.
         let answer = self.ask(request.as_bytes(), peer_urls).await?;
         if peer_urls(&answer) {
             return Some(Cause::PeerPort);
@@ -86,7 +86,7 @@ impl Port<'_> {
         }
     }
 
-    /// Whether it is a server of HTTP/2, or of something else, without TLS.
+    /// Whether a server without TLS speaks HTTP/2 or something else.
     async fn without_tls(&self) -> Option<Cause> {
         let answer = self.ask(PREFACE, |_| false).await?;
         match not_http2(&answer) {
@@ -96,7 +96,7 @@ impl Port<'_> {
         }
     }
 
-    /// What is answered to these bytes, until it is `enough`, the connection ends, or time is up.
+    /// Sends these bytes and returns the response, up to when it is `enough`, the connection ends, or time is up.
     async fn ask(&self, bytes: &[u8], enough: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let connecting = connect(self.host, self.port, Duration::from_secs(1));
         let mut stream = timeout_at(self.end, connecting).await.ok()?.ok()?;
@@ -108,7 +108,7 @@ impl Port<'_> {
                 Ok(Ok(n)) if n > 0 => answer.extend_from_slice(&buffer[..n]),
                 _ => break,
             }
-            // TLS, or a frame of HTTP/2: neither ends the connection by itself.
+            // TLS or an HTTP/2 frame: such a server does not close the connection by itself.
             if matches!(answer.first(), Some(0x15 | 0x16 | 0)) {
                 break;
             }

@@ -1,6 +1,6 @@
-//! Proxies between this client and its servers: which connections go through one, by the rules of Go's httpproxy package
-//! (golang.org/x/net/http/httpproxy), and the tunnel that grpc-go asks the proxy for (CONNECT). Reads the environment once,
-//! and never shows the password of a proxy.
+//! Proxies between this client and its servers: which connections use one, by the rules of Go's httpproxy package
+//! (golang.org/x/net/http/httpproxy), and the tunnel that grpc-go requests from the proxy (CONNECT). Reads the
+//! environment once, and never prints a proxy's password.
 
 use std::{fmt, net::IpAddr};
 
@@ -16,7 +16,7 @@ use tokio::{
 
 use super::cause::Cause;
 
-/// The port of a proxy whose URL names none: grpc-go's default.
+/// Default port of a proxy, as in grpc-go.
 const DEFAULT_PORT: u16 = 443;
 
 /// A proxy.
@@ -31,13 +31,13 @@ pub struct Proxy {
 }
 
 impl fmt::Debug for Proxy {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
 }
 
-/// Which connections go through which proxy.
+/// Which connections use which proxy.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     proxy: Option<Proxy>,
@@ -56,7 +56,7 @@ enum Exception {
         address: IpAddr,
         port: Option<String>,
     },
-    /// `domain` begins with a dot; `itself` says whether it also means the name without that dot.
+    /// `domain` begins with a dot; `itself` tells whether it also matches the name without the dot.
     Domain {
         domain: String,
         itself: bool,
@@ -65,8 +65,8 @@ enum Exception {
 }
 
 impl Proxies {
-    /// From `HTTPS_PROXY` and `NO_PROXY`, or their lower-case forms. As in grpc-go, this proxy is also that of connections
-    /// without TLS.
+    /// From `HTTPS_PROXY` and `NO_PROXY`, or their lower-case forms. As in grpc-go, this proxy is also used for
+    /// connections without TLS.
     pub fn from_env() -> Proxies {
         let first = |names: [&str; 2]| {
             names
@@ -81,7 +81,7 @@ impl Proxies {
         )
     }
 
-    /// From the values of those variables. A proxy that cannot be understood is none, as in Go.
+    /// From the values of those variables. As in Go, an invalid proxy is ignored.
     pub fn new(proxy: &str, exceptions: &str) -> Proxies {
         let exceptions = exceptions
             .split(',')
@@ -172,7 +172,7 @@ fn exception(entry: &str) -> Option<Exception> {
     })
 }
 
-/// Host and port; no port where the colons are those of an address.
+/// Splits host and port. There is no port if the colons belong to an IPv6 address.
 fn split_port(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
@@ -193,7 +193,7 @@ fn within(ip: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// A proxy's URL, or only its host and port.
+/// Parses a proxy's URL, or just its host and port.
 fn parse(text: &str) -> Option<Proxy> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -241,10 +241,10 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Asks the proxy at the other end of `stream` to connect it to the server at `authority` (`host:port`).
+/// Asks the proxy connected to `stream` to open a tunnel to the server at `authority` (`host:port`).
 ///
 /// # Errors
-/// The proxy refused, hung up, or is none.
+/// The proxy refused, closed the connection, or is not a proxy.
 pub async fn tunnel(
     stream: TcpStream,
     proxy: &Proxy,

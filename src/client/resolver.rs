@@ -1,6 +1,6 @@
-//! From names to addresses and service records, without the C library, so that a static program resolves names in an
-//! empty container as Go's does: `/etc/hosts`, then the name servers and search domains of `/etc/resolv.conf`. Connects to
-//! no server but those.
+//! Resolves names to addresses and SRV records without the C library, so that a static program works in an empty
+//! container, as Go's does: uses `/etc/hosts`, then the name servers and search domains of `/etc/resolv.conf`. Connects
+//! only to those servers.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -21,17 +21,17 @@ use hickory_resolver::{
 };
 use hyper_util::client::legacy::connect::dns;
 
-/// Looks names up for the connector, for so long.
+/// The connector's resolver, with its timeout.
 #[derive(Clone, Debug)]
 pub struct Resolver(pub Duration);
 
-/// Why a name was not found.
+/// Why a name could not be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// It does not exist, or has no record of that kind; asking again will not change that.
+    /// It does not exist or has no record of that type; asking again will not help.
     #[error("no such host")]
     NoSuchHost,
-    /// The name servers did not answer, or could not.
+    /// The name servers did not answer or failed.
     #[error("{0}")]
     Failed(String),
 }
@@ -68,12 +68,12 @@ async fn within<T>(
     }
 }
 
-/// The addresses of `name`, in the order in which they should be tried.
+/// The addresses of `name`, in the order in which to try them.
 async fn addresses(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
     if let Some(known) = special(name) {
         return known;
     }
-    // A trailing dot says that the name is complete.
+    // A trailing dot means that the name is fully qualified.
     let parsed = Name::from_utf8(name).map_err(|_| ResolveError::NoSuchHost)?;
     let hosts = Hosts::from_system().unwrap_or_default();
     let found = in_hosts(&hosts, &parsed);
@@ -84,7 +84,7 @@ async fn addresses(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
     ask(config, options, parsed).await
 }
 
-/// Names that no resolver is asked for (RFC 6761).
+/// Names that are not sent to a name server (RFC 6761).
 fn special(name: &str) -> Option<Result<Vec<IpAddr>, ResolveError>> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let is_in = |domain: &str| {
@@ -113,7 +113,7 @@ fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
         .collect()
 }
 
-/// From `/etc/resolv.conf`; as in Go, a server on this machine where there is none.
+/// From `/etc/resolv.conf`; without that file, as in Go, a server on this machine.
 fn name_servers() -> (ResolverConfig, ResolverOpts) {
     read_system_conf().unwrap_or_else(|_| {
         let local = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
@@ -155,10 +155,10 @@ fn reason(error: &NetError) -> ResolveError {
     }
 }
 
-/// The targets of a service (`_name._tcp.domain`), the most preferred first.
+/// The targets of a service (`_name._tcp.domain`), by preference.
 ///
 /// # Errors
-/// There are none, or they could not be looked up within `limit`.
+/// There are none, or the lookup failed within `limit`.
 pub async fn services(name: &str, limit: Duration) -> Result<Vec<(String, u16)>, ResolveError> {
     let (config, options) = name_servers();
     within(limit, ask_for_services(config, options, name)).await
@@ -198,12 +198,12 @@ pub(super) mod tests {
     use super::*;
     use tokio::net::UdpSocket;
 
-    /// The type of record that a query asks for, as a number.
+    /// Numbers of the DNS record types.
     const A: u16 = 1;
     const AAAA: u16 = 28;
     const SRV: u16 = 33;
 
-    /// A name server that knows these names; what it is asked for otherwise does not exist.
+    /// A name server with these records; all other names do not exist.
     async fn name_server(records: Vec<(&'static str, u16, Vec<u8>)>) -> ResolverConfig {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let port = socket.local_addr().unwrap().port();
@@ -221,7 +221,7 @@ pub(super) mod tests {
     }
 
     fn answer(query: &[u8], records: &[(&str, u16, Vec<u8>)]) -> Vec<u8> {
-        // The header is 12 bytes; then the labels of the name, each with its length.
+        // The header is 12 bytes; then come the labels of the name, each preceded by its length.
         let mut name = String::new();
         let mut at = 12;
         while query[at] != 0 {
@@ -238,7 +238,7 @@ pub(super) mod tests {
             .filter(|(n, k, _)| *n == name && *k == kind)
             .collect();
         let mut out = query[..2].to_vec();
-        // An answer, recursion available; code 3: no such name.
+        // A response with recursion available; code 3 means that the name does not exist.
         out.extend([0x81, if known { 0x80 } else { 0x83 }, 0, 1, 0]);
         out.push(u8::try_from(found.len()).unwrap());
         out.extend([0, 0, 0, 0]);

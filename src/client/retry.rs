@@ -1,5 +1,5 @@
 //! Which failed requests are sent again, and after which pause: etcd's policy (etcd v3.7.1, client/v3/retry.go and
-//! retry_interceptor.go), stricter where that would do something twice. Sends nothing itself.
+//! retry_interceptor.go), but stricter if repeating could execute a request twice. Sends nothing itself.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,22 +10,22 @@ use tonic::Code;
 
 use super::{error::ClientError, failure::Failure};
 
-/// How often one request is sent at most: etcd's limit.
+/// Maximum number of attempts per request, as in etcd.
 pub const MAX_ATTEMPTS: u32 = 100;
-/// Pause after each round over a quorum of the endpoints: etcd's, with its jitter.
+/// Pause after each round over a quorum of the endpoints, as in etcd, with the same jitter.
 const PAUSE: Duration = Duration::from_millis(25);
 const PAUSE_JITTER: f64 = 0.1;
 
-/// Whether a request may be sent again when its fate is unknown.
+/// Whether a request may be sent again when it is unknown whether it was executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
-    /// It only reads.
+    /// Yes: it only reads.
     Yes,
     /// It only reads, but etcd's client does not send it again either.
     Read,
-    /// It changes something, and etcd's client repeats it all the same, because doing it twice does little harm.
+    /// It changes something, but etcd's client repeats it anyway, because executing it twice does little harm.
     Again,
-    /// It may have been done.
+    /// No: it may have been executed.
     No,
 }
 
@@ -41,24 +41,24 @@ impl Repeat {
     }
 }
 
-/// Whether a request that failed like this may be sent again, to one of `endpoints` endpoints.
+/// Whether a request that failed like this may be sent again to one of `endpoints` endpoints.
 pub fn may_repeat(failure: &Failure, repeat: Repeat, endpoints: usize) -> bool {
     let (code, message) = match failure {
         Failure::Unprocessed(_) => return true,
         Failure::Broken(_) => return repeat.allowed(),
-        // Another endpoint may do better. Of an only one etcd's client does not ask this again either.
+        // Another endpoint may succeed. With a single endpoint, etcd's client does not retry this either.
         Failure::Aborted(_) if endpoints > 1 => return repeat.allowed(),
         Failure::Aborted(ClientError::Status { code, message })
         | Failure::Answered(ClientError::Status { code, message }) => (*code, message.as_str()),
         Failure::Aborted(_) | Failure::Answered(_) => return false,
     };
     match message {
-        // A learner refuses before it does anything; another member may take the request.
+        // A learner rejects the request before doing anything; another member may accept it.
         "etcdserver: rpc not supported for learner" => endpoints > 1,
-        // A proxy in between had nobody to send it to.
+        // A proxy in between had no backend to send it to.
         "there is no address available" | "there is no connection available" => true,
-        // The server gave up by itself, for example because it had no leader. It may have begun, so that a write is not
-        // repeated here, although etcd's client does so after a Canceled.
+        // The server gave up by itself, for example because it had no leader. It may have started executing the
+        // request, so that a write is not repeated here, although etcd's client does so after Canceled.
         _ => {
             repeat.allowed()
                 && matches!(
@@ -69,7 +69,7 @@ pub fn may_repeat(failure: &Failure, repeat: Repeat, endpoints: usize) -> bool {
     }
 }
 
-/// The pause before an attempt, counted from 1 for the first repetition.
+/// The pause before an attempt; 1 is the first repetition.
 pub fn pause(attempt: u32, endpoints: usize) -> Duration {
     let quorum = u32::try_from(endpoints / 2 + 1).unwrap_or(u32::MAX);
     if attempt.is_multiple_of(quorum) {
@@ -79,13 +79,13 @@ pub fn pause(attempt: u32, endpoints: usize) -> Duration {
     }
 }
 
-/// `length`, longer or shorter by up to this part of it, so that many clients do not come back at the same moment.
+/// Randomly varies `length` by up to this fraction, so that clients do not all retry at the same moment.
 pub fn jitter(length: Duration, part: f64) -> Duration {
     let zero_to_two = random() as f64 / (u64::MAX as f64) * 2.0;
     length.mul_f64(1.0 + part * (zero_to_two - 1.0))
 }
 
-/// A number that differs from process to process; not for secrets.
+/// A random number that differs between processes; not for secrets.
 pub fn random() -> u64 {
     RandomState::new().hash_one(())
 }

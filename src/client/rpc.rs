@@ -1,4 +1,4 @@
-//! etcd's methods: their paths, messages and repeat policies; and the range that a prefix stands for.
+//! etcd's methods: paths, messages and retry policies. Also computes the range of a prefix.
 
 use super::{
     channel::{Client, Repeat},
@@ -15,7 +15,7 @@ macro_rules! methods {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// As [`ClientError`] says.
+                /// See [`ClientError`].
                 pub async fn $name(&self, request: $request, deadline: Deadline) -> Result<$answer, ClientError> {
                     self.unary($path, request, Repeat::$repeat, deadline).await
                 }
@@ -24,9 +24,9 @@ macro_rules! methods {
     };
 }
 
-// One row for each method with one request and one answer. The last column is etcd's policy (etcd v3.7.1,
-// client/v3/retry.go), with two exceptions that only read or change nothing a user sees: `AuthStatus`, for which etcd
-// has none, and `Authenticate`, which etcd's client does not repeat.
+// One row per unary method. The last column is etcd's policy (etcd v3.7.1, client/v3/retry.go), with two exceptions
+// that read or change nothing that a user sees: `AuthStatus`, for which etcd has no policy, and `Authenticate`, which
+// etcd's client does not repeat.
 methods! {
     /// Reads keys.
     range "/etcdserverpb.KV/Range" pb::RangeRequest => pb::RangeResponse, Yes;
@@ -34,51 +34,51 @@ methods! {
     put "/etcdserverpb.KV/Put" pb::PutRequest => pb::PutResponse, No;
     /// Deletes keys.
     delete_range "/etcdserverpb.KV/DeleteRange" pb::DeleteRangeRequest => pb::DeleteRangeResponse, No;
-    /// Forgets old revisions.
+    /// Compacts the history up to a revision.
     compact "/etcdserverpb.KV/Compact" pb::CompactionRequest => pb::CompactionResponse, No;
 
-    /// Makes a lease.
+    /// Creates a lease.
     lease_grant "/etcdserverpb.Lease/LeaseGrant" pb::LeaseGrantRequest => pb::LeaseGrantResponse, Again;
-    /// Ends a lease and deletes its keys.
+    /// Revokes a lease, which deletes its keys.
     lease_revoke "/etcdserverpb.Lease/LeaseRevoke" pb::LeaseRevokeRequest => pb::LeaseRevokeResponse, Again;
-    /// What is left of a lease, and its keys.
+    /// The remaining time to live of a lease, and its keys.
     lease_time_to_live "/etcdserverpb.Lease/LeaseTimeToLive" pb::LeaseTimeToLiveRequest => pb::LeaseTimeToLiveResponse, Yes;
-    /// The leases that exist.
+    /// All leases.
     lease_leases "/etcdserverpb.Lease/LeaseLeases" pb::LeaseLeasesRequest => pb::LeaseLeasesResponse, Yes;
 
     /// Adds a member to the cluster.
     member_add "/etcdserverpb.Cluster/MemberAdd" pb::MemberAddRequest => pb::MemberAddResponse, No;
     /// Removes a member from the cluster.
     member_remove "/etcdserverpb.Cluster/MemberRemove" pb::MemberRemoveRequest => pb::MemberRemoveResponse, No;
-    /// Changes the addresses of a member.
+    /// Changes the peer URLs of a member.
     member_update "/etcdserverpb.Cluster/MemberUpdate" pb::MemberUpdateRequest => pb::MemberUpdateResponse, No;
     /// The members of the cluster.
     member_list "/etcdserverpb.Cluster/MemberList" pb::MemberListRequest => pb::MemberListResponse, Yes;
-    /// Gives a learner a vote.
+    /// Promotes a learner to a voting member.
     member_promote "/etcdserverpb.Cluster/MemberPromote" pb::MemberPromoteRequest => pb::MemberPromoteResponse, No;
 
     /// Lists, raises or clears alarms.
     alarm "/etcdserverpb.Maintenance/Alarm" pb::AlarmRequest => pb::AlarmResponse, Yes;
-    /// State of the member that is asked.
+    /// The status of a member.
     status "/etcdserverpb.Maintenance/Status" pb::StatusRequest => pb::StatusResponse, Yes;
-    /// Rewrites the member's database without its gaps.
+    /// Defragments the database of a member.
     defragment "/etcdserverpb.Maintenance/Defragment" pb::DefragmentRequest => pb::DefragmentResponse, No;
-    /// Hash of the member's whole database.
+    /// Hash of a member's whole database.
     hash "/etcdserverpb.Maintenance/Hash" pb::HashRequest => pb::HashResponse, Yes;
     /// Hash of the key history.
     hash_kv "/etcdserverpb.Maintenance/HashKV" pb::HashKvRequest => pb::HashKvResponse, Yes;
-    /// Hands the leadership to another member.
+    /// Transfers the leadership to another member.
     move_leader "/etcdserverpb.Maintenance/MoveLeader" pb::MoveLeaderRequest => pb::MoveLeaderResponse, Again;
-    /// Checks, begins or ends a downgrade of the cluster.
+    /// Validates, enables or cancels a downgrade of the cluster.
     downgrade "/etcdserverpb.Maintenance/Downgrade" pb::DowngradeRequest => pb::DowngradeResponse, No;
 
-    /// Turns authentication on.
+    /// Enables authentication.
     auth_enable "/etcdserverpb.Auth/AuthEnable" pb::AuthEnableRequest => pb::AuthEnableResponse, No;
-    /// Turns authentication off.
+    /// Disables authentication.
     auth_disable "/etcdserverpb.Auth/AuthDisable" pb::AuthDisableRequest => pb::AuthDisableResponse, No;
-    /// Whether authentication is on.
+    /// Whether authentication is enabled.
     auth_status "/etcdserverpb.Auth/AuthStatus" pb::AuthStatusRequest => pb::AuthStatusResponse, Yes;
-    /// A token for a name and a password.
+    /// Obtains a token for a name and a password.
     authenticate "/etcdserverpb.Auth/Authenticate" pb::AuthenticateRequest => pb::AuthenticateResponse, Yes;
     /// Adds a user.
     user_add "/etcdserverpb.Auth/UserAdd" pb::AuthUserAddRequest => pb::AuthUserAddResponse, No;
@@ -90,9 +90,9 @@ methods! {
     user_delete "/etcdserverpb.Auth/UserDelete" pb::AuthUserDeleteRequest => pb::AuthUserDeleteResponse, No;
     /// Changes a user's password.
     user_change_password "/etcdserverpb.Auth/UserChangePassword" pb::AuthUserChangePasswordRequest => pb::AuthUserChangePasswordResponse, No;
-    /// Gives a user a role.
+    /// Grants a role to a user.
     user_grant_role "/etcdserverpb.Auth/UserGrantRole" pb::AuthUserGrantRoleRequest => pb::AuthUserGrantRoleResponse, No;
-    /// Takes a role from a user.
+    /// Revokes a role from a user.
     user_revoke_role "/etcdserverpb.Auth/UserRevokeRole" pb::AuthUserRevokeRoleRequest => pb::AuthUserRevokeRoleResponse, No;
     /// Adds a role.
     role_add "/etcdserverpb.Auth/RoleAdd" pb::AuthRoleAddRequest => pb::AuthRoleAddResponse, No;
@@ -102,31 +102,31 @@ methods! {
     role_list "/etcdserverpb.Auth/RoleList" pb::AuthRoleListRequest => pb::AuthRoleListResponse, Yes;
     /// Deletes a role.
     role_delete "/etcdserverpb.Auth/RoleDelete" pb::AuthRoleDeleteRequest => pb::AuthRoleDeleteResponse, No;
-    /// Gives a role a permission.
+    /// Grants a permission to a role.
     role_grant_permission "/etcdserverpb.Auth/RoleGrantPermission" pb::AuthRoleGrantPermissionRequest => pb::AuthRoleGrantPermissionResponse, No;
-    /// Takes a permission from a role.
+    /// Revokes a permission from a role.
     role_revoke_permission "/etcdserverpb.Auth/RoleRevokePermission" pb::AuthRoleRevokePermissionRequest => pb::AuthRoleRevokePermissionResponse, No;
 
-    /// Takes a lock that the server waits for.
+    /// Acquires a lock; the server waits until it is free.
     lock "/v3lockpb.Lock/Lock" v3lockpb::LockRequest => v3lockpb::LockResponse, No;
-    /// Gives a lock back.
+    /// Releases a lock.
     unlock "/v3lockpb.Lock/Unlock" v3lockpb::UnlockRequest => v3lockpb::UnlockResponse, No;
 
     /// Waits to become the leader of an election.
     campaign "/v3electionpb.Election/Campaign" v3electionpb::CampaignRequest => v3electionpb::CampaignResponse, No;
-    /// Changes what the leader of an election says.
+    /// Changes the proclamation of a leader.
     proclaim "/v3electionpb.Election/Proclaim" v3electionpb::ProclaimRequest => v3electionpb::ProclaimResponse, No;
     /// The leader of an election.
     leader "/v3electionpb.Election/Leader" v3electionpb::LeaderRequest => v3electionpb::LeaderResponse, No;
-    /// Gives the leadership of an election back.
+    /// Resigns as leader of an election.
     resign "/v3electionpb.Election/Resign" v3electionpb::ResignRequest => v3electionpb::ResignResponse, No;
 }
 
 impl Client {
-    /// Compares, then one of two lists of requests.
+    /// Executes one of two lists of requests, depending on conditions.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn txn(
         &self,
         request: pb::TxnRequest,
@@ -141,10 +141,10 @@ impl Client {
             .await
     }
 
-    /// Reads keys in several answers.
+    /// Reads keys in several responses.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn range_stream(
         &self,
         request: pb::RangeRequest,
@@ -159,11 +159,11 @@ impl Client {
             .await
     }
 
-    /// The member's whole database as a stream. `connect` bounds the way to a server, and again the time until its first
-    /// answer; `deadline` bounds each later one.
+    /// A member's whole database as a stream. `connect` bounds the connection to a server and, separately, the time
+    /// until the first response; `deadline` bounds each later one.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn snapshot(
         &self,
         connect: Deadline,
@@ -178,11 +178,11 @@ impl Client {
             .await
     }
 
-    /// The stream of watches: requests create, cancel and ask for progress; answers carry events. Not resumed after a
-    /// failure.
+    /// The stream of watches. Requests create and cancel watches and request progress; responses contain events. Not
+    /// resumed after a failure.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn watch_stream(
         &self,
         options: StreamOptions,
@@ -192,11 +192,11 @@ impl Client {
         self.duplex(path, options, connect, Deadline::never()).await
     }
 
-    /// The stream of keep-alives: each request renews a lease, each answer says for how long. Not resumed after a
-    /// failure.
+    /// The stream of keep-alives. Each request renews a lease; each response contains its time to live. Not resumed
+    /// after a failure.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn lease_keep_alive_stream(
         &self,
         options: StreamOptions,
@@ -212,10 +212,10 @@ impl Client {
         self.duplex(path, options, connect, Deadline::never()).await
     }
 
-    /// The leaders of an election, each as it takes over.
+    /// The leaders of an election, each when it takes over.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn observe(
         &self,
         request: v3electionpb::LeaderRequest,
@@ -241,7 +241,8 @@ fn writes(txn: &pb::TxnRequest) -> bool {
         })
 }
 
-/// The end of the range of all keys with `prefix`; a zero byte, which means all keys to the end, if no key follows them.
+/// The end of the range of all keys with `prefix`. If no key can follow them, this is a zero byte, which means all keys
+/// to the end.
 pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.last_mut() {

@@ -1,5 +1,5 @@
-//! Calls with a stream of answers, and calls in which both sides send as they like. A stream is never sent again
-//! here: whoever reads it decides whether and where it is resumed.
+//! Calls with a stream of responses, and bidirectional calls. Never repeats a stream: its reader decides whether and
+//! where to resume it.
 
 use std::{
     future::{Future, poll_fn},
@@ -22,18 +22,19 @@ use super::{
     failure::{Failure, Transport},
 };
 
-/// Requests that wait to be sent on a two-way stream. Further ones wait for room, so that a server which reads
-/// slowly slows down whoever sends, and no memory is filled.
+/// Maximum number of requests queued on a bidirectional stream. Senders then wait, so that a server which reads slowly
+/// slows them down instead of filling memory.
 const WAITING_REQUESTS: usize = 16;
 
-/// What a stream asks of the server besides its requests.
+/// Requirements on the server, besides the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamOptions {
     /// Ends the stream with an error when the member loses its leader (etcd's `hasleader` metadata).
     pub require_leader: bool,
 }
 
-/// The sending half of a two-way stream. Dropping every clone tells the server that no more requests will come.
+/// The sending half of a bidirectional stream. When all clones are dropped, the server is told that no more requests
+/// will come.
 #[derive(Debug)]
 pub struct Requests<Q> {
     sender: mpsc::Sender<Q>,
@@ -58,8 +59,8 @@ impl<Q: Message> Requests<Q> {
     /// Sends one request, waiting while the server is slow to read.
     ///
     /// # Errors
-    /// The request is too large ([`ClientError::SendLimit`]), or the stream has ended: then [`Answers::next`]
-    /// returns the reason, and this only says so ([`ClientError::StreamEnded`]).
+    /// The request is too large ([`ClientError::SendLimit`]), or the stream has ended ([`ClientError::StreamEnded`]);
+    /// [`Answers::next`] then returns the reason.
     pub async fn send(&self, request: Q) -> Result<(), ClientError> {
         super::channel::check_size(&request, self.limit)?;
         self.sender
@@ -72,23 +73,23 @@ impl<Q: Message> Requests<Q> {
 type Opening<A> =
     Pin<Box<dyn Future<Output = Result<Response<Streaming<A>>, Status>> + Send + 'static>>;
 
-/// The receiving half. A server may send its first headers together with its first answer, so the stream can still be
-/// opening when it is handed out.
+/// The receiving half. A server may send its headers together with the first response, so the stream may still be
+/// opening when it is returned to the caller.
 enum State<A> {
     Opening(Opening<A>),
     Open(Box<Streaming<A>>),
 }
 
-/// How a stream is handled until its first answer.
+/// How a stream is handled until its first response.
 #[derive(Clone, Copy, Debug)]
 pub struct FirstAnswer {
-    /// Whether the stream is opened again after a failure.
+    /// Whether the stream is reopened after a failure.
     pub repeat: Repeat,
-    /// For the first answer.
+    /// Deadline of the first response.
     pub deadline: Deadline,
 }
 
-/// Requests until either side has had enough: HTTP/2 cancels a call only when its requests have ended too.
+/// Yields requests until either side is done: HTTP/2 cancels a call only when its requests have ended too.
 struct UntilCancelled<Q> {
     requests: mpsc::Receiver<Q>,
     cancelled: oneshot::Receiver<()>,
@@ -105,27 +106,27 @@ impl<Q> Stream for UntilCancelled<Q> {
     }
 }
 
-/// The answers to one call. Dropping it cancels the call.
+/// The responses to a call. Dropping it cancels the call.
 pub struct Answers<A> {
     client: Client,
     index: usize,
     connection: Connection,
     state: State<A>,
-    /// An answer that has been read already, and the end of the stream if there was none.
+    /// A response that has already been read, or the end of the stream if there was none.
     first: Option<Option<A>>,
     deadline: Deadline,
-    /// Ends the requests of a two-way stream when this is dropped.
+    /// Ends the requests of a bidirectional stream when this is dropped.
     #[allow(dead_code, reason = "its drop is the signal")]
     on_drop_cancel: Option<oneshot::Sender<()>>,
 }
 
 impl<A: Message + Default + 'static> Answers<A> {
-    /// The next answer, or `None` at the end of the stream.
+    /// The next response, or `None` at the end of the stream.
     ///
-    /// Dropping the future before it is ready loses no answer.
+    /// Cancel-safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// As [`ClientError`] says. Nothing is sent again.
+    /// See [`ClientError`]. Nothing is sent again.
     pub async fn next(&mut self) -> Result<Option<A>, ClientError> {
         if let Some(first) = self.first.take() {
             return Ok(first);
@@ -143,19 +144,19 @@ impl<A: Message + Default + 'static> Answers<A> {
         }
     }
 
-    /// From now on each answer must come before `deadline`.
+    /// From now on, each response must arrive before `deadline`.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
 
-    /// The endpoint that answers, as typed.
+    /// The endpoint that responds, as given.
     pub fn endpoint(&self) -> &str {
         &self.client.inner.endpoints[self.index].typed
     }
 }
 
 impl<A: Message + Default + 'static> State<A> {
-    /// Begins a call. Its failure, too, is told by [`State::message`].
+    /// Starts a call. [`State::message`] also reports its failure.
     async fn begin<Q: Message + 'static>(
         mut grpc: Grpc<Connection>,
         path: &'static str,
@@ -168,8 +169,8 @@ impl<A: Message + Default + 'static> State<A> {
             grpc.streaming(requests, path, ProstCodec::<Q, A>::default())
                 .await
         });
-        // The first poll hands the call to the connection, whose task then sends the requests by itself. The answer is
-        // waited for later, because most servers are silent until they have a request.
+        // The first poll passes the call to the connection, whose task then sends the requests. The response is awaited
+        // later, because most servers send nothing before they have received a request.
         match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
             Poll::Pending => State::Opening(call),
             Poll::Ready(Ok(answer)) => State::Open(Box::new(answer.into_inner())),
@@ -188,12 +189,11 @@ impl<A: Message + Default + 'static> State<A> {
 }
 
 impl Client {
-    /// One request that only reads, a stream of answers. `connect` bounds the way to a server, `deadline` each answer.
-    /// Sent once.
+    /// A single read request with a stream of responses. `connect` bounds the connection to a server, `deadline` each
+    /// response. Sent once.
     ///
     /// # Errors
-    /// The request is too large, or no server could be reached. Whatever happens later is returned by
-    /// [`Answers::next`].
+    /// The request is too large, or no server could be reached. Later errors are returned by [`Answers::next`].
     pub async fn stream<Q, A>(
         &self,
         path: &'static str,
@@ -214,11 +214,11 @@ impl Client {
             .await
     }
 
-    /// A call in which both sides send as they like: etcd's Watch and LeaseKeepAlive. `connect` bounds the way to a
-    /// server, `deadline` each answer. Dropping the [`Answers`] cancels the call.
+    /// A bidirectional call: etcd's Watch and LeaseKeepAlive. `connect` bounds the connection to a server, `deadline`
+    /// each response. Dropping the [`Answers`] cancels the call.
     ///
     /// # Errors
-    /// No server could be reached. Whatever happens later is returned by [`Answers::next`].
+    /// No server could be reached. Later errors are returned by [`Answers::next`].
     pub async fn duplex<Q, A>(
         &self,
         path: &'static str,
@@ -245,8 +245,8 @@ impl Client {
         Ok((Requests { sender, limit }, answers))
     }
 
-    /// As [`Client::stream`], but returns only when the first answer is there, and until then opens the stream again
-    /// where that is allowed.
+    /// Like [`Client::stream`], but returns only when the first response has arrived, and until then reopens the stream
+    /// if that is allowed.
     pub(super) async fn stream_from_first<Q, A>(
         &self,
         path: &'static str,
@@ -357,13 +357,13 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-    /// What one call showed the server.
+    /// What the server saw of one call.
     struct Call {
         requests: Request<Streaming<WatchRequest>>,
         answers: mpsc::Sender<Result<WatchResponse, Status>>,
     }
 
-    /// Hands each call to the test.
+    /// Passes each call to the test.
     struct Server(mpsc::Sender<Call>);
 
     #[tonic::async_trait]
@@ -457,7 +457,7 @@ mod tests {
             assert_eq!(metadata.get(key).unwrap(), value, "{key}");
         }
         assert_eq!(metadata.get("grpc-timeout"), None);
-        // More requests than wait for room at once, and an answer to each of them.
+        // Send more requests than fit into the queue, and a response to each.
         let incoming = call.requests.get_mut();
         assert!(incoming.next().await.unwrap().is_ok());
         for id in 0..3 * WAITING_REQUESTS as i64 {
@@ -470,7 +470,7 @@ mod tests {
             call.answers.send(Ok(answer)).await.unwrap();
             assert_eq!(answers.next().await.unwrap().unwrap().watch_id, id);
         }
-        // The server's end is the client's end.
+        // The end of the call at the server ends it at the client.
         let refusal = Status::permission_denied("etcdserver: permission denied");
         call.answers.send(Err(refusal)).await.unwrap();
         let error = answers.next().await.unwrap_err();
@@ -493,7 +493,7 @@ mod tests {
             let mut sent = 0_u64;
             loop {
                 let mut send = Box::pin(requests.send(large()));
-                // A send that is not taken for a while waits for room.
+                // A send that is not accepted for a while is waiting for room.
                 match tokio::time::timeout(Duration::from_secs(1), &mut send).await {
                     Ok(done) => done.unwrap(),
                     Err(_) => {
@@ -511,14 +511,14 @@ mod tests {
             Ok(sent) => sent,
             Err(_) => panic!("{:?}", answers.next().await),
         };
-        // Windows of HTTP/2 and the queue bound what is under way.
+        // HTTP/2's windows and the queue bound the data in flight.
         assert!(sent < 2_000, "{sent}");
         call.answers
             .send(Ok(WatchResponse::default()))
             .await
             .unwrap();
         assert!(answers.next().await.unwrap().is_some());
-        // When the server reads, the sender goes on.
+        // When the server reads, the sender continues.
         let incoming = call.requests.get_mut();
         for _ in 0..=sent {
             assert!(incoming.next().await.unwrap().is_ok());
@@ -540,7 +540,7 @@ mod tests {
         let (_requests, answers) = client.watch_stream(options, soon()).await.unwrap();
         let mut call = calls.recv().await.unwrap();
         drop(answers);
-        // Cancelled: an error or the end, and never a wait.
+        // Cancelled: the server gets an error or the end of the stream, and does not wait.
         assert!(!matches!(call.requests.get_mut().next().await, Some(Ok(_))));
         call.answers.closed().await;
     }

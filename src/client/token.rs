@@ -1,5 +1,5 @@
-//! The token that says who asks, and how a new one is had when the server no longer knows it. Keeps the name and
-//! password for that in memory, and shows them to nobody but the server.
+//! The authentication token, and how a new one is obtained when the server no longer accepts it. Keeps the user name
+//! and password in memory for that purpose, and sends them only to the server.
 
 use parking_lot::Mutex;
 use tonic::{Code, metadata::AsciiMetadataValue};
@@ -11,19 +11,19 @@ use crate::proto::etcdserverpb as pb;
 #[derive(Default)]
 pub struct Tokens {
     current: Mutex<Option<AsciiMetadataValue>>,
-    /// With which a new token is asked for; none where the token was given by the user.
+    /// User name and password for obtaining a new token; `None` if the user supplied the token.
     login: Mutex<Option<(String, String)>>,
-    /// Only one request at a time asks for a new token.
+    /// Held while a new token is being requested, so that only one request does so.
     renewing: tokio::sync::Mutex<()>,
 }
 
 impl Tokens {
-    /// The token to be sent.
+    /// The current token.
     pub fn current(&self) -> Option<AsciiMetadataValue> {
         self.current.lock().clone()
     }
 
-    /// Uses this token; an empty one is none.
+    /// Sets the token; an empty one means none.
     ///
     /// # Errors
     /// It cannot be sent as a header.
@@ -36,16 +36,17 @@ impl Tokens {
         Ok(())
     }
 
-    /// Whether a new token can be asked for.
+    /// Whether a new token can be obtained.
     pub fn renewable(&self) -> bool {
         self.login.lock().is_some()
     }
 }
 
-/// Users or roles were changed since the token was given.
+/// Users or roles have changed since the token was issued.
 pub const OLD_REVISION: &str = "etcdserver: revision of auth store is old";
 
-/// Whether the server refuses a token that it once gave (etcd v3.7.1, client/v3/retry_interceptor.go, shouldRefreshToken).
+/// Whether the server rejects a token that it once accepted (etcd v3.7.1, client/v3/retry_interceptor.go,
+/// shouldRefreshToken).
 pub fn is_stale(error: &ClientError) -> bool {
     is_stale_text(match error {
         ClientError::Status { message, .. } => message,
@@ -53,7 +54,7 @@ pub fn is_stale(error: &ClientError) -> bool {
     })
 }
 
-/// As [`is_stale`], for a server's text alone.
+/// Like [`is_stale`], given the server's text alone.
 pub fn is_stale_text(text: &str) -> bool {
     matches!(
         text,
@@ -62,11 +63,11 @@ pub fn is_stale_text(text: &str) -> bool {
 }
 
 impl Client {
-    /// Logs in, and sends the token with every request from now on; when the server forgets it, logs in again. A server
-    /// without authentication needs no token.
+    /// Authenticates, and sends the token with every request from now on. Authenticates again when the server no longer
+    /// accepts the token. A server without authentication needs no token.
     ///
     /// # Errors
-    /// The server refuses the password, or can't be reached.
+    /// The server rejects the password, or cannot be reached.
     pub async fn login(
         &self,
         name: &str,
@@ -78,7 +79,7 @@ impl Client {
         Ok(())
     }
 
-    /// Replaces `stale`, unless another request has already done so.
+    /// Replaces the token `stale`, unless another request has already done so.
     pub(super) async fn renew_token(
         &self,
         stale: &Option<AsciiMetadataValue>,
@@ -112,7 +113,7 @@ impl Client {
             Err(error) if error.is("etcdserver: authentication is not enabled") => {
                 self.inner.tokens.set("")
             }
-            // A server that knows no authentication asks for none.
+            // A server with authentication disabled does not need a token.
             Err(ClientError::Status {
                 code: Code::Unimplemented,
                 ..

@@ -1,6 +1,5 @@
-//! A watch that outlives its connection: after a failure it goes on at another endpoint, behind the last revision that it
-//! has seen, so that no event is lost and none comes twice (etcd v3.7.1, client/v3/watch.go). Each watch has a stream of its
-//! own.
+//! A watch that survives lost connections: after a failure it resumes at another endpoint, after the last revision
+//! received, so that no event is lost or repeated (etcd v3.7.1, client/v3/watch.go). Each watch has its own stream.
 
 use std::time::Duration;
 
@@ -16,38 +15,38 @@ use super::{
 };
 use crate::proto::etcdserverpb::{self as pb, watch_request::RequestUnion};
 
-/// Pauses between attempts to go on: grows from the first to the last, as etcd's.
+/// Pauses between attempts to resume: grow from the first to the last, as in etcd.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_JITTER: f64 = 0.2;
-/// Times in a row that a fresh token is asked for because the server refuses the one that was sent.
+/// Maximum number of consecutive attempts with a new token after the server has rejected the previous one.
 const RENEWALS: u32 = 3;
 
 const NO_LEADER: &str = "etcdserver: no leader";
 const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
 const FUTURE_REVISION: &str = "etcdserver: mvcc: required revision is a future revision";
 
-/// A running watch. Dropping it ends it.
+/// A running watch. Dropping it cancels it.
 pub struct Watcher {
     client: Client,
-    /// What is watched; its start revision is always the next one that has not been seen, or 0 before anything is known.
+    /// The request that creates the watch. Its start revision is always the next one not yet received, or 0 initially.
     create: pb::WatchCreateRequest,
     options: StreamOptions,
-    /// For the first connection. A later one is waited for without limit.
+    /// Deadline of the first connection. Later ones are awaited without limit.
     connect: Deadline,
     stream: Option<(Requests<pb::WatchRequest>, Answers<pb::WatchResponse>)>,
-    /// The parts of an answer that the server sends in several.
+    /// The fragments received so far of a fragmented response.
     parts: Option<pb::WatchResponse>,
-    /// The caller knows that the watch exists.
+    /// Whether the caller has been told that the watch was created.
     announced: bool,
     pause: Duration,
     renewals: u32,
-    /// Progress is asked for as soon as there is a stream again.
+    /// Whether to request progress as soon as there is a stream again.
     progress_due: bool,
 }
 
 impl Client {
-    /// A watch of what `create` names. `connect` bounds the way to the first server.
+    /// Starts the watch described by `create`. `connect` bounds the first connection to a server.
     pub fn watch(
         &self,
         create: pb::WatchCreateRequest,
@@ -70,13 +69,14 @@ impl Client {
 }
 
 impl Watcher {
-    /// The next answer: the first says that the watch was created, later ones carry events, or none as a sign of progress.
+    /// The next response. The first one says that the watch was created; later ones contain events, or none to indicate
+    /// progress.
     ///
-    /// Dropping the future before it is ready loses nothing.
+    /// Cancel-safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// The server ended the watch ([`ClientError::WatchCancelled`]), refuses it, has no leader where one is required, or
-    /// was not reached before anything was seen. The watch is over then.
+    /// The server canceled the watch ([`ClientError::WatchCancelled`]), rejects it, has no leader although one is
+    /// required, or could not be reached initially. The watch has then ended.
     pub async fn next(&mut self) -> Result<pb::WatchResponse, ClientError> {
         loop {
             let answer = match self.stream().await {
@@ -89,17 +89,17 @@ impl Watcher {
                         return Ok(answer);
                     }
                 }
-                // A stream that ends without a reason is one that broke.
+                // A stream that ends without a reason has broken.
                 Ok(None) => self.interrupted(None).await?,
                 Err(error) => self.interrupted(Some(error)).await?,
             }
         }
     }
 
-    /// Asks the server to say how far it is: the answer has no events, and comes through [`Watcher::next`].
+    /// Requests progress from the server. The response has no events and is returned by [`Watcher::next`].
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn request_progress(&mut self) -> Result<(), ClientError> {
         self.progress_due = true;
         self.send_progress().await
@@ -115,14 +115,14 @@ impl Watcher {
         };
         match requests.send(request).await {
             Ok(()) => self.progress_due = false,
-            // Sent again with the next stream.
+            // Will be sent again on the next stream.
             Err(ClientError::StreamEnded(_)) => {}
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// The stream, opened where there is none.
+    /// The stream, opened if necessary.
     async fn stream(&mut self) -> Result<&mut Answers<pb::WatchResponse>, ClientError> {
         if self.stream.is_none() {
             let connect = match self.announced {
@@ -134,7 +134,7 @@ impl Watcher {
                 request_union: Some(RequestUnion::CreateRequest(self.create.clone())),
             };
             match requests.send(request).await {
-                // Of a stream that has ended already, reading tells the reason.
+                // If the stream has already ended, reading it returns the reason.
                 Ok(()) | Err(ClientError::StreamEnded(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -146,17 +146,17 @@ impl Watcher {
         }
         match &mut self.stream {
             Some((_, answers)) => Ok(answers),
-            // It was set just now.
+            // It has just been set.
             None => Err(ClientError::NoEndpoints),
         }
     }
 
-    /// What the caller is to see of an answer.
+    /// Processes a response. Returns what the caller should see of it.
     async fn take(
         &mut self,
         mut answer: pb::WatchResponse,
     ) -> Result<Option<pb::WatchResponse>, ClientError> {
-        // The parts of one answer become one again, so that a revision is seen whole or not at all.
+        // Join the fragments of a response, so that the events of a revision are seen together.
         if let Some(mut parts) = self.parts.take() {
             parts.events.append(&mut answer.events);
             parts.fragment = answer.fragment;
@@ -178,7 +178,7 @@ impl Watcher {
         self.pause = FIRST_PAUSE;
         let revision = answer.header.as_ref().map_or(0, |h| h.revision);
         if answer.created {
-            // Without a start revision the watch begins behind the current one.
+            // Without a start revision, the watch begins after the current revision.
             if self.create.start_revision == 0 {
                 self.create.start_revision = revision + 1;
             }
@@ -186,7 +186,7 @@ impl Watcher {
             self.announced = true;
             return Ok(first.then_some(answer));
         }
-        // An answer without events says that all before its revision has been sent.
+        // A response without events says that all events up to its revision have been sent.
         let seen = match answer.events.last().and_then(|event| event.kv.as_ref()) {
             Some(kv) => kv.mod_revision,
             None => revision,
@@ -209,7 +209,7 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Prepares to go on after a failure, or returns it where that is of no use.
+    /// Prepares to resume after a failure, or returns the failure if that is pointless.
     async fn interrupted(&mut self, error: Option<ClientError>) -> Result<(), ClientError> {
         self.stream = None;
         if let Some(error) = error {
@@ -227,7 +227,7 @@ impl Watcher {
     }
 }
 
-/// Whether another attempt may end otherwise (etcd v3.7.1, client/v3/client.go, isHaltErr).
+/// Whether another attempt may succeed (etcd v3.7.1, client/v3/client.go, isHaltErr).
 fn resumable(error: &ClientError) -> bool {
     match error {
         ClientError::Status { message, .. } if message == NO_LEADER => false,
@@ -237,7 +237,7 @@ fn resumable(error: &ClientError) -> bool {
     }
 }
 
-/// Why the server ended a watch.
+/// Why the server canceled a watch.
 fn cancelled(answer: &pb::WatchResponse) -> ClientError {
     let reason = match answer.cancel_reason.as_str() {
         _ if answer.compact_revision != 0 => COMPACTED,

@@ -1,5 +1,5 @@
-//! An election: led by the session whose key under the election's prefix was created first; the key's value is what the
-//! leader says (etcd v3.7.1, client/v3/concurrency/election.go).
+//! An election. The leader is the session whose key under the election's prefix was created first; the value of the key
+//! is its proclamation (etcd v3.7.1, client/v3/concurrency/election.go).
 
 use bytes::Bytes;
 
@@ -16,12 +16,12 @@ use crate::{
     proto::{etcdserverpb as pb, mvccpb},
 };
 
-/// One session's part in an election.
+/// A session's participation in an election.
 pub struct Election {
     session: Session,
     prefix: Vec<u8>,
     key: Vec<u8>,
-    /// The create revision of the key; 0 while this session has none.
+    /// The create revision of the key; 0 if this session has no key.
     revision: i64,
 }
 
@@ -37,21 +37,21 @@ impl Election {
         }
     }
 
-    /// The key that stands for this session.
+    /// The key of this session.
     pub fn key(&self) -> &[u8] {
         &self.key
     }
 
-    /// The create revision of the key; 0 while this session takes no part.
+    /// The create revision of the key; 0 if this session does not participate.
     pub fn revision(&self) -> i64 {
         self.revision
     }
 
-    /// Waits to become the leader, who says `value`. Whoever drops the future before it is ready calls
-    /// [`Election::resign`], or closes the session.
+    /// Waits until this session is elected, with `value` as its proclamation. If the future is dropped before it is
+    /// ready, call [`Election::resign`] or close the session.
     ///
     /// # Errors
-    /// The session ended, or as its client's requests fail.
+    /// The session ended, or an error of its client.
     pub async fn campaign(&mut self, value: &[u8]) -> Result<(), ConcurrencyError> {
         let request = pb::TxnRequest {
             compare: vec![created_at(&self.key, 0)],
@@ -76,10 +76,10 @@ impl Election {
         Ok(())
     }
 
-    /// Changes what the leader says.
+    /// Changes the proclamation of the leader.
     ///
     /// # Errors
-    /// This session does not lead any more, or as its client fails.
+    /// This session is no longer the leader, or an error of its client.
     pub async fn proclaim(&mut self, value: &[u8]) -> Result<(), ConcurrencyError> {
         if self.revision == 0 {
             return Err(ConcurrencyError::NotLeader);
@@ -98,10 +98,10 @@ impl Election {
         Ok(())
     }
 
-    /// Gives the leadership back, or takes the candidacy back.
+    /// Gives up the leadership or the candidacy.
     ///
     /// # Errors
-    /// As the session's client fails.
+    /// An error of the session's client.
     pub async fn resign(&mut self) -> Result<(), ConcurrencyError> {
         if self.revision == 0 {
             return Ok(());
@@ -122,7 +122,7 @@ impl Election {
     }
 }
 
-/// Shows the leaders of an election, one after the other, and what each of them says. Needs no session.
+/// Observes the leaders of an election and their proclamations. Needs no session.
 pub struct Observer {
     client: Client,
     prefix: Vec<u8>,
@@ -131,16 +131,16 @@ pub struct Observer {
 }
 
 enum State {
-    /// Who leads is to be found out.
+    /// Find out who is the leader.
     Ask,
-    /// Nobody leads: the first key under the prefix is waited for.
+    /// There is no leader: wait for the first key under the prefix.
     Await(Box<Watcher>),
-    /// This key leads, until it is deleted.
+    /// This key is the leader's until it is deleted.
     Follow(Box<Watcher>),
 }
 
 impl Observer {
-    /// Of the election with this name. `limit` bounds each question.
+    /// Observes the election with this name. `limit` bounds each request.
     pub fn new(client: &Client, name: &[u8], limit: Limit) -> Observer {
         Observer {
             client: client.clone(),
@@ -150,10 +150,10 @@ impl Observer {
         }
     }
 
-    /// Who leads now.
+    /// The current leader.
     ///
     /// # Errors
-    /// Nobody does ([`ConcurrencyError::NoLeader`]), or as the client fails.
+    /// There is none ([`ConcurrencyError::NoLeader`]), or an error of the client.
     pub async fn leader(&self) -> Result<mvccpb::KeyValue, ConcurrencyError> {
         let request = first_created(&self.prefix);
         let deadline = Deadline::after(self.limit);
@@ -161,12 +161,12 @@ impl Observer {
         answer.kvs.pop().ok_or(ConcurrencyError::NoLeader)
     }
 
-    /// The next leader, or the next thing that the leader says: the leader's key and value.
+    /// The next leader, or the leader's next proclamation: the leader's key and value.
     ///
-    /// Dropping the future before it is ready loses nothing.
+    /// Cancel-safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// As the client fails.
+    /// An error of the client.
     pub async fn next(&mut self) -> Result<mvccpb::KeyValue, ConcurrencyError> {
         loop {
             match &mut self.state {
@@ -197,7 +197,7 @@ impl Observer {
                 }
                 State::Follow(watch) => {
                     let answer = watch.next().await?;
-                    // What the leader said last, unless the key is gone.
+                    // The last proclamation, unless the key has been deleted.
                     let deleted = answer.events.iter().any(is_deletion);
                     if deleted {
                         self.state = State::Ask;

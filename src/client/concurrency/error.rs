@@ -1,4 +1,4 @@
-//! How locks and elections fail, in the texts of etcd's Go client.
+//! Errors of locks and elections, in the texts of etcd's Go client.
 
 use crate::client::ClientError;
 
@@ -17,10 +17,10 @@ pub enum ConcurrencyError {
     /// The lock is not held.
     #[error("mutex: lock has already been released")]
     Released,
-    /// This session does not lead.
+    /// This session is not the leader.
     #[error("election: not leader")]
     NotLeader,
-    /// Nobody leads.
+    /// There is no leader.
     #[error("election: no leader")]
     NoLeader,
 }

@@ -1,5 +1,5 @@
-//! What a lock and an election share: a key for each session under a common prefix, its order by create revision, and
-//! waiting for the keys in front of it (etcd v3.7.1, client/v3/concurrency/key.go).
+//! What locks and elections share: a key for each session under a common prefix, ordered by create revision, and
+//! waiting for the preceding keys (etcd v3.7.1, client/v3/concurrency/key.go).
 
 use bytes::Bytes;
 
@@ -16,14 +16,14 @@ use crate::{
     },
 };
 
-/// The key of a session: the prefix and the lease in hexadecimal.
+/// The key of a session: the prefix followed by the lease in hexadecimal.
 pub fn session_key(prefix: &[u8], lease: i64) -> Vec<u8> {
     let mut key = prefix.to_vec();
     key.extend(format!("{lease:x}").into_bytes());
     key
 }
 
-/// Whether `key` was created at this revision; 0: that it does not exist.
+/// Compares the create revision of `key`; 0 means that it does not exist.
 pub fn created_at(key: &[u8], revision: i64) -> pb::Compare {
     pb::Compare {
         result: compare::CompareResult::Equal.into(),
@@ -34,7 +34,7 @@ pub fn created_at(key: &[u8], revision: i64) -> pb::Compare {
     }
 }
 
-/// As an operation of a transaction.
+/// A put as an operation of a transaction.
 pub fn put(key: &[u8], value: &[u8], lease: i64) -> pb::RequestOp {
     let put = pb::PutRequest {
         key: Bytes::copy_from_slice(key),
@@ -47,7 +47,7 @@ pub fn put(key: &[u8], value: &[u8], lease: i64) -> pb::RequestOp {
     }
 }
 
-/// As an operation of a transaction.
+/// A get as an operation of a transaction.
 pub fn get(key: &[u8]) -> pb::RequestOp {
     operation(pb::RangeRequest {
         key: Bytes::copy_from_slice(key),
@@ -55,7 +55,7 @@ pub fn get(key: &[u8]) -> pb::RequestOp {
     })
 }
 
-/// As an operation of a transaction.
+/// A deletion as an operation of a transaction.
 pub fn delete(key: &[u8]) -> pb::RequestOp {
     let delete = pb::DeleteRangeRequest {
         key: Bytes::copy_from_slice(key),
@@ -66,14 +66,14 @@ pub fn delete(key: &[u8]) -> pb::RequestOp {
     }
 }
 
-/// As an operation of a transaction.
+/// A range as an operation of a transaction.
 pub fn operation(range: pb::RangeRequest) -> pb::RequestOp {
     pb::RequestOp {
         request: Some(request_op::Request::RequestRange(range)),
     }
 }
 
-/// The key under `prefix` that was created first: its session holds the lock, or leads.
+/// A request for the key under `prefix` that was created first: its session holds the lock or is the leader.
 pub fn first_created(prefix: &[u8]) -> pb::RangeRequest {
     by_creation(prefix, SortOrder::Ascend)
 }
@@ -89,7 +89,7 @@ fn by_creation(prefix: &[u8], order: SortOrder) -> pb::RangeRequest {
     }
 }
 
-/// What a transaction's operation read.
+/// The key read by operation `at` of a transaction.
 pub fn read(response: &pb::TxnResponse, at: usize) -> Option<&mvccpb::KeyValue> {
     match &response.responses.get(at)?.response {
         Some(response_op::Response::ResponseRange(range)) => range.kvs.first(),
@@ -97,12 +97,12 @@ pub fn read(response: &pb::TxnResponse, at: usize) -> Option<&mvccpb::KeyValue> 
     }
 }
 
-/// The revision in an answer's header.
+/// The revision in a response header.
 pub fn revision(header: Option<&pb::ResponseHeader>) -> i64 {
     header.map_or(0, |header| header.revision)
 }
 
-/// Waits until no key under `prefix` is left that was created at or before `newest`.
+/// Waits until there is no key under `prefix` that was created at or before `newest`.
 pub async fn wait_for_predecessors(
     session: &Session,
     prefix: &[u8],
@@ -114,7 +114,7 @@ pub async fn wait_for_predecessors(
             ..by_creation(prefix, SortOrder::Descend)
         };
         let answer = session.client().range(request, session.deadline()).await?;
-        // The youngest of the older keys: when it is gone, those before it may be too, or not.
+        // The newest of the older keys. When it is deleted, older ones may still exist.
         let Some(predecessor) = answer.kvs.first() else {
             return Ok(());
         };

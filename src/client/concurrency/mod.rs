@@ -1,5 +1,5 @@
-//! Locks and elections over keys with leases, laid out as etcd's Go client lays them out, so that both work together
-//! (etcd v3.7.1, client/v3/concurrency).
+//! Locks and elections, based on keys with leases. Compatible with those of etcd's Go client (etcd v3.7.1,
+//! client/v3/concurrency).
 
 mod election;
 mod error;

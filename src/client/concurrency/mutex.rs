@@ -1,4 +1,4 @@
-//! A lock: held by the session whose key under the lock's prefix was created first (etcd v3.7.1,
+//! A lock, held by the session whose key under the lock's prefix was created first (etcd v3.7.1,
 //! client/v3/concurrency/mutex.go).
 
 use super::{
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::proto::etcdserverpb as pb;
 
-/// A lock of one session.
+/// A session's use of a lock.
 pub struct Mutex {
     session: Session,
     prefix: Vec<u8>,
     key: Vec<u8>,
-    /// The create revision of the key; 0 while there is none.
+    /// The create revision of the key; 0 if there is none.
     revision: i64,
 }
 
@@ -32,17 +32,16 @@ impl Mutex {
         }
     }
 
-    /// The key that stands for the lock while it is held.
+    /// The key that represents the lock while it is held.
     pub fn key(&self) -> &[u8] {
         &self.key
     }
 
-    /// Waits for the lock and takes it. Whoever drops the future before it is ready calls [`Mutex::unlock`], or closes
+    /// Waits for the lock and acquires it. If the future is dropped before it is ready, call [`Mutex::unlock`] or close
     /// the session.
     ///
     /// # Errors
-    /// The session ended, or as its client's requests fail. The key is taken back then, as far as the server can be
-    /// reached.
+    /// The session ended, or an error of its client. The key is then deleted, if the server can be reached.
     pub async fn lock(&mut self) -> Result<(), ConcurrencyError> {
         if self.enqueue().await? {
             return Ok(());
@@ -52,7 +51,7 @@ impl Mutex {
             let _ = self.unlock().await;
             return Err(error);
         }
-        // The session may have ended while the lock was waited for.
+        // The session may have ended in the meantime.
         let request = pb::RangeRequest {
             key: self.key.clone().into(),
             ..Default::default()
@@ -65,10 +64,10 @@ impl Mutex {
         Ok(())
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Acquires the lock if it is free.
     ///
     /// # Errors
-    /// Another session holds it, or as the session's client fails.
+    /// Another session holds it, or an error of the session's client.
     pub async fn try_lock(&mut self) -> Result<(), ConcurrencyError> {
         if self.enqueue().await? {
             return Ok(());
@@ -77,10 +76,10 @@ impl Mutex {
         Err(ConcurrencyError::Locked)
     }
 
-    /// Gives the lock back, or takes back the wish for it.
+    /// Releases the lock, or leaves the queue for it.
     ///
     /// # Errors
-    /// As the session's client fails.
+    /// An error of the session's client.
     pub async fn unlock(&mut self) -> Result<(), ConcurrencyError> {
         let request = pb::DeleteRangeRequest {
             key: self.key.clone().into(),
@@ -95,12 +94,12 @@ impl Mutex {
         Ok(())
     }
 
-    /// Whether the lock is held, as a condition for a transaction.
+    /// A condition for a transaction: this session holds the lock.
     pub fn is_owner(&self) -> pb::Compare {
         created_at(&self.key, self.revision)
     }
 
-    /// Puts the session's key into the queue. Whether it is the first there.
+    /// Creates the session's key. Returns whether it is the first one.
     async fn enqueue(&mut self) -> Result<bool, ConcurrencyError> {
         let owner = operation(first_created(&self.prefix));
         let request = pb::TxnRequest {
@@ -111,14 +110,14 @@ impl Mutex {
         let deadline = self.session.deadline();
         let answer = self.session.client().txn(request, deadline).await?;
         self.revision = match read(&answer, 0) {
-            // The session has asked for this lock before.
+            // The session already has a key for this lock.
             Some(own) if !answer.succeeded => own.create_revision,
             _ => revision(answer.header.as_ref()),
         };
         Ok(read(&answer, 1).is_none_or(|owner| owner.create_revision == self.revision))
     }
 
-    /// Deletes the key if it is still that of this lock, as a transaction.
+    /// A transaction that deletes the key if it still belongs to this lock.
     pub fn release(&self) -> pb::TxnRequest {
         pb::TxnRequest {
             compare: vec![self.is_owner()],

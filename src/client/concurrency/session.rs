@@ -1,4 +1,4 @@
-//! A lease that is kept alive for as long as its owner runs: what locks and elections hang on.
+//! A lease that is kept alive as long as its owner exists. Locks and elections depend on it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// A lease that is kept alive. Clones share it; when the last one is dropped, it is no longer kept alive.
+/// A lease that is kept alive. Clones share it; after the last one is dropped, it is no longer kept alive.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -32,7 +32,7 @@ impl Drop for Inner {
 }
 
 impl Session {
-    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds each of the session's requests.
+    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds each request of the session.
     ///
     /// # Errors
     /// The lease could not be granted.
@@ -42,13 +42,13 @@ impl Session {
         Ok(Session::with_lease(client, lease.id, ttl, limit))
     }
 
-    /// Keeps a lease alive that exists already.
+    /// Keeps an existing lease alive.
     pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
         let (end, alive) = watch::channel(true);
         let mut keep_alive = client.keep_alive(lease);
         let task = tokio::spawn(async move {
             while keep_alive.next().await.is_ok() {}
-            // Nobody may be listening.
+            // There may be no receiver.
             let _ = end.send(false);
         });
         Session {
@@ -73,7 +73,7 @@ impl Session {
         &self.inner.client
     }
 
-    /// The time for one request, beginning now.
+    /// The deadline of a request that starts now.
     pub fn deadline(&self) -> Deadline {
         Deadline::after(self.inner.limit)
     }
@@ -85,15 +85,15 @@ impl Session {
         let _ = alive.wait_for(|alive| !alive).await;
     }
 
-    /// Stops keeping the lease alive; it ends with its time to live.
+    /// Stops keeping the lease alive, so that it expires.
     pub fn orphan(&self) {
         self.inner.task.abort();
     }
 
-    /// Stops keeping the lease alive and revokes it, which deletes its keys. Tried for as long as the lease would live.
+    /// Stops keeping the lease alive and revokes it, which deletes its keys. Retries as long as the lease would live.
     ///
     /// # Errors
-    /// The server did not revoke it.
+    /// The server did not revoke the lease.
     pub async fn close(&self) -> Result<(), ClientError> {
         self.orphan();
         let life = Duration::from_secs(self.inner.ttl.max(1).unsigned_abs());

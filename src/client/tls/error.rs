@@ -1,4 +1,4 @@
-//! Turns errors of TLS into causes, with the texts of Go's crypto/tls. Decides nothing.
+//! Turns TLS errors into causes, with the texts of Go's crypto/tls.
 
 use std::io;
 
@@ -7,11 +7,11 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 use super::verify::Refused;
 use crate::client::cause::Cause;
 
-/// The cause, where `error` is one of TLS.
+/// The cause, if `error` comes from TLS.
 pub fn cause_of(error: &io::Error) -> Option<Cause> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match error {
-        // What is no record of TLS at all.
+        // This is not a TLS record at all.
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion

@@ -1,5 +1,5 @@
-//! The files of `--cacert`, `--cert` and `--key`, read when etcdctl reads them and refused with its texts (etcd
-//! v3.7.1, client/pkg/transport/listener.go and tlsutil; Go's crypto/tls). Connects to nothing.
+//! Reads the files of `--cacert`, `--cert` and `--key` at the same time as etcdctl does, and rejects them with its
+//! texts (etcd v3.7.1, client/pkg/transport/listener.go and tlsutil; Go's crypto/tls). Opens no connection.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ use crate::{
     golang::{string, zap::rfc3339},
 };
 
-/// Certificate or key files that cannot be used: Go's text.
+/// Certificate or key files that cannot be used; Go's error text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct FilesError(String);
@@ -33,19 +33,19 @@ const MALFORMED: &str = "x509: malformed certificate";
 /// Which servers are trusted, and how this client identifies itself. The default trusts the system's authorities.
 #[derive(Default)]
 pub struct Tls {
-    /// The authorities of `--cacert`; `None` for the system's.
+    /// The authorities of `--cacert`; `None` means the system's.
     roots: Option<Vec<CertificateDer<'static>>>,
-    /// Why `--cacert` holds no certificate, if it holds none.
+    /// Why `--cacert` contains no certificates, if so.
     no_roots: Option<String>,
     identity: Option<Arc<CertifiedKey>>,
     skip_verify: bool,
-    /// The name that every server's certificate must have, in place of the endpoint's.
+    /// The name that every server's certificate must be valid for, instead of the endpoint's.
     server_name: Option<String>,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
 impl fmt::Debug for Tls {
-    /// Leaves the key out.
+    /// Omits the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
             .field("roots", &self.roots.as_ref().map(Vec::len))
@@ -59,8 +59,8 @@ impl Tls {
     /// Reads the files. With `skip_verify`, any server certificate is accepted.
     ///
     /// # Errors
-    /// Only one of `cert` and `key` is given, or a file cannot be read or used. A `cacert` without any certificate is not an
-    /// error: no server is trusted then, as in etcdctl.
+    /// Only one of `cert` and `key` is given, or a file cannot be read or used. A `cacert` without any certificate is
+    /// not an error: as in etcdctl, no server is trusted then.
     pub fn load(
         cacert: Option<&str>,
         cert: Option<&str>,
@@ -103,14 +103,14 @@ impl Tls {
         })
     }
 
-    /// Every server's certificate must have this name.
+    /// Requires every server's certificate to be valid for this name.
     #[must_use]
     pub fn for_server(mut self, name: &str) -> Tls {
         self.server_name = Some(name.to_owned());
         self
     }
 
-    /// The name that every server's certificate must have, in place of the endpoint's.
+    /// The name that every server's certificate must be valid for, instead of the endpoint's.
     pub(in crate::client) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
@@ -120,7 +120,7 @@ impl Tls {
         self.skip_verify
     }
 
-    /// `cause`, with what is known of this client's own files where that explains it.
+    /// Adds to `cause` what is known about this client's own files, if that explains it.
     pub fn explain(&self, cause: Cause) -> Cause {
         let Cause::Tls(text) = cause else {
             return cause;
@@ -147,7 +147,7 @@ impl Tls {
         Cause::Tls(text)
     }
 
-    /// The configuration of rustls, built for the first connection.
+    /// The configuration of rustls, built when the first connection needs it.
     ///
     /// # Errors
     /// It cannot be built.
@@ -188,7 +188,7 @@ fn read(path: &str) -> Result<Vec<u8>, FilesError> {
     })
 }
 
-/// What a file that holds no certificate in PEM is.
+/// Describes a file that contains no PEM certificate.
 fn what_is(text: &[u8]) -> &'static str {
     match text {
         [] => "it is empty",
@@ -200,7 +200,7 @@ fn what_is(text: &[u8]) -> &'static str {
     }
 }
 
-/// Every block is taken for a certificate, whatever its label.
+/// Every block is treated as a certificate, whatever its label.
 fn authorities(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let roots: Vec<CertificateDer<'static>> = pem::blocks(text)
         .into_iter()
@@ -219,7 +219,7 @@ pub(super) fn anchor(certificate: &CertificateDer<'_>) -> Option<TrustAnchor<'st
     Some(anchor.to_owned())
 }
 
-/// The client's certificate chain, and its key, which must match the first certificate.
+/// The client's certificate chain and its key, which must match the first certificate.
 fn pair(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
     let (certificates, others): (Vec<_>, Vec<_>) = pem::blocks(cert)
         .into_iter()
@@ -242,7 +242,7 @@ fn pair(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
         .collect();
     match webpki::EndEntityCert::try_from(&certificates[0]) {
         Ok(parsed) => fits(&*key, &parsed.subject_public_key_info())?,
-        // webpki does not parse certificates of version 1, so the key is not compared; the server will decide.
+        // webpki does not parse certificates of version 1, so the key cannot be compared; leave that to the server.
         Err(webpki::Error::UnsupportedCertVersion) => {}
         Err(_) => return Err(MALFORMED.into()),
     }
@@ -299,7 +299,7 @@ fn fits(key: &dyn SigningKey, certificate: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The object identifier that a public key's structure begins with: RSA, an elliptic curve, Ed25519.
+/// The object identifier at the beginning of a public key: RSA, an elliptic curve, or Ed25519.
 fn algorithm(public_key: &[u8]) -> Option<&[u8]> {
     let inside = |der| -> Option<&[u8]> {
         let [0x30, length, rest @ ..]: &[u8] = der else {

@@ -12,7 +12,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{error, files::Tls};
 use crate::client::cause::{Cause, Limit};
 
-/// The stream under TLS. A single boxed type, so that the code above it is compiled only once.
+/// The stream below TLS. It is boxed, so that the code above it is compiled only once.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -22,7 +22,7 @@ pub type Secured = TlsStream<Box<dyn Stream>>;
 /// Performs the handshake. The server's certificate must be valid for `name`.
 ///
 /// # Errors
-/// The server is not trusted, does not trust this client, speaks no TLS, or says nothing within `timeout`.
+/// The server is not trusted, does not trust this client, does not speak TLS, or sends nothing within `timeout`.
 pub async fn handshake(
     tls: &Tls,
     stream: impl Stream + 'static,
@@ -32,7 +32,7 @@ pub async fn handshake(
     let config = tls.config().map_err(Cause::Unsupported)?;
     let name = match ServerName::try_from(name) {
         Ok(name) => name.to_owned(),
-        // The name is not verified, and an address is not sent to the server either.
+        // The name is not verified, and an IP address is not sent to the server anyway.
         Err(_) if tls.takes_any_server() => ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         Err(_) => {
             return Err(Cause::Tls(format!(

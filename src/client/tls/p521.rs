@@ -1,5 +1,5 @@
-//! ECDSA on the curve P-521, which `ring` does not have, and on which etcd makes its certificates under
-//! `--auto-tls` and `--peer-auto-tls` (etcd v3.7.1, client/pkg/transport/listener.go). Checks signatures, and signs.
+//! ECDSA on the curve P-521, which `ring` does not support, but which etcd uses for the certificates of `--auto-tls`
+//! and `--peer-auto-tls` (etcd v3.7.1, client/pkg/transport/listener.go). Verifies and creates signatures.
 
 use p521::{
     SecretKey,
@@ -19,7 +19,7 @@ use rustls::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// Bytes of a field element of the curve.
+/// Size of a field element of the curve in bytes.
 const FIELD: usize = 66;
 
 pub const SHA256: &dyn SignatureVerificationAlgorithm =
@@ -68,7 +68,7 @@ impl SignatureVerificationAlgorithm for Algorithm {
 pub struct Key(SigningKey);
 
 impl Key {
-    /// `None` if it is a key of another kind.
+    /// `None` if it is a key of another type.
     pub fn read(der: &PrivateKeyDer<'_>) -> Option<Key> {
         let key = match der {
             PrivateKeyDer::Sec1(der) => SecretKey::from_sec1_der(der.secret_sec1_der()).ok()?,
@@ -80,7 +80,7 @@ impl Key {
 }
 
 impl std::fmt::Debug for Key {
-    /// Leaves the key out.
+    /// Omits the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("P-521 key")
     }
@@ -124,10 +124,10 @@ mod tests {
 
     use super::*;
 
-    /// Made with OpenSSL 3 (`ecparam -name secp521r1 -genkey`), for these tests only.
+    /// Created with OpenSSL 3 (`ecparam -name secp521r1 -genkey`), for these tests only.
     const SEC1: &str = "MIHcAgEBBEIAUsLIq/96LHWny5CbR5pebPB2O/mqWATkQRY2nRGKt9W5UXDxepSCFeV+LlkBa8fU3hb5JZFutEyNatW3DPrcM+SgBwYFK4EEACOhgYkDgYYABAAY6kzxXlq5w2zMz3yjUkKXpCJwJ7A+dNFPFGspz9UM+nX/QUOj6vLpcPjeFDcim2hJMNnBE/JJnOvyZ8M80PTFyACabMM3np+t/CB5qyy487wLdIr0mfBIQh8OdJHkbBCJwa2qF5sdZUmM4kToZ/3lpXwAGeMDsljjOBgsfRmLr2GViw==";
     const PKCS8: &str = "MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIAUsLIq/96LHWny5CbR5pebPB2O/mqWATkQRY2nRGKt9W5UXDxepSCFeV+LlkBa8fU3hb5JZFutEyNatW3DPrcM+ShgYkDgYYABAAY6kzxXlq5w2zMz3yjUkKXpCJwJ7A+dNFPFGspz9UM+nX/QUOj6vLpcPjeFDcim2hJMNnBE/JJnOvyZ8M80PTFyACabMM3np+t/CB5qyy487wLdIr0mfBIQh8OdJHkbBCJwa2qF5sdZUmM4kToZ/3lpXwAGeMDsljjOBgsfRmLr2GViw==";
-    /// `openssl dgst -sha256`, `-sha384` and `-sha512` of `sample` with it.
+    /// Its signatures of `sample` by `openssl dgst -sha256`, `-sha384` and `-sha512`.
     const SIGNATURES: [(&str, &dyn SignatureVerificationAlgorithm); 3] = [
         (
             "MIGHAkFqonCdw6W7QkSUL3VVaIaCE3o/eot7c5b1eZOItSc/ydXtkM+lpKgmk3MFP2GpNKvQaG7e9CVKBOhHGMFZuYhJjgJCAU50I4Q0rNvtHlqKcOTRAqXaWCYxHbibaf0t2GFWnwL3mhww850cfu9BrzPUQrOgXCf0X45SdsCKIAsFhpirI+FW",

@@ -1,4 +1,4 @@
-//! Parses PEM as Go does: text outside of blocks, and broken blocks, are skipped. Does not interpret the contents.
+//! Parses PEM as Go does: skips text outside blocks, and invalid blocks. Does not interpret the content.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -15,7 +15,7 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// All complete blocks, in their order.
+/// All complete blocks, in order.
 pub fn blocks(text: &[u8]) -> Vec<Block> {
     let text = String::from_utf8_lossy(text);
     let mut out = vec![];

@@ -1,5 +1,5 @@
-//! Whether a server's certificate is good, as Go decides it: also a certificate that is itself one of the trusted
-//! ones, even where it is an authority's, as etcd's `--auto-tls` makes them. Its errors are Go's texts.
+//! Verifies a server's certificate as Go does. In particular, accepts a certificate that is itself a trusted one, even
+//! if it is a CA certificate, as those of etcd's `--auto-tls` are. Its errors are Go's texts.
 
 use std::{
     net::IpAddr,
@@ -22,14 +22,14 @@ use webpki::ring as algs;
 use super::{files::anchor, p521, x509};
 use crate::golang::zap::rfc3339;
 
-/// `ring` checks no signatures of shorter RSA keys.
+/// Minimum size of RSA keys whose signatures `ring` verifies.
 pub const MIN_RSA_BITS: usize = 2048;
 
-/// What `ring` has, and P-521.
+/// The algorithms of `ring`, and P-521.
 static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: ALL,
     mapping: &[
-        // TLS 1.2 leaves the curve open.
+        // TLS 1.2 does not specify the curve.
         (
             SignatureScheme::ECDSA_NISTP256_SHA256,
             &[
@@ -95,14 +95,14 @@ static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     algs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
 ];
 
-/// The cryptography of connections.
+/// The cryptography used for connections.
 pub fn provider() -> Arc<CryptoProvider> {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.signature_verification_algorithms = ALGORITHMS;
     Arc::new(provider)
 }
 
-/// Why a certificate is not good: Go's text.
+/// Why a certificate was rejected; Go's text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
@@ -111,7 +111,7 @@ fn refused(text: String) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(text)))))
 }
 
-/// Trusts what these have signed, and these themselves.
+/// Trusts these certificates and those that they have signed.
 #[derive(Debug)]
 pub struct Roots {
     certificates: Vec<CertificateDer<'static>>,
@@ -148,7 +148,7 @@ impl Roots {
             None,
             None,
         );
-        // Go's order: dates, name, authority.
+        // Go's order of checks: dates, name, authority.
         if let Err(error) = &chain
             && let webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } = error
         {
@@ -159,8 +159,8 @@ impl Roots {
             .map_err(|e| go_text(&e))?;
         match chain {
             Ok(_) => Ok(()),
-            // Found after the dates were found good. A certificate that is itself trusted needs no signer, and that
-            // it must not be an authority's is no rule of Go's.
+            // The dates have been checked by now. A trusted certificate needs no signer, and Go does not mind if it is
+            // a CA certificate.
             Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnknownIssuer)
                 if self.certificates.iter().any(|own| own == end_entity) =>
             {
@@ -171,7 +171,7 @@ impl Roots {
                 let authorities = authorities.chain(self.certificates.iter().map(|c| c.as_ref()));
                 let weakest = authorities.filter_map(x509::rsa_bits).min();
                 match (&error, weakest) {
-                    // A signature of such a key is one that ring does not check.
+                    // `ring` cannot verify signatures of keys of this size.
                     (webpki::Error::InvalidSignatureForPublicKey, Some(bits))
                         if bits < MIN_RSA_BITS =>
                     {
@@ -186,7 +186,7 @@ impl Roots {
     }
 }
 
-/// Go's text for why a certificate is not good.
+/// Go's text for a rejected certificate.
 fn go_text(error: &webpki::Error) -> String {
     use webpki::Error as E;
     match error {
@@ -197,7 +197,7 @@ fn go_text(error: &webpki::Error) -> String {
         E::RequiredEkuNotFoundContext(_) => {
             "x509: certificate specifies an incompatible key usage".into()
         }
-        // Go accepts it where another authority that is trusted has signed it.
+        // Go accepts it if another trusted authority has signed it.
         E::CaUsedAsEndEntity => "x509: certificate signed by unknown authority (it is an authority's own certificate)".into(),
         E::EndEntityUsedAsCa => {
             "x509: certificate is not authorized to sign other certificates".into()
@@ -245,7 +245,7 @@ fn dates(now: UnixTime, relation: &str, limit: UnixTime) -> String {
 }
 
 fn of_name(context: &webpki::InvalidNameContext) -> String {
-    // `DnsName("a")` and `IpAddress(1.2.3.4)`.
+    // Parses `DnsName("a")` and `IpAddress(1.2.3.4)`.
     let of = |kind: &str| -> Vec<String> {
         context
             .presented
@@ -256,7 +256,7 @@ fn of_name(context: &webpki::InvalidNameContext) -> String {
                     .strip_suffix(')')
             })
             .map(|name| name.trim_matches('"'))
-            // With zeros left out as everybody does.
+            // Print IPv6 addresses in their canonical form.
             .map(|name| match name.parse::<IpAddr>() {
                 Ok(ip) => ip.to_string(),
                 Err(_) => name.to_owned(),
@@ -322,8 +322,8 @@ impl ServerCertVerifier for Roots {
     }
 }
 
-/// `--insecure-skip-tls-verify`: any server is accepted. A signature with a key that nobody vouches for proves nothing, so
-/// it is not checked either.
+/// `--insecure-skip-tls-verify`: accepts any server. A signature by an unverified key proves nothing, so it is not
+/// checked either.
 #[derive(Debug)]
 pub struct Unverified;
 

@@ -1,9 +1,9 @@
-//! The few fields of certificates and keys that errors name: dates, algorithms, sizes of RSA keys. Reads DER by its
-//! lengths and checks nothing else; whether a certificate is good is decided elsewhere.
+//! Reads the few fields of certificates and keys that errors mention: dates, algorithms, sizes of RSA keys. Parses DER
+//! without checking anything else; certificates are verified elsewhere.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tags of DER.
+/// DER tags.
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
@@ -17,7 +17,7 @@ const VERSION: u8 = 0xa0;
 /// `rsaEncryption`, 1.2.840.113549.1.1.1.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 
-/// Splits off the first element: its tag, its contents, and what follows it.
+/// Splits off the first element: returns its tag, its content, and the rest.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [tag, length, rest @ ..] = der else {
         return None;
@@ -37,13 +37,13 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, contents, rest))
 }
 
-/// The contents of the first element, which must have this tag, and what follows it.
+/// The content of the first element, which must have this tag, and the rest.
 fn expect(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, contents, rest) = element(der)?;
     (found == tag).then_some((contents, rest))
 }
 
-/// The part of a certificate behind its serial number and signature algorithm: issuer, validity, subject, public key.
+/// The part of a certificate after its serial number and signature algorithm: issuer, validity, subject, public key.
 fn from_issuer(certificate: &[u8]) -> Option<&[u8]> {
     let (certificate, _) = expect(certificate, SEQUENCE)?;
     let (tbs, _) = expect(certificate, SEQUENCE)?;
@@ -56,7 +56,7 @@ fn from_issuer(certificate: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// From when and until when a certificate is valid.
+/// The period for which a certificate is valid.
 pub fn validity(certificate: &[u8]) -> Option<(SystemTime, SystemTime)> {
     let (_, rest) = expect(from_issuer(certificate)?, SEQUENCE)?;
     let (validity, _) = expect(rest, SEQUENCE)?;
@@ -66,7 +66,7 @@ pub fn validity(certificate: &[u8]) -> Option<(SystemTime, SystemTime)> {
     Some((from, time(tag, until)?))
 }
 
-/// The bits of a certificate's RSA key; `None` where its key is of another kind.
+/// The number of bits of a certificate's RSA key; `None` if it has another type of key.
 pub fn rsa_bits(certificate: &[u8]) -> Option<usize> {
     let (_, rest) = expect(from_issuer(certificate)?, SEQUENCE)?;
     let (_, rest) = expect(rest, SEQUENCE)?;
@@ -77,12 +77,12 @@ pub fn rsa_bits(certificate: &[u8]) -> Option<usize> {
         return None;
     }
     let (bits, _) = expect(rest, BIT_STRING)?;
-    // Behind the number of unused bits: the modulus and the exponent.
+    // The number of unused bits is followed by the modulus and the exponent.
     let (numbers, _) = expect(bits.get(1..)?, SEQUENCE)?;
     Some(bit_length(expect(numbers, INTEGER)?.0))
 }
 
-/// The bits of an RSA private key, in the form of PKCS #1 or PKCS #8.
+/// The number of bits of an RSA private key in PKCS #1 or PKCS #8 format.
 pub fn rsa_private_bits(key: &[u8]) -> Option<usize> {
     let (key, _) = expect(key, SEQUENCE)?;
     let (_, rest) = expect(key, INTEGER)?;
@@ -105,7 +105,7 @@ fn bit_length(number: &[u8]) -> usize {
     }
 }
 
-/// Go's name of an insecure signature algorithm, from the contents of an AlgorithmIdentifier; `None` for any other.
+/// Go's name of an insecure signature algorithm, given the content of an AlgorithmIdentifier; `None` for any other.
 pub fn insecure_algorithm(algorithm: &[u8]) -> Option<&'static str> {
     Some(match expect(algorithm, OID)?.0 {
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4] => "MD5-RSA",
@@ -125,7 +125,7 @@ fn time(tag: u8, text: &[u8]) -> Option<SystemTime> {
     let (year, rest) = match (tag, digits.len()) {
         (UTC_TIME, 12) => {
             let year = digits[0] * 10 + digits[1];
-            // Years of two digits end in 2049.
+            // Two-digit years end with 2049.
             (
                 if year < 50 { 2000 + year } else { 1900 + year },
                 &digits[2..],
@@ -142,7 +142,7 @@ fn time(tag: u8, text: &[u8]) -> Option<SystemTime> {
     if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return Some(UNIX_EPOCH);
     }
-    // Days before the month in a year that begins in March, so that the leap day is its last one.
+    // Days before the month in a year that begins in March, so that the leap day is its last day.
     let (march_year, march_month) = match month {
         1 | 2 => (year - 1, month + 9),
         month => (year, month - 3),
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(rsa_bits(b"no certificate"), None);
         let whole = file("rsa1024.crt");
         for end in 0..whole.len() {
-            // Cut anywhere, it is refused or read as far as it is there, and never a panic.
+            // Truncated input is rejected or read as far as possible, but never causes a panic.
             let _ = (rsa_bits(&whole[..end]), validity(&whole[..end]));
         }
     }
