@@ -1,4 +1,4 @@
-//! Addresses to listen on: from text to a bound socket and the endpoint that a client is given.
+//! Addresses to listen on: converts an address to a bound socket, and to the endpoint for clients.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lo
 
 use super::value;
 
-/// Connections that wait to be accepted; the kernel may allow fewer.
+/// Maximum number of connections waiting to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 4096;
 
 /// A bound socket.
@@ -18,22 +18,22 @@ const BACKLOG: u32 = 4096;
 pub enum Listener {
     /// `http://host:port`.
     Tcp(TcpListener),
-    /// `unix://path`; the file goes when the listener does.
+    /// `unix://path`. The file is removed with the listener.
     Unix {
-        /// Accepts.
+        /// Accepts connections.
         listener: UnixListener,
-        /// Held for its end.
+        /// Removes the file when dropped.
         _file: SocketFile,
     },
 }
 
-/// The file of a unix socket, removed with the listener.
+/// The file of a Unix socket. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
+        // The file may already have been removed.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -42,11 +42,11 @@ impl Drop for SocketFile {
 pub enum Accepted {
     /// Over TCP, from this address.
     Tcp(TcpStream, SocketAddr),
-    /// Over a unix socket.
+    /// Over a Unix socket.
     Unix(UnixStream),
 }
 
-/// Options of TCP listeners. `SO_REUSEADDR` is always set, as Go sets it.
+/// Options of TCP listeners. As in Go, `SO_REUSEADDR` is always set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SocketOptions {
     /// `SO_REUSEPORT`.
@@ -54,8 +54,8 @@ pub struct SocketOptions {
 }
 
 impl Listener {
-    /// Binds `host:port`, `http://host:port`, `https://host:port`, `unix://path`, `unixs://path` or `unix:path`; gives
-    /// the endpoint to reach it by. What is spoken over it is no concern here.
+    /// Binds `host:port`, `http://host:port`, `https://host:port`, `unix://path`, `unixs://path` or `unix:path`.
+    /// Returns the listener and its endpoint. Does not care about the protocol spoken over it.
     ///
     /// # Errors
     /// The address is malformed, in use, or cannot be bound; the text names it.
@@ -85,13 +85,12 @@ impl Listener {
     /// Waits for the next connection.
     ///
     /// # Errors
-    /// As `accept(2)`; most of them pass.
+    /// Those of `accept(2)`, most of which are transient.
     pub async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are small and must not wait for more to come; a socket that can't be told
-                // so still works.
+                // Responses are small and must be sent immediately. The socket works without this option, too.
                 let _ = stream.set_nodelay(true);
                 Ok(Accepted::Tcp(stream, peer))
             }
@@ -106,7 +105,7 @@ fn unix_path(address: &str) -> Option<(&str, &str)> {
     matches!(scheme, "unix" | "unixs").then_some((scheme, path))
 }
 
-/// Binds the first address that the host stands for, IPv4 before IPv6 as Go does.
+/// Binds the first address of the host, preferring IPv4 as Go does.
 async fn bind_tcp(address: &str, options: SocketOptions) -> io::Result<(&str, TcpListener)> {
     let invalid = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
     let malformed = || invalid("not of the form host:port");
@@ -124,14 +123,14 @@ async fn bind_tcp(address: &str, options: SocketOptions) -> io::Result<(&str, Tc
     } else {
         TcpSocket::new_v6()?
     };
-    // As Go and tokio do it always, so that a restart need not wait for old connections to be forgotten.
+    // As in Go and tokio, so that a restart need not wait until the kernel has forgotten old connections.
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(options.reuse_port)?;
     socket.bind(first)?;
     Ok((scheme, socket.listen(BACKLOG)?))
 }
 
-/// Binds the path; a socket file that nobody listens on any more is replaced.
+/// Binds the path, replacing a socket file on which nobody listens.
 async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(e) if e.kind() == io::ErrorKind::AddrInUse => {

@@ -1,4 +1,5 @@
-//! Active alarms, in memory. The writer stores their records; `apply` decides what an alarm refuses. Semantics: etcd v3.7.1, server/etcdserver/api/v3alarm.
+//! The active alarms, in memory. The writer stores their records; `apply` decides what an alarm forbids. Semantics:
+//! etcd v3.7.1, server/etcdserver/api/v3alarm.
 
 use crate::proto::etcdserverpb::{AlarmMember, AlarmType};
 
@@ -7,7 +8,7 @@ use crate::proto::etcdserverpb::{AlarmMember, AlarmType};
 pub struct Alarms(Vec<AlarmMember>);
 
 impl Alarms {
-    /// The alarms of a file's records.
+    /// Restores the alarms from the records of a file.
     pub fn restore(records: impl IntoIterator<Item = AlarmMember>) -> Alarms {
         let mut alarms = Alarms::default();
         for alarm in records {
@@ -21,7 +22,7 @@ impl Alarms {
             .binary_search_by_key(&(alarm.alarm, alarm.member_id), |a| (a.alarm, a.member_id))
     }
 
-    /// Raises an alarm. Returns whether it was not raised before.
+    /// Raises an alarm. Returns false if it was already active.
     pub fn activate(&mut self, alarm: &AlarmMember) -> bool {
         match self.position(alarm) {
             Ok(_) => false,
@@ -32,7 +33,7 @@ impl Alarms {
         }
     }
 
-    /// Clears an alarm. Returns whether it was raised.
+    /// Clears an alarm. Returns whether it was active.
     pub fn deactivate(&mut self, alarm: &AlarmMember) -> bool {
         match self.position(alarm) {
             Ok(at) => {
@@ -43,19 +44,19 @@ impl Alarms {
         }
     }
 
-    /// All alarms, or those of one kind (`kind` other than `NONE`).
+    /// All alarms, or those of one type (`kind` other than `NONE`).
     pub fn list(&self, kind: i32) -> Vec<AlarmMember> {
         let wanted = |a: &&AlarmMember| kind == AlarmType::None as i32 || a.alarm == kind;
         self.0.iter().filter(wanted).copied().collect()
     }
 
-    /// Whether an alarm of this kind is raised, by any member.
+    /// Whether an alarm of this type is active on any member.
     pub fn raised(&self, kind: AlarmType) -> bool {
         self.0.iter().any(|a| a.alarm == kind as i32)
     }
 }
 
-/// An alarm as `endpoint status` lists it among its errors.
+/// An alarm in the form in which `endpoint status` lists it among the errors.
 pub fn text(alarm: &AlarmMember) -> String {
     let kind = match AlarmType::try_from(alarm.alarm) {
         Ok(AlarmType::None) => return format!("memberID:{}", alarm.member_id),

@@ -1,5 +1,5 @@
-//! The bridge between the store and the bolt file: a committed state that values and records are
-//! read from. Knows the buckets that the server reads, and nothing of writing.
+//! The bridge between the store and the bolt file: a committed state from which values and records are read. Knows the
+//! buckets that the server reads. Writes nothing.
 
 use std::{cell::Cell, ops::Bound};
 
@@ -16,8 +16,8 @@ use crate::{
     schema::{RecordError, bucket, hash, key},
 };
 
-/// Values of one answer share allocations of this size, which is small enough for the allocator to reuse
-/// memory. It would map larger ones anew each time, and the system would zero them.
+/// Values of a response share allocations of this size, which is small enough for the allocator to reuse memory. It
+/// would map larger ones anew each time, and the system would have to zero them.
 const ARENA: usize = 64 << 10;
 
 /// An open database file.
@@ -25,13 +25,12 @@ const ARENA: usize = 64 << 10;
 pub enum DatabaseFile {
     /// Open for reading and writing.
     Writable(Db),
-    /// Open for reading alone.
+    /// Open for reading only.
     ReadOnly(ReadOnly),
 }
 
 impl DatabaseFile {
-    /// How large the last committed state is. Of a file that is only read, the first call reads every page
-    /// header.
+    /// Size of the last committed state. For a read-only file, the first call reads every page header.
     ///
     /// # Errors
     /// A page is damaged.
@@ -48,7 +47,7 @@ impl DatabaseFile {
 pub struct Tx(ReadTx);
 
 impl Tx {
-    /// A state as the engine hands it out.
+    /// Wraps a state of the engine.
     pub fn new(tx: ReadTx) -> Tx {
         Tx(tx)
     }
@@ -58,11 +57,11 @@ impl Tx {
         &self.0
     }
 
-    /// Calls `each` with the records of bucket `key` from `start` to main revision `end` (included)
-    /// in order, until it returns false or fails.
+    /// Calls `each` for the records of bucket `key` from `start` to main revision `end` (inclusive) in order, until it
+    /// returns false or fails.
     ///
     /// # Errors
-    /// A page is damaged, or what `each` returns.
+    /// A page is damaged, or the error that `each` returned.
     pub fn records(
         &self,
         start: Bound<&[u8]>,
@@ -87,7 +86,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The encoded record of one put.
+    /// The encoded record of a put.
     ///
     /// # Errors
     /// A page is damaged, or there is no such record.
@@ -102,10 +101,10 @@ impl Tx {
             .map_err(Error::storage)
     }
 
-    /// CRC-32C over all buckets, as etcd's `Hash` call computes it. Asks `go_on` at every record.
+    /// CRC-32C over all buckets, as computed by etcd's `Hash` RPC. Calls `go_on` for every record.
     ///
     /// # Errors
-    /// A page is damaged, or what `go_on` returns.
+    /// A page is damaged, or the error that `go_on` returned.
     pub fn hash(&self, go_on: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
         let mut crc = hash::Crc32c::default();
         for next in self.0.buckets().map_err(Error::storage)? {
@@ -145,17 +144,17 @@ fn follows(before: Revision, rev: Revision) -> bool {
     rev.main == before.main + 1 || (rev.main == before.main && rev.sub == before.sub + 1)
 }
 
-/// The records of a committed state for one read, within the limits of its meter.
+/// Reads the records of a committed state, within the limits of a meter.
 pub struct MeteredTx<'a> {
     tx: &'a Tx,
     meter: &'a Meter,
-    /// Whether the read may wait for the disk.
+    /// Whether this may wait for the disk.
     may_wait: bool,
     was_cold: Cell<bool>,
 }
 
 impl<'a> MeteredTx<'a> {
-    /// The records of `tx`; without `may_wait`, a page that is not in memory is an error.
+    /// The records of `tx`. Without `may_wait`, a page that is not in memory is an error.
     pub fn new(tx: &'a Tx, meter: &'a Meter, may_wait: bool) -> MeteredTx<'a> {
         MeteredTx {
             tx,
@@ -165,7 +164,7 @@ impl<'a> MeteredTx<'a> {
         }
     }
 
-    /// Whether the read was stopped by its limits, so that it may be tried again with wider ones.
+    /// Whether the read was stopped by its limits, so that it can be repeated with larger ones.
     pub fn was_interrupted(&self) -> bool {
         self.was_cold.get() || self.meter.was_exceeded()
     }
@@ -212,7 +211,7 @@ impl Values for MeteredTx<'_> {
     }
 }
 
-/// Where records are looked up one after the other.
+/// Looks up records one after the other.
 struct Records<'a, S: Source<Buf = &'a [u8]>, F> {
     keys: Option<Bucket<S>>,
     fail: F,
@@ -245,7 +244,7 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
             Error::record(&RecordError::new(bucket::KEY, &name, missing))
         };
         let is_it = |entry: &Entry<&[u8]>| entry.key == &name[..] && !entry.is_bucket();
-        // Keys that were written one after the other are often read in that order, too.
+        // Keys that were written consecutively are often read in that order, too.
         if let Some((before, cursor)) = &mut self.last
             && follows(*before, rev)
             && let Some(entry) = cursor.next_entry().map_err(&self.fail)?
@@ -263,7 +262,7 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
     }
 }
 
-/// Appends the records as the file holds them, after checking that each one can be decoded.
+/// Appends the records as stored, after checking that each can be decoded.
 fn append<'a, S: Source<Buf = &'a [u8]>>(
     mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
@@ -291,8 +290,8 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         )?]);
     }
 
-    // Records are copied out of the mapping at once, into a few allocations that their keys and values then
-    // share, so that no mapped memory is handed to the network.
+    // Copy the records out of the mapping into a few allocations, which their keys and values then share, so that no
+    // mapped memory is passed to the network.
     let mut values = Vec::with_capacity(revs.len());
     let mut arena: Vec<u8> = Vec::new();
     let mut pending: Vec<(&Revision, usize)> = Vec::new();
@@ -309,7 +308,7 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
         let record = records.find(*rev)?;
         if arena.len() + record.len() > arena.capacity() {
             flush(&mut arena, &mut pending)?;
-            // Assume that the other records are as long as this one.
+            // Assume that the remaining records have the same size as this one.
             let rest = record.len().saturating_mul(revs.len() - i);
             arena.reserve_exact(rest.min(ARENA).max(record.len()));
         }

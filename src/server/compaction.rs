@@ -1,6 +1,6 @@
-//! The physical half of compactions, on a thread of its own: first the index drops old changes, then
-//! their records are removed in steps that go through the writer like any request, so that no put waits
-//! long behind them. A compaction that was interrupted is resumed at the next start.
+//! The physical part of compactions, on a separate thread. First the index drops old changes. Then their records are
+//! removed in steps that go through the writer like any other request, so that no put waits long behind them. An
+//! interrupted compaction is resumed at the next start.
 
 use std::{
     ops::Bound,
@@ -22,20 +22,20 @@ use super::{
 };
 use crate::schema::{hashkv::HashKv, key::RevisionKey};
 
-/// How long a step should take, its sync included.
+/// Intended duration of a step, including its sync.
 const STEP_TIME: Duration = Duration::from_millis(8);
-/// Records looked at in one step, at least and at most. On a disk that syncs slowly smaller steps would
-/// help nobody: the sync is most of what others wait for.
+/// Minimum and maximum number of records examined in a step. On a disk with slow syncs, smaller steps would not help:
+/// other requests mostly wait for the sync.
 const STEP_RECORDS: std::ops::RangeInclusive<usize> = 1000..=20_000;
-/// Records of the first step.
+/// Number of records in the first step.
 const FIRST_STEP: usize = 1000;
-/// Records removed by one request where the disk has no space for more. The writer keeps enough space in
-/// reserve for so many.
+/// Number of records removed by one request if the disk has no space for more. The writer reserves enough space for
+/// this many.
 const RECORDS_ON_A_FULL_DISK: usize = 8;
-/// How long to wait for space on the disk before a step is tried again.
+/// Time to wait for disk space before a step is repeated.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Works through compactions until the writer is gone.
+/// Processes compactions until the writer has ended.
 pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
     for compaction in compactions {
         let revision = compaction.revision;
@@ -53,7 +53,7 @@ pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
             Err(error) => warn!(revision, %error, "failed compaction"),
         }
         shared.queue.compaction_ended();
-        // Nobody may be waiting.
+        // There may be no receiver.
         let _ = compaction.done.send(result.map(drop));
     }
 }
@@ -69,7 +69,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
     let mut size = FIRST_STEP;
     loop {
         let step = {
-            // A fresh state for each step: an old one would keep its pages from being used again.
+            // Take a new state for each step: an old one would keep its pages from being reused.
             let published = shared.published()?;
             let start = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             let mut step = Step::default();
@@ -119,7 +119,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
     Ok(hash)
 }
 
-/// Drops old changes from the index. Returns the changes up to `revision` that stay, in order.
+/// Drops old changes from the index. Returns the remaining changes up to `revision`, in order.
 fn compact_index(shared: &Shared, revision: i64) -> Result<Vec<Revision>, Error> {
     let mut kept: Vec<Revision> = Vec::new();
     let mut cursor = None;
@@ -132,24 +132,24 @@ fn compact_index(shared: &Shared, revision: i64) -> Result<Vec<Revision>, Error>
     Ok(kept)
 }
 
-/// What one look at the records has found.
+/// The result of examining records.
 #[derive(Default)]
 struct Step {
     /// Records to remove.
     obsolete: Vec<(Revision, bool)>,
-    /// The last key that was looked at, unless there are no more.
+    /// The last key that was examined; `None` at the end.
     resume: Option<Vec<u8>>,
 }
 
-/// The next step is larger where this one was quick, and smaller where it was slow.
+/// Makes the next step larger if this one was fast, and smaller if it was slow.
 fn next_size(size: usize, took: Duration) -> usize {
     let factor = STEP_TIME.as_secs_f64() / took.as_secs_f64().max(1e-6);
     let next = (size as f64 * factor.clamp(0.5, 2.0)) as usize;
     next.clamp(*STEP_RECORDS.start(), *STEP_RECORDS.end())
 }
 
-/// Has the writer remove records, and mark the compaction as finished with the last of them. On a full
-/// disk removes few at a time, and waits for space as long as it takes.
+/// Lets the writer remove records, and mark the compaction as finished with the last of them. On a full disk, removes a
+/// few at a time and waits for space as long as necessary.
 fn remove(
     shared: &Arc<Shared>,
     records: &[(Revision, bool)],

@@ -1,8 +1,7 @@
-//! Automatic compaction: decides when to compact at which revision. It compacts nothing itself, and its
-//! caller tells it the time, so that a test can simulate a day at once.
-//! Rules: etcd v3.7.1, server/etcdserver/api/v3compactor.
+//! Automatic compaction: decides when to compact, and at which revision. It does not compact, and its caller passes the
+//! time, so that a test can simulate a day. Rules: etcd v3.7.1, server/etcdserver/api/v3compactor.
 //!
-//! Periodic, with a period of 1 h (shorter ones alike, with tenths of their own):
+//! In periodic mode with a period of 1 h (shorter periods are divided in the same way):
 //!
 //! ```text
 //! every 6 min      note the revision; the oldest noted one is 1 h old once eleven are noted
@@ -18,38 +17,38 @@ use tracing::{info, warn};
 use super::{config::AutoCompaction, error::Error};
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// How many revisions are noted, and attempts made, in the shorter of period and hour.
+/// Number of intervals into which the period, or an hour if that is shorter, is divided.
 const TRIES: u32 = 10;
-/// Time between two checks in revision mode.
+/// Interval between checks in revision mode.
 const REVISION_INTERVAL: Duration = Duration::from_secs(300);
 
-/// When to compact at which revision: call [`Schedule::tick`] once per [`Schedule::interval`].
+/// When to compact, and at which revision: call [`Schedule::tick`] once per [`Schedule::interval`].
 #[derive(Debug)]
 pub enum Schedule {
-    /// What is older than `period`.
+    /// Compacts what is older than `period`.
     Periodic {
         /// How long history is kept.
         period: Duration,
-        /// Revisions noted, the oldest first.
+        /// Recorded revisions, oldest first.
         notes: VecDeque<i64>,
-        /// Time since the start or the last success.
+        /// Time since the start or the last compaction.
         waited: Duration,
-        /// The revision of the last success.
+        /// The revision of the last compaction.
         last: i64,
         /// Whether the first period has passed.
         warm: bool,
     },
-    /// All but the newest `retention` revisions.
+    /// Compacts all but the newest `retention` revisions.
     Revision {
-        /// Revisions kept.
+        /// Number of revisions to keep.
         retention: i64,
-        /// The revision of the last success.
+        /// The revision of the last compaction.
         last: i64,
     },
 }
 
 impl Schedule {
-    /// The schedule of a policy, begun at revision `current`; `None` where nothing is compacted.
+    /// The schedule for a policy, starting at revision `current`; `None` if nothing is compacted.
     pub fn new(policy: AutoCompaction, current: i64) -> Option<Schedule> {
         match policy {
             AutoCompaction::Off => None,
@@ -65,7 +64,7 @@ impl Schedule {
         }
     }
 
-    /// Time between two ticks.
+    /// Interval between two ticks.
     pub fn interval(&self) -> Duration {
         match self {
             Schedule::Periodic { period, .. } => (*period).min(HOUR) / TRIES,
@@ -73,8 +72,7 @@ impl Schedule {
         }
     }
 
-    /// An interval has passed; `current` is the newest revision. Returns the revision to compact at,
-    /// if it is time.
+    /// Called after each interval with the current revision. Returns the revision at which to compact, if it is time.
     pub fn tick(&mut self, current: i64) -> Option<i64> {
         let interval = self.interval();
         match self {
@@ -104,7 +102,7 @@ impl Schedule {
         }
     }
 
-    /// The compaction at `revision` is done (or was not needed any more).
+    /// The compaction at `revision` has been done (or was no longer necessary).
     pub fn done(&mut self, revision: i64) {
         match self {
             Schedule::Periodic { waited, last, .. } => {
@@ -123,7 +121,7 @@ impl Schedule {
     }
 }
 
-/// Runs a schedule until `pause`, which waits for so long, says that the server stops.
+/// Runs a schedule until `pause`, which waits for the given time, returns that the server stops.
 pub fn run(
     mut schedule: Schedule,
     mut pause: impl FnMut(Duration) -> bool,
@@ -150,7 +148,7 @@ pub fn run(
 mod tests {
     use super::*;
 
-    /// Ticks through `hours` with one revision a minute; gives minute and revision of each compaction.
+    /// Simulates `hours` with one revision per minute. Returns minute and revision of each compaction.
     fn compactions(policy: AutoCompaction, hours: u64) -> Vec<(u64, i64)> {
         let mut schedule = Schedule::new(policy, 1).unwrap();
         let mut done = Vec::new();

@@ -37,11 +37,11 @@ pub struct Config {
     pub compaction_sleep_interval: Duration,
     /// The file is defragmented at the start if that frees at least this many MiB; 0 = never.
     pub bootstrap_defrag_threshold: u64,
-    /// Operations that one transaction may hold.
+    /// Maximum number of operations in a transaction.
     pub max_txn_ops: usize,
-    /// Largest encoded request, in bytes.
+    /// Maximum size of an encoded request in bytes.
     pub max_request_bytes: usize,
-    /// Requests that one connection may have open.
+    /// Maximum number of concurrent requests on one connection.
     pub max_concurrent_streams: u32,
     /// Shortest time between two pings of a client.
     pub keepalive_min_time: Duration,

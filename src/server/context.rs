@@ -1,8 +1,8 @@
-//! What is known about a request besides its message: who sent it, by when an answer is wanted, and the
-//! metadata that came with it. Every method of `Core` takes one. Holds data only and decides nothing.
+//! What is known about a request besides its message: who sent it, its deadline, and its metadata. Every method of
+//! `Core` takes one. Contains only data.
 //!
-//! Cancellation is not a field: a caller cancels by dropping the future that a `Core` method returned.
-//! Work that runs on another thread watches for that, and for the deadline.
+//! Cancellation is not a field: a caller cancels by dropping the future that a `Core` method returned. Work on another
+//! thread checks for that and for the deadline.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -10,21 +10,21 @@ use http::HeaderMap;
 
 use super::auth::Identity;
 
-/// The circumstances of one request.
+/// The context of one request.
 #[derive(Clone, Debug, Default)]
 pub struct RequestContext {
     /// Where the request came from.
     pub peer: Peer,
-    /// On whose behalf the request is made. `Nobody` means that token and client certificate tell.
+    /// The caller's identity. `Nobody` means that it is determined from the token or client certificate.
     pub identity: Identity,
-    /// When the client stops waiting; `None`: never.
+    /// When the client stops waiting; `None` = never.
     pub deadline: Option<Instant>,
-    /// gRPC metadata or HTTP headers, as they were received. May hold secrets: never log it.
+    /// gRPC metadata or HTTP headers as received. May contain secrets; never log it.
     pub metadata: HeaderMap,
 }
 
 impl RequestContext {
-    /// A request that this process makes on its own behalf: it may do everything, and has no deadline and no metadata.
+    /// A request by this process itself: it may do everything, and has no deadline and no metadata.
     pub fn in_process() -> RequestContext {
         RequestContext {
             identity: Identity::Server,
@@ -38,10 +38,10 @@ impl RequestContext {
     }
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
-    /// The kind of connection, and its address where it has one.
+    /// The type of the connection and the address, if it has one.
     pub address: PeerAddress,
     /// Common name of the client certificate that the TLS handshake verified; empty if the certificate has none.
     pub common_name: Option<Arc<str>>,
@@ -55,7 +55,7 @@ pub enum PeerAddress {
     InProcess,
     /// A TCP connection.
     Tcp(SocketAddr),
-    /// A unix socket; its clients have no address.
+    /// A Unix socket, whose clients have no address.
     Unix,
 }
 

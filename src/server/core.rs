@@ -1,9 +1,8 @@
-//! The server without a network: requests in, answers out. The gRPC services, the JSON gateway and
-//! the tests call it; it knows nothing of HTTP, listeners or how messages are framed. One file per
-//! service; this one opens, closes, and has what the services share.
+//! The server without networking: requests in, responses out. The gRPC services, the JSON gateway and the tests call
+//! it; it knows nothing of HTTP, listeners or message framing. There is one file per service; this one contains
+//! opening, closing, and what the services share.
 //!
-//! Invariant: an answer to a write means that it is durable, and nothing is visible that a crash
-//! could take back.
+//! Invariant: the response to a write means that it is durable, and nothing is visible that a crash could undo.
 
 mod admission;
 mod auth;
@@ -53,11 +52,11 @@ use super::{
 };
 use crate::{bolt, proto::etcdserverpb as pb, schema::membership::Member};
 
-/// The version that the server says it is.
+/// The version that the server reports.
 pub const VERSION: &str = "3.7.1";
 
-/// A running server core: cheap to clone, shared by every connection. It stops when the last clone
-/// is gone, or with [`Core::shutdown`].
+/// A running server core. Cheap to clone, and shared by all connections. It stops when the last clone is dropped, or by
+/// [`Core::shutdown`].
 #[derive(Clone)]
 pub struct Core {
     inner: Arc<Inner>,
@@ -66,16 +65,16 @@ pub struct Core {
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Whether the threads of the watchers run.
+    /// Whether the watcher threads are running.
     watching: Mutex<bool>,
     admission: Admission,
     max_request_bytes: usize,
     quota: Quota,
     quota_bytes: i64,
     passwords: Passwords,
-    /// Whether the common name of a verified client certificate is the name of a user.
+    /// Whether the common name of a verified client certificate identifies a user.
     client_cert_auth: bool,
-    /// The members that a snapshot names, where one is read.
+    /// The members in the snapshot, if one is served.
     members: Option<Vec<Member>>,
 }
 
@@ -83,15 +82,16 @@ impl Core {
     /// Opens (or creates) the data directory of `config` and starts the writer. Blocks on disk.
     ///
     /// # Errors
-    /// The directory is locked, damaged, read-only, a real etcd member's, or holds what this server can't serve.
+    /// The directory is locked, damaged, read-only, or that of an etcd member, or contains something that this server
+    /// cannot serve.
     pub fn open(config: &Config) -> Result<Core, OpenError> {
         Core::open_with(config, bolt::Options::default())
     }
 
-    /// As [`Core::open`], on a file that is opened with these options.
+    /// Like [`Core::open`], with these options for the file.
     ///
     /// # Errors
-    /// As [`Core::open`].
+    /// See [`Core::open`].
     pub fn open_with(config: &Config, options: bolt::Options) -> Result<Core, OpenError> {
         let Opened {
             shared,
@@ -116,7 +116,7 @@ impl Core {
                 "resume scheduled compaction"
             );
             let (done, _) = oneshot::channel();
-            // The receiver lives in this function.
+            // The receiver exists until the end of this function.
             let _ = compactions.send(Compaction {
                 revision,
                 previous,
@@ -125,7 +125,7 @@ impl Core {
             });
         }
         let mut writer = Writer::new(shared.clone(), db, applier, compactions, resumed);
-        // What has expired while the file was closed is gone before anybody reads.
+        // Revoke leases that have expired in the meantime, before anything is read.
         writer.revoke_expired();
         let compacts = shared.clone();
         start("writer", Box::new(move || writer.run()))?;
@@ -165,19 +165,19 @@ impl Core {
         Ok(core(threads))
     }
 
-    /// Opens the data directory of `config` for reading: nothing is created or written, and every write is
-    /// refused. Works on a file system that is full or mounted read-only. Blocks on disk.
+    /// Opens the data directory of `config` for reading: nothing is created or written, and every write is rejected.
+    /// Works on a file system that is full or mounted read-only. Blocks on disk.
     ///
     /// # Errors
-    /// There is no database, a process has it open for writing, or it can't be served.
+    /// There is no database, a process has it open for writing, or it cannot be served.
     pub fn open_read_only(config: &Config) -> Result<Core, OpenError> {
         let open::Reading { shared, members } = open::open_read_only(config)?;
         // A snapshot shows leases as they were when it was saved.
         if config.snapshot.is_some() {
             return Ok(Core::reading(config, shared, members));
         }
-        // Keys of leases that have expired must be deleted before anybody reads. Where the disk does not let that
-        // happen, they can still be read.
+        // The keys of expired leases must be deleted before anything is read. If the disk prevents that, they remain
+        // readable.
         if !shared.lessor.expired(Instant::now()).is_empty() {
             drop(shared);
             match Core::open(config) {
@@ -198,7 +198,7 @@ impl Core {
                 watching: Mutex::default(),
                 admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
-                // The quota is looked at for writes alone.
+                // The quota applies only to writes.
                 quota: Quota::unlimited(),
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
@@ -208,25 +208,25 @@ impl Core {
         }
     }
 
-    /// The members that the snapshot which is read names; `None` for a data directory.
+    /// The members in the snapshot that is served; `None` for a data directory.
     pub fn stored_members(&self) -> Option<&[Member]> {
         self.inner.members.as_deref()
     }
 
-    /// The header that stands in every answer, at the committed revision.
+    /// A response header at the committed revision.
     pub fn header(&self) -> pb::ResponseHeader {
         let shared = &self.inner.shared;
         shared.header(shared.published().map_or(0, |p| p.revision))
     }
 
-    /// Completes a header that holds the revision only.
+    /// Completes a header that contains only the revision.
     fn complete(&self, header: &mut Option<pb::ResponseHeader>) {
         let revision = header.as_ref().map_or(0, |h| h.revision);
         *header = Some(self.inner.shared.header(revision));
     }
 
-    /// Answers a read that the caller is permitted to make. An answer that users and roles have overtaken does not go
-    /// out.
+    /// Executes a read if the caller has permission. The response is not sent if users and roles have changed in the
+    /// meantime.
     async fn read<R: Read>(&self, context: &RequestContext, read: R) -> Result<R::Answer, Error> {
         let shared = &self.inner.shared;
         if !shared.is_auth_enabled()? {
@@ -241,8 +241,8 @@ impl Core {
         Ok(answer)
     }
 
-    /// Answers a read: at once where that takes no time, otherwise on a thread that may wait, when its turn
-    /// has come. Stops when the caller goes away.
+    /// Executes a read: immediately if that is fast, otherwise on a thread that may block, when its turn has come.
+    /// Stops when the caller goes away.
     async fn read_unchecked<R: Read>(
         &self,
         context: &RequestContext,
@@ -276,8 +276,8 @@ impl Core {
         answer.ok_or(Error::Stopped)
     }
 
-    /// Runs work that may take long or touch cold pages off the async workers, when its turn has come. The
-    /// work is told when the caller goes away.
+    /// Runs work that is slow or may access pages that are not in memory on a blocking thread, when its turn has come.
+    /// The work can check whether the caller has gone away.
     async fn blocking<T: Send + 'static>(
         &self,
         context: &RequestContext,
@@ -301,7 +301,7 @@ impl Core {
             .map_err(|_| Error::Stopped)?
     }
 
-    /// Sends an operation to the writer and waits for the answer.
+    /// Sends an operation to the writer and waits for the result.
     async fn write<O: Op>(&self, context: &RequestContext, op: O) -> Result<O::Answer, Error> {
         let shared = &self.inner.shared;
         let request = Request::new(op, self.identify(context)?, shared.ids.member);
@@ -314,8 +314,8 @@ impl Core {
         answer.await.map_err(|_| Error::Stopped)?
     }
 
-    /// What etcd says of a request that is refused with `error` before it gets to the writer: the quota comes
-    /// first. One that does not fit raises the alarm, whatever else is wrong with it.
+    /// The error that etcd returns for a request that is rejected with `error` before it reaches the writer: the quota
+    /// is checked first, and exceeding it raises the alarm, whatever else is wrong with the request.
     pub async fn refusal(&self, _context: &RequestContext, cost: i64, error: Error) -> Error {
         let shared = &self.inner.shared;
         let Ok(published) = shared.published() else {
@@ -333,7 +333,7 @@ impl Core {
                 alarm: pb::AlarmType::Nospace.into(),
             };
             let raise = Request::new(raise, Identity::Server, shared.ids.member);
-            // The refusal is the same if that fails.
+            // The error is the same if that fails.
             if let Ok(raised) = shared.queue.push(raise) {
                 let _ = raised.await;
             }
@@ -341,17 +341,16 @@ impl Core {
         Error::NoSpace
     }
 
-    /// Finishes what is under way, closes the file clean. Requests from now on are refused; the file
-    /// is unlocked when the last reader that is under way is done.
+    /// Finishes what is in progress and closes the file cleanly. Further requests are rejected. The file is unlocked
+    /// when the last active reader has ended.
     pub async fn shutdown(&self) {
         let inner = self.inner.clone();
-        // Nothing can be done about a runtime that is going down at the same time: then the last
-        // clone of the core does it.
+        // This fails only if the runtime is shutting down at the same time; then the drop of the last clone does it.
         let _ = tokio::task::spawn_blocking(move || inner.stop()).await;
     }
 }
 
-/// Tells the work of a request that its caller has gone away.
+/// Notifies the work of a request when its caller goes away.
 struct CancelOnDrop(Cancelled);
 
 impl Drop for CancelOnDrop {
@@ -364,14 +363,14 @@ impl Inner {
     fn stop(&self) {
         self.shared.stop();
         self.shared.lessor.close();
-        // The last thing that the writer does. The reply is kept, because a request that nobody waits for is dropped.
+        // The last operation of the writer. Keep the reply, because a request that nobody waits for is dropped.
         let record = Request::new(RecordLeases, Identity::Server, self.shared.ids.member);
         let recorded = self.shared.queue.push(record);
         self.shared.queue.close();
         self.shared.hub.close();
         let mut threads = self.threads.lock();
         for thread in threads.drain(..) {
-            // A panic was reported when it happened.
+            // A panic has already been reported.
             let _ = thread.join();
         }
         drop(recorded);

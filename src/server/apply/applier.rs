@@ -1,4 +1,4 @@
-//! The state and the layers around it, as the writer uses them: group by group.
+//! The state and the layers around it, as used by the writer for each group of requests.
 
 use super::{
     Apply, Compaction, Op, Request, Start, State,
@@ -9,7 +9,7 @@ use crate::{
     server::{error::Error, quota::Quota},
 };
 
-/// Applies operations through all layers, and gathers what they changed.
+/// Applies operations through all layers, and collects their changes.
 pub struct Applier {
     state: State,
     layers: QuotaLayer<AlarmLayer<AuthLayer<Plain>>>,
@@ -17,7 +17,7 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// An applier on a committed state.
+    /// Creates an applier for a committed state.
     pub fn new(start: Start, quota: Quota) -> Applier {
         Applier {
             state: State::new(start),
@@ -29,17 +29,17 @@ impl Applier {
         }
     }
 
-    /// What is applied so far.
+    /// The applied state.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// As [`Applier::state`], for the writer to tell it what was committed.
+    /// The applied state, so that the writer can record what was committed.
     pub fn state_mut(&mut self) -> &mut State {
         &mut self.state
     }
 
-    /// A group begins; the file has `size` bytes.
+    /// Begins a group. The file has `size` bytes.
     pub fn begin_group(&mut self, size: u64) {
         self.state.begin_group(size);
     }
@@ -47,7 +47,7 @@ impl Applier {
     /// Applies one operation.
     ///
     /// # Errors
-    /// As [`Apply::apply`]; see [`Applier::is_broken`].
+    /// See [`Apply::apply`] and [`Applier::is_broken`].
     pub fn apply<O: Op>(&mut self, request: &Request<O>) -> Result<O::Answer, Error> {
         let before = self.state.changes();
         let result = self.layers.apply(&mut self.state, request);
@@ -59,22 +59,22 @@ impl Applier {
         result
     }
 
-    /// Whether an operation failed half-way, which only a damaged record can bring about: then nothing
-    /// more may be applied, nor may the group be committed.
+    /// Whether an operation failed half-way, which only a damaged record can cause. Nothing more may then be applied,
+    /// and the group must not be committed.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
 
-    /// The group ends: everything that it changed, as one batch with the consistent index in it, or
-    /// nothing where nothing was changed.
+    /// Ends the group. Returns its changes as one batch that includes the consistent index; `None` if nothing was
+    /// changed.
     ///
     /// # Errors
-    /// A key is longer than the format allows; the applier can't be used any further.
+    /// A key is too long for the format; the applier is then unusable.
     pub fn take_batch(&mut self) -> Result<Option<Batch>, Error> {
         self.state.take_batch()
     }
 
-    /// The compactions that the group has begun, oldest first.
+    /// Returns the compactions that the group has begun, oldest first.
     pub fn take_compactions(&mut self) -> Vec<Compaction> {
         std::mem::take(&mut self.state.compactions)
     }

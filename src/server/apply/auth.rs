@@ -1,5 +1,5 @@
-//! Operations on users, roles and the switch of authentication: the messages of the Auth service that change them.
-//! Passwords have been hashed before. Source: etcd v3.7.1, server/etcdserver/apply/{auth,backend}.go.
+//! Operations on users, roles and the state of authentication: those messages of the Auth service that change
+//! something. Passwords have already been hashed. Source: etcd v3.7.1, server/etcdserver/apply/{auth,backend}.go.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::{
     },
 };
 
-/// Bytes and records of the switch and the revision, and what a record takes beside its content.
+/// Bytes and records written by every change: the auth state and revision, and the overhead of a record.
 const OVERHEAD: (u64, u64) = (256, 4);
 
 impl State {
-    /// Makes a change of users and roles, and puts its records into the batch.
+    /// Makes a change to users and roles, and adds its records to the batch.
     fn change_auth<T>(
         &mut self,
         change: impl FnOnce(&mut AuthStore, &mut Effects) -> Result<T, Error>,
@@ -41,7 +41,7 @@ impl State {
     }
 }
 
-/// Which record of a change may be long: that of a user, or that of a role with those of all its users.
+/// Which record of a change may be long: that of a user, or that of a role and of all its users.
 enum Touched<'a> {
     None,
     User(&'a str),
@@ -67,7 +67,7 @@ macro_rules! auth_ops {
                     Touched::User(name) => claim.auth().user_size(name),
                     Touched::Role(name) => claim.auth().role_size(name),
                 };
-                // The same user or role may have grown in the group that this request is part of.
+                // The same user or role may have grown earlier in this group.
                 let message = 2 * self.encoded_len() as u64;
                 claim.records(bytes + message + OVERHEAD.0, records + OVERHEAD.1);
             }

@@ -1,5 +1,5 @@
-//! An upper bound for what a group of operations writes, in bytes and records, so that its space on the
-//! disk can be claimed before any of it is applied.
+//! Computes an upper bound on what a group of operations writes, in bytes and records, so that the disk space can be
+//! claimed before any of them is applied.
 
 use std::collections::HashSet;
 
@@ -13,28 +13,28 @@ use crate::{
     server::{auth::AuthStore, mvcc::index::KeyRange},
 };
 
-/// Bytes that a put's record takes beside key and value: its revision, field tags, lengths, varints.
+/// Size of a put's record without key and value, in bytes: its revision, field tags, lengths and varints.
 const PUT_OVERHEAD: u64 = 18 + 6 + 2 * 5 + 4 * 10;
-/// Bytes that a tombstone's record takes beside the key.
+/// Size of a tombstone's record without the key, in bytes.
 const TOMBSTONE_OVERHEAD: u64 = 18 + 1 + 5;
-/// The consistent index, and an alarm that the group may raise.
+/// For the consistent index, and an alarm that the group may raise.
 const GROUP_OVERHEAD: Space = Space {
     bytes: 128,
     records: 4,
 };
-/// Space that operations which need more of it leave to those that free some, so that a full disk can
-/// always be emptied: enough for the pages that a few deletions or a short step of a compaction rewrite.
+/// Space that is reserved for operations which free space, so that a full disk can always be emptied. It is enough for
+/// the pages that a few deletions or a short step of a compaction rewrite.
 const RESERVE: Space = Space {
     bytes: 4 << 10,
     records: 16,
 };
 
-/// An amount of bytes of keys and values in a number of records.
+/// A number of records and the total size of their keys and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Space {
-    /// Bytes of keys and values.
+    /// Size of keys and values in bytes.
     pub bytes: u64,
-    /// Records written or deleted.
+    /// Number of records written or deleted.
     pub records: u64,
 }
 
@@ -45,16 +45,15 @@ impl Space {
     }
 }
 
-/// The space that the operations of one group may need in all.
+/// The space that the operations of a group may need in total.
 pub struct SpaceClaim<'a> {
     state: &'a State,
     puts: Space,
     deletions: Space,
     others: Space,
-    /// Bytes of the largest value that the group puts.
+    /// Size of the largest value put by the group, in bytes.
     largest_value: u64,
-    /// Ranges that are counted already: a key that was deleted once can't be deleted again unless it is
-    /// put again.
+    /// Ranges that have already been counted: a key cannot be deleted twice unless it is put in between.
     deleted_ranges: HashSet<(Bytes, Bytes)>,
 }
 
@@ -71,7 +70,7 @@ impl<'a> SpaceClaim<'a> {
         }
     }
 
-    /// An empty claim for a request that follows those of this claim.
+    /// An empty claim for the next request of the group.
     pub fn next(&self) -> SpaceClaim<'a> {
         SpaceClaim {
             largest_value: self.largest_value,
@@ -79,7 +78,7 @@ impl<'a> SpaceClaim<'a> {
         }
     }
 
-    /// Takes in the claim of a request that follows. What both delete is counted twice.
+    /// Adds the claim of the next request. Keys that both of them delete are counted twice.
     pub fn merge(&mut self, next: SpaceClaim<'_>) {
         self.puts.add(next.puts);
         self.deletions.add(next.deletions);
@@ -88,12 +87,12 @@ impl<'a> SpaceClaim<'a> {
         self.deleted_ranges.extend(next.deleted_ranges);
     }
 
-    /// What the group needs in all.
+    /// The space that the group needs in total.
     pub fn total(&self) -> Space {
         self.total_with(None)
     }
 
-    /// What the group needs in all if this request follows.
+    /// The space that the group needs in total, including this request.
     pub fn total_with(&self, next: Option<&SpaceClaim<'_>>) -> Space {
         let mut total = GROUP_OVERHEAD;
         for claim in [Some(self), next].into_iter().flatten() {
@@ -113,12 +112,12 @@ impl<'a> SpaceClaim<'a> {
         total
     }
 
-    /// A key may be put.
+    /// Adds a put that may happen.
     pub fn put(&mut self, r: &PutRequest) {
         let mut value = r.value.len() as u64;
         if r.ignore_value {
-            // The value is taken over from a record, or from an earlier request of the group. A record
-            // that can't be read stops the request later.
+            // The value comes from a record, or from an earlier request of the group. A record that cannot be read
+            // makes the request fail later.
             let stored = self.state.view().get(&r.key).ok().flatten();
             value = stored
                 .map_or(0, |kv| kv.value.len() as u64)
@@ -131,7 +130,7 @@ impl<'a> SpaceClaim<'a> {
         });
     }
 
-    /// A range may be deleted.
+    /// Adds a deletion that may happen.
     pub fn delete(&mut self, r: &DeleteRangeRequest) {
         if !(self.deleted_ranges).insert((r.key.clone(), r.range_end.clone())) {
             return;
@@ -148,7 +147,7 @@ impl<'a> SpaceClaim<'a> {
         self.deletions.add(deletions);
     }
 
-    /// Every put and deletion of both branches may happen, also of nested transactions.
+    /// Adds all puts and deletions of both branches, including nested transactions.
     pub fn txn(&mut self, r: &TxnRequest) {
         for op in r.success.iter().chain(&r.failure) {
             match &op.request {
@@ -160,9 +159,9 @@ impl<'a> SpaceClaim<'a> {
         }
     }
 
-    /// A lease may be revoked: its keys are deleted, also those that the group attaches to it before.
+    /// Adds the revocation of a lease, which deletes its keys, including those attached earlier in the group.
     pub fn revoke_lease(&mut self, id: i64) {
-        // A range that no request can name stands for keys that only the group puts.
+        // A range that no request can use stands for the keys put by the group.
         let marker = Bytes::copy_from_slice(&id.to_be_bytes());
         self.deleted_ranges.insert((Bytes::new(), marker));
         for key in self.state.leases.keys(id).unwrap_or_default() {
@@ -173,7 +172,7 @@ impl<'a> SpaceClaim<'a> {
         }
     }
 
-    /// Number of leases, for what is written about all of them.
+    /// Number of leases, for operations that write a record for each.
     pub fn lease_count(&self) -> u64 {
         self.state.leases.lessor().len() as u64
     }
@@ -183,7 +182,7 @@ impl<'a> SpaceClaim<'a> {
         &self.state.auth
     }
 
-    /// So many records with so many bytes of keys and values may be written or deleted besides.
+    /// Adds a number of records with this total size of keys and values.
     pub fn records(&mut self, bytes: u64, records: u64) {
         self.others.add(Space { bytes, records });
     }

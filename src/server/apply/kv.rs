@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Completes a header that holds the revision only.
+/// Completes a header that contains only the revision.
 fn complete(state: &State, header: &mut Option<ResponseHeader>) {
     let revision = header.as_ref().map_or(0, |h| h.revision);
     *header = Some(state.ids.header(revision));

@@ -1,7 +1,6 @@
-//! The layers that an operation passes before it changes anything, in etcd's order: the quota refuses
-//! what no longer fits and raises NOSPACE, CORRUPT refuses every change of data, NOSPACE refuses what
-//! needs space, and auth refuses what the caller may not do. A layer looks at the request, refuses it or
-//! hands it on; the innermost applies it.
+//! The layers that an operation passes before it changes anything, in etcd's order: the quota rejects what exceeds it
+//! and raises NOSPACE, CORRUPT rejects every change of data, NOSPACE rejects what needs space, and auth rejects what
+//! the caller may not do. A layer examines the request, and rejects it or passes it on; the innermost layer applies it.
 //! Source: etcd v3.7.1, server/etcdserver/apply.
 
 use tracing::warn;
@@ -18,18 +17,18 @@ use crate::{
     },
 };
 
-/// Something that applies operations to the writer's state.
+/// Applies operations to the writer's state.
 pub trait Apply {
     /// Applies one operation.
     ///
     /// # Errors
-    /// The operation is refused, and nothing has changed, except that running out of quota raises an
-    /// alarm; or a damaged record stopped it.
+    /// The operation was rejected and nothing has changed, except that exceeding the quota raises an alarm; or a
+    /// damaged record was found.
     fn apply<O: Op>(&mut self, state: &mut State, request: &Request<O>)
     -> Result<O::Answer, Error>;
 }
 
-/// The innermost: applies whatever gets to it.
+/// The innermost layer, which applies the operation.
 #[derive(Debug)]
 pub struct Plain;
 
@@ -43,7 +42,7 @@ impl Apply for Plain {
     }
 }
 
-/// Refuses what the caller may not do.
+/// Rejects what the caller may not do.
 #[derive(Debug)]
 pub struct AuthLayer<A>(pub A);
 
@@ -62,7 +61,7 @@ impl<A: Apply> Apply for AuthLayer<A> {
     }
 }
 
-/// Refuses what raised alarms forbid.
+/// Rejects what active alarms forbid.
 #[derive(Debug)]
 pub struct AlarmLayer<A>(pub A);
 
@@ -82,12 +81,12 @@ impl<A: Apply> Apply for AlarmLayer<A> {
     }
 }
 
-/// Refuses what does not fit into the space quota, and raises the NOSPACE alarm.
+/// Rejects what exceeds the space quota, and raises the NOSPACE alarm.
 #[derive(Debug)]
 pub struct QuotaLayer<A> {
     /// The next layer.
     pub inner: A,
-    /// The limit.
+    /// The quota.
     pub quota: Quota,
 }
 

@@ -1,5 +1,5 @@
-//! Operations on leases: the messages of the Lease service that change them, and the records that a clean stop leaves.
-//! Source: etcd v3.7.1, server/etcdserver/apply/backend.go and server/lease/lessor.go.
+//! Operations on leases: those messages of the Lease service that change something, and the records that a clean stop
+//! writes. Source: etcd v3.7.1, server/etcdserver/apply/backend.go and server/lease/lessor.go.
 
 use std::time::{Instant, SystemTime};
 
@@ -25,7 +25,7 @@ use crate::{
     server::{error::Error, quota::LEASE_COST},
 };
 
-/// Bytes of the longest record of a lease, key and value.
+/// Maximum size of a lease record in bytes, key and value.
 const RECORD: u64 = 8 + 3 * 11;
 
 impl State {
@@ -90,7 +90,7 @@ impl Op for LeaseRevokeRequest {
         (caller.auth).check_lease_write(caller.identity, self.id, caller.leases)
     }
 
-    /// The attached keys go in one revision, and the lease in the same commit.
+    /// The attached keys are deleted in one revision, and the lease in the same commit.
     fn apply(&self, state: &mut State) -> Result<LeaseRevokeResponse, Error> {
         let keys = state.leases.keys(self.id)?;
         state.change_keys(|head, index, _| head.delete_keys(index, &keys))?;
@@ -134,8 +134,8 @@ impl Op for LeaseCheckpointRequest {
     }
 }
 
-/// Records what remains of every lease, and when. The last operation before a clean stop; whatever was written after
-/// it would make the time wrong.
+/// Records the remaining TTL of every lease, and the time. This is the last operation before a clean stop; a later
+/// write would invalidate the time.
 #[derive(Debug)]
 pub struct RecordLeases;
 
@@ -165,7 +165,7 @@ impl Op for RecordLeases {
             return Ok(());
         }
         for record in records {
-            // Leases that the same group granted or revoked have their records already.
+            // Leases that were granted or revoked in the same group already have their records.
             if !state.leases.has_changed(record.id) {
                 state.store_lease(&record)?;
             }

@@ -1,4 +1,4 @@
-//! Operations that keep the store in order: compactions, the removal of what they drop, and alarms.
+//! Maintenance operations: compactions, the removal of compacted records, and alarms.
 
 use std::sync::atomic::Ordering;
 
@@ -21,24 +21,24 @@ use crate::{
 
 /// Bytes and records that a compaction or an alarm may write: two short records.
 const SHORT_RECORDS: (u64, u64) = (64, 2);
-/// Bytes of the longest record key in bucket `key`.
+/// Maximum size of a record key in bucket `key`, in bytes.
 const RECORD_KEY: u64 = 18;
 
-/// A compaction that was applied and whose old records must go, once it is committed.
+/// An applied compaction whose old records must be removed once it is committed.
 #[derive(Debug)]
 pub struct Compaction {
     /// The new compact revision.
     pub revision: i64,
-    /// The one before; -1: none.
+    /// The previous compact revision; -1 if there is none.
     pub previous: i64,
-    /// Whether the one before is finished: only then is the hash of this one meaningful.
+    /// Whether the previous compaction is finished: only then is the hash of this one meaningful.
     pub previous_finished: bool,
-    /// Told when the records are gone, or why they could not be removed.
+    /// Notified when the records have been removed, or why they could not be.
     pub done: oneshot::Sender<Result<(), Error>>,
 }
 
 impl Op for CompactionRequest {
-    /// Tells when the old records are gone.
+    /// Resolves when the old records have been removed.
     type Answer = oneshot::Receiver<Result<(), Error>>;
 
     const LOG_FIELD: Option<u32> = Some(7);
@@ -83,12 +83,12 @@ impl Op for CompactionRequest {
     }
 }
 
-/// Removes records that a compaction has dropped from the index.
+/// Removes records that a compaction has removed from the index.
 #[derive(Debug)]
 pub struct RemoveRevisions {
     /// The records: revision, and whether it is a tombstone.
     pub records: Vec<(Revision, bool)>,
-    /// The compact revision, with the last records of its compaction.
+    /// The compact revision, if these are the last records of its compaction.
     pub finished: Option<i64>,
 }
 
@@ -146,7 +146,7 @@ impl Op for AlarmRequest {
         claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
     }
 
-    /// The service checks it; the server raises alarms itself.
+    /// The service checks permissions; the server raises alarms itself.
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
         Ok(())
     }

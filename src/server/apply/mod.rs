@@ -1,5 +1,5 @@
-//! From an operation to its effect on the server's state: layers for quota, alarms and auth around the
-//! plain applier. Synchronous, called by the writer alone; commits nothing and answers nobody.
+//! Applies operations to the server's state: layers for quota, alarms and auth around the plain applier. Synchronous,
+//! and called only by the writer. Neither commits nor responds.
 
 mod applier;
 mod auth;

@@ -1,5 +1,5 @@
-//! What an operation is: the one place where its answer, its cost, its space and its effect meet. One
-//! type per operation; the request messages of the protocol are their own operations.
+//! The definition of an operation: its answer, cost, space and effect in one place. There is one type per operation;
+//! the request messages of the protocol are their own operations.
 
 use prost::encoding::encoded_len_varint;
 
@@ -10,48 +10,48 @@ use crate::server::{
     lease::Group,
 };
 
-/// A change of the server's state that only the writer may make.
+/// A change of the server's state, which only the writer may make.
 pub trait Op: Send + 'static {
-    /// What the caller gets once the change is durable.
+    /// What the caller receives once the change is durable.
     type Answer: Send + 'static;
 
-    /// Number of its field in etcd's `InternalRaftRequest`; `None` for work that etcd keeps out of its
-    /// log. Only logged operations count for the consistent index.
+    /// Number of its field in etcd's `InternalRaftRequest`; `None` for work that etcd does not log. Only logged
+    /// operations count for the consistent index.
     const LOG_FIELD: Option<u32>;
 
-    /// Whether a CORRUPT alarm refuses it.
+    /// Whether a CORRUPT alarm forbids it.
     const REFUSED_WHEN_CORRUPT: bool;
 
-    /// Bytes of the encoded message, without the field that holds it.
+    /// Size of the encoded message in bytes, without the field that contains it.
     fn message_len(&self) -> usize;
 
-    /// What it costs of the space quota, in bytes; an operation of cost 0 is never refused for space.
+    /// Cost in bytes of the space quota. An operation of cost 0 is never rejected for lack of space.
     fn quota_cost(&self) -> i64 {
         0
     }
 
-    /// Bytes of what the answer returns of the store. It stays in memory until the group is durable.
+    /// Size in bytes of the stored data in the answer, which stays in memory until the group is durable.
     fn answer_bytes(_answer: &Self::Answer) -> usize {
         0
     }
 
-    /// Adds everything that the operation may write, whichever way its compares go.
+    /// Adds everything that the operation may write, whatever the result of its compares.
     fn claim(&self, claim: &mut SpaceClaim<'_>);
 
-    /// Checks that the caller may do it, as users, roles and leases are when it is applied.
+    /// Checks that the caller has permission, given users, roles and leases at the time of application.
     ///
     /// # Errors
-    /// The caller may not.
+    /// The caller does not have permission.
     fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error>;
 
-    /// Makes the change, after all layers have let it pass.
+    /// Makes the change, after all layers have passed it on.
     ///
     /// # Errors
-    /// The operation is refused, and nothing has changed; or a damaged record stopped it.
+    /// The operation was rejected and nothing has changed, or a damaged record was found.
     fn apply(&self, state: &mut State) -> Result<Self::Answer, Error>;
 }
 
-/// Who wants an operation, and what decides whether that is permitted.
+/// The caller of an operation, and what its permissions depend on.
 pub struct Caller<'a> {
     /// On whose behalf the operation is made.
     pub identity: &'a Identity,
@@ -61,22 +61,21 @@ pub struct Caller<'a> {
     pub leases: &'a Group,
 }
 
-/// An operation on its way to the writer, with what is computed of it once and what layers look at.
+/// An operation on its way to the writer, with its size and cost, which are computed only once.
 #[derive(Debug)]
 pub struct Request<O> {
     /// The operation.
     pub op: O,
-    /// On whose behalf.
+    /// The caller.
     pub identity: Identity,
     /// See [`Op::quota_cost`].
     pub cost: i64,
-    /// Bytes of the request as etcd's log would carry it: what the request size limit is compared with.
+    /// Size in bytes of the request as encoded in etcd's log, for comparison with the request size limit.
     pub size: usize,
 }
 
 impl<O: Op> Request<O> {
-    /// Measures an operation. `member_id` matters, because the number of a request in etcd's log begins
-    /// with two bytes of it.
+    /// Measures an operation. `member_id` is needed because request ids in etcd's log begin with two bytes of it.
     pub fn new(op: O, identity: Identity, member_id: u64) -> Request<O> {
         let size = match O::LOG_FIELD {
             Some(field) => logged_len(field, op.message_len(), &identity, member_id),
@@ -91,10 +90,10 @@ impl<O: Op> Request<O> {
     }
 }
 
-/// Length of an `InternalRaftRequest` that holds a message of `len` bytes in this field.
+/// Size of an `InternalRaftRequest` with a message of `len` bytes in this field.
 fn logged_len(field: u32, len: usize, identity: &Identity, member_id: u64) -> usize {
     let tag = |field: u32| encoded_len_varint(u64::from(field) << 3);
-    // A number as etcd makes it: member, then time and a counter.
+    // A request id like etcd's: member, then time and a counter.
     let id = (member_id << 48) | (1 << 40);
     let mut header = 1 + encoded_len_varint(id);
     if let Identity::User { name, revision } = identity {

@@ -1,5 +1,5 @@
-//! What the writer has applied: the state ahead of what is published, and the batch that will make it
-//! durable. Operations change it; nothing here refuses, commits or answers.
+//! The state that the writer has applied, which is ahead of the published state, and the batch that will make it
+//! durable. Operations change it; it neither rejects, commits nor responds.
 
 use std::sync::Arc;
 
@@ -23,19 +23,19 @@ use crate::{
     },
 };
 
-/// The ids that stand in every answer.
+/// The ids in every response header.
 #[derive(Clone, Copy, Debug)]
 pub struct Ids {
     /// The cluster.
     pub cluster: u64,
     /// This member.
     pub member: u64,
-    /// The start counter.
+    /// The term, which counts starts.
     pub term: u64,
 }
 
 impl Ids {
-    /// The header of an answer at `revision`.
+    /// The header of a response at `revision`.
     pub fn header(&self, revision: i64) -> ResponseHeader {
         ResponseHeader {
             cluster_id: self.cluster,
@@ -46,11 +46,11 @@ impl Ids {
     }
 }
 
-/// What an opened file holds, for the state to start from.
+/// The content of an opened file, from which the state starts.
 pub struct Start {
     /// All keys; shared with readers.
     pub index: Arc<TreeIndex>,
-    /// The store as it is committed.
+    /// The committed store.
     pub head: Head<Tx>,
     /// Active alarms.
     pub alarms: Alarms,
@@ -64,44 +64,44 @@ pub struct Start {
     pub finished_compact: Option<i64>,
     /// See [`State::scheduled_compact`].
     pub scheduled_compact: Option<i64>,
-    /// The ids in answers.
+    /// The ids in response headers.
     pub ids: Ids,
 }
 
-/// What the writer has applied.
+/// The state that the writer has applied.
 pub struct State {
     /// All keys; shared with readers.
     pub index: Arc<TreeIndex>,
-    /// The key space, as applied.
+    /// The key space.
     pub head: Head<Tx>,
-    /// Active alarms, as applied.
+    /// Active alarms.
     pub alarms: Alarms,
-    /// Users and roles, as applied.
+    /// Users and roles.
     pub auth: Arc<AuthStore>,
-    /// Leases and the keys attached to them, as applied.
+    /// Leases and the keys attached to them.
     pub leases: Group,
-    /// Number of the last request that changed anything.
+    /// Index of the last request that changed anything.
     pub applied: u64,
-    /// The newest compaction whose records are gone; `None` before the first.
+    /// The latest compaction whose records have been removed; `None` before the first.
     pub finished_compact: Option<i64>,
-    /// The newest compaction asked for; `None` before the first.
+    /// The latest compaction that was requested; `None` before the first.
     pub scheduled_compact: Option<i64>,
-    /// The ids in answers.
+    /// The ids in response headers.
     pub ids: Ids,
-    /// Changes of all buckets but `key`.
+    /// Changes of all buckets except `key`.
     pub(super) batch: Batch,
-    /// What the group's changes of users and roles do to tokens, once they are published.
+    /// The effects of the group's auth changes on tokens, to be carried out when they are published.
     pub(super) auth_effects: Vec<Effects>,
     /// Compactions that the group has begun, oldest first.
     pub(super) compactions: Vec<Compaction>,
-    /// Bytes of the file when the group began.
+    /// Size of the file in bytes when the group began.
     file_bytes: i64,
-    /// Quota cost of the requests applied since then.
+    /// Total quota cost of the requests applied since then.
     admitted: i64,
 }
 
 impl State {
-    /// A state that is committed.
+    /// Creates the state from a committed one.
     pub fn new(start: Start) -> State {
         State {
             index: start.index,
@@ -126,8 +126,8 @@ impl State {
         self.head.view(&self.index)
     }
 
-    /// Makes a change of keys; the lookup tells whether a lease exists. Every key that was put is attached to the lease
-    /// of its put afterwards, and to no other; a deleted key to none.
+    /// Changes keys. The lookup tells whether a lease exists. Afterwards every key that was put is attached only to the
+    /// lease of its put, and a deleted key to none.
     ///
     /// # Errors
     /// Those of the change.
@@ -149,17 +149,17 @@ impl State {
         Ok(answer)
     }
 
-    /// What the group's changes of users and roles do to tokens.
+    /// Returns the effects of the group's auth changes on tokens.
     pub fn take_auth_effects(&mut self) -> Vec<Effects> {
         std::mem::take(&mut self.auth_effects)
     }
 
-    /// The header of an answer at the applied revision.
+    /// A response header at the applied revision.
     pub fn header(&self) -> ResponseHeader {
         self.ids.header(self.head.revision)
     }
 
-    /// Bytes taken of the quota: the file, and what the group has been admitted so far.
+    /// Bytes that count towards the quota: the size of the file, and the costs of the group so far.
     pub fn used_bytes(&self) -> i64 {
         self.file_bytes.saturating_add(self.admitted)
     }
@@ -172,7 +172,7 @@ impl State {
     /// Raises an alarm.
     ///
     /// # Errors
-    /// The record can't be written; see [`Batch::put`].
+    /// The record cannot be written; see [`Batch::put`].
     pub fn activate_alarm(&mut self, alarm: AlarmMember) -> Result<(), Error> {
         if self.alarms.activate(&alarm) {
             self.batch
@@ -182,22 +182,21 @@ impl State {
         Ok(())
     }
 
-    /// A group begins; the file has `size` bytes.
+    /// Begins a group. The file has `size` bytes.
     pub(super) fn begin_group(&mut self, size: u64) {
         self.file_bytes = i64::try_from(size).unwrap_or(i64::MAX);
         self.admitted = 0;
     }
 
-    /// How much has been applied: grows with every change.
+    /// A measure of how much has been applied; increases with every change.
     pub(super) fn changes(&self) -> (usize, usize) {
         (self.head.uncommitted().len(), self.batch.ops())
     }
 
-    /// Everything that the group has changed, as one batch with the consistent index in it; `None`
-    /// where nothing was.
+    /// Returns the group's changes as one batch that includes the consistent index; `None` if nothing was changed.
     ///
     /// # Errors
-    /// A key is longer than the format allows; the state can't be used any further.
+    /// A key is too long for the format; the state is then unusable.
     pub(super) fn take_batch(&mut self) -> Result<Option<Batch>, Error> {
         let mut batch = std::mem::take(&mut self.batch);
         for event in self.head.uncommitted() {

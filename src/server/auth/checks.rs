@@ -1,5 +1,5 @@
-//! Who may do what: the rules for every kind of request, against one state of users and roles. Changes nothing.
-//! Source: etcd v3.7.1, server/auth/store.go, server/etcdserver/apply/auth.go, server/etcdserver/v3_server.go and
+//! Permission checks: the rules for every kind of request, given a state of users and roles. Changes nothing. Source:
+//! etcd v3.7.1, server/auth/store.go, server/etcdserver/apply/auth.go, server/etcdserver/v3_server.go and
 //! server/etcdserver/api/v3rpc.
 
 use bytes::Bytes;
@@ -13,9 +13,9 @@ use crate::{
     server::error::Error,
 };
 
-/// The keys attached to a lease, as of the state that a request is checked against.
+/// Looks up the keys attached to a lease, in the state that a request is checked against.
 pub trait LeaseKeys {
-    /// The keys, none where there is no such lease.
+    /// The keys; none if the lease does not exist.
     fn keys(&self, lease: i64) -> Vec<Bytes>;
 }
 
@@ -32,7 +32,7 @@ impl LeaseKeys for crate::server::lease::Group {
 }
 
 impl AuthStore {
-    /// Whether `who` may access all keys of a range.
+    /// Checks access to all keys of a range.
     fn check(
         &self,
         who: &Identity,
@@ -48,11 +48,11 @@ impl AuthStore {
             Identity::Nobody => return Err(Error::UserEmpty),
             Identity::User { name, revision } => (name, *revision),
         };
-        // A token may say revision 0, as etcd's does when it belongs to nobody.
+        // A token may contain revision 0, as etcd's does if it belongs to no user.
         if revision == 0 {
             return Err(Error::UserEmpty);
         }
-        // What was proved before the last change of users and roles must be proved again.
+        // Authentication from before the last change of users and roles must be repeated.
         if revision < self.revision {
             return Err(Error::AuthOldRevision);
         }
@@ -63,26 +63,26 @@ impl AuthStore {
         Err(Error::PermissionDenied)
     }
 
-    /// Whether `who` may read all keys of a range; with an empty `range_end` the one key. Watches need the same.
+    /// Checks read access to all keys of a range, or to one key if `range_end` is empty. Watches need the same.
     ///
     /// # Errors
-    /// Nobody has proved who it is, or at an older revision, or it is not permitted.
+    /// The caller is not authenticated, or was authenticated at an older revision, or has no permission.
     pub fn check_read(&self, who: &Identity, key: &[u8], range_end: &[u8]) -> Result<(), Error> {
         self.check(who, Access::Read, key, range_end)
     }
 
-    /// Whether `who` may put or delete all keys of a range; with an empty `range_end` the one key.
+    /// Checks write access to all keys of a range, or to one key if `range_end` is empty.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_write(&self, who: &Identity, key: &[u8], range_end: &[u8]) -> Result<(), Error> {
         self.check(who, Access::Write, key, range_end)
     }
 
-    /// Whether `who` has the role `root`. Unlike the other checks, this one does not ask for the newest revision.
+    /// Checks that the caller has the role `root`. Unlike the other checks, ignores the revision.
     ///
     /// # Errors
-    /// Nobody has proved who it is, or the user does not exist any more, or has not that role.
+    /// The caller is not authenticated, no longer exists, or does not have the role.
     pub fn check_admin(&self, who: &Identity) -> Result<(), Error> {
         if !self.enabled || *who == Identity::Server {
             return Ok(());
@@ -97,10 +97,10 @@ impl AuthStore {
         }
     }
 
-    /// Whether `who` is anybody: what status, the list of members and the list of alarms need.
+    /// Checks that the caller is authenticated, which suffices for status, the member list and the list of alarms.
     ///
     /// # Errors
-    /// Nobody has proved who it is.
+    /// The caller is not authenticated.
     pub fn check_known(&self, who: &Identity) -> Result<(), Error> {
         match self.enabled && *who == Identity::Nobody {
             true => Err(Error::UserEmpty),
@@ -108,19 +108,19 @@ impl AuthStore {
         }
     }
 
-    /// A range.
+    /// Checks a range request.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_range(&self, who: &Identity, r: &RangeRequest) -> Result<(), Error> {
         self.check_read(who, &r.key, &r.range_end)
     }
 
-    /// A put. With a lease, all keys attached to it must be writable: whoever may not revoke a lease may not attach to
-    /// it either.
+    /// Checks a put. With a lease, all keys attached to it must be writable: a user who may not revoke a lease may not
+    /// attach keys to it either.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_put(
         &self,
         who: &Identity,
@@ -137,10 +137,10 @@ impl AuthStore {
         }
     }
 
-    /// A deletion.
+    /// Checks a deletion.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_delete(&self, who: &Identity, r: &DeleteRangeRequest) -> Result<(), Error> {
         self.check_write(who, &r.key, &r.range_end)?;
         match r.prev_kv {
@@ -149,11 +149,11 @@ impl AuthStore {
         }
     }
 
-    /// A transaction: its compares and both of its branches, with all that is nested in them, whichever way the
-    /// compares go.
+    /// Checks a transaction: its compares and both branches, including nested transactions, whatever the result of the
+    /// compares.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_txn(
         &self,
         who: &Identity,
@@ -192,10 +192,10 @@ impl AuthStore {
         }
     }
 
-    /// Revoking or renewing a lease, or attaching a key to it: all attached keys must be writable.
+    /// Checks revoking or renewing a lease, or attaching a key to it: all attached keys must be writable.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_lease_write(
         &self,
         who: &Identity,
@@ -208,10 +208,10 @@ impl AuthStore {
         (leases.keys(lease).iter()).try_for_each(|key| self.check_write(who, key, b""))
     }
 
-    /// Reading the keys attached to a lease: all of them must be readable.
+    /// Checks reading the keys attached to a lease: all of them must be readable.
     ///
     /// # Errors
-    /// As [`AuthStore::check_read`].
+    /// See [`AuthStore::check_read`].
     pub fn check_lease_read(
         &self,
         who: &Identity,
@@ -225,10 +225,10 @@ impl AuthStore {
         (leases.keys(lease).iter()).try_for_each(|key| self.check_read(who, key, b""))
     }
 
-    /// An alarm: listing is for anybody known, raising and clearing for `root`.
+    /// Checks an alarm request: listing needs authentication; raising and clearing need `root`.
     ///
     /// # Errors
-    /// As [`AuthStore::check_admin`].
+    /// See [`AuthStore::check_admin`].
     pub fn check_alarm(&self, who: &Identity, r: &AlarmRequest) -> Result<(), Error> {
         match r.action() {
             AlarmAction::Get => self.check_known(who),
@@ -236,10 +236,10 @@ impl AuthStore {
         }
     }
 
-    /// Reading a user: `root` may, and a user itself.
+    /// Checks reading a user: permitted to `root` and to the user itself.
     ///
     /// # Errors
-    /// As [`AuthStore::check_admin`].
+    /// See [`AuthStore::check_admin`].
     pub fn check_user_get(&self, who: &Identity, user: &str) -> Result<(), Error> {
         let refused = self.check_admin(who);
         match refused.is_err() && who.name() == user {
@@ -248,10 +248,10 @@ impl AuthStore {
         }
     }
 
-    /// Reading a role: `root` may, and users that have it.
+    /// Checks reading a role: permitted to `root` and to users that have it.
     ///
     /// # Errors
-    /// As [`AuthStore::check_admin`].
+    /// See [`AuthStore::check_admin`].
     pub fn check_role_get(&self, who: &Identity, role: &str) -> Result<(), Error> {
         let refused = self.check_admin(who);
         let has_it = self.account(who.name()).is_some_and(|a| a.has_role(role));
@@ -261,11 +261,10 @@ impl AuthStore {
         }
     }
 
-    /// Whether an answer that was read under the revision of `who` may go out: users and roles may have changed while
-    /// it was read.
+    /// Checks again before a response is sent: users and roles may have changed while it was being read.
     ///
     /// # Errors
-    /// They have.
+    /// They have changed.
     pub fn check_still(&self, who: &Identity) -> Result<(), Error> {
         match who {
             Identity::User { revision, .. } if *revision != 0 && *revision != self.revision => {

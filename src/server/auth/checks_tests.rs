@@ -6,7 +6,7 @@ use crate::proto::{
     etcdserverpb::{AlarmType, Compare},
 };
 
-/// The keys on leases, as a table.
+/// The keys attached to each lease.
 #[derive(Default)]
 struct Leases(BTreeMap<i64, Vec<Bytes>>);
 

@@ -1,19 +1,19 @@
-//! On whose behalf a request is made. Decides nothing.
+//! The identity of a caller. Makes no decisions.
 
-/// Who asks.
+/// The identity of a caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Identity {
-    /// Nobody has said who it is.
+    /// Not authenticated.
     #[default]
     Nobody,
-    /// A user, proved by a token or a client certificate.
+    /// A user, authenticated by a token or a client certificate.
     User {
         /// Its name.
         name: String,
-        /// The revision of users and roles at which that was proved.
+        /// The auth revision at which the user was authenticated.
         revision: u64,
     },
-    /// The server itself, which may do everything: it revokes expired leases.
+    /// The server itself, which may do everything; for example, it revokes expired leases.
     Server,
 }
 
@@ -26,7 +26,7 @@ impl Identity {
         }
     }
 
-    /// The user's name; empty for anybody else.
+    /// The name of the user; empty for other identities.
     pub fn name(&self) -> &str {
         match self {
             Identity::User { name, .. } => name,

@@ -1,6 +1,6 @@
-//! JSON Web Tokens: who a user is, and at which revision of users and roles, signed so that no server has to remember
-//! it. Checks no passwords and no permissions. Source: etcd v3.7.1, server/auth/jwt.go; RFC 7519 as
-//! github.com/golang-jwt/jwt v5 reads it.
+//! JSON Web Tokens: user name and auth revision, signed so that the server need not remember them. Checks neither
+//! passwords nor permissions. Source: etcd v3.7.1, server/auth/jwt.go; RFC 7519 as implemented by
+//! github.com/golang-jwt/jwt v5.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::jwt_key::Keys;
 use crate::server::error::Error;
 
-/// Tokens of one pair of keys.
+/// Issues and verifies tokens with one pair of keys.
 #[derive(Debug)]
 pub struct Jwt {
     keys: Keys,
-    /// How long a token is good, seconds; tokens with less than nothing are never good.
+    /// Lifetime of a token in seconds; negative values make tokens that are always expired.
     ttl: i64,
 }
 
@@ -25,7 +25,7 @@ struct Header {
     typ: &'static str,
 }
 
-/// The claims of a token, in the order in which Go writes them.
+/// The claims of an issued token, in the order in which Go writes them.
 #[derive(Serialize)]
 struct Claims<'a> {
     exp: i64,
@@ -33,7 +33,7 @@ struct Claims<'a> {
     username: &'a str,
 }
 
-/// The claims of a token that somebody shows.
+/// The claims of a received token.
 #[derive(Deserialize)]
 struct Shown {
     exp: Option<Value>,
@@ -43,15 +43,15 @@ struct Shown {
 }
 
 impl Jwt {
-    /// Tokens that are good for `ttl` seconds.
+    /// Tokens that are valid for `ttl` seconds.
     pub fn new(keys: Keys, ttl: i64) -> Jwt {
         Jwt { keys, ttl }
     }
 
-    /// A token for a user.
+    /// Issues a token for a user.
     ///
     /// # Errors
-    /// There is only a public key.
+    /// There is no private key.
     pub fn assign(&self, user: &str, revision: u64, now: SystemTime) -> Result<String, Error> {
         let header = Header {
             alg: self.keys.method().name(),
@@ -73,11 +73,11 @@ impl Jwt {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// User and revision of a token; `None`: it is not good.
+    /// User and revision of a token; `None` if it is invalid.
     pub fn user(&self, token: &str, now: SystemTime) -> Option<(String, u64)> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
-        // The method is ours, whatever the token says, or a token could choose a weaker one.
+        // Require the configured method. If the token could choose, it could choose a weaker one.
         let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
         if header.get("alg")?.as_str()? != self.keys.method().name() {
             return None;
@@ -97,7 +97,7 @@ impl Jwt {
     }
 }
 
-/// A time among the claims: `None` where it is no number, `Some(None)` where it is not there, or 0.
+/// A time claim: `None` if it is not a number, `Some(None)` if it is missing or 0.
 fn time(claim: Option<Value>) -> Option<Option<i64>> {
     match claim {
         None => Some(None),

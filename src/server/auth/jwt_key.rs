@@ -1,6 +1,6 @@
-//! Keys and signatures of JSON Web Tokens, for every signing method that etcd takes. On `ring`, and on `p521` for the
-//! curve that `ring` does not have; crates for whole tokens know neither ES512 nor keys in SEC1 form.
-//! Source: etcd v3.7.1, server/auth/options.go, github.com/golang-jwt/jwt v5, RFC 7518.
+//! Keys and signatures of JSON Web Tokens, for every signing method that etcd supports. Uses `ring`, and `p521` for the
+//! curve that `ring` lacks; crates for complete tokens support neither ES512 nor keys in SEC1 form. Source: etcd
+//! v3.7.1, server/auth/options.go, github.com/golang-jwt/jwt v5, RFC 7518.
 
 use p521::ecdsa::{
     Signature, SigningKey, VerifyingKey,
@@ -28,7 +28,7 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// How tokens are signed.
+/// The signature scheme of a method.
 #[derive(Clone, Copy)]
 enum Scheme {
     Hmac(hmac::Algorithm),
@@ -40,7 +40,7 @@ enum Scheme {
     Ed25519,
 }
 
-/// A signing method, by its name.
+/// A signing method.
 #[derive(Clone, Copy)]
 pub struct Method {
     name: &'static str,
@@ -88,12 +88,12 @@ const METHODS: &[Method] = {
 };
 
 impl Method {
-    /// The method of that name.
+    /// The method with this name.
     pub fn find(name: &str) -> Option<Method> {
         METHODS.iter().find(|m| m.name == name).copied()
     }
 
-    /// Its name, as in a token's `alg`.
+    /// Its name, as in a token's `alg` header.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -108,18 +108,18 @@ impl Method {
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// There is none.
+    /// The key is missing.
     #[error("sign-method {0} needs {1}")]
     Missing(&'static str, &'static str),
-    /// The file does not hold a key in PEM.
+    /// The file does not contain a PEM key.
     #[error("{0} holds no key in PEM form")]
     NotPem(&'static str),
-    /// The key is of another kind.
+    /// The key has the wrong type.
     #[error(
         "{0} holds no key that sign-method {1} can use (RSA needs 2048 bits, ES256, ES384 and ES512 each its own curve)"
     )]
     Unusable(&'static str, &'static str),
-    /// The two keys are not a pair.
+    /// The two keys do not match.
     #[error("pub-key and priv-key do not belong together")]
     Mismatch,
 }
@@ -137,17 +137,17 @@ enum Private {
     Ed25519(Ed25519KeyPair),
 }
 
-/// The keys of one signing method: what signs, where there is a private key, and what checks.
+/// The keys of a signing method: the private key for signing, if there is one, and the public key.
 pub struct Keys {
     method: Method,
     private: Option<Private>,
-    /// The public key as `ring` reads it: PKCS#1 for RSA, else a point. Empty with HMAC.
+    /// The public key in the form that `ring` reads: PKCS#1 for RSA, otherwise a point. Empty with HMAC.
     public: Vec<u8>,
 }
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Never the keys themselves.
+        // Never print the keys.
         f.debug_struct("Keys")
             .field("method", &self.method.name)
             .finish_non_exhaustive()
@@ -155,7 +155,7 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// The keys for a method from the contents of the files with the private and the public key.
+    /// The keys for a method, from the contents of the files with private and public key.
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -195,7 +195,7 @@ impl Keys {
         self.method
     }
 
-    /// Signs a message; `None` without a private key.
+    /// Signs a message; `None` if there is no private key.
     pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match (self.private.as_ref()?, self.method.scheme) {
@@ -215,7 +215,7 @@ impl Keys {
         }
     }
 
-    /// Whether a signature is good.
+    /// Whether a signature is valid.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let with = |algorithm: &'static dyn VerificationAlgorithm| {
             let key = UnparsedPublicKey::new(algorithm, &self.public);
@@ -239,7 +239,8 @@ impl Keys {
     }
 }
 
-/// The contents of the first block of a PEM file. `openssl ecparam` writes the curve in a block before the key.
+/// The contents of the first block of a PEM file that is a key. `openssl ecparam` writes a block with the curve before
+/// it.
 fn pem(file: &[u8], option: &'static str) -> Result<Vec<u8>, KeyError> {
     let blocks = pem::parse_many(file).map_err(|_| KeyError::NotPem(option))?;
     let block = blocks.into_iter().find(|b| b.tag() != "EC PARAMETERS");
@@ -248,7 +249,7 @@ fn pem(file: &[u8], option: &'static str) -> Result<Vec<u8>, KeyError> {
         .ok_or(KeyError::NotPem(option))
 }
 
-/// A private key in any of the forms that Go reads, with its public key.
+/// Reads a private key in any form that Go accepts. Returns it with its public key.
 fn read_private(method: Method, file: &[u8]) -> Result<(Private, Vec<u8>), KeyError> {
     let der = pem(file, PRIVATE)?;
     let pkcs8 = PrivateKeyInfoRef::from_der(&der).ok();
@@ -277,7 +278,7 @@ fn ec_private(
     der: &[u8],
     pkcs8: Option<&PrivateKeyInfoRef<'_>>,
 ) -> Option<(Private, Vec<u8>)> {
-    // In PKCS #8 the curve stands outside of the key, in a file of its own inside.
+    // In PKCS #8, the curve is given outside the inner key.
     let (key, named) = match pkcs8 {
         Some(info) if info.algorithm.oid == EC => {
             let key = sec1::EcPrivateKey::from_der(info.private_key.as_bytes()).ok()?;
@@ -321,7 +322,7 @@ fn ed_private(pkcs8: Option<&PrivateKeyInfoRef<'_>>) -> Option<(Private, Vec<u8>
     Some((Private::Ed25519(key), public))
 }
 
-/// A public key in any of the forms that Go reads: on its own, in a certificate, and for RSA in PKCS #1.
+/// Reads a public key in any form that Go accepts: by itself, in a certificate, and for RSA in PKCS #1.
 fn read_public(method: Method, file: &[u8]) -> Result<Vec<u8>, KeyError> {
     let der = pem(file, PUBLIC)?;
     let in_certificate = || {
@@ -351,7 +352,7 @@ fn read_public(method: Method, file: &[u8]) -> Result<Vec<u8>, KeyError> {
         (None, Scheme::Rsa(..)) => Some(der.clone()),
         _ => None,
     };
-    // Refuse a key now that could not check any signature.
+    // Reject now a key that could not verify any signature.
     let key = key.filter(|key| match method.scheme {
         Scheme::Rsa(..) => is_rsa_public(key),
         _ => true,
@@ -359,7 +360,8 @@ fn read_public(method: Method, file: &[u8]) -> Result<Vec<u8>, KeyError> {
     key.ok_or(KeyError::Unusable(PUBLIC, method.name))
 }
 
-/// Whether these bytes can be an RSA public key in PKCS #1 form that `ring` takes: its modulus has 2048 bits at least.
+/// Whether these bytes can be an RSA public key in PKCS #1 form that `ring` accepts: its modulus has at least 2048
+/// bits.
 fn is_rsa_public(der: &[u8]) -> bool {
     der.len() > 256 && <&pkcs8::der::asn1::SequenceRef>::from_der(der).is_ok()
 }

@@ -14,7 +14,7 @@ fn refusal(name: &str, private: Option<&[u8]>, public: Option<&[u8]>) -> KeyErro
     Keys::new(method(name), private, public).unwrap_err()
 }
 
-/// Every method with every form of its keys: signed with one, checked with another.
+/// Signs with each form of key of every method and verifies with another.
 #[test]
 fn every_method_and_every_form_of_a_key() {
     let rsa: (&[&[u8]], &[&[u8]]) = (

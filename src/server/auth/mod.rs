@@ -1,4 +1,4 @@
-//! Authentication and authorization: users, roles and permissions, who a request comes from, and what it may do.
+//! Authentication and authorization: users, roles and permissions, the identity of callers, and what they may do.
 //! Source: etcd v3.7.1, server/auth.
 
 mod checks;

@@ -1,6 +1,6 @@
-//! Passwords: hashing and comparing with bcrypt, which takes as long as its cost says. Runs beside the async workers, in
-//! few threads at once, so that a flood of logins takes neither the workers nor all processors from other requests.
-//! Stores nothing. Source: etcd v3.7.1, server/auth/store.go and golang.org/x/crypto/bcrypt.
+//! Hashes and compares passwords with bcrypt, which is slow by design. Runs in a few threads apart from the async
+//! workers, so that a flood of logins blocks neither the workers nor all processors. Stores nothing. Source: etcd
+//! v3.7.1, server/auth/store.go and golang.org/x/crypto/bcrypt.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use tracing::warn;
 
 use crate::server::error::Error;
 
-/// Go refuses to hash more, because bcrypt would ignore it.
+/// Maximum length of a password in bytes. Go rejects longer ones, because bcrypt would ignore the rest.
 pub const MAX_PASSWORD: usize = 72;
 /// etcd's default of `--bcrypt-cost`.
 pub const DEFAULT_COST: u32 = 10;
-/// What bcrypt can do.
+/// The costs that bcrypt supports.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
-/// Most requests that wait for a thread; any more are refused, "too many requests".
+/// Maximum number of requests that wait for a thread; further ones are rejected with "too many requests".
 const MOST_WAITING: usize = 1000;
 
 /// Why a password cannot be hashed.
@@ -25,12 +25,12 @@ pub enum PasswordError {
     /// It is too long.
     #[error("bcrypt: password length exceeds 72 bytes")]
     TooLong,
-    /// The system gave no random numbers.
+    /// The system provided no random numbers.
     #[error("no random numbers for a salt")]
     Salt,
 }
 
-/// The bcrypt hash of a password.
+/// Hashes a password with bcrypt.
 ///
 /// # Errors
 /// See [`PasswordError`].
@@ -38,33 +38,33 @@ pub fn hash(password: &str, cost: u32) -> Result<String, PasswordError> {
     if password.len() > MAX_PASSWORD {
         return Err(PasswordError::TooLong);
     }
-    // The version is the one that Go writes.
+    // Write the same version as Go.
     bcrypt::hash_with_result(password, cost)
         .map(|parts| parts.format_for_version(bcrypt::Version::TwoA))
         .map_err(|_| PasswordError::Salt)
 }
 
-/// Whether a password belongs to a hash. A hash that is none belongs to no password.
+/// Whether a password matches a hash. An invalid hash matches no password.
 pub fn matches(password: &str, hash: &[u8]) -> bool {
-    // bcrypt ignores all but the first 72 bytes, and no password with more was ever set.
+    // bcrypt ignores everything after the first 72 bytes, and longer passwords are never set.
     password.len() <= MAX_PASSWORD
         && std::str::from_utf8(hash)
             .is_ok_and(|hash| bcrypt::verify(password, hash).unwrap_or(false))
 }
 
-/// Hashes and compares passwords beside the async workers.
+/// Hashes and compares passwords in separate threads.
 #[derive(Debug)]
 pub struct Passwords {
     cost: u32,
-    /// One permit a thread that works.
+    /// One permit per working thread.
     threads: Arc<Semaphore>,
-    /// One permit a request that works or waits.
+    /// One permit per request that works or waits.
     waiting: Arc<Semaphore>,
 }
 
 impl Passwords {
-    /// With a cost as `--bcrypt-cost` gives it; one that bcrypt does not have is replaced by the default, as etcd does.
-    /// Half of the processors work at once, and at least one.
+    /// Uses the cost given by `--bcrypt-cost`. Like etcd, replaces an unsupported cost by the default. At most half of
+    /// the processors, but at least one, are used at a time.
     pub fn new(cost: u32) -> Passwords {
         let processors = std::thread::available_parallelism().map_or(1, |n| n.get());
         Passwords::with(cost, (processors / 2).max(1), MOST_WAITING)
@@ -91,24 +91,24 @@ impl Passwords {
         }
     }
 
-    /// The hash of a password as a request holds it: base64.
+    /// Hashes a password. Returns the hash in base64, as in a request.
     ///
     /// # Errors
-    /// The password is too long, or too many requests wait.
+    /// The password is too long, or too many requests are waiting.
     pub async fn hash(&self, password: String) -> Result<String, Error> {
         let cost = self.cost;
         let hash = self.run(move || hash(&password, cost)).await?;
         match hash {
             Ok(hash) => Ok(base64::engine::general_purpose::STANDARD.encode(hash)),
-            // etcd has no code for it, so it goes out as "unknown".
+            // etcd has no code for this error and sends it as "unknown".
             Err(e) => Err(Error::Other(tonic::Code::Unknown, e.to_string())),
         }
     }
 
-    /// Whether a password belongs to a hash.
+    /// Whether a password matches a hash.
     ///
     /// # Errors
-    /// Too many requests wait.
+    /// Too many requests are waiting.
     pub async fn matches(&self, password: String, hash: bytes::Bytes) -> Result<bool, Error> {
         self.run(move || matches(&password, &hash)).await
     }
@@ -119,11 +119,11 @@ impl Passwords {
     ) -> Result<T, Error> {
         let waits = self.waiting.clone().try_acquire_owned();
         let waits = waits.map_err(|_| Error::RequestTooManyRequests)?;
-        // Whoever goes away while waiting here costs nothing.
+        // A caller that goes away while waiting here costs nothing.
         let thread = self.threads.clone().acquire_owned().await;
         let thread = thread.map_err(|_| Error::Stopped)?;
         let work = move || {
-            // The thread is busy until the work is done, also when nobody waits for it any more.
+            // The thread is busy until the work is done, even if nobody waits for it any more.
             let _held = (waits, thread);
             work()
         };
@@ -143,7 +143,7 @@ mod tests {
         assert!(hash.starts_with("$2a$04$") && hash.len() == 60, "{hash}");
         assert!(matches("secret", hash.as_bytes()));
         assert!(!matches("Secret", hash.as_bytes()) && !matches("", hash.as_bytes()));
-        // A well-known vector (OpenBSD's regression tests), and the other versions that Go takes.
+        // A well-known test vector (OpenBSD's regression tests), and the other versions that Go accepts.
         let known = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
         assert!(matches("U*U", known.as_bytes()));
         assert!(matches("U*U", known.replace("2a", "2b").as_bytes()));
@@ -212,7 +212,7 @@ mod tests {
             first.run(work).await
         });
         running.await.unwrap();
-        // The only thread works, one request may wait, and the next is refused.
+        // The only thread is working, one request may wait, and the next is rejected.
         let second = passwords.clone();
         let second = tokio::spawn(async move { second.run(|| ()).await });
         while passwords.waiting.available_permits() > 0 {

@@ -1,7 +1,7 @@
-//! The key ranges that a user may read and write: the permissions of all its roles, merged. Knows no names and no
-//! rules beyond ranges. Source: etcd v3.7.1, server/auth/range_perm_cache.go and pkg/adt.
+//! The key ranges that a user may read and write: the permissions of all its roles, merged. Knows only ranges, no names
+//! and no other rules. Source: etcd v3.7.1, server/auth/range_perm_cache.go and pkg/adt.
 //!
-//! Ranges that overlap or touch become one, so a request is permitted where one merged range covers it:
+//! Ranges that overlap or touch are merged, so a request is permitted if one merged range covers it:
 //!
 //! ```text
 //! granted     [a, c)  [b, d)  [d, f)  x
@@ -14,12 +14,12 @@ use bytes::Bytes;
 
 use crate::proto::authpb::{Permission, permission::Type};
 
-/// What is done to a key.
+/// The kind of access to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Its value is read.
+    /// Reading its value.
     Read,
-    /// It is put or deleted.
+    /// Putting or deleting it.
     Write,
 }
 
@@ -41,7 +41,7 @@ fn just_after(key: &[u8]) -> Bytes {
     [key, &[0]].concat().into()
 }
 
-/// The range that a key and a `range_end` stand for: one key where the end is empty.
+/// The range denoted by a key and a `range_end`; a single key if the end is empty.
 fn range(key: &Bytes, range_end: &Bytes) -> (Bytes, End) {
     let end = if range_end.is_empty() {
         End::Before(just_after(key))
@@ -53,12 +53,12 @@ fn range(key: &Bytes, range_end: &Bytes) -> (Bytes, End) {
     (key.clone(), end)
 }
 
-/// Whether a permission may be granted on such a range: the key is not empty, and before the end.
+/// Whether a permission may be granted on a range: the key must not be empty, and must precede the end.
 pub fn is_valid_range(key: &[u8], range_end: &[u8]) -> bool {
     !key.is_empty() && (range_end.is_empty() || key < range_end || is_open(range_end))
 }
 
-/// Disjoint ranges in order, none of which touches the next.
+/// Disjoint ranges in order, which do not touch each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Ranges(Vec<(Bytes, End)>);
 
@@ -77,7 +77,7 @@ impl Ranges {
         Ranges(merged)
     }
 
-    /// Whether one of the ranges covers everything from `key` to `end`, `key` in any case.
+    /// Whether one of the ranges covers everything from `key` to `end`, and at least `key`.
     fn cover(&self, key: &[u8], end: &End) -> bool {
         let after = self.0.partition_point(|(begin, _)| begin.as_ref() <= key);
         let Some((_, last)) = after.checked_sub(1).and_then(|i| self.0.get(i)) else {
@@ -91,7 +91,7 @@ impl Ranges {
     }
 }
 
-/// Whether a range with this end overlaps or touches one that begins at `begin`.
+/// Whether a range with this end overlaps or touches one that starts at `begin`.
 fn reaches(end: &End, begin: &Bytes) -> bool {
     match end {
         End::Open => true,
@@ -107,7 +107,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// Merges permissions. Ranges that could not be granted today, which an old file may hold, permit nothing.
+    /// Merges permissions. Invalid ranges, which an old file may contain, permit nothing.
     pub fn merge<'a>(granted: impl IntoIterator<Item = &'a Permission>) -> Permissions {
         let (mut read, mut write) = (Vec::new(), Vec::new());
         for permission in granted {
@@ -131,7 +131,7 @@ impl Permissions {
         }
     }
 
-    /// Whether all keys of a range may be accessed; with an empty `range_end` the one key.
+    /// Whether all keys of a range may be accessed, or one key if `range_end` is empty.
     pub fn allow(&self, access: Access, key: &[u8], range_end: &[u8]) -> bool {
         let ranges = match access {
             Access::Read => &self.read,
@@ -211,14 +211,14 @@ mod tests {
         assert!(!may(b"a", b"\0") && !may(b"l", b"\0") && !may(b"c", b"\0"));
         let all = read(&[(b"\0", b"\0")]);
         assert!(all.allow(Access::Read, b"\0", b"\0") && all.allow(Access::Read, b"any", b""));
-        // Whatever stands behind an open end belongs to it.
+        // A range without end includes everything that follows.
         let p = read(&[(b"a", b"\0"), (b"b", b"c")]);
         assert_eq!(p.read.0, [(Bytes::from_static(b"a"), End::Open)]);
     }
 
     #[test]
     fn a_range_that_ends_before_it_begins_needs_its_key() {
-        // etcd v3.7.1's interval tree: such a range is covered where the range of its first key is.
+        // As in etcd v3.7.1's interval tree, such a range is covered if the range of its first key is.
         let p = read(&[(b"b", b"d")]);
         assert!(p.allow(Access::Read, b"c", b"a"));
         assert!(p.allow(Access::Read, b"c", b"c"));
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(Permissions::merge(&[unknown]), Permissions::default());
     }
 
-    /// Every range over a small alphabet, against a plain check of each key.
+    /// Checks every range over a small alphabet against each key separately.
     #[test]
     fn merged_ranges_allow_what_their_keys_allow() {
         let keys: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
@@ -276,7 +276,7 @@ mod tests {
                     "{granted:?} {key:?}"
                 );
             }
-            // The whole alphabet is covered exactly if no range is missing.
+            // The whole alphabet is covered if and only if no range is missing.
             let whole = chosen == (1 << ranges.len()) - 1;
             assert_eq!(p.allow(Access::Read, b"a", b"\0"), whole, "{granted:?}");
         }

@@ -1,9 +1,9 @@
-//! Simple tokens: random text that this process remembers, each for as long as it is in use. Checks no passwords and
-//! no permissions. Source: etcd v3.7.1, server/auth/simple_token.go.
+//! Simple tokens: random texts that this process remembers as long as they are in use. Checks neither passwords nor
+//! permissions. Source: etcd v3.7.1, server/auth/simple_token.go.
 //!
-//! A token is `RANDOM.INDEX`: 16 letters, and the index of the last request that was applied when it was made. In a
-//! cluster a member waits for that index before it says that it does not know a token. Here a token is known before
-//! anybody is told of it, so an unknown one is refused at once.
+//! A token is `RANDOM.INDEX`: 16 letters, and the index of the last request that was applied when it was issued. In a
+//! cluster, a member waits for that index before it rejects an unknown token. Here a token is known before anybody
+//! receives it, so an unknown one is rejected immediately.
 
 use std::{
     collections::HashMap,
@@ -17,41 +17,41 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::server::error::Error;
 
 const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-/// Letters of the random part.
+/// Number of letters in the random part.
 const LENGTH: usize = 16;
-/// Most tokens at once; further logins are refused, "too many requests", until some run out.
+/// Maximum number of tokens; further logins are rejected with "too many requests" until some expire.
 const MOST: usize = 1 << 20;
-/// With fewer tokens than that, nobody looks for those that have run out.
+/// With fewer tokens than this, expired ones are not removed.
 const FEW: usize = 1024;
 
-/// The tokens that are good.
+/// The valid tokens.
 #[derive(Debug)]
 pub struct SimpleTokens {
-    /// How long a token is good after its last use.
+    /// Lifetime of a token after its last use.
     ttl: Duration,
     most: usize,
-    /// Times are counted from here.
+    /// The origin of all times.
     start: Instant,
-    /// `None` while authentication is off: then no token is good.
+    /// `None` if authentication is disabled; no token is valid then.
     known: RwLock<Option<Known>>,
 }
 
 #[derive(Debug)]
 struct Known {
     tokens: HashMap<String, Token>,
-    /// The number of tokens at which those that have run out are removed: twice what was left the last time.
+    /// Number of tokens at which expired ones are removed: twice the number that remained the last time.
     sweep_at: usize,
 }
 
 #[derive(Debug)]
 struct Token {
     user: String,
-    /// When it runs out, in milliseconds after the start. A use moves it without locking out other uses.
+    /// Time of expiry in milliseconds after the start. Atomic, so that uses need only a read lock.
     until: AtomicU64,
 }
 
 impl SimpleTokens {
-    /// No tokens, while authentication is off.
+    /// No tokens; authentication is disabled.
     pub fn new(ttl: Duration) -> SimpleTokens {
         SimpleTokens {
             ttl,
@@ -71,7 +71,7 @@ impl SimpleTokens {
         self.millis(now).saturating_add(ttl)
     }
 
-    /// Authentication is on.
+    /// Authentication has been enabled.
     pub fn enable(&self) {
         self.known.write().get_or_insert_with(|| Known {
             tokens: HashMap::new(),
@@ -79,22 +79,22 @@ impl SimpleTokens {
         });
     }
 
-    /// Authentication is off: all tokens end.
+    /// Authentication has been disabled: removes all tokens.
     pub fn disable(&self) {
         *self.known.write() = None;
     }
 
-    /// All tokens of a user end.
+    /// Removes all tokens of a user.
     pub fn invalidate(&self, user: &str) {
         if let Some(known) = self.known.write().as_mut() {
             known.tokens.retain(|_, token| token.user != user);
         }
     }
 
-    /// A new token for a user, at the index `applied`.
+    /// Issues a token for a user, at the index `applied`.
     ///
     /// # Errors
-    /// Authentication is off, too many tokens are good, or the system gives no random numbers.
+    /// Authentication is disabled, there are too many tokens, or the system provided no random numbers.
     pub fn assign(&self, user: &str, applied: u64, now: Instant) -> Result<String, Error> {
         let text = format!("{}.{applied}", random()?);
         let mut known = self.known.write();
@@ -115,7 +115,7 @@ impl SimpleTokens {
         Ok(text)
     }
 
-    /// The user of a token, whose time begins again; `None`: the token is not good.
+    /// The user of a token, whose lifetime starts again; `None` if the token is invalid.
     pub fn user(&self, token: &str, now: Instant) -> Option<String> {
         let known = self.known.read();
         let token = known.as_ref()?.tokens.get(token)?;
@@ -127,7 +127,7 @@ impl SimpleTokens {
     }
 }
 
-/// Random letters, each as likely as any other.
+/// Random letters, uniformly distributed.
 fn random() -> Result<String, Error> {
     let random = SystemRandom::new();
     let mut letters = String::with_capacity(LENGTH);
@@ -136,7 +136,7 @@ fn random() -> Result<String, Error> {
         let failed = "etcdserver: no random numbers for a token";
         (random.fill(&mut bytes))
             .map_err(|_| Error::Other(tonic::Code::Internal, failed.into()))?;
-        // Bytes past the last multiple of 52 would favour the first letters.
+        // Skip bytes above the last multiple of 52, which would favour the first letters.
         let even = 256 - 256 % LETTERS.len();
         let good = bytes.iter().filter(|b| usize::from(**b) < even);
         let good = good.map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()]));

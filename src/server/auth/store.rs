@@ -1,6 +1,6 @@
-//! Users, roles, and whether authentication is on: the state that requests are checked against, and every change of
-//! it. A change returns the records to store; it is durable and visible only when the caller has made it so. Hashes no
-//! passwords and knows no tokens. Source: etcd v3.7.1, server/auth/store.go.
+//! Users, roles, and whether authentication is enabled: the state that requests are checked against, and all changes to
+//! it. A change returns the records to store; the caller makes it durable and visible. Does not hash passwords and
+//! knows nothing of tokens. Source: etcd v3.7.1, server/auth/store.go.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,12 +19,12 @@ use crate::{
     server::error::Error,
 };
 
-/// The user without whom authentication cannot be enabled.
+/// The user that must exist before authentication can be enabled.
 pub const ROOT_USER: &str = "root";
-/// The role that may do everything.
+/// The role that has every permission.
 pub const ROOT_ROLE: &str = "root";
 
-/// One user, with what its roles permit.
+/// A user and its merged permissions.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub user: User,
@@ -45,7 +45,7 @@ impl Account {
     }
 }
 
-/// Users, roles and the switch at one revision. Cloning shares the users and roles.
+/// Users, roles and the state of authentication at one revision. Clones share the users and roles.
 #[derive(Clone, Debug)]
 pub struct AuthStore {
     pub(super) enabled: bool,
@@ -55,25 +55,25 @@ pub struct AuthStore {
 }
 
 impl Default for AuthStore {
-    /// The state of a fresh file.
+    /// The state of a new file.
     fn default() -> AuthStore {
         AuthStore::restore(false, records::FIRST_REVISION, [], [])
     }
 }
 
-/// What a change does beside the new state.
+/// The effects of a change besides the new state.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Records to store.
     pub records: Vec<Change>,
-    /// Users whose tokens are good no longer.
+    /// Users whose tokens become invalid.
     pub invalidated: Vec<String>,
-    /// Whether authentication was disabled, with which all tokens end.
+    /// Whether authentication was disabled, which invalidates all tokens.
     pub disabled: bool,
 }
 
 impl AuthStore {
-    /// The state that a file's records describe.
+    /// Restores the state from the records of a file.
     pub fn restore(
         enabled: bool,
         revision: u64,
@@ -93,7 +93,7 @@ impl AuthStore {
         store
     }
 
-    /// Whether authentication is on.
+    /// Whether authentication is enabled.
     pub fn is_enabled(&self) -> bool {
         self.enabled
     }
@@ -127,7 +127,7 @@ impl AuthStore {
             .insert(name, Arc::new(Account { user, permissions }));
     }
 
-    /// Merges again what the users of a role may do.
+    /// Merges the permissions of a role's users again.
     fn refresh(&mut self, role: &str) {
         let users: Vec<User> = (self.users.values())
             .filter(|account| account.has_role(role))
@@ -173,7 +173,8 @@ impl AuthStore {
             .map_or((0, 0), |account| (size(account), 1))
     }
 
-    /// Bytes and records that a change of a role may write: its own, and those of its users, from whom it may be taken.
+    /// Bytes and records that a change of a role may write: its record, and those of its users if it is revoked from
+    /// them.
     pub fn role_size(&self, name: &str) -> (u64, u64) {
         let role = self.role(name).map_or(0, |role| role.encoded_len() as u64);
         let users = self.users.values().filter(|account| account.has_role(name));
@@ -183,10 +184,10 @@ impl AuthStore {
         })
     }
 
-    /// Turns authentication on.
+    /// Enables authentication.
     ///
     /// # Errors
-    /// There is no user `root`, or it has not the role `root`.
+    /// The user `root` does not exist or does not have the role `root`.
     pub fn enable(&mut self, effects: &mut Effects) -> Result<pb::AuthEnableResponse, Error> {
         if self.enabled {
             info!("authentication is already enabled; ignored auth enable request");
@@ -201,7 +202,7 @@ impl AuthStore {
         Ok(pb::AuthEnableResponse::default())
     }
 
-    /// Turns authentication off.
+    /// Disables authentication.
     pub fn disable(&mut self, effects: &mut Effects) -> pb::AuthDisableResponse {
         if self.enabled {
             self.store_enabled(false, effects);
@@ -212,10 +213,10 @@ impl AuthStore {
         pb::AuthDisableResponse::default()
     }
 
-    /// Adds a user, with the hash of its password as the request holds it.
+    /// Adds a user, with the hash of its password from the request.
     ///
     /// # Errors
-    /// The name is empty or taken, or the hash is no base64.
+    /// The name is empty or in use, or the hash is not valid base64.
     pub fn user_add(
         &mut self,
         r: &pb::AuthUserAddRequest,
@@ -244,10 +245,10 @@ impl AuthStore {
         Ok(pb::AuthUserAddResponse::default())
     }
 
-    /// Deletes a user; its tokens end.
+    /// Deletes a user and invalidates its tokens.
     ///
     /// # Errors
-    /// There is no such user, or it is `root` while authentication is on.
+    /// The user does not exist, or is `root` while authentication is enabled.
     pub fn user_delete(
         &mut self,
         r: &pb::AuthUserDeleteRequest,
@@ -268,11 +269,11 @@ impl AuthStore {
         Ok(pb::AuthUserDeleteResponse::default())
     }
 
-    /// Changes the hash of a user's password to that of the request; its tokens end. A user without password stays
-    /// one.
+    /// Replaces the hash of a user's password by that in the request, and invalidates its tokens. A user without a
+    /// password remains without one.
     ///
     /// # Errors
-    /// There is no such user, or the hash is no base64.
+    /// The user does not exist, or the hash is not valid base64.
     pub fn user_change_password(
         &mut self,
         r: &pb::AuthUserChangePasswordRequest,
@@ -294,10 +295,10 @@ impl AuthStore {
         Ok(pb::AuthUserChangePasswordResponse::default())
     }
 
-    /// Gives a user a role. The role `root` need not exist.
+    /// Grants a role to a user. The role `root` need not exist.
     ///
     /// # Errors
-    /// There is no such user or role.
+    /// The user or the role does not exist.
     pub fn user_grant_role(
         &mut self,
         r: &pb::AuthUserGrantRoleRequest,
@@ -330,11 +331,11 @@ impl AuthStore {
         Ok(pb::AuthUserGrantRoleResponse::default())
     }
 
-    /// Takes a role from a user.
+    /// Revokes a role from a user.
     ///
     /// # Errors
-    /// There is no such user, it has not that role, or it would take the role `root` from the user `root` while
-    /// authentication is on.
+    /// The user does not exist or does not have the role, or this is the role `root` of the user `root` while
+    /// authentication is enabled.
     pub fn user_revoke_role(
         &mut self,
         r: &pb::AuthUserRevokeRoleRequest,
@@ -367,7 +368,7 @@ impl AuthStore {
     /// Adds a role without permissions.
     ///
     /// # Errors
-    /// The name is empty or taken.
+    /// The name is empty or in use.
     pub fn role_add(
         &mut self,
         r: &pb::AuthRoleAddRequest,
@@ -389,10 +390,10 @@ impl AuthStore {
         Ok(pb::AuthRoleAddResponse::default())
     }
 
-    /// Deletes a role, and takes it from all users.
+    /// Deletes a role and revokes it from all users.
     ///
     /// # Errors
-    /// There is no such role, or it is `root` while authentication is on.
+    /// The role does not exist, or is `root` while authentication is enabled.
     pub fn role_delete(
         &mut self,
         r: &pb::AuthRoleDeleteRequest,
@@ -420,10 +421,10 @@ impl AuthStore {
         Ok(pb::AuthRoleDeleteResponse::default())
     }
 
-    /// Grants a permission to a role, or changes the kind of one it has on the same range.
+    /// Grants a permission to a role, or changes the type of an existing one on the same range.
     ///
     /// # Errors
-    /// The permission is missing, its range is empty, or there is no such role.
+    /// The permission is missing, its range is empty, or the role does not exist.
     pub fn role_grant_permission(
         &mut self,
         r: &pb::AuthRoleGrantPermissionRequest,
@@ -454,10 +455,10 @@ impl AuthStore {
         Ok(pb::AuthRoleGrantPermissionResponse::default())
     }
 
-    /// Takes the permission on a range from a role.
+    /// Revokes the permission on a range from a role.
     ///
     /// # Errors
-    /// There is no such role, or it has none on exactly that range.
+    /// The role does not exist, or has no permission on exactly that range.
     pub fn role_revoke_permission(
         &mut self,
         r: &pb::AuthRoleRevokePermissionRequest,
@@ -480,7 +481,7 @@ impl AuthStore {
     /// The roles of a user.
     ///
     /// # Errors
-    /// There is no such user.
+    /// The user does not exist.
     pub fn user_get(&self, name: &str) -> Result<pb::AuthUserGetResponse, Error> {
         Ok(pb::AuthUserGetResponse {
             header: None,
@@ -496,10 +497,10 @@ impl AuthStore {
         }
     }
 
-    /// The permissions of a role; the role `root` has one on everything.
+    /// The permissions of a role; the role `root` has one for all keys.
     ///
     /// # Errors
-    /// There is no such role.
+    /// The role does not exist.
     pub fn role_get(&self, name: &str) -> Result<pb::AuthRoleGetResponse, Error> {
         let role = self.role(name)?;
         let everything = || Permission {
@@ -524,7 +525,7 @@ impl AuthStore {
         }
     }
 
-    /// Whether authentication is on, and the revision.
+    /// Whether authentication is enabled, and the auth revision.
     pub fn status(&self) -> pb::AuthStatusResponse {
         pb::AuthStatusResponse {
             header: None,
@@ -533,10 +534,10 @@ impl AuthStore {
         }
     }
 
-    /// The hash that a user's password is compared with.
+    /// The hash of a user's password.
     ///
     /// # Errors
-    /// Authentication is off, or the user does not exist or has no password.
+    /// Authentication is disabled, or the user does not exist or has no password.
     pub fn password_hash(&self, name: &str) -> Result<Bytes, Error> {
         if !self.enabled {
             return Err(Error::AuthNotEnabled);
@@ -553,13 +554,13 @@ fn text(name: &Bytes) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// etcd has no code for this refusal, so it goes out as "unknown".
+/// etcd has no code for this error and sends it as "unknown".
 fn no_password_user() -> Error {
     let text = "auth: authentication failed, password was given for no password user";
     Error::Other(tonic::Code::Unknown, text.into())
 }
 
-/// The hash of a password from a request: base64, in which Go lets line breaks stand.
+/// Decodes the hash of a password in a request: base64, in which Go allows line breaks.
 fn decode_hash(text: &str) -> Result<Bytes, Error> {
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     let hash = base64::engine::general_purpose::STANDARD.decode(text);

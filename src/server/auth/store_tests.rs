@@ -1,6 +1,6 @@
 use super::*;
 
-/// A store with the changes applied to it, and the records that they would have left in a file.
+/// A store, and the records that its changes would have left in a file.
 #[derive(Default)]
 struct File {
     store: AuthStore,
@@ -29,7 +29,7 @@ impl File {
         result.map(|_| effects)
     }
 
-    /// What a restart makes of the records.
+    /// The store that a restart would restore from the records.
     fn restored(&self) -> AuthStore {
         let mut auth = records::Auth::default();
         let (mut users, mut roles) = (Vec::new(), Vec::new());
@@ -131,7 +131,7 @@ fn enabling_needs_root_and_its_role() {
     assert_eq!(file.enable().unwrap_err(), Error::RootUserNotExist);
     file.add_user("root").unwrap();
     assert_eq!(file.enable().unwrap_err(), Error::RootRoleNotExist);
-    // The role root may be granted although it does not exist.
+    // The role root can be granted although it does not exist.
     file.grant("root", "root").unwrap();
     let revision = file.store.revision();
     file.enable().unwrap();

@@ -1,5 +1,5 @@
-//! The tokens that a server gives out and takes, as `--auth-token` says, and who a request comes from. Checks no
-//! passwords and no permissions. Source: etcd v3.7.1, server/auth/store.go and options.go.
+//! Issues and verifies tokens as configured by `--auth-token`, and identifies the caller of a request. Checks neither
+//! passwords nor permissions. Source: etcd v3.7.1, server/auth/store.go and options.go.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{golang::value, server::error::Error};
 
-/// How long a token is good where nothing else is said.
+/// Default lifetime of a token.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(300);
 
 /// The options of JSON Web Tokens.
@@ -29,10 +29,10 @@ const JWT_OPTIONS: [&str; 4] = ["sign-method", "pub-key", "priv-key", "ttl"];
 /// Why `--auth-token` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// There is no such type.
+    /// Unknown type.
     #[error("--auth-token: unknown type {0:?}; use simple or jwt")]
     Type(String),
-    /// An option is not `name=value`.
+    /// An option is not of the form `name=value`.
     #[error("--auth-token: {0:?} is no option; write name=value")]
     Option(String),
     /// An option is given twice.
@@ -41,7 +41,7 @@ pub enum TokenError {
     /// The signing method is missing or unknown.
     #[error("--auth-token: sign-method {0:?} is none of {1}")]
     Method(String, String),
-    /// The duration is none.
+    /// The duration is invalid.
     #[error("--auth-token: ttl {0:?} is no duration such as 10m")]
     Ttl(String),
     /// A file cannot be read.
@@ -59,14 +59,14 @@ pub enum TokenError {
     Key(#[from] KeyError),
 }
 
-/// What gives out tokens and takes them.
+/// Issues and verifies tokens.
 #[derive(Debug)]
 pub enum Tokens {
-    /// Random text that this process remembers.
+    /// Random texts that this process remembers.
     Simple(SimpleTokens),
-    /// Signed text.
+    /// Signed tokens.
     Jwt(Box<Jwt>),
-    /// `--auth-token=''`: nobody can log in.
+    /// `--auth-token=''`: login is not possible.
     None,
 }
 
@@ -77,7 +77,8 @@ impl Default for Tokens {
 }
 
 impl Tokens {
-    /// What `--auth-token` and `--auth-token-ttl` (of simple tokens; 0: the default) say. Reads the files with keys.
+    /// Creates tokens as configured by `--auth-token` and `--auth-token-ttl` (for simple tokens; 0 means the default).
+    /// Reads the key files.
     ///
     /// # Errors
     /// See [`TokenError`].
@@ -109,31 +110,31 @@ impl Tokens {
         }
     }
 
-    /// Authentication is on.
+    /// Authentication has been enabled.
     pub fn enable(&self) {
         if let Tokens::Simple(tokens) = self {
             tokens.enable();
         }
     }
 
-    /// Authentication is off: simple tokens end.
+    /// Authentication has been disabled: removes simple tokens.
     pub fn disable(&self) {
         if let Tokens::Simple(tokens) = self {
             tokens.disable();
         }
     }
 
-    /// Simple tokens of a user end; signed ones are good until a request needs a newer revision than they name.
+    /// Removes the simple tokens of a user; signed tokens are valid until a request needs a newer revision than theirs.
     pub fn invalidate(&self, user: &str) {
         if let Tokens::Simple(tokens) = self {
             tokens.invalidate(user);
         }
     }
 
-    /// A token for a user whose password was checked at `revision`; `applied` is the index of the last request.
+    /// Issues a token for a user whose password was checked at `revision`; `applied` is the index of the last request.
     ///
     /// # Errors
-    /// Authentication is off, there is only a public key, too many tokens are good, or nobody can log in.
+    /// Authentication is disabled, there is no private key, there are too many tokens, or login is not possible.
     pub fn assign(&self, user: &str, revision: u64, applied: u64) -> Result<String, Error> {
         match self {
             Tokens::Simple(tokens) => tokens.assign(user, applied, Instant::now()),
@@ -142,11 +143,11 @@ impl Tokens {
         }
     }
 
-    /// Who a request comes from: the user of its token (the metadata `token`, else `authorization`), else the common
-    /// name of its client certificate. While authentication is off, nobody looks.
+    /// Identifies the caller: the user of its token (metadata `token` or `authorization`), or else the common name of
+    /// its client certificate. While authentication is disabled, nothing is checked.
     ///
     /// # Errors
-    /// The token is not good.
+    /// The token is invalid.
     pub fn identify(
         &self,
         store: &AuthStore,
@@ -182,7 +183,7 @@ impl Tokens {
 }
 
 fn jwt(options: &HashMap<&str, &str>) -> Result<Jwt, TokenError> {
-    // An empty value counts as none.
+    // An empty value counts as missing.
     let get = |name: &str| options.get(name).copied().filter(|value| !value.is_empty());
     let unknown: Vec<_> = (options.keys())
         .filter(|name| !JWT_OPTIONS.contains(*name))
@@ -215,11 +216,11 @@ fn jwt(options: &HashMap<&str, &str>) -> Result<Jwt, TokenError> {
     Ok(Jwt::new(keys, ttl))
 }
 
-/// What a log may say of a token: the begin of its SHA-256.
+/// What a log may contain of a token: the beginning of its SHA-256.
 fn fingerprint(token: &str) -> String {
     let mut text = String::new();
     for byte in Sha256::digest(token).iter().take(6) {
-        // Writing into a String can't fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     text
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!(who(Some("garbage"), None), Err(Error::InvalidAuthToken));
         tokens.invalidate("ann");
         assert_eq!(who(Some(&token), None), Err(Error::InvalidAuthToken));
-        // While authentication is off, also garbage is nobody.
+        // While authentication is disabled, even an invalid token is accepted and ignored.
         let off = AuthStore::default();
         assert_eq!(
             tokens.identify(&off, Some("garbage"), None),

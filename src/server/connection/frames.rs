@@ -1,42 +1,42 @@
-//! Frames of HTTP/2 as they pass by (RFC 9113, section 4.1). Only their heads are looked at.
+//! Parses HTTP/2 frame headers in a byte stream (RFC 9113, section 4.1). Ignores the payloads.
 
-/// Bytes of the head of a frame.
+/// Size of a frame header in bytes.
 const HEAD: usize = 9;
 
-/// The head of a frame.
+/// A frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Type of the frame.
     pub kind: u8,
     /// Flags.
     pub flags: u8,
-    /// Number of the stream; 0: the connection.
+    /// Stream id; 0 is the connection.
     pub stream: u32,
 }
 
-/// Type of frames with data.
+/// Type of DATA frames.
 pub const DATA: u8 = 0;
-/// Type of frames with headers.
+/// Type of HEADERS frames.
 pub const HEADERS: u8 = 1;
-/// Type of pings.
+/// Type of PING frames.
 pub const PING: u8 = 6;
-/// Type of the frame that ends a connection.
+/// Type of GOAWAY frames.
 const GOAWAY: u8 = 7;
-/// Flag of the answer to a ping.
+/// Flag of the response to a ping.
 pub const ACK: u8 = 1;
 
-/// Reads the heads of frames in a flow of bytes that comes in pieces.
+/// Finds the frame headers in a byte stream that arrives in pieces.
 #[derive(Debug, Default)]
 pub struct Frames {
     head: [u8; HEAD],
-    /// Bytes of the head that have come.
+    /// Number of header bytes received.
     have: usize,
-    /// Bytes of the frame's body that are still to come, and of what stands in front of the first frame.
+    /// Remaining bytes of the payload, or of what precedes the first frame.
     skip: usize,
 }
 
 impl Frames {
-    /// A flow with so many bytes in front of its first frame.
+    /// A stream in which this many bytes precede the first frame.
     pub fn after(skip: usize) -> Frames {
         Frames {
             skip,
@@ -44,12 +44,12 @@ impl Frames {
         }
     }
 
-    /// Whether the bytes so far end with a whole frame.
+    /// Whether the bytes so far end with a complete frame.
     pub fn at_boundary(&self) -> bool {
         self.have == 0 && self.skip == 0
     }
 
-    /// Takes the next piece, and calls `found` for the head of each frame.
+    /// Processes the next piece. Calls `found` for each frame header.
     pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Head)) {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
@@ -75,7 +75,7 @@ impl Frames {
     }
 }
 
-/// The frame by which grpc-go ends the connection of a client that pings too often.
+/// The frame with which grpc-go ends the connection of a client that pings too often.
 pub fn too_many_pings(last_stream: u32) -> Vec<u8> {
     const ENHANCE_YOUR_CALM: u32 = 11;
     const REASON: &[u8] = b"too_many_pings";

@@ -1,5 +1,5 @@
-//! One connection, from its first byte to its last: which protocol it speaks, who answers its requests, and whether
-//! its client is still there. Knows nothing of sockets and of what requests mean.
+//! One connection from start to end: its protocol, the handling of its requests, and whether its client is still alive.
+//! Knows nothing of sockets or of the meaning of requests.
 
 mod frames;
 mod monitor;

@@ -1,5 +1,5 @@
-//! Looks at the bytes of a connection as they pass: when the client was heard last, whether it takes what is sent, and
-//! how often it pings. Says what it sees; the connection decides.
+//! Observes the bytes of a connection: when the client last sent something, whether it reads what is sent, and how
+//! often it pings. Only reports; the connection decides what to do.
 
 use std::{
     io,
@@ -17,30 +17,30 @@ use super::{
     pings::Pings,
 };
 
-/// What a client of HTTP/2 sends first.
+/// What an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What was seen of a connection.
+/// Observations about a connection.
 #[derive(Clone)]
 pub struct Monitor(Arc<Mutex<Seen>>);
 
 struct Seen {
     opened: Instant,
-    /// When the client was heard last.
+    /// When the client last sent something.
     heard: Option<Instant>,
-    /// Since when the client has not taken what is to be sent.
+    /// Since when the client has not been reading.
     blocked: Option<Instant>,
     protocol: Protocol,
     pings: Pings,
     too_many_pings: bool,
-    /// Number of the last stream that the client has opened.
+    /// Id of the last stream that the client has opened.
     last_stream: u32,
-    /// Requests that are being answered.
+    /// Number of requests in progress.
     open: usize,
 }
 
 enum Protocol {
-    /// So many bytes of HTTP/2's preface have come, and nothing else.
+    /// This many bytes of HTTP/2's preface have arrived, and nothing else.
     Unknown(usize),
     Http1,
     Http2 {
@@ -49,17 +49,17 @@ enum Protocol {
     },
 }
 
-/// A stream whose bytes are looked at.
+/// A stream whose bytes are observed.
 pub struct Monitored<S> {
     stream: S,
     monitor: Monitor,
 }
 
-/// A request that is being answered, for as long as it lives.
+/// A request in progress, until this is dropped.
 pub struct Open(Monitor);
 
 impl Monitor {
-    /// Looks at `stream`, whose client may ping once in `min_time`.
+    /// Observes `stream`, whose client may ping once per `min_time`.
     pub fn new<S>(stream: S, min_time: Duration) -> (Monitored<S>, Monitor) {
         let monitor = Monitor(Arc::new(Mutex::new(Seen {
             opened: Instant::now(),
@@ -78,15 +78,15 @@ impl Monitor {
         (monitored, monitor)
     }
 
-    /// A request is being answered.
+    /// Registers a request in progress.
     pub fn open(&self) -> Open {
         self.0.lock().open += 1;
         Open(self.clone())
     }
 
-    /// When the client counts as dead, if it does nothing before: over HTTP/2, which pings it, when it is not heard for
-    /// `silence`; over HTTP/1.1 when it takes nothing for so long. A client that has said nothing yet has `first`.
-    /// `None`: not as things are.
+    /// The time at which the client will be considered dead if it does nothing until then. Over HTTP/2, where it is
+    /// pinged, this is after it has sent nothing for `silence`; over HTTP/1.1, after it has read nothing for that long.
+    /// A client that has not sent anything yet has `first`. `None`: never, in the current state.
     pub fn dead_at(&self, silence: Option<Duration>, first: Duration) -> Option<Instant> {
         let seen = self.0.lock();
         let Some(heard) = seen.heard else {
@@ -139,7 +139,7 @@ impl Seen {
         });
     }
 
-    /// The last frame for a client that has pinged too often, once the frame before it is sent whole.
+    /// The last frame for a client that pings too often, once the previous frame has been sent completely.
     fn farewell(&self) -> Option<Vec<u8>> {
         match &self.protocol {
             Protocol::Http2 { outbound, .. } if self.too_many_pings && outbound.at_boundary() => {
@@ -223,13 +223,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Monitored<S> {
         self.stream.is_write_vectored()
     }
 
-    /// Fails once the client has pinged too often and has been told so: the connection ends with that.
+    /// Fails, and thereby ends the connection, once the client has pinged too often and has been told so.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let farewell = self.monitor.0.lock().farewell();
         let Some(farewell) = farewell else {
             return Pin::new(&mut self.stream).poll_flush(cx);
         };
-        // A client that does not take these few bytes is closed without them.
+        // If the client does not read these few bytes, close the connection without sending them.
         let _ = Pin::new(&mut self.stream).poll_write(cx, &farewell);
         let _ = Pin::new(&mut self.stream).poll_flush(cx);
         Poll::Ready(Err(io::Error::other("too many pings")))
@@ -310,7 +310,7 @@ mod tests {
             .await
             .unwrap();
         assert!(too_many());
-        // Half a frame is under way: the last one has to wait for the rest of it.
+        // A frame has been sent only in part; the last frame must wait for the rest.
         server.write_all(&[0, 0, 1, DATA]).await.unwrap();
         server.flush().await.unwrap();
         server.write_all(&[0, 0, 0, 0, 1, 9]).await.unwrap();

@@ -1,26 +1,26 @@
-//! How often a client may ping, as grpc-go enforces it (grpc v1.82.1, internal/transport/http2_server.go,
-//! `handlePing`). Counts only; who closes the connection is decided elsewhere.
+//! Limits how often a client may ping, like grpc-go (grpc v1.82.1, internal/transport/http2_server.go, `handlePing`).
+//! Only counts; the connection is closed elsewhere.
 
 use std::time::{Duration, Instant};
 
-/// Pings that come too soon before the connection is closed.
+/// Number of early pings that are tolerated before the connection is closed.
 const STRIKES: u32 = 2;
-/// Shortest time between pings of a client that has no request open.
+/// Minimum interval of pings from a client without open requests.
 const IDLE: Duration = Duration::from_secs(2 * 3600);
 
 /// The pings of one client.
 #[derive(Debug)]
 pub struct Pings {
-    /// Shortest time between pings of a client that has requests open.
+    /// Minimum interval of pings from a client with open requests.
     min_time: Duration,
     last: Option<Instant>,
     strikes: u32,
-    /// Whether something of a response was sent since the last ping, which makes the next one good.
+    /// Whether part of a response has been sent since the last ping, which permits the next one.
     forgiven: bool,
 }
 
 impl Pings {
-    /// A client that has not pinged yet.
+    /// For a client that has not pinged yet.
     pub fn new(min_time: Duration) -> Pings {
         Pings {
             min_time,
@@ -30,12 +30,12 @@ impl Pings {
         }
     }
 
-    /// Something of a response is sent.
+    /// Records that part of a response was sent.
     pub fn sent(&mut self) {
         self.forgiven = true;
     }
 
-    /// A ping has come at `now`, with `open` requests; whether the client has pinged too often.
+    /// Records a ping at `now`, with `open` requests. Returns whether the client has pinged too often.
     pub fn received(&mut self, now: Instant, open: usize) -> bool {
         let last = self.last.replace(now);
         if std::mem::take(&mut self.forgiven) {
@@ -59,9 +59,9 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pings = Pings::new(Duration::from_secs(5));
-        // In time, with a request open.
+        // In time, with an open request.
         assert!((0..10).all(|i| !pings.received(at(5 * i), 1)));
-        // Too soon, but with an answer in between.
+        // Too early, but with a response in between.
         for i in 46..60 {
             pings.sent();
             assert!(!pings.received(at(i), 1));
@@ -69,7 +69,7 @@ mod tests {
         assert!(!pings.received(at(60), 1));
         assert!(!pings.received(at(61), 1));
         assert!(pings.received(at(62), 1));
-        // With no request open.
+        // Without an open request.
         let mut idle = Pings::new(Duration::from_secs(5));
         let many = (0..4).map(|i| idle.received(at(60 * i), 0));
         assert_eq!(many.collect::<Vec<_>>(), [false, false, false, true]);

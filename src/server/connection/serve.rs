@@ -40,29 +40,29 @@ use crate::{
 /// What is known about a connection besides its bytes.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// The other end.
+    /// The peer.
     pub peer: Peer,
     /// Whether it is encrypted.
     pub secure: bool,
-    /// What it is for.
+    /// The protocols that it accepts.
     pub traffic: Traffic,
 }
 
-/// What a listener's connections are for.
+/// The protocols that a listener accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
     /// gRPC and HTTP.
     Both,
-    /// gRPC alone.
+    /// gRPC only.
     Grpc,
-    /// HTTP alone.
+    /// HTTP only.
     Http,
-    /// Metrics and probes alone.
+    /// Metrics and health checks only.
     Metrics,
 }
 
 impl Traffic {
-    /// As etcd's log names it.
+    /// The name in etcd's log.
     pub fn name(self) -> &'static str {
         match self {
             Traffic::Both => "grpc+http",
@@ -73,19 +73,19 @@ impl Traffic {
     }
 }
 
-/// A largest request and its head fit, so that a client never waits for a window in the middle of one.
+/// The largest request with its headers fits, so that a client never waits for the window in the middle of one.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
-/// Longest head of a request; h2's own 16 KiB are less than what some tokens take.
+/// Maximum size of request headers. h2's default of 16 KiB is too small for some tokens.
 const HEAD_LIMIT: u32 = 256 << 10;
-/// Requests that a client may cancel before they were looked at, until it loses its connection: a client
-/// that gives up a burst of them at once has done nothing wrong, and h2's own 20 are soon reached.
+/// Number of requests that a client may cancel before they are processed, before its connection is closed. A client
+/// that abandons a burst of requests does nothing wrong, and would soon reach h2's default of 20.
 const CANCELLED_UNSEEN: usize = 2000;
-/// As etcd: a client that sends no head of an HTTP/1.1 request for so long is dropped.
+/// As in etcd, a connection is closed if it takes this long to send HTTP/1.1 request headers.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Serves one connection until the client closes it, is given up, or the server stops. What goes wrong concerns this
-/// client alone.
+/// Serves a connection until the client closes it or is considered dead, or the server stops. Errors concern only this
+/// client.
 pub async fn serve<S>(
     stream: S,
     link: Link,
@@ -162,7 +162,7 @@ fn builder(services: &Services, link: &Link, inline: Inline) -> Builder<Inline> 
         .max_header_list_size(HEAD_LIMIT)
         .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         .max_send_buf_size(1 << 20)
-        // Of use to caches only, and paid for in every answer.
+        // Useful only for caches, and a cost in every response.
         .auto_date_header(false)
         .keep_alive_interval(config.keepalive_interval)
         .keep_alive_timeout(config.keepalive_timeout);
@@ -178,7 +178,7 @@ fn builder(services: &Services, link: &Link, inline: Inline) -> Builder<Inline> 
     }
 }
 
-/// A body for as long as which its request counts as open.
+/// A response body. Its request counts as open as long as it exists.
 struct Counted {
     body: Body,
     _open: Open,
@@ -204,17 +204,17 @@ impl http_body::Body for Counted {
     }
 }
 
-/// Runs a request at once as far as it goes without waiting, which for a read of one key is to its end;
-/// only what has to wait becomes a task of its own.
+/// Runs a request immediately until it has to wait, which a read of one key never does. Only a request that has to wait
+/// becomes a task.
 ///
-/// A connection that brings many requests at once gets only so many of them run in a row: the rest are
-/// tasks, so that it does not keep the worker from others.
+/// If a connection sends many requests at once, only a limited number of them run in a row; the rest become tasks, so
+/// that other connections get their turn.
 #[derive(Clone, Default)]
 struct Inline {
     left: Arc<AtomicU32>,
 }
 
-/// Requests that run in a row.
+/// Number of requests that run in a row.
 const IN_A_ROW: u32 = 64;
 
 impl Inline {
@@ -223,7 +223,7 @@ impl Inline {
     }
 
     fn take(&self) -> bool {
-        // Only the task of this connection counts here, so that two steps are as good as one.
+        // Only the task of this connection modifies it, so no atomic read-modify-write is necessary.
         let left = self.left.load(Ordering::Relaxed);
         self.left.store(left.saturating_sub(1), Ordering::Relaxed);
         left > 0
@@ -240,7 +240,7 @@ where
             return;
         }
         let mut request = Box::pin(request);
-        // Whatever would be woken is polled again as a task.
+        // Wake-ups do not matter, because the future is polled again in a task.
         let mut cx = Context::from_waker(Waker::noop());
         if request.as_mut().poll(&mut cx).is_pending() {
             tokio::spawn(request);
@@ -264,8 +264,8 @@ async fn handle(
     plain::answer(services, caller, request).await
 }
 
-/// On etcd's plain port, HTTP/2 is for gRPC and HTTP/1.1 for everything else. With TLS the content type decides (etcd
-/// v3.7.1, server/embed/serve.go, `grpcHandlerFunc`).
+/// On etcd's plain-text port, HTTP/2 is for gRPC and HTTP/1.1 for everything else. With TLS, the content type decides
+/// (etcd v3.7.1, server/embed/serve.go, `grpcHandlerFunc`).
 fn is_grpc(link: &Link, request: &Request<Incoming>) -> bool {
     if request.version() != Version::HTTP_2 {
         return false;

@@ -1,6 +1,6 @@
-//! Which reads run now and which wait: so many at once, and no new large one while the answers that wait
-//! for their clients hold too much memory. Small reads pass large ones by. Waiting holds no thread, and
-//! ends when the caller goes away.
+//! Decides which reads run now and which wait: only a limited number at once, and no new large one while unsent
+//! responses use too much memory. Small reads overtake large ones. Waiting uses no thread and ends when the caller goes
+//! away.
 
 use std::sync::{
     Arc,
@@ -11,35 +11,35 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::server::{error::Error, mvcc::encoded::Holder};
 
-/// Reads of few keys that run at once on threads of their own, because they have to wait for the disk.
+/// Number of small reads that run at once on blocking threads because they have to wait for the disk.
 const SMALL_AT_ONCE: usize = 64;
-/// Other reads that run at once. They copy from memory most of the time, so that more would not be
-/// quicker, only larger.
+/// Number of other reads that run at once. They mostly copy memory, so more of them would not be faster, but use more
+/// memory.
 const LARGE_AT_ONCE: usize = 4;
-/// Hashes over the whole store that run at once: they hold little memory and a processor for long.
+/// Number of hashes over the whole store that run at once: they use little memory, but a processor for a long time.
 const SCANS_AT_ONCE: usize = 2;
-/// Bytes of finished answers that may wait to be sent. Beyond, no new large read begins: the answers of
-/// the ones under way come on top.
+/// Bytes of finished responses that may wait to be sent. Beyond that, no new large read starts; the responses of those
+/// in progress are added to it.
 const ANSWER_BYTES: usize = 256 << 20;
 
-/// How much a read may cost.
+/// The expected cost of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Few keys with little data.
+    /// A few keys with little data.
     Small,
-    /// Anything else that returns keys.
+    /// Any other read that returns keys.
     Large,
-    /// A hash over everything.
+    /// A hash over the whole store.
     Scan,
 }
 
-/// The right to run one read; given back when it is dropped.
+/// Permission to run one read; released when dropped.
 #[derive(Debug)]
 pub struct Admitted {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What runs, and what waits in memory.
+/// The reads that are running, and the memory of unsent responses.
 #[derive(Debug)]
 pub struct Admission {
     small: Arc<Semaphore>,
@@ -60,7 +60,7 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Waits for the turn of a read of this size.
+    /// Waits for permission to run a read of this size.
     ///
     /// # Errors
     /// The server has stopped.
@@ -80,24 +80,24 @@ impl Admission {
         Ok(admitted)
     }
 
-    /// Whether a small read may run at once where it is.
+    /// Whether a small read may run immediately on the current thread.
     pub fn has_space(&self) -> bool {
         self.answers.has_space()
     }
 
-    /// Bytes of finished answers that are not sent yet.
+    /// Bytes of finished responses that have not been sent yet.
     #[cfg(test)]
     pub fn answer_bytes(&self) -> usize {
         self.answers.bytes.load(Ordering::Relaxed)
     }
 
-    /// The memory of finished answers.
+    /// The memory account of finished responses.
     pub fn answers(&self) -> Arc<dyn Holder> {
         self.answers.clone()
     }
 }
 
-/// Counts the bytes of finished answers that are not sent yet.
+/// Counts the bytes of finished responses that have not been sent yet.
 #[derive(Debug, Default)]
 struct AnswerMemory {
     bytes: AtomicUsize,

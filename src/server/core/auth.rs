@@ -1,5 +1,5 @@
-//! The Auth service: who a request comes from, logins, and users and roles. What a request may do is checked by the
-//! service it belongs to. Source: etcd v3.7.1, server/etcdserver/v3_server.go.
+//! The Auth service: identification of callers, login, and users and roles. The permissions of a request are checked by
+//! the service it belongs to. Source: etcd v3.7.1, server/etcdserver/v3_server.go.
 
 use tracing::{info, warn};
 
@@ -10,11 +10,11 @@ use crate::{
 };
 
 impl Core {
-    /// Who a request comes from: what its context says, else the user of its token, else the common name of its client
-    /// certificate where the server asks clients for one.
+    /// Identifies the caller: the identity in its context, or else the user of its token, or else the common name of
+    /// its client certificate if the server requires client certificates.
     ///
     /// # Errors
-    /// The token is not good, or the server has stopped.
+    /// The token is invalid, or the server has stopped.
     pub(super) fn identify(&self, context: &RequestContext) -> Result<Identity, Error> {
         if context.identity != Identity::Nobody {
             return Ok(context.identity.clone());
@@ -26,18 +26,19 @@ impl Core {
         let store = shared.auth()?;
         let token = context.metadata.get("token");
         let token = token.or_else(|| context.metadata.get("authorization"));
-        // A token that is no text is as bad as any other that nobody gave out.
+        // A token that is not text is treated like any other invalid token.
         let token = token.map(|value| value.to_str().unwrap_or_default());
         let common_name = context.peer.common_name.as_deref();
         let common_name = common_name.filter(|_| self.inner.client_cert_auth);
         shared.tokens.identify(&store, token, common_name)
     }
 
-    /// Whether the caller may watch a range. A watch that was permitted once goes on whatever changes, as in etcd.
+    /// Checks that the caller may watch a range. As in etcd, an existing watch continues even if its permission is
+    /// revoked.
     ///
     /// # Errors
-    /// It may not, or has not said who it is, or did so too long ago, or the token is not good: exactly those that etcd
-    /// gives as the reason of a cancelled watch. Or the server has stopped.
+    /// The caller has no permission, is not authenticated, was authenticated at an older revision, or its token is
+    /// invalid: exactly the errors that etcd gives as reasons of a canceled watch. Or the server has stopped.
     pub fn check_watch(
         &self,
         context: &RequestContext,
@@ -48,28 +49,28 @@ impl Core {
         (self.inner.shared.auth()?).check_read(&identity, key, range_end)
     }
 
-    /// Whether the caller has the role `root`, as every change of the cluster needs.
+    /// Checks that the caller has the role `root`, which every change of the cluster needs.
     ///
     /// # Errors
-    /// It has not, or has not said who it is.
+    /// It does not, or is not authenticated.
     pub fn check_admin(&self, context: &RequestContext) -> Result<(), Error> {
         let identity = self.identify(context)?;
         self.inner.shared.auth()?.check_admin(&identity)
     }
 
-    /// Whether the caller has said who it is, as the list of members needs.
+    /// Checks that the caller is authenticated, which the member list needs.
     ///
     /// # Errors
-    /// It has not.
+    /// It is not.
     pub fn check_known(&self, context: &RequestContext) -> Result<(), Error> {
         let identity = self.identify(context)?;
         self.inner.shared.auth()?.check_known(&identity)
     }
 
-    /// Turns authentication on.
+    /// Enables authentication.
     ///
     /// # Errors
-    /// There is no user `root` with the role `root`, or as [`Core::put`].
+    /// The user `root` with the role `root` does not exist, or see [`Core::put`].
     pub async fn auth_enable(
         &self,
         context: &RequestContext,
@@ -78,10 +79,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Turns authentication off.
+    /// Disables authentication.
     ///
     /// # Errors
-    /// The caller is not `root`, or as [`Core::put`].
+    /// The caller is not `root`, or see [`Core::put`].
     pub async fn auth_disable(
         &self,
         context: &RequestContext,
@@ -90,10 +91,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Whether authentication is on, and the revision of users and roles.
+    /// Whether authentication is enabled, and the auth revision.
     ///
     /// # Errors
-    /// The token is not good, or the server has stopped.
+    /// The token is invalid, or the server has stopped.
     pub async fn auth_status(
         &self,
         context: &RequestContext,
@@ -105,10 +106,10 @@ impl Core {
         Ok(answer)
     }
 
-    /// Checks a password and gives a token.
+    /// Checks a password and issues a token.
     ///
     /// # Errors
-    /// Authentication is off, the user or the password is wrong, or too many logins wait.
+    /// Authentication is disabled, the user or the password is wrong, or too many logins are waiting.
     pub async fn authenticate(
         &self,
         _: &RequestContext,
@@ -130,7 +131,7 @@ impl Core {
                 return Err(Error::AuthFailed);
             }
             let published = shared.published()?;
-            // The password is good for users and roles as they were when it was checked.
+            // The password was checked for users and roles that may have changed since.
             if published.auth.revision() != revision || !published.auth.is_enabled() {
                 info!("revision when password checked became stale; retrying");
                 continue;
@@ -143,16 +144,16 @@ impl Core {
         }
     }
 
-    /// Adds a user. The password is hashed on the way; a hash in the request is ignored.
+    /// Adds a user. The password is hashed here; a hash in the request is ignored.
     ///
     /// # Errors
-    /// The caller is not `root`, the name is empty or taken, the password is too long, or as [`Core::put`].
+    /// The caller is not `root`, the name is empty or in use, the password is too long, or see [`Core::put`].
     pub async fn user_add(
         &self,
         context: &RequestContext,
         mut r: pb::AuthUserAddRequest,
     ) -> Result<pb::AuthUserAddResponse, Error> {
-        // Asked before, too, so that only `root` can make the server hash passwords.
+        // Check this here too, so that only `root` can make the server hash passwords.
         self.check_admin(context)?;
         if !r.options.is_some_and(|options| options.no_password) {
             let password = std::mem::take(&mut r.password);
@@ -164,7 +165,7 @@ impl Core {
     /// Deletes a user.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such user, or as [`Core::put`].
+    /// The caller is not `root`, the user does not exist, or see [`Core::put`].
     pub async fn user_delete(
         &self,
         context: &RequestContext,
@@ -173,10 +174,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Changes a user's password, or its hash if that is what the request holds.
+    /// Changes a user's password, or its hash if the request contains that.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such user, the password is too long, or as [`Core::put`].
+    /// The caller is not `root`, the user does not exist, the password is too long, or see [`Core::put`].
     pub async fn user_change_password(
         &self,
         context: &RequestContext,
@@ -190,10 +191,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Gives a user a role.
+    /// Grants a role to a user.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such user or role, or as [`Core::put`].
+    /// The caller is not `root`, the user or the role does not exist, or see [`Core::put`].
     pub async fn user_grant_role(
         &self,
         context: &RequestContext,
@@ -202,10 +203,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Takes a role from a user.
+    /// Revokes a role from a user.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such user, it has not that role, or as [`Core::put`].
+    /// The caller is not `root`, the user does not exist or does not have the role, or see [`Core::put`].
     pub async fn user_revoke_role(
         &self,
         context: &RequestContext,
@@ -217,7 +218,7 @@ impl Core {
     /// The roles of a user.
     ///
     /// # Errors
-    /// The caller is neither `root` nor that user, or there is no such user.
+    /// The caller is neither `root` nor that user, or the user does not exist.
     pub async fn user_get(
         &self,
         context: &RequestContext,
@@ -248,7 +249,7 @@ impl Core {
     /// Adds a role.
     ///
     /// # Errors
-    /// The caller is not `root`, the name is empty or taken, or as [`Core::put`].
+    /// The caller is not `root`, the name is empty or in use, or see [`Core::put`].
     pub async fn role_add(
         &self,
         context: &RequestContext,
@@ -260,7 +261,7 @@ impl Core {
     /// Deletes a role.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such role, or as [`Core::put`].
+    /// The caller is not `root`, the role does not exist, or see [`Core::put`].
     pub async fn role_delete(
         &self,
         context: &RequestContext,
@@ -272,7 +273,7 @@ impl Core {
     /// The permissions of a role.
     ///
     /// # Errors
-    /// The caller is neither `root` nor has that role, or there is no such role.
+    /// The caller is not `root` and does not have that role, or the role does not exist.
     pub async fn role_get(
         &self,
         context: &RequestContext,
@@ -303,7 +304,7 @@ impl Core {
     /// Grants a permission to a role.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such role, the range is empty, or as [`Core::put`].
+    /// The caller is not `root`, the role does not exist, the range is empty, or see [`Core::put`].
     pub async fn role_grant_permission(
         &self,
         context: &RequestContext,
@@ -312,10 +313,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Takes a permission from a role.
+    /// Revokes a permission from a role.
     ///
     /// # Errors
-    /// The caller is not `root`, there is no such role or permission, or as [`Core::put`].
+    /// The caller is not `root`, the role or the permission does not exist, or see [`Core::put`].
     pub async fn role_revoke_permission(
         &self,
         context: &RequestContext,

@@ -12,10 +12,11 @@ use crate::{
     },
 };
 
-/// `HashKV` up to `revision` (0: the newest; below 0, as in etcd: before all changes), and the newest revision.
+/// `HashKV` up to `revision`, and the current revision. 0 means the current revision; as in etcd, a negative one is
+/// before all changes.
 ///
 /// # Errors
-/// The revision is compacted and not one of the last compactions', or in the future.
+/// The revision has been compacted and is not one of the last compact revisions, or is in the future.
 pub fn by_revision(
     shared: &Shared,
     revision: i64,
@@ -24,7 +25,7 @@ pub fn by_revision(
     loop {
         let published = shared.published()?;
         let current = published.revision;
-        // A compaction at 0 leaves a hash of revision 0, but a request for 0 means the newest revision.
+        // A compaction at 0 leaves a hash of revision 0, but 0 in a request means the current revision.
         if revision != 0
             && let Some(hash) = shared.compaction_hashes.lock().get(revision)
         {
@@ -39,17 +40,17 @@ pub fn by_revision(
         }
         let up_to = if revision == 0 { current } else { revision };
         if revision == 0 && up_to < compacted {
-            // The newest revision was written and compacted since the state was taken.
+            // The current revision was written and compacted after the state was taken.
             continue;
         }
         let mut kept = shared.index.keep(up_to);
         if kept.is_empty() {
-            // Where nothing is kept, etcd hashes all records that are there. We hash what the compaction keeps,
-            // so that, unlike in etcd, the hash does not depend on the progress of the removal.
+            // If a compaction keeps nothing, etcd hashes all records that still exist. We hash what the compaction
+            // keeps, so that, unlike in etcd, the hash does not depend on the progress of the removal.
             kept = shared.index.keep(compacted);
         }
         if shared.compacted() != compacted {
-            // The index may have been compacted while it was read.
+            // The index may have been compacted in the meantime.
             continue;
         }
         let mut keeps = Kept::new(&kept);

@@ -15,10 +15,10 @@ use crate::{
 };
 
 impl Core {
-    /// Reads keys at one revision; never waits for a sync.
+    /// Reads keys at one revision. Never waits for a sync.
     ///
     /// # Errors
-    /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
+    /// The revision has been compacted or is in the future, a record is damaged, or the server has stopped.
     pub async fn range(
         &self,
         context: &RequestContext,
@@ -29,10 +29,10 @@ impl Core {
         Ok(answer)
     }
 
-    /// As [`Core::range`], encoded, behind so many free bytes.
+    /// Like [`Core::range`], but returns the encoded response, preceded by a number of unused bytes.
     ///
     /// # Errors
-    /// As [`Core::range`].
+    /// See [`Core::range`].
     pub async fn range_encoded(
         &self,
         context: &RequestContext,
@@ -45,10 +45,10 @@ impl Core {
         Ok(answer)
     }
 
-    /// One chunk of a long range: as [`Core::range`], but `count` counts only up to the limit.
+    /// A chunk of a long range: like [`Core::range`], but `count` counts only up to the limit.
     ///
     /// # Errors
-    /// As [`Core::range`].
+    /// See [`Core::range`].
     pub async fn range_chunk(
         &self,
         context: &RequestContext,
@@ -59,10 +59,10 @@ impl Core {
         Ok(answer)
     }
 
-    /// Writes one key; the answer means that it is durable.
+    /// Writes one key. The response means that it is durable.
     ///
     /// # Errors
-    /// The request is refused (size, space, alarm, missing key or lease), or can't be made durable.
+    /// The request is rejected (size, space, alarm, missing key or lease), or cannot be made durable.
     pub async fn put(
         &self,
         context: &RequestContext,
@@ -74,13 +74,13 @@ impl Core {
     /// Deletes a range.
     ///
     /// # Errors
-    /// As [`Core::put`].
+    /// See [`Core::put`].
     pub async fn delete_range(
         &self,
         context: &RequestContext,
         r: pb::DeleteRangeRequest,
     ) -> Result<pb::DeleteRangeResponse, Error> {
-        // The deleted keys may be as large an answer as a range's.
+        // The response with the deleted keys may be as large as that of a range.
         let index = &self.inner.shared.index;
         let _admitted = match !r.prev_kv || reading::is_short(index, &r.key, &r.range_end) {
             true => None,
@@ -89,17 +89,17 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Runs a transaction; one that only reads does not enter the writer.
+    /// Runs a transaction. A read-only transaction does not go through the writer.
     ///
     /// # Errors
-    /// As [`Core::put`] and [`Core::range`].
+    /// See [`Core::put`] and [`Core::range`].
     pub async fn txn(
         &self,
         context: &RequestContext,
         r: pb::TxnRequest,
     ) -> Result<pb::TxnResponse, Error> {
         if !txn::is_read_only(&r) {
-            // A transaction may return as much as a range does.
+            // A transaction may return as much as a range.
             let _admitted = match reading::returns_few_keys(&r, &self.inner.shared.index) {
                 true => None,
                 false => Some(self.inner.admission.admit(Size::Large).await?),
@@ -111,10 +111,10 @@ impl Core {
         Ok(answer)
     }
 
-    /// As [`Core::txn`], encoded, behind so many free bytes.
+    /// Like [`Core::txn`], but returns the encoded response, preceded by a number of unused bytes.
     ///
     /// # Errors
-    /// As [`Core::txn`].
+    /// See [`Core::txn`].
     pub async fn txn_encoded(
         &self,
         context: &RequestContext,
@@ -126,11 +126,11 @@ impl Core {
         Ok(answer)
     }
 
-    /// Compacts; with `physical` answers after the old revisions are gone from the file.
+    /// Compacts. With `physical`, responds after the old revisions have been removed from the file.
     ///
     /// # Errors
-    /// The revision is compacted already or in the future, or as [`Core::put`]; with `physical` also a
-    /// record or page whose damage stopped the removal.
+    /// The revision has already been compacted or is in the future, or see [`Core::put`]; with `physical` also a
+    /// damaged record or page that stopped the removal.
     pub async fn compact(
         &self,
         context: &RequestContext,
@@ -140,7 +140,7 @@ impl Core {
         if r.physical {
             removed.await.map_err(|_| Error::Stopped)??;
         }
-        // etcd names the newest revision here, which may have moved on.
+        // etcd returns the current revision here, which may have advanced.
         Ok(pb::CompactionResponse {
             header: Some(self.header()),
         })

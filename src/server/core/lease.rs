@@ -1,5 +1,5 @@
-//! The Lease service: grants, revocations, renewals, and what is known of leases; and the thread that revokes what has
-//! expired. Source: etcd v3.7.1, server/etcdserver/v3_server.go.
+//! The Lease service: granting, revoking, renewing and listing leases; and the thread that revokes expired ones.
+//! Source: etcd v3.7.1, server/etcdserver/v3_server.go.
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,10 +19,10 @@ use crate::{
 };
 
 impl Core {
-    /// Grants a lease; with id 0 the server chooses one.
+    /// Grants a lease. If the id is 0, the server chooses one.
     ///
     /// # Errors
-    /// The id is in use, the TTL is too large, or as [`Core::put`].
+    /// The id is in use, the TTL is too large, or see [`Core::put`].
     pub async fn lease_grant(
         &self,
         context: &RequestContext,
@@ -36,10 +36,10 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Revokes a lease, and deletes the keys attached to it in one revision.
+    /// Revokes a lease, and deletes its keys in one revision.
     ///
     /// # Errors
-    /// There is no such lease, or as [`Core::put`].
+    /// The lease does not exist, or see [`Core::put`].
     pub async fn lease_revoke(
         &self,
         context: &RequestContext,
@@ -50,7 +50,7 @@ impl Core {
         self.write(context, r).await
     }
 
-    /// Gives a lease its whole TTL again; returns it in seconds, and 0 where there is no such lease.
+    /// Renews a lease. Returns its TTL in seconds, or 0 if it does not exist.
     ///
     /// # Errors
     /// The caller may not write the keys attached to the lease, or the server has stopped.
@@ -64,7 +64,7 @@ impl Core {
             overtaken(shared, &store, &identity)?;
         }
         loop {
-            // Registered before the lease is looked at, so that no revocation is missed.
+            // Register before looking up the lease, so that no revocation is missed.
             let revoked = shared.lessor.revocations().notified();
             tokio::pin!(revoked);
             revoked.as_mut().enable();
@@ -72,7 +72,7 @@ impl Core {
                 Renewal::Renewed(ttl) => return Ok(ttl),
                 Renewal::NotFound => return Ok(0),
                 Renewal::Expiring => {
-                    // Without a writer nothing is revoked any more.
+                    // Without a writer, no more leases are revoked.
                     shared.published()?;
                     revoked.await;
                 }
@@ -90,13 +90,12 @@ impl Core {
         }
     }
 
-    /// How often leases were granted, renewed, revoked and expired since the start.
+    /// Numbers of leases granted, renewed, revoked and expired since the start.
     pub fn lease_counts(&self) -> Counts {
         self.inner.shared.lessor.counts()
     }
 
-    /// What remains of a lease, with the keys attached to it if they are asked for; a TTL of -1 where there is no such
-    /// lease.
+    /// The remaining TTL of a lease, with its keys if requested; a TTL of -1 if the lease does not exist.
     ///
     /// # Errors
     /// The caller may not read the keys, or the server has stopped.
@@ -137,7 +136,7 @@ impl Core {
         })
     }
 
-    /// The ids of all leases, those that expire first at the front.
+    /// The ids of all leases, ordered by expiry.
     ///
     /// # Errors
     /// The caller may not read every attached key, or the server has stopped.
@@ -167,7 +166,7 @@ impl Core {
     }
 }
 
-/// Refuses what was checked against users and roles that have changed since.
+/// Fails if users and roles have changed since the check.
 fn overtaken(shared: &Shared, checked: &AuthStore, identity: &Identity) -> Result<(), Error> {
     let now = shared.auth()?;
     let changed = now.is_enabled() && now.revision() != checked.revision();
@@ -177,8 +176,8 @@ fn overtaken(shared: &Shared, checked: &AuthStore, identity: &Identity) -> Resul
     }
 }
 
-/// Revokes leases that expire, and records what remains of long ones, until the lessor is closed. Waits for every
-/// batch, so what this thread has in the queue is bounded.
+/// Revokes expired leases, and records the remaining TTL of long ones, until the lessor is closed. Waits for each
+/// batch, so that the number of its requests in the queue is bounded.
 pub(super) fn run(shared: &Arc<Shared>) {
     while let Some(due) = shared.lessor.wait() {
         revoke(shared, &due.expired);
@@ -211,7 +210,7 @@ fn revoke(shared: &Shared, expired: &[i64]) {
     for (id, reply) in replies {
         match reply.and_then(|r| r.blocking_recv().unwrap_or(Err(Error::Stopped))) {
             Ok(_) => shared.lessor.count_expired(1),
-            // Somebody else has revoked it, or nothing is written any more.
+            // It has already been revoked by another request, or the server no longer writes.
             Err(Error::LeaseNotFound | Error::Stopped) => {}
             Err(error) => {
                 warn!("lease-id" = format!("{id:016x}"), %error, "failed to revoke lease")

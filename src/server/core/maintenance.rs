@@ -11,7 +11,7 @@ impl Core {
     /// Lists, raises or clears alarms.
     ///
     /// # Errors
-    /// As [`Core::put`].
+    /// See [`Core::put`].
     pub async fn alarm(
         &self,
         context: &RequestContext,
@@ -28,7 +28,7 @@ impl Core {
         })
     }
 
-    /// What `endpoint status` shows.
+    /// The data of `endpoint status`.
     ///
     /// # Errors
     /// The server has stopped.
@@ -57,8 +57,7 @@ impl Core {
         })
     }
 
-    /// Rewrites the database file, once no compaction is under way; reads go on, writes wait while the
-    /// file is rewritten.
+    /// Rewrites the database file, once no compaction is in progress. Reads continue; writes wait until it is done.
     ///
     /// # Errors
     /// There is no space for the new file, or the server has stopped.
@@ -72,8 +71,8 @@ impl Core {
         Ok(pb::DefragmentResponse::default())
     }
 
-    /// Waits until no compaction is under way: their old records are gone, or could not be removed for
-    /// damage or want of space.
+    /// Waits until no compaction is in progress: old records have been removed, or could not be because of damage or
+    /// lack of space.
     ///
     /// # Errors
     /// The server has stopped.
@@ -98,10 +97,10 @@ impl Core {
         .await
     }
 
-    /// CRC-32C over the history of keys up to `r.revision` (0: the current one).
+    /// CRC-32C over the history of keys up to `r.revision` (0: the current revision).
     ///
     /// # Errors
-    /// The revision is compacted or in the future, a record is damaged, or the server has stopped.
+    /// The revision has been compacted or is in the future, a record is damaged, or the server has stopped.
     pub async fn hash_kv(
         &self,
         context: &RequestContext,
@@ -120,7 +119,7 @@ impl Core {
         .await
     }
 
-    /// The whole database file at one moment; it keeps that moment's pages until it is dropped.
+    /// The database file at one point in time. Its pages cannot be reused until it is dropped.
     ///
     /// # Errors
     /// The server has stopped.
