@@ -1,5 +1,5 @@
-//! The server as a library object: start it, connect to it in memory, listen on addresses, stop it.
-//! Knows nothing of processes, signals or terminals.
+//! The server as a library object: start, connect in memory, listen on addresses, stop. Knows nothing of processes,
+//! signals or terminals.
 
 use std::{
     io,
@@ -30,13 +30,13 @@ use super::{
     value,
 };
 
-/// Bytes that may be on their way in an in-memory connection, each way.
+/// Buffer size of an in-memory connection in bytes, in each direction.
 const DUPLEX: usize = 256 << 10;
-/// How long requests under way may take to end once the server stops.
+/// Time that requests in progress get to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// A server in this process. It stops when [`Server::shutdown`] is called; when it is dropped without
-/// that, its connections end and its data directory is closed soon after.
+/// A server in this process. Stop it with [`Server::shutdown`]. If it is dropped instead, its connections end and its
+/// data directory is closed soon afterwards.
 ///
 /// ```
 /// use etcd_maintenance::server::embedded::Server;
@@ -76,19 +76,19 @@ pub struct Server {
     listening: Listening,
     runtime: Handle,
     phase: watch::Sender<Phase>,
-    /// Every connection and listener holds a sender; all are gone when the receiver says so.
+    /// Every connection and listener holds a sender, so the receiver shows when all of them are gone.
     held: mpsc::Sender<()>,
     released: Mutex<mpsc::Receiver<()>>,
-    /// For listeners with TLS.
+    /// For TLS listeners.
     tls: Option<Arc<Acceptor>>,
     temporary: Option<tempfile::TempDir>,
 }
 
 impl Server {
-    /// Opens the data directory; nothing listens yet.
+    /// Opens the data directory. Does not listen yet.
     ///
     /// # Errors
-    /// As [`Core::open`], settings that contradict each other, and files of TLS that cannot be used.
+    /// See [`Core::open`]; also contradictory settings, and TLS files that cannot be used.
     pub async fn start(config: Config) -> Result<Server, OpenError> {
         let threshold = config.bootstrap_defrag_threshold;
         let server = Server::start_with(config, Core::open).await?;
@@ -98,10 +98,10 @@ impl Server {
         Ok(server)
     }
 
-    /// Opens the data directory for reading; every write is refused. Nothing is created.
+    /// Opens the data directory for reading. Creates nothing and rejects every write.
     ///
     /// # Errors
-    /// As [`Core::open_read_only`].
+    /// See [`Core::open_read_only`].
     pub async fn start_read_only(config: Config) -> Result<Server, OpenError> {
         Server::start_with(config, Core::open_read_only).await
     }
@@ -113,7 +113,7 @@ impl Server {
         config
             .validate()
             .map_err(|e| OpenError::Other(e.to_string()))?;
-        // What is wrong with files that are given is said before the data directory is touched.
+        // Report problems with TLS files before touching the data directory.
         let mut tls = None;
         if config.tls.cert_file.is_some() {
             tls = Some(acceptor(&config)?);
@@ -160,10 +160,10 @@ impl Server {
         })
     }
 
-    /// A server on a temporary directory that goes with it.
+    /// Starts a server in a temporary directory that is deleted with it.
     ///
     /// # Errors
-    /// As [`Core::open`].
+    /// See [`Core::open`].
     pub async fn temporary() -> Result<Server, OpenError> {
         let dir = tempfile::Builder::new()
             .prefix("etcd-")
@@ -174,8 +174,8 @@ impl Server {
         Ok(server)
     }
 
-    /// A fresh in-memory connection (HTTP/2, the same services as over TCP). It is served on the
-    /// runtime that the server was started on.
+    /// Opens an in-memory connection (HTTP/2, with the same services as over TCP). It is served on the runtime on which
+    /// the server was started.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(DUPLEX);
         let link = Link {
@@ -187,8 +187,7 @@ impl Server {
         client
     }
 
-    /// A channel for generated clients over [`Server::connect`]. When its connection is lost, so is the
-    /// channel.
+    /// A channel for generated clients over [`Server::connect`]. It cannot reconnect.
     ///
     /// # Errors
     /// The server is stopping.
@@ -203,11 +202,11 @@ impl Server {
             .await
     }
 
-    /// Serves on `host:port`, `http://host:port`, `https://host:port`, `unix://path` or `unixs://path` (port 0: any free
-    /// one); returns the endpoint to give to a client.
+    /// Serves on `host:port`, `http://host:port`, `https://host:port`, `unix://path` or `unixs://path` (port 0: any
+    /// free port). Returns the endpoint for clients.
     ///
     /// # Errors
-    /// The address is in use or cannot be bound, or wants TLS without a certificate; the text names it.
+    /// The address is in use, cannot be bound, or needs TLS without there being a certificate; the error names it.
     pub async fn listen(&self, address: &str) -> io::Result<String> {
         if is_secure(address) && self.tls.is_none() {
             return Err(io::Error::new(
@@ -219,7 +218,7 @@ impl Server {
         Ok(self.accept_on(bound))
     }
 
-    /// Answers on an address that was taken with [`bind`].
+    /// Accepts connections on an address bound by [`bind`].
     pub fn accept_on(&self, bound: Bound) -> String {
         let endpoint = bound.endpoint.clone();
         if bound.traffic != Traffic::Metrics {
@@ -239,13 +238,13 @@ impl Server {
         endpoint
     }
 
-    /// The core, for callers that need no wire.
+    /// The core, for callers that need no wire protocol.
     pub fn core(&self) -> &Core {
         &self.services.core
     }
 
-    /// Takes no more requests, finishes those under way (for a few seconds at most) and closes the
-    /// data directory clean.
+    /// Rejects new requests, lets those in progress finish (for at most a few seconds), and closes the data directory
+    /// cleanly.
     pub async fn shutdown(self) {
         let Server {
             services,
@@ -260,7 +259,7 @@ impl Server {
         drop(held);
         if timeout(DRAIN, released.recv()).await.is_err() {
             phase.send_replace(Phase::Ending);
-            // Connections end at their next step, which is at once.
+            // Connections end at their next step, which follows immediately.
             let _ = timeout(Duration::from_secs(1), released.recv()).await;
         }
         services.core.shutdown().await;
@@ -277,7 +276,7 @@ impl Server {
     }
 }
 
-/// An address that is taken, but not answered on yet.
+/// An address that is bound, but not accepting connections yet.
 #[derive(Debug)]
 pub struct Bound {
     listener: Listener,
@@ -285,10 +284,10 @@ pub struct Bound {
     traffic: Traffic,
 }
 
-/// Takes an address, so that a process can take all of its addresses, or fail, before it opens data.
+/// Binds an address, so that a process can bind all its addresses, or fail, before it opens data.
 ///
 /// # Errors
-/// As [`Server::listen`].
+/// See [`Server::listen`].
 pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Result<Bound> {
     let options = SocketOptions {
         reuse_port: config.reuse_port,
@@ -307,7 +306,7 @@ fn acceptor(config: &Config) -> Result<Arc<Acceptor>, OpenError> {
         .map_err(OpenError::Other)
 }
 
-/// The hosts that a certificate made here is for.
+/// The host names for a self-signed certificate.
 fn hosts(config: &Config) -> Vec<String> {
     let mut hosts: Vec<String> = (config.listen_client_urls.iter())
         .filter_map(|url| {
@@ -366,7 +365,7 @@ impl Connector {
     }
 }
 
-/// Accepts connections. Shaking hands is a task of its own for each, so that nobody waits for a slow one.
+/// Accepts connections. Each handshake is a separate task, so that a slow one delays nobody.
 async fn accept(bound: Bound, tls: Option<Arc<Acceptor>>, connector: Connector) {
     let traffic = bound.traffic;
     let link = |address| Link {
@@ -385,14 +384,14 @@ async fn accept(bound: Bound, tls: Option<Arc<Acceptor>>, connector: Connector) 
             Ok(Accepted::Unix(stream)) => {
                 connector.connected(stream, link(PeerAddress::Unix), tls.clone());
             }
-            // The client gave up while it waited, or there are no descriptors left for now.
+            // The client gave up while it was queued, or there are no file descriptors left.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
 impl Connector {
-    /// Serves a connection, over TLS where there is an acceptor.
+    /// Serves a connection, over TLS if there is an acceptor.
     fn connected<S>(&self, stream: S, mut link: Link, tls: Option<Arc<Acceptor>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -418,8 +417,7 @@ impl Connector {
     }
 }
 
-/// A rejected handshake is logged as etcd does, but no more than one in a second, so that nobody fills the disk with
-/// them.
+/// Logs a rejected handshake like etcd, but at most one per second, so that nobody can fill the disk with them.
 fn log_rejected(link: &Link, error: &HandshakeError) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let remote = match link.peer.address {

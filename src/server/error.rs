@@ -1,13 +1,13 @@
-//! The errors that a client of the server sees: one table of variant, gRPC code and text.
-//! Texts and codes are etcd's, to the letter (etcd v3.7.1, api/v3rpc/rpctypes/error.go).
+//! The errors that clients of the server see: a table of variant, gRPC code and text. Texts and codes are exactly
+//! etcd's (etcd v3.7.1, api/v3rpc/rpctypes/error.go).
 
 macro_rules! errors {
     ($($variant:ident $code:ident $text:literal;)*) => {
-        /// A refusal with etcd's own code and text.
+        /// An error with etcd's code and text.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Error {
             $(#[doc = $text] $variant,)*
-            /// Anything that etcd has no fixed text for: gRPC code, and the text as it goes out.
+            /// An error for which etcd has no fixed text: gRPC code and text.
             Other(tonic::Code, String),
         }
 
@@ -20,7 +20,7 @@ macro_rules! errors {
                 }
             }
 
-            /// The whole text, as it stands in `grpc-message`.
+            /// The complete text, as sent in `grpc-message`.
             pub fn text(&self) -> &str {
                 match self {
                     $(Error::$variant => $text,)*
@@ -110,7 +110,7 @@ impl Error {
         Error::Other(code, format!("etcdserver: {error}"))
     }
 
-    /// A record that is missing or not what etcd writes.
+    /// A record that is missing or invalid.
     pub fn record(error: &crate::schema::RecordError) -> Error {
         Error::Other(tonic::Code::DataLoss, format!("etcdserver: {error}"))
     }

@@ -1,56 +1,56 @@
-//! Every flag of etcd's server as data: what it does here, its default, its help. Help texts, completions, man pages,
-//! `ETCD_*` variables and the keys of a configuration file all come from this one table; it sets nothing itself.
+//! Every flag of etcd's server as data: its effect here, its default, its help. Help texts, completions, man pages,
+//! `ETCD_*` variables and the keys of the configuration file all come from this table.
 
 mod table;
 
 pub use self::table::FLAGS;
 
-/// How a flag's value is read.
+/// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
     Text,
     /// `--flag` alone means true.
     Bool,
-    /// A whole number, with sign.
+    /// A signed integer.
     Int,
-    /// A whole number of 0 or more.
+    /// An unsigned integer.
     Uint,
     /// A number with a unit, such as `5s`.
     Duration,
     /// Comma-separated URLs.
     Urls,
-    /// Comma-separated words.
+    /// Comma-separated texts.
     List,
 }
 
-/// What a flag does in this server.
+/// The effect of a flag in this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It does what it does in etcd.
+    /// The same as in etcd.
     Served,
-    /// Only the ids of member and cluster come from it.
+    /// Only used to compute the ids of member and cluster.
     Ids,
-    /// Accepted, so that a unit file needs no change, without effect: only a cluster needs it.
+    /// Accepted without effect, so that unit files need no changes: only clusters need it.
     Cluster,
-    /// Accepted without effect, because of what the text says.
+    /// Accepted without effect, for the given reason.
     Moot(&'static str),
-    /// Refused unless it has its default value; the text says what to use.
+    /// Rejected unless it has its default value; the text says what to use instead.
     Refused(&'static str),
 }
 
-/// One flag of etcd v3.7.1 (server/embed/config.go, server/etcdmain/config.go).
+/// A flag of etcd v3.7.1 (server/embed/config.go, server/etcdmain/config.go).
 #[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Without dashes.
     pub name: &'static str,
-    /// As etcd's help shows it; empty: none.
+    /// As shown in etcd's help; empty if there is none.
     pub default: &'static str,
-    /// How the value is read.
+    /// The type of the value.
     pub kind: Kind,
-    /// What it does here.
+    /// Its effect here.
     pub effect: Effect,
-    /// One line, without a full stop; empty where the flag has no effect here.
+    /// One line without a full stop; empty if the flag has no effect here.
     pub help: &'static str,
 }
 
@@ -69,7 +69,7 @@ impl Flag {
     }
 }
 
-/// The flag of that name.
+/// The flag with this name.
 pub fn find(name: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|f| f.name == name)
 }

@@ -1,20 +1,20 @@
-//! Work on large answers that keeps a processor busy (printing JSON, compressing), run off the async workers and only
-//! so much of it at once. What waits for its turn holds no thread, and is dropped with the request that wants it.
+//! Processor-intensive work on large responses (printing JSON, compressing), which runs on blocking threads, with
+//! limited concurrency. While it waits for its turn it holds no thread, and it is dropped with its request.
 
 use std::{sync::LazyLock, thread::available_parallelism};
 
 use tokio::sync::Semaphore;
 
-/// Answers smaller than this many bytes are dealt with where they are.
+/// Responses smaller than this many bytes are processed on the current thread.
 pub const LARGE: usize = 128 << 10;
 
-/// As many pieces of work run at once as there are processors but one, so that others are served meanwhile.
+/// One processor is left free for other requests.
 static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| {
     let processors = available_parallelism().map_or(1, std::num::NonZero::get);
     Semaphore::new((processors - 1).max(1))
 });
 
-/// Runs `work` on a thread for blocking work when its turn comes; `None` if the process is going down.
+/// Runs `work` on a blocking thread when its turn comes. Returns `None` if the process is shutting down.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let permit = PERMITS.acquire().await.ok()?;
     let work = tokio::task::spawn_blocking(move || {

@@ -1,21 +1,20 @@
-//! The phases in the life of a server, which connections and streams watch. Holds no state of its own and stops
-//! nothing.
+//! The phases in the life of a server, which connections and streams observe. Holds no state and stops nothing.
 
 use tokio::sync::watch;
 
-/// Where a server is in its life.
+/// The phase of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// It takes requests.
+    /// Accepts requests.
     Running,
-    /// It takes no more requests and finishes those that it has.
+    /// Rejects new requests and finishes those in progress.
     Stopping,
     /// The time for finishing them is over: connections are closed.
     Ending,
 }
 
-/// Resolves when the server no longer takes requests.
+/// Resolves when the server no longer accepts requests.
 pub async fn stopping(phase: &mut watch::Receiver<Phase>) {
-    // The sender is gone when the server is, which also means that it has stopped.
+    // If the sender is gone, the server has stopped.
     let _ = phase.wait_for(|p| *p > Phase::Running).await;
 }

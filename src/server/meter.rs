@@ -1,5 +1,5 @@
-//! How far a read may go: a bound on the bytes that it copies, and the flag of a caller who has gone away.
-//! The code that reads asks at every record; nothing here reads or waits.
+//! Limits of a read: the number of bytes that it may copy, and whether the caller has gone away. The reading code
+//! checks them at every record.
 
 use std::{
     cell::Cell,
@@ -11,17 +11,17 @@ use std::{
 
 use super::error::Error;
 
-/// Tells the threads that work for a caller whether the caller is still there.
+/// Tells threads that work for a caller whether the caller has gone away.
 #[derive(Clone, Debug, Default)]
 pub struct Cancelled(Arc<AtomicBool>);
 
 impl Cancelled {
-    /// The caller is gone.
+    /// Records that the caller has gone away.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Fails once the caller is gone.
+    /// Fails if the caller has gone away.
     ///
     /// # Errors
     /// [`Error::Canceled`].
@@ -42,7 +42,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A read that copies at most `bytes`, for a caller who may go away.
+    /// A read that may copy at most `bytes`, for a caller that may go away.
     pub fn new(bytes: usize, cancelled: Cancelled) -> Meter {
         Meter {
             cancelled,
@@ -51,10 +51,10 @@ impl Meter {
         }
     }
 
-    /// A record of `bytes` is about to be copied.
+    /// Counts a record of `bytes` that is about to be copied.
     ///
     /// # Errors
-    /// The caller is gone, or too many bytes were copied.
+    /// The caller has gone away, or too many bytes have been copied.
     pub fn record(&self, bytes: usize) -> Result<(), Error> {
         self.check()?;
         match self.bytes_left.get().checked_sub(bytes) {
@@ -69,7 +69,7 @@ impl Meter {
         }
     }
 
-    /// Fails once the caller is gone.
+    /// Fails if the caller has gone away.
     ///
     /// # Errors
     /// [`Error::Canceled`].
@@ -77,7 +77,7 @@ impl Meter {
         self.cancelled.check()
     }
 
-    /// Whether the read was stopped because it copied too much.
+    /// Whether the read was stopped because it exceeded its limit.
     pub fn was_exceeded(&self) -> bool {
         self.exceeded.get()
     }

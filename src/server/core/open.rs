@@ -1,5 +1,5 @@
-//! Opening a data directory: what may be served, what a fresh one holds, and what a start changes.
-//! There is no log: the file is the truth, and reading it is all the recovery there is.
+//! Opens a data directory: which ones can be served, what a new one contains, and what a start changes. There is no
+//! log: the file is the truth, and reading it is all the recovery there is.
 
 use std::{
     path::{Path, PathBuf},
@@ -40,13 +40,13 @@ use crate::{
     },
 };
 
-/// What leases get when a server starts: etcd's default election timeout, as a member that becomes the leader gives it.
+/// Extension of leases when a server starts: etcd's default election timeout, by which a new leader extends them.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a data directory could not be served: one clear line that names the directory or file.
+/// Why a data directory cannot be served: one line that names the directory or file.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory belongs to a real etcd member.
+    /// The directory belongs to an etcd member.
     #[error(
         "{dir} is the data directory of an etcd member, which is never opened for writing: \
          `etcdctl snapshot status {dir}/member/snap/db` looks into it",
@@ -56,7 +56,7 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
-    /// There is nothing to read.
+    /// There is no database.
     #[error("no database in {}", dir.display())]
     NoDatabase {
         /// The directory.
@@ -70,29 +70,29 @@ pub enum OpenError {
     /// The file is damaged, read-only, or not a database.
     #[error(transparent)]
     Engine(bolt::Error),
-    /// What comes before the core: a temporary directory, a task.
+    /// A failure outside the core, such as creating a temporary directory.
     #[error("{0}")]
     Other(String),
-    /// The system gives no thread.
+    /// The system refused a thread.
     #[error("can't start a thread: {source}")]
     Thread {
         /// The cause.
         source: std::io::Error,
     },
-    /// A record is not what etcd writes.
+    /// A record is invalid.
     #[error("{}: {source}", path.display())]
     Record {
         /// The file.
         path: PathBuf,
-        /// Which record, and what is wrong.
+        /// The record and the defect.
         source: RecordError,
     },
-    /// The file holds what this server can't serve.
+    /// The file contains something that this server cannot serve.
     #[error("{}: {what}", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What it is that can't be served.
+        /// What cannot be served.
         what: String,
     },
 }
@@ -106,9 +106,9 @@ impl From<bolt::Error> for OpenError {
     }
 }
 
-/// Everything that a core is made of.
+/// The parts of a core.
 pub struct Opened {
-    /// What readers and the writer share.
+    /// Shared by readers and the writer.
     pub shared: Arc<Shared>,
     /// The file.
     pub db: Db,
@@ -116,7 +116,7 @@ pub struct Opened {
     pub applier: Applier,
     /// The space quota.
     pub quota: Quota,
-    /// A compaction that was not finished: the revision of the last one that was, and its own.
+    /// An unfinished compaction: the revision of the last finished one, and its own.
     pub unfinished: Option<(i64, i64)>,
 }
 
@@ -138,11 +138,11 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
             let applied = stored.meta.consistent_index.unwrap_or(0);
             let mut changes = fresh::started(&stored.meta, &stored.membership, &me);
             changes.extend(fresh::applied(applied, term));
-            // From now on what remains of leases changes without being recorded.
+            // From now on the remaining TTLs of leases change without being recorded.
             if stored.meta.lease_checkpoint.is_some() {
                 changes.push(Change::delete(bucket::META, lease::CHECKPOINT_TIME));
             }
-            // A file from before authentication gets its first revision, as etcd gives it.
+            // As in etcd, a file from before authentication gets the first auth revision.
             if stored.auth.revision.is_none() {
                 let first = schema::auth::encode_revision(schema::auth::FIRST_REVISION);
                 changes.push(Change::put(bucket::AUTH, schema::auth::REVISION, first));
@@ -150,7 +150,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
             (changes, term, applied)
         }
     };
-    // Read everything before anything is written: a file that is refused stays as it was.
+    // Read everything before writing anything, so that a file that is rejected remains unchanged.
     let meta = stored.meta.clone();
     let file = DatabaseFile::Writable(db.clone());
     let store = restore_store(config, &path, db.read(), file, stored, applied)?;
@@ -188,22 +188,22 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     })
 }
 
-/// A database that is only read.
+/// A database opened for reading only.
 pub struct Reading {
-    /// What readers share.
+    /// Shared by readers.
     pub shared: Arc<Shared>,
-    /// The members that a snapshot names, in order of their ids; `None` for a data directory of ours.
+    /// The members in a snapshot, ordered by id; `None` for our own data directory.
     pub members: Option<Vec<Member>>,
 }
 
-/// Opens the data directory of `config` for reading: nothing is created or written, and every write is
-/// refused. Blocks on disk.
+/// Opens the data directory of `config` for reading: nothing is created or written, and every write is rejected. Blocks
+/// on disk.
 ///
 /// # Errors
-/// See [`OpenError`]; [`OpenError::NoDatabase`] where there is none.
+/// See [`OpenError`]; [`OpenError::NoDatabase`] if there is no database.
 pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
     let (path, db) = match &config.snapshot {
-        // Its owner may want to start meanwhile, and is not kept from it.
+        // Do not keep its owner from starting in the meantime.
         Some(file) => (file.clone(), ReadOnly::open_unlocked(file)?),
         None => {
             let path = database_path(config)?;
@@ -259,7 +259,7 @@ pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
     })
 }
 
-/// The database file of a data directory.
+/// Path of the database file in a data directory.
 fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
     let dir = &config.data_dir;
     match dir.join("member").exists() {
@@ -268,17 +268,17 @@ fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// What an open file holds.
+/// The content of an open file.
 struct Store {
     index: Arc<TreeIndex>,
-    /// The state to publish first.
+    /// The first state to be published.
     published: Published,
     compacted: i64,
     lessor: Arc<Lessor>,
     tokens: Tokens,
 }
 
-/// Reads what an open file holds.
+/// Reads the content of an open file.
 fn restore_store(
     config: &Config,
     path: &Path,
@@ -296,7 +296,7 @@ fn restore_store(
         },
     })?;
     let compacted = stored.meta.compact_revision().unwrap_or(-1);
-    // Where the newest changes were all compacted away, the records that are left say too little.
+    // If the latest changes were all compacted away, the remaining records do not show the current revision.
     let revision = keys.revision.max(compacted);
     info!(
         "restored-compact-revision" = compacted,
@@ -342,7 +342,7 @@ fn restore_store(
     })
 }
 
-/// The ids in answers.
+/// The ids in response headers.
 fn ids(me: &Member, term: u64) -> Ids {
     Ids {
         cluster: ids::cluster_id(&[me.id]),
@@ -351,7 +351,7 @@ fn ids(me: &Member, term: u64) -> Ids {
     }
 }
 
-/// This member, as the flags make it.
+/// This member, according to the flags.
 fn member(config: &Config) -> Member {
     let peer_urls = config.peer_urls();
     Member {
@@ -363,7 +363,7 @@ fn member(config: &Config) -> Member {
     }
 }
 
-/// What a file holds beside its keys.
+/// The content of a file apart from its keys.
 #[derive(Default)]
 struct Stored {
     is_fresh: bool,
@@ -417,8 +417,8 @@ impl Stored {
         Ok(())
     }
 
-    /// How long no server had the file open, as far as that is known: a clean stop leaves its time, and nothing but a
-    /// start of this server takes it away.
+    /// How long the file was not open in any server, if known: a clean stop records the time, and only a start of this
+    /// server removes it.
     fn closed_for(&self, now: SystemTime) -> Duration {
         let Some(time) = self.meta.lease_checkpoint else {
             return Duration::ZERO;
@@ -457,7 +457,7 @@ impl Stored {
     }
 }
 
-/// Commits what a start changes; every bucket exists afterwards.
+/// Commits the changes made by a start. Afterwards every bucket exists.
 fn commit_start(db: &Db, changes: Vec<Change>) -> Result<(), bolt::Error> {
     let mut batch = Batch::new();
     for name in bucket::ALL {

@@ -1,5 +1,5 @@
-//! Reads of the committed state. What is short and in memory is answered at once; anything else, and
-//! whatever would wait for the disk, runs on a thread that may block.
+//! Reads of the committed state. A short read whose data is in memory is executed immediately; any other read runs on a
+//! thread that may block.
 
 use crate::{
     proto::etcdserverpb::{
@@ -21,22 +21,22 @@ use crate::{
     },
 };
 
-/// Most keys that a short read may meet.
+/// Maximum number of keys in a short read.
 const SHORT: usize = 32;
-/// Most bytes that an async worker copies for one answer.
+/// Maximum number of bytes that an async worker copies for one response.
 const INLINE_BYTES: usize = 256 << 10;
-/// Most bytes that a small read copies.
+/// Maximum number of bytes that a small read copies.
 pub const SMALL_BYTES: usize = 1 << 20;
 
-/// Something to be read at one revision.
+/// A read at one revision.
 pub trait Read: Send + Sync + 'static {
-    /// The answer.
+    /// The result.
     type Answer: Send + 'static;
 
-    /// Checks that the caller may read it.
+    /// Checks the caller's permission.
     ///
     /// # Errors
-    /// The caller may not.
+    /// The caller has no permission.
     fn authorize(
         &self,
         store: &AuthStore,
@@ -44,16 +44,16 @@ pub trait Read: Send + Sync + 'static {
         lessor: &Lessor,
     ) -> Result<(), Error>;
 
-    /// Reads it.
+    /// Executes the read.
     ///
     /// # Errors
     /// Those of [`View::range`].
     fn run<V: Values>(&self, view: &View<'_, V>) -> Result<Self::Answer, Error>;
 
-    /// Whether it names the revision to read at; otherwise it is answered from the newest state.
+    /// Whether the request names a revision; otherwise the current state is read.
     fn names_revision(&self) -> bool;
 
-    /// Whether it meets few keys.
+    /// Whether the read involves only a few keys.
     fn is_short(&self, index: &TreeIndex) -> bool;
 }
 
@@ -77,12 +77,12 @@ impl Read for RangeRequest {
     }
 }
 
-/// A range whose answer is to be sent.
+/// A range whose response will be sent encoded.
 pub struct EncodedRange {
     pub r: RangeRequest,
-    /// Of the answer, but for its revision.
+    /// The response header, without the revision.
     pub header: ResponseHeader,
-    /// Bytes in front of the answer.
+    /// Number of unused bytes before the response.
     pub free: usize,
 }
 
@@ -106,7 +106,7 @@ impl Read for EncodedRange {
     }
 }
 
-/// A range that counts no further than its limit.
+/// A range that counts only up to its limit.
 pub struct RangeChunk(pub RangeRequest);
 
 impl Read for RangeChunk {
@@ -129,7 +129,7 @@ impl Read for RangeChunk {
     }
 }
 
-/// Only for transactions that can't write.
+/// Only for transactions that cannot write.
 impl Read for TxnRequest {
     type Answer = TxnResponse;
 
@@ -161,8 +161,7 @@ impl Read for TxnRequest {
     }
 }
 
-/// Whether every part of a transaction returns few keys, and all of them together do, whichever way the
-/// compares go.
+/// Whether all parts of a transaction together return only a few keys, whatever the result of the compares.
 pub fn returns_few_keys(r: &TxnRequest, index: &TreeIndex) -> bool {
     fn returning(r: &TxnRequest, index: &TreeIndex, parts: &mut usize) -> bool {
         r.success.iter().chain(&r.failure).all(|op| {
@@ -183,7 +182,7 @@ pub fn returns_few_keys(r: &TxnRequest, index: &TreeIndex) -> bool {
     returning(r, index, &mut 0)
 }
 
-/// Whether a range holds few keys.
+/// Whether a range contains only a few keys.
 pub fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
     match KeyRange::new(key, end) {
         KeyRange::One(_) => true,
@@ -191,8 +190,8 @@ pub fn is_short(index: &TreeIndex, key: &[u8], end: &[u8]) -> bool {
     }
 }
 
-/// Answers a short read from what is in memory. Gives the read back where that is not enough, or where the
-/// answer would be too long to be copied on an async worker.
+/// Executes a short read with the data in memory. Returns the read if that does not suffice, or if the response is too
+/// long to be copied on an async worker.
 pub fn at_once<R: Read>(shared: &Shared, read: R) -> Result<Result<R::Answer, Error>, R> {
     if !read.is_short(&shared.index) {
         return Err(read);
@@ -210,12 +209,11 @@ pub fn at_once<R: Read>(shared: &Shared, read: R) -> Result<Result<R::Answer, Er
     }
 }
 
-/// Answers a read that copies at most `bytes`, however long that takes; `None` where it would copy more.
-/// Where the read names no revision, a compaction that overtakes the newest state means only that there is a
-/// newer one to read.
+/// Executes a read that copies at most `bytes`, however long that takes. Returns `None` if it would copy more. If the
+/// read names no revision and the current state is compacted in the meantime, it reads the new current state.
 ///
 /// # Errors
-/// Those of the read, the caller is gone, or the server has stopped.
+/// Those of the read, the caller has gone away, or the server has stopped.
 pub fn blocking<R: Read>(
     shared: &Shared,
     read: &R,

@@ -1,10 +1,10 @@
-//! The database file at one moment, for the snapshot stream. Adds no trailer.
+//! The database file at one point in time, for the snapshot stream. Does not append the digest.
 
 use std::io;
 
 use crate::{bolt::SnapshotReader, schema::fresh, server::backend::Tx};
 
-/// The database file at one moment, read from front to back. Blocks on disk.
+/// The database file at one point in time, read sequentially. Blocks on disk.
 pub struct Snapshot {
     reader: SnapshotReader,
     version: String,
@@ -23,7 +23,7 @@ impl Snapshot {
         self.reader.len()
     }
 
-    /// The storage version (`3.7.0`); empty where the file has none.
+    /// The storage version (`3.7.0`); empty if the file has none.
     pub fn version(&self) -> &str {
         &self.version
     }

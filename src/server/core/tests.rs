@@ -1,5 +1,5 @@
-//! The rules of the write path, each with a test that fails without it. Steps on the disk are held
-//! up, counted or made to fail by a watcher; no test waits for time to pass.
+//! The rules of the write path, each with a test that fails without it. A watcher delays, counts or fails operations on
+//! the disk; no test waits for time to pass.
 
 use std::{
     future::Future,
@@ -26,7 +26,7 @@ use crate::{
     schema::{bucket, meta},
 };
 
-/// Holds up syncs while it is shut, counts them, and fails steps on demand.
+/// Delays syncs while it is shut, counts them, and makes operations fail on demand.
 #[derive(Default)]
 struct Gate {
     shut: Mutex<bool>,
@@ -80,7 +80,7 @@ impl Gate {
         }
     }
 
-    /// Waits until the writer stands before the gate.
+    /// Waits until the writer is blocked at the gate.
     async fn held(&self) {
         for _ in 0..10_000 {
             if self.held.load(Ordering::SeqCst) {
@@ -181,7 +181,7 @@ fn alarm(action: AlarmAction, member_id: u64, kind: AlarmType) -> pb::AlarmReque
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// Begins requests in this order, without waiting for an answer.
+/// Starts requests in this order, without waiting for their responses.
 async fn begin<T>(pending: &mut [Pending<T>]) {
     std::future::poll_fn(|cx| {
         for one in &mut *pending {
@@ -200,7 +200,7 @@ fn puts(core: &Core, requests: Vec<pb::PutRequest>) -> Vec<Pending<pb::PutRespon
     requests.into_iter().map(put).collect()
 }
 
-/// Waits for all of them, begun in this order; the results are in this order, too.
+/// Waits for all requests. The results are in the same order.
 async fn finish<T>(mut pending: Vec<Pending<T>>) -> Vec<Result<T, Error>> {
     let mut results: Vec<_> = pending.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
@@ -231,7 +231,7 @@ async fn nothing_is_visible_before_it_is_durable_and_reads_do_not_wait() {
     let mut pending = puts(&f.core, vec![put("k", "new"), put("other", "x")]);
     begin(&mut pending).await;
     f.gate.held().await;
-    // The index knows of the put by now, and the file may, too.
+    // By now the put is in the index, and possibly in the file.
     assert_eq!(value(&f.core, "k").await.as_deref(), Some(&b"old"[..]));
     let all = pb::RangeRequest {
         range_end: Bytes::from_static(b"\0"),
@@ -293,7 +293,7 @@ async fn requests_that_wait_share_one_sync() {
     f.gate.open();
     assert!(finish(waiting).await.iter().all(Result::is_ok));
     assert!(finish(pending).await.iter().all(Result::is_ok));
-    // The first was counted before it was held; all others share one.
+    // The first one was counted before it was held; all others share one sync.
     assert_eq!(f.gate.syncs.load(Ordering::SeqCst) - before, 1);
 }
 
@@ -447,7 +447,7 @@ async fn after_a_failed_sync_nothing_is_written_any_more() {
         Some(&b"acknowledged"[..])
     );
     f.restart().await;
-    // The failed write was not acknowledged, but all of it may have reached the file.
+    // The failed write was not acknowledged, but all of it may be in the file.
     let after = value(&f.core, "k").await;
     let after = after.as_deref();
     assert!(
@@ -468,7 +468,7 @@ async fn the_quota_counts_what_the_group_has_admitted() {
     let mut first = puts(&f.core, vec![put("first", "")]);
     begin(&mut first).await;
     f.gate.held().await;
-    // One group: less than its bound in bytes, more than the quota.
+    // One group: smaller than the limit of a group, but larger than the quota.
     let big = (0..7)
         .map(|i| put(&format!("k{i}"), vec![0; 1 << 20]))
         .collect();
@@ -498,7 +498,7 @@ async fn the_quota_counts_what_the_group_has_admitted() {
             .unwrap()
             .errors;
         assert_eq!(errors, [format!("memberID:{member} alarm:NOSPACE")]);
-        // Small enough for the quota, but the alarm stands, also after a restart.
+        // Small enough for the quota, but the alarm is still active, even after a restart.
         assert_eq!(
             f.core
                 .put(&RequestContext::in_process(), put("k", ""))
@@ -629,7 +629,7 @@ async fn a_corrupt_alarm_refuses_every_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_size_limit_counts_the_whole_request() {
     let f = start(|c| c.max_request_bytes = 1000);
-    // Field and length of the put, its key and value fields, and the header with the number.
+    // Field number and length of the put, of its key and value, and the header with the id.
     let around = 3 + 3 + 3 + 13;
     f.core
         .put(
@@ -746,7 +746,7 @@ async fn old_revisions_go_in_steps() {
         .await
         .unwrap();
     let commits = f.gate.syncs.load(Ordering::SeqCst) - before;
-    // The compact revision, then at least two pieces: the first has 1000 records.
+    // The compact revision, then at least two steps: the first has 1000 records.
     assert!(commits >= 3, "{commits}");
 }
 
@@ -833,7 +833,7 @@ async fn a_start_counts_and_numbers_go_on() {
     let header = f.core.header();
     assert_eq!((header.revision, header.raft_term), (3, 3));
     assert_eq!(index(&f.core).await, 6);
-    // An unknown revision in the future, as a compaction leaves it whose records are all gone.
+    // An unknown revision in the future, as left by a compaction whose records have all been removed.
     f.core.shutdown().await;
     let db = Db::open(f.config.data_dir.join("db"), Options::default()).unwrap();
     for (name, revision) in [(meta::FINISHED_COMPACT, 40), (meta::SCHEDULED_COMPACT, 50)] {
@@ -960,7 +960,7 @@ async fn a_snapshot_is_the_file_at_one_moment() {
     assert_eq!(seen, "in the snapshot");
 }
 
-/// The changes that the newest group has published: revision, key, whether deleted, previous revision.
+/// The changes published by the latest group: revision, key, whether deleted, previous revision.
 fn events(core: &Core) -> Vec<(String, String, bool, Option<i64>)> {
     let published = core.inner.shared.published().unwrap();
     let event = |e: &crate::server::mvcc::event::Event| {
@@ -1106,7 +1106,7 @@ async fn a_full_disk_takes_what_frees_space() {
         .compact(&context, compaction(newest, true))
         .await
         .unwrap();
-    // What the deletions have freed can be written again.
+    // The space freed by the deletions can be used again.
     f.core.put(&context, put("again", "v")).await.unwrap();
 }
 
@@ -1117,7 +1117,7 @@ async fn a_physical_compaction_that_meets_damage_says_so() {
     let context = RequestContext::in_process();
     let many: Vec<_> = (0..3000).map(|_| put("k", vec![7; 50])).collect();
     assert!(finish(puts(&f.core, many)).await.iter().all(Result::is_ok));
-    // Every leaf with many records loses its page type.
+    // Corrupt the page type of every leaf with many records.
     let path = f.config.data_dir.join("db");
     let pages = std::fs::read(&path).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -1206,7 +1206,7 @@ async fn few_keys_with_much_data_are_a_large_read() {
     let context = RequestContext::in_process();
     fill(&f.core, 20, 100_000).await;
     let shared = &f.core.inner.shared;
-    // The first read brings the pages into memory.
+    // The first read loads the pages into memory.
     assert!(value(&f.core, "k001").await.is_some());
     assert!(reading::at_once(shared, get("k001", 0)).is_ok());
     assert!(reading::at_once(shared, all_keys()).is_err());

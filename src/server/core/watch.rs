@@ -1,5 +1,5 @@
-//! The Watch service: one object for each client stream, with all its watchers. What is to be sent comes out
-//! of [`WatchStream::next`] in order, responses to requests included. Knows nothing of messages on the wire.
+//! The Watch service: one object for each client stream, with all its watchers. Everything to be sent, including
+//! responses to requests, is returned by [`WatchStream::next`] in order. Knows nothing of the wire format.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// The id of a response that concerns no watcher, or all of a stream.
+/// The id in a response that concerns no watcher, or the whole stream.
 pub const NO_WATCHER: i64 = -1;
-/// The id by which a client leaves the choice to the server.
+/// The id that lets the server choose.
 const AUTOMATIC: i64 = 0;
 
-/// The watchers of one client stream. They end when it is dropped.
+/// The watchers of one client stream. They end when this is dropped.
 pub struct WatchStream {
     inner: Arc<Inner>,
     queue: Arc<StreamQueue>,
@@ -34,7 +34,7 @@ impl Core {
     /// A stream without watchers.
     ///
     /// # Errors
-    /// The server has stopped, or the system gives no threads.
+    /// The server has stopped, or the system refused a thread.
     pub fn watch(&self) -> Result<WatchStream, Error> {
         self.inner.shared.published()?;
         self.inner.start_watching()?;
@@ -46,14 +46,14 @@ impl Core {
         })
     }
 
-    /// How many watchers there are, and what they were sent.
+    /// The number of watchers and of events sent to them.
     pub fn watch_counts(&self) -> Counts {
         self.inner.shared.hub.counts()
     }
 }
 
 impl Inner {
-    /// Starts the threads of the watchers, once.
+    /// Starts the watcher threads, once.
     fn start_watching(&self) -> Result<(), Error> {
         let mut started = self.watching.lock();
         if *started {
@@ -81,7 +81,7 @@ impl Inner {
 }
 
 impl WatchStream {
-    /// Creates a watcher as the request asks. Returns its id, or `None` if there is none: the response is
+    /// Creates a watcher according to the request. Returns its id, or `None` if it was not created. The response is
     /// delivered like any other.
     pub fn create(&mut self, r: pb::WatchCreateRequest) -> Option<i64> {
         if r.start_revision < 0 {
@@ -119,7 +119,7 @@ impl WatchStream {
         Some(id)
     }
 
-    /// Answers a request to create a watcher with a refusal.
+    /// Rejects a request to create a watcher.
     pub fn refuse(&self, reason: &str) {
         self.queue.push(Delivery {
             id: NO_WATCHER,
@@ -128,7 +128,7 @@ impl WatchStream {
         });
     }
 
-    /// Cancels a watcher, and says so; an id that is not in use is passed over, as in etcd.
+    /// Cancels a watcher and confirms it. As in etcd, ignores an unknown id.
     pub fn cancel(&mut self, id: i64) {
         let Some(watcher) = self.watchers.remove(&id) else {
             return;
@@ -142,15 +142,15 @@ impl WatchStream {
         });
     }
 
-    /// Asks for a notification of the newest revision, once all watchers have been given everything up to it.
-    /// Without watchers nothing is answered, as in etcd.
+    /// Requests a notification of the current revision, to be sent once all watchers have received everything up to it.
+    /// As in etcd, there is no response without watchers.
     pub fn request_progress(&self) {
         if !self.watchers.is_empty() {
             self.inner.shared.hub.request_progress(&self.queue, None);
         }
     }
 
-    /// Asks for such a notification for one watcher, which is answered if it is synced.
+    /// Requests such a notification for one watcher, which is sent if the watcher is synced.
     pub fn notify_progress(&self, id: i64) {
         if let Some(watcher) = self.watchers.get(&id) {
             let hub = &self.inner.shared.hub;
@@ -158,12 +158,12 @@ impl WatchStream {
         }
     }
 
-    /// Whether more requests may be read: not while too much waits to be sent.
+    /// Whether more requests may be read: not while too much is waiting to be sent.
     pub fn has_space(&self) -> bool {
         self.queue.has_space()
     }
 
-    /// Waits for something to be sent, and takes all of it. Dropping the future loses nothing.
+    /// Waits for responses to be sent, and returns all of them. Cancel-safe.
     pub async fn next(&self) -> VecDeque<Delivery> {
         let (deliveries, space_wanted) = poll_fn(|cx| self.queue.poll_take(cx)).await;
         if space_wanted {

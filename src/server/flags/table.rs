@@ -1,4 +1,4 @@
-//! The rows of the table of flags. Says what each flag does, and does nothing.
+//! The rows of the table of flags.
 
 use super::{Effect, Flag, Kind};
 
@@ -57,7 +57,7 @@ const fn refused(
     flag(name, default, kind, Effect::Refused(instead), "")
 }
 
-/// All flags: those that do something first, in the order in which help shows them.
+/// All flags. Those with an effect come first, in the order of the help text.
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
     served("data-dir", "${name}.etcd", Kind::Text, "Directory that holds the database"),

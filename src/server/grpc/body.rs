@@ -1,5 +1,5 @@
-//! The body of a response: nothing, one message, a stream of messages, or plain HTTP. Frames go out as they are,
-//! without copies; every gRPC response ends in trailers with its status.
+//! The body of a response: nothing, one message, a stream of messages, or plain HTTP. Frames are sent without copying.
+//! Every gRPC response ends with trailers that contain its status.
 
 use std::{
     convert::Infallible,
@@ -24,16 +24,16 @@ pub struct Body(Content);
 enum Content {
     #[default]
     Empty,
-    /// Plain HTTP: one piece, no trailers.
+    /// Plain HTTP: a single chunk, no trailers.
     Plain(Bytes),
-    /// Plain HTTP: pieces as they come, no trailers.
+    /// Plain HTTP: chunks as they become available, no trailers.
     PlainStream(mpsc::Receiver<Bytes>),
-    /// One gRPC message, then the status.
+    /// One gRPC message and the status.
     Message(Bytes),
-    /// One gRPC message in pieces, then the status.
+    /// One gRPC message in chunks, and the status.
     Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
     Trailers(Box<HeaderMap>),
-    /// gRPC messages as they come, then the status.
+    /// gRPC messages as they become available, then the status.
     Stream(mpsc::Receiver<Part>),
 }
 
@@ -43,7 +43,7 @@ impl Body {
         Body(Content::Plain(bytes.into()))
     }
 
-    /// Plain HTTP whose pieces come one after the other, until their sender is dropped.
+    /// Plain HTTP in chunks, until the sender is dropped.
     pub fn plain_stream(pieces: mpsc::Receiver<Bytes>) -> Body {
         Body(Content::PlainStream(pieces))
     }
@@ -53,7 +53,7 @@ impl Body {
         Body(Content::Message(framed))
     }
 
-    /// One gRPC message, with `message::PREFIX` bytes free in front of it, and status 0.
+    /// A gRPC message, preceded by `message::PREFIX` unused bytes, and status 0.
     pub fn encoded(mut message: Encoded) -> Body {
         let length = message.length() - message::PREFIX;
         message::put_prefix(&mut message.front(), length);
@@ -79,7 +79,7 @@ fn success() -> HeaderMap {
 fn failure(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
     if status.add_header(&mut trailers).is_err() {
-        // Only metadata can fail to be written, and ours has none; the code alone always can.
+        // Building trailers fails only because of metadata, which ours do not have. The code alone always works.
         trailers.insert("grpc-status", HeaderValue::from_static("13"));
     }
     trailers
@@ -126,7 +126,7 @@ impl http_body::Body for Body {
                 }
                 Poll::Ready(Some(Part::End(Ok(())))) => trailers(success()),
                 Poll::Ready(Some(Part::End(Err(status)))) => trailers(failure(&status)),
-                // The task was lost: the messages so far must not pass for all of them.
+                // The task was lost. The client must not mistake the messages so far for all of them.
                 Poll::Ready(None) => trailers(failure(&Status::internal("stream ended early"))),
             },
         };

@@ -1,4 +1,4 @@
-//! One call on its way through the table of methods, and the task in which a streaming method runs.
+//! A call on its way through the table of methods, and the task that runs a streaming method.
 
 use std::time::Instant;
 
@@ -16,22 +16,22 @@ use crate::server::{
     metrics::Handling,
 };
 
-/// A call that is to be answered.
+/// A call to be answered.
 pub(super) struct Call<B> {
     pub context: RequestContext,
     pub request: Messages<B>,
-    /// How its messages are encoded, in both directions.
+    /// The encoding of its messages, in both directions.
     pub encoding: Encoding,
     pub handling: Handling,
 }
 
-/// What a request ends with whose deadline has passed.
+/// The status of a request whose deadline has passed.
 pub fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("context deadline exceeded")
 }
 
-/// Runs a streaming method as a task: to its end, or until the client is gone, the deadline passes, or, with `phase`,
-/// the server stops.
+/// Runs a streaming method as a task until it ends, the client has gone away, the deadline passes or, if `phase` is
+/// given, the server stops.
 pub(super) fn run_stream(
     work: impl Future<Output = Result<(), Error>> + Send + 'static,
     deadline: Option<Instant>,
@@ -56,13 +56,13 @@ pub(super) fn run_stream(
             }
         };
         let ended = tokio::select! {
-            // Dropped without a code, `handling` counts it as canceled.
+            // `handling` is dropped without a code and counts the call as canceled.
             () = parts.closed() => return,
             ended = within_deadline => ended,
             () = stopped => Err(Error::Stopped.into()),
         };
         handling.end(ended.as_ref().err().map_or(Code::Ok, Status::code));
-        // The client may go away just now. One that takes nothing is noticed by its connection.
+        // The client may go away at this moment. If it stops reading, its connection notices.
         let _ = parts.send(Part::End(ended)).await;
     });
 }

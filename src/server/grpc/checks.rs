@@ -1,5 +1,5 @@
-//! What is refused before it reaches the core: requests that no state of the store could make good.
-//! Order and texts are etcd's (etcd v3.7.1, server/etcdserver/api/v3rpc/key.go).
+//! Rejects requests before they reach the core: those that are invalid whatever the state of the store. Order and texts
+//! are etcd's (etcd v3.7.1, server/etcdserver/api/v3rpc/key.go).
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::{
     server::error::Error,
 };
 
-/// Refuses a range without a key or with an unknown order.
+/// Rejects a range without a key or with an unknown sort order.
 pub fn check_range(r: &pb::RangeRequest) -> Result<(), Error> {
     if r.key.is_empty() {
         return Err(Error::EmptyKey);
@@ -22,7 +22,7 @@ pub fn check_range(r: &pb::RangeRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// As [`check_range`], and what can't be answered in pieces.
+/// Like [`check_range`], and rejects what cannot be answered in chunks.
 pub fn check_range_stream(r: &pb::RangeRequest) -> Result<(), Error> {
     check_range(r)?;
     let unimplemented = |text: &str| Err(Error::Other(tonic::Code::Unimplemented, text.into()));
@@ -41,7 +41,7 @@ pub fn check_range_stream(r: &pb::RangeRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a put without a key, or with a value or lease that it also asks to keep.
+/// Rejects a put without a key, or one that gives a value or lease and also asks to keep the old one.
 pub fn check_put(r: &pb::PutRequest) -> Result<(), Error> {
     if r.key.is_empty() {
         return Err(Error::EmptyKey);
@@ -55,7 +55,7 @@ pub fn check_put(r: &pb::PutRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a delete without a key.
+/// Rejects a deletion without a key.
 pub fn check_delete(r: &pb::DeleteRangeRequest) -> Result<(), Error> {
     if r.key.is_empty() {
         return Err(Error::EmptyKey);
@@ -63,7 +63,7 @@ pub fn check_delete(r: &pb::DeleteRangeRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a transaction that is too large, holds a bad operation, or writes one key twice.
+/// Rejects a transaction that is too large, contains an invalid operation, or modifies a key twice.
 pub fn check_txn(r: &pb::TxnRequest, max_ops: usize) -> Result<(), Error> {
     check_operations(r, i64::try_from(max_ops).unwrap_or(i64::MAX))?;
     check_overlaps(&r.success)?;
@@ -71,7 +71,7 @@ pub fn check_txn(r: &pb::TxnRequest, max_ops: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// A nested transaction may hold as many operations as its parents leave of `max_ops`.
+/// A nested transaction may contain as many operations as its parents leave of `max_ops`.
 fn check_operations(r: &pb::TxnRequest, max_ops: i64) -> Result<(), Error> {
     let widest = r.compare.len().max(r.success.len()).max(r.failure.len());
     let left = max_ops - i64::try_from(widest).unwrap_or(i64::MAX);
@@ -93,9 +93,9 @@ fn check_operations(r: &pb::TxnRequest, max_ops: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a key that is put twice, or put and deleted, by operations that could run together; gives
-/// back what the operations put and delete. The two branches of a nested transaction never run
-/// together, so that both may put one key.
+/// Rejects a key that is put twice, or put and deleted, by operations that can be executed together. Returns what the
+/// operations put and delete. The two branches of a nested transaction are never executed together, so both may put the
+/// same key.
 fn check_overlaps(ops: &[pb::RequestOp]) -> Result<(HashSet<&[u8]>, Ranges), Error> {
     let mut deletes = Ranges::default();
     for op in ops {
@@ -209,7 +209,7 @@ mod tests {
                 ],
                 twice.clone(),
             ),
-            // Only a put that comes after the nested delete is seen, as in etcd.
+            // As in etcd, only a put after the nested deletion is detected.
             (
                 vec![
                     nested(vec![put("b")], vec![]),

@@ -1,5 +1,5 @@
-//! The Cluster service of a cluster of one: it can be listed and never changed. Refusals are those that etcd gives to
-//! the same request on a single member, where it refuses it too.
+//! The Cluster service of a single-member cluster: it can be listed, but not changed. Errors are those that etcd
+//! returns to the same request on a single member, if etcd rejects it too.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Cluster {
     ) -> Result<pb::MemberListResponse, Error> {
         self.core.check_known(context)?;
         let mut header = self.core.header();
-        // etcd leaves the revision out of every answer of this service.
+        // etcd omits the revision in all responses of this service.
         header.revision = 0;
         if let Some(stored) = self.core.stored_members() {
             let members = stored.iter().map(|m| pb::Member {
@@ -89,7 +89,7 @@ impl Cluster {
     ) -> Result<pb::MemberRemoveResponse, Error> {
         self.core.check_admin(context)?;
         self.known(r.id)?;
-        // etcd has a text for this one but sends it without its code.
+        // etcd has a text for this error, but sends it without its code.
         Err(Error::Other(
             Code::Unknown,
             Error::MemberNotEnoughStarted.text().into(),

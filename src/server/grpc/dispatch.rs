@@ -1,5 +1,5 @@
-//! From an HTTP/2 request to the response of a gRPC method, with what is the same for all methods: the head of the
-//! request, the deadline, counting, and how a refusal goes out. Refusals are those of grpc-go.
+//! Converts an HTTP/2 request to the response of a gRPC method, including everything that is common to all methods:
+//! request headers, deadline, metrics, and how errors are sent. Errors are those of grpc-go.
 
 use std::{sync::Arc, time::Instant};
 
@@ -23,8 +23,8 @@ use crate::server::{
     error::Error,
 };
 
-/// Answers one gRPC request that came over HTTP/2. Never fails: what goes wrong is in the response's status. With TLS
-/// (`secure`) etcd's gRPC is a handler of Go's HTTP server, which refuses bad heads in other words.
+/// Answers a gRPC request received over HTTP/2. Never fails: errors are in the status of the response. With TLS
+/// (`secure`), etcd's gRPC is a handler of Go's HTTP server, which rejects invalid headers with other texts.
 pub async fn dispatch<B>(
     services: &Arc<Services>,
     peer: Peer,
@@ -42,7 +42,7 @@ where
         Err(refusal) if secure && refusal.http != StatusCode::OK => return refusal.plain(),
         Err(refusal) => return refuse(refusal, content_type),
     };
-    // A path with a query is the name of no method.
+    // A path with a query is not the name of a method.
     let path = (parts.uri.path_and_query()).map_or(parts.uri.path(), |path| path.as_str());
     let Some(method) = Method::find(path) else {
         return refuse(unknown(path).into(), content_type);
@@ -71,11 +71,11 @@ where
     }
 }
 
-/// Answers a request that did not come over gRPC: `body` holds its messages as gRPC frames them, and so does the body
-/// of the response.
+/// Answers a request that did not arrive over gRPC. `body`, and the body of the response, contain messages with gRPC's
+/// framing.
 ///
 /// # Errors
-/// What the method refuses.
+/// The error of the method.
 pub async fn local<B>(
     services: &Arc<Services>,
     method: Method,
@@ -116,17 +116,17 @@ where
     let answer = methods::answer(services, method, call);
     match deadline {
         None => answer.await,
-        // The timer counts in milliseconds and polls once before it looks.
+        // Timers have a granularity of milliseconds, and poll once before they expire.
         Some(at) if at <= Instant::now() => Err(deadline_exceeded()),
-        // A stream that has begun keeps the deadline itself.
+        // A stream that has started observes the deadline itself.
         Some(at) => timeout_at(at.into(), answer)
             .await
             .unwrap_or_else(|_| Err(deadline_exceeded())),
     }
 }
 
-/// What etcd looks at before any method (etcd v3.7.1, server/etcdserver/api/v3rpc/interceptor.go): the client's
-/// version must be text. `hasleader` asks for a leader, and a single member always has one.
+/// Checks the metadata like etcd before any method (etcd v3.7.1, server/etcdserver/api/v3rpc/interceptor.go): the
+/// client's version must be text. `hasleader` requires a leader, which a single member always has.
 fn check_metadata(services: &Services, unary: bool, headers: &HeaderMap) -> Result<(), Error> {
     let version = match headers.get("client-api-version") {
         Some(version) => {

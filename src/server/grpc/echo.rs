@@ -1,4 +1,4 @@
-//! A two-way method for tests of the edge: it answers each request with a response that carries the same key.
+//! A bidirectional method for tests: responds to each request with the same key.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Echo {
 
 type Responses = Streaming<pb::PutResponse>;
 
-/// Opens a call; what is sent to the sender goes to the server.
+/// Opens a call. Messages passed to the sender are sent to the server.
 async fn open(channel: &Channel) -> (mpsc::Sender<pb::PutRequest>, Result<Responses, Status>) {
     let (sender, requests) = mpsc::channel(1);
     let mut grpc = Grpc::new(channel.clone());
@@ -111,7 +111,7 @@ async fn a_client_that_reads_nothing_is_made_to_wait_and_loses_nothing() {
             sender.send(put(&format!("k{i}"), 100_000)).await.unwrap();
         }
     });
-    // With nobody reading, the sender cannot get rid of its 20 MB; another call is served meanwhile.
+    // If nobody reads, the sender cannot send its 20 MB; another call is served meanwhile.
     let (other, other_responses) = open(&channel).await;
     let mut other_responses = other_responses.unwrap();
     other.send(put("other", 0)).await.unwrap();

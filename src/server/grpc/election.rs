@@ -1,5 +1,5 @@
-//! The Election service (etcd v3.7.1, server/etcdserver/api/v3election/election.go): whoever has the oldest key under
-//! the name leads, and the key's value is what the leader proclaims.
+//! The Election service (etcd v3.7.1, server/etcdserver/api/v3election/election.go). The owner of the oldest key under
+//! the name is the leader, and the key's value is the leader's proclamation.
 
 use bytes::Bytes;
 use tonic::Code;
@@ -31,7 +31,7 @@ impl Election {
         Election { core }
     }
 
-    /// Waits to be the leader. A caller that goes away gives up its place.
+    /// Waits to become the leader. A caller that goes away leaves the queue.
     pub async fn campaign(
         &self,
         context: &RequestContext,
@@ -85,7 +85,7 @@ impl Election {
         })
     }
 
-    /// Sets the leader's value.
+    /// Sets the leader's proclamation.
     pub async fn proclaim(
         &self,
         context: &RequestContext,
@@ -130,7 +130,7 @@ impl Election {
         }
     }
 
-    /// The leader at the moment.
+    /// The current leader.
     pub async fn leader(
         &self,
         context: &RequestContext,
@@ -177,7 +177,7 @@ impl Election {
         })
     }
 
-    /// Sends the leader, whenever there is a new one or it proclaims something.
+    /// Sends each new leader and each new proclamation.
     pub async fn observe(
         &self,
         context: &RequestContext,
@@ -194,7 +194,7 @@ impl Election {
             let mut header = answer.header.unwrap_or_default();
             let mut leader = answer.kvs.into_iter().next();
             if leader.is_none() {
-                // Nobody leads: the first put makes somebody leader.
+                // There is no leader: the first put determines it.
                 let mut events = Events::under(core, context, &prefix, header.revision)?;
                 while leader.is_none() {
                     let event = events.next().await.map_err(queue::unknown)?;

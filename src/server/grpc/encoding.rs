@@ -1,5 +1,5 @@
-//! How messages are encoded on the wire: as they are, or compressed with gzip, as grpc-go's `encoding/gzip` does.
-//! Knows nothing of requests.
+//! The encoding of messages on the wire: uncompressed, or compressed with gzip like grpc-go's `encoding/gzip`. Knows
+//! nothing of requests.
 
 use std::io::{Read as _, Write as _};
 
@@ -12,14 +12,14 @@ use tonic::Status;
 use super::{body::Body, message};
 use crate::server::{error::Error, heavy, mvcc::encoded::Encoded};
 
-/// The largest message that is sent, in bytes (etcd v3.7.1, server/etcdserver/api/v3rpc/grpc.go, `maxSendBytes`). The
-/// length in front of a message has 32 bits, so that one of 4 GiB could not be sent at all.
+/// Maximum size of a sent message in bytes (etcd v3.7.1, server/etcdserver/api/v3rpc/grpc.go, `maxSendBytes`). The
+/// length prefix has 32 bits, so messages of 4 GiB could not be sent at all.
 const SEND_LIMIT: usize = i32::MAX as usize;
 
-/// How the messages of one call are encoded. A client that compresses its messages gets compressed ones.
+/// The encoding of the messages of a call. A client that compresses its messages gets compressed responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// As they are.
+    /// Uncompressed.
     #[default]
     Identity,
     /// Compressed with gzip.
@@ -27,7 +27,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// What `grpc-encoding` says.
+    /// Parses `grpc-encoding`.
     ///
     /// # Errors
     /// Another encoding, with grpc-go's code and text.
@@ -42,10 +42,10 @@ impl Encoding {
         }
     }
 
-    /// A message with its prefix, as it goes out.
+    /// Encodes a message with its prefix.
     ///
     /// # Errors
-    /// It is too large to be sent.
+    /// The message is too large to be sent.
     pub fn frame<M: Message>(self, message: &M) -> Result<Bytes, Status> {
         check_size(message.encoded_len())?;
         Ok(match self {
@@ -54,7 +54,7 @@ impl Encoding {
         })
     }
 
-    /// A message that is framed uncompressed, as it goes out.
+    /// Encodes a message that has been framed uncompressed.
     pub fn reframe(self, framed: Bytes) -> Bytes {
         match self {
             Encoding::Identity => framed,
@@ -62,10 +62,10 @@ impl Encoding {
         }
     }
 
-    /// The body of a response of one message.
+    /// The body of a response with one message.
     ///
     /// # Errors
-    /// As [`Encoding::frame`].
+    /// See [`Encoding::frame`].
     pub async fn body<M: Message>(self, message: &M) -> Result<Body, Status> {
         match self {
             Encoding::Identity => self.frame(message).map(Body::message),
@@ -73,11 +73,11 @@ impl Encoding {
         }
     }
 
-    /// The body of a response of one message that is encoded already, with [`PREFIX`](message::PREFIX) bytes free in
-    /// front of it.
+    /// The body of a response with one message that is already encoded, preceded by [`PREFIX`](message::PREFIX) unused
+    /// bytes.
     ///
     /// # Errors
-    /// As [`Encoding::frame`].
+    /// See [`Encoding::frame`].
     pub async fn encoded_body(self, message: Encoded) -> Result<Body, Status> {
         let length = message.length() - message::PREFIX;
         check_size(length)?;
@@ -94,7 +94,7 @@ impl Encoding {
         }
     }
 
-    /// The name for `grpc-encoding`; `None` where nothing is compressed.
+    /// The name for `grpc-encoding`; `None` if uncompressed.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Encoding::Identity => None,
@@ -102,10 +102,10 @@ impl Encoding {
         }
     }
 
-    /// The payload of a message whose prefix had this `flag`, of at most `limit` bytes.
+    /// Decodes the payload of a message whose prefix had this `flag`, to at most `limit` bytes.
     ///
     /// # Errors
-    /// The flag does not fit the encoding, or the payload is not gzip, or too large; with grpc-go's codes and texts
+    /// The flag does not match the encoding, or the payload is not gzip or too large; with grpc-go's codes and texts
     /// (grpc v1.82.1, rpc_util.go, `checkRecvPayload` and `decompress`).
     pub fn payload(self, flag: u8, payload: Bytes, limit: usize) -> Result<Bytes, Status> {
         match (flag, self) {
@@ -121,10 +121,10 @@ impl Encoding {
     }
 }
 
-/// Whether a message of so many bytes can be sent.
+/// Checks that a message of this size can be sent.
 ///
 /// # Errors
-/// It is too large.
+/// The message is too large.
 pub(super) fn check_size(size: usize) -> Result<(), Status> {
     if size > SEND_LIMIT {
         return Err(Status::resource_exhausted(format!(
@@ -145,7 +145,7 @@ async fn compressed_body(payload: Bytes) -> Result<Body, Status> {
     Ok(Body::message(framed))
 }
 
-/// A compressed message with its prefix. An empty message is sent as it is, as grpc-go does.
+/// A compressed message with its prefix. Like grpc-go, sends an empty message uncompressed.
 fn compressed(payload: &[u8]) -> Bytes {
     if payload.is_empty() {
         return message::framed(&[]);
@@ -155,7 +155,7 @@ fn compressed(payload: &[u8]) -> Bytes {
     let _ = encoder.write_all(payload);
     let mut prefixed = encoder.finish().unwrap_or_default();
     let length = prefixed.len().saturating_sub(message::PREFIX);
-    // Deflate stores what it cannot shrink, so that the result is at most a little larger than the message.
+    // Deflate stores incompressible data, so the result is at most slightly larger than the message.
     let length = u32::try_from(length).unwrap_or(u32::MAX);
     if let Some(at) = prefixed.get_mut(1..message::PREFIX) {
         at.copy_from_slice(&length.to_be_bytes());
@@ -163,7 +163,7 @@ fn compressed(payload: &[u8]) -> Bytes {
     prefixed.into()
 }
 
-/// Reads at most one byte more than the limit, so that a small message cannot fill the memory.
+/// Reads at most one byte more than the limit, so that a small message cannot exhaust the memory.
 fn decompressed(payload: &[u8], limit: usize) -> Result<Bytes, Status> {
     let mut reader = MultiGzDecoder::new(payload).take(limit as u64 + 1);
     let mut message = BytesMut::new().writer();

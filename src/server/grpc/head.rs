@@ -1,4 +1,4 @@
-//! The head of a gRPC request: what grpc-go refuses before it looks for a method, and the deadline of the call.
+//! The headers of a gRPC request: what grpc-go rejects before it looks up the method, and the deadline of the call.
 //! Order, codes and texts are those of grpc v1.82.1, internal/transport/http2_server.go, `operateHeaders`.
 
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use tonic::Status;
 
 use super::{body::Body, call::deadline_exceeded};
 
-/// What the head says about the call.
+/// What the headers say about the call.
 pub struct Head {
     /// When the client stops waiting.
     pub deadline: Option<Instant>,
 }
 
-/// A refusal: the status of gRPC, and that of HTTP, which is 200 for whatever a method refuses.
+/// An error with its gRPC status, and its HTTP status, which is 200 for errors of methods.
 pub struct Refusal {
     pub status: Status,
     pub http: StatusCode,
@@ -35,7 +35,8 @@ impl From<Status> for Refusal {
 }
 
 impl Refusal {
-    /// As Go's `http.Error` sends it (grpc v1.82.1, internal/transport/handler_server.go, `NewServerHandlerTransport`).
+    /// The error as Go's `http.Error` sends it (grpc v1.82.1, internal/transport/handler_server.go,
+    /// `NewServerHandlerTransport`).
     pub fn plain(&self) -> Response<Body> {
         let not_allowed = self.http == StatusCode::METHOD_NOT_ALLOWED;
         let text = self.status.message();
@@ -68,10 +69,10 @@ fn refusal(http: StatusCode, status: Status) -> Refusal {
     Refusal { status, http }
 }
 
-/// Checks the head.
+/// Checks the headers.
 ///
 /// # Errors
-/// It is not that of a gRPC request.
+/// They are not those of a gRPC request.
 pub fn check(parts: &Parts) -> Result<Head, Refusal> {
     let headers = &parts.headers;
     if headers.get_all(header::HOST).iter().count() > 1 {
@@ -105,19 +106,19 @@ pub fn check(parts: &Parts) -> Result<Head, Refusal> {
     if timeout == Some(Duration::ZERO) {
         return Err(deadline_exceeded().into());
     }
-    // A deadline past the end of time is none.
+    // A deadline beyond the range of the clock means no deadline.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     Ok(Head { deadline })
 }
 
-/// `application/grpc`, also with a subtype.
+/// `application/grpc`, possibly with a subtype.
 fn is_grpc(content_type: &[u8]) -> bool {
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
-/// The content type of the response, with the subtype of the request's.
+/// The content type of the response, with the request's subtype.
 pub fn response_content_type(request: &HeaderMap) -> HeaderValue {
     let subtype = (request.get(header::CONTENT_TYPE))
         .and_then(|v| v.to_str().ok())
@@ -129,7 +130,7 @@ pub fn response_content_type(request: &HeaderMap) -> HeaderValue {
         .unwrap_or(HeaderValue::from_static("application/grpc"))
 }
 
-/// Refuses a header whose name ends in `-bin` and whose value is not base64.
+/// Rejects a header whose name ends in `-bin` and whose value is not base64.
 fn check_binary(headers: &HeaderMap) -> Result<(), String> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -141,7 +142,7 @@ fn check_binary(headers: &HeaderMap) -> Result<(), String> {
         if !name.as_str().ends_with("-bin") {
             continue;
         }
-        // Go decodes padded text where the length is a multiple of four, and text without padding elsewhere.
+        // Go expects padding if the length is a multiple of four, and no padding otherwise.
         let padded = value.len().is_multiple_of(4) || !value.as_bytes().contains(&b'=');
         let wrong_at = match BASE64.decode(value.as_bytes()) {
             Ok(_) if padded => continue,
@@ -158,7 +159,7 @@ fn check_binary(headers: &HeaderMap) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of `grpc-timeout`: up to eight digits and a unit (grpc v1.82.1, internal/transport/http_util.go,
+/// Parses `grpc-timeout`: up to eight digits and a unit (grpc v1.82.1, internal/transport/http_util.go,
 /// `decodeTimeout`).
 fn timeout(value: &[u8]) -> Result<Duration, String> {
     let text = String::from_utf8_lossy(value);

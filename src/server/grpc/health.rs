@@ -1,4 +1,4 @@
-//! The gRPC health service, as etcd registers it: the server as a whole (`""`) serves, and no other name is known.
+//! The gRPC health service as registered by etcd: the server as a whole (`""`) is serving, and no other name is known.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::server::{
     lifecycle::{Phase, stopping},
 };
 
-/// `grpc.health.v1.HealthListResponse`, which the crate does not know yet.
+/// `grpc.health.v1.HealthListResponse`, which the crate does not have yet.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct HealthListResponse {
     #[prost(map = "string, message", tag = "1")]
@@ -62,7 +62,7 @@ impl Health {
         })
     }
 
-    /// Says the state once; it stays the same until the server stops, which ends the stream.
+    /// Sends the state once. It does not change until the server stops, which ends the stream.
     pub async fn watch(
         &self,
         _: &RequestContext,

@@ -1,4 +1,4 @@
-//! The KV service: check, ask the core, answer. `RangeStream` cuts a range into pieces.
+//! The KV service: checks requests and passes them to the core. `RangeStream` splits a range into chunks.
 
 use prost::Message as _;
 
@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-/// Keys in the first piece of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); the pieces grow from there.
+/// Number of keys in the first chunk of a stream (etcd v3.7.1, server/etcdserver/v3_server.go); later chunks are
+/// larger.
 const FIRST_PIECE: i64 = 10;
 
 /// The KV service.
@@ -70,7 +71,7 @@ impl Kv {
         self.core.txn_encoded(context, r, message::PREFIX).await
     }
 
-    /// Sends the range piece by piece, all at the revision of the first. Only the last piece has a header, `more` and
+    /// Sends the range in chunks, all at the revision of the first. Only the last chunk has a header, `more` and
     /// `count`.
     pub async fn range_stream(
         &self,
@@ -119,7 +120,7 @@ impl Kv {
         }
     }
 
-    /// The number of keys of the range `r` from `key` on.
+    /// The number of keys of range `r` from `key` on.
     async fn count_from(
         &self,
         context: &RequestContext,
@@ -147,7 +148,7 @@ async fn send(
     outbound.send(&piece).await
 }
 
-/// The first key after `key`.
+/// The key that directly follows `key`.
 fn after(key: &[u8]) -> bytes::Bytes {
     let mut next = Vec::with_capacity(key.len() + 1);
     next.extend_from_slice(key);
@@ -155,7 +156,7 @@ fn after(key: &[u8]) -> bytes::Bytes {
     next.into()
 }
 
-/// Doubles or halves the number of keys a piece when the last one was far from `target` bytes.
+/// Doubles or halves the number of keys per chunk if the last chunk differed much from `target` bytes.
 fn next_limit(last: i64, size: usize, target: usize) -> i64 {
     if size < target / 2 {
         last.saturating_mul(2)

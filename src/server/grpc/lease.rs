@@ -1,4 +1,4 @@
-//! The stream of the Lease service that keeps leases alive. The other methods are `Core`'s own.
+//! The Lease service's stream of keep-alives. The other methods are implemented by `Core`.
 
 use super::stream::{Inbound, Outbound};
 use crate::{
@@ -16,7 +16,7 @@ impl Lease {
         Lease { core }
     }
 
-    /// Renews the lease that each message names, and answers in the same order.
+    /// Renews the lease named by each message, and responds in the same order.
     pub async fn keep_alive(
         &self,
         context: &RequestContext,
@@ -24,8 +24,8 @@ impl Lease {
         outbound: Outbound<pb::LeaseKeepAliveResponse>,
     ) -> Result<(), Error> {
         while let Some(request) = inbound.next().await? {
-            // The header is filled before the renewal, so that a client never sees a lease kept alive at a revision at
-            // which it was revoked.
+            // Fill in the header before the renewal, so that a client never sees a lease renewed at a revision at which
+            // it had been revoked.
             let header = Some(self.core.header());
             let ttl = self.core.lease_renew(context, request.id).await?;
             let response = pb::LeaseKeepAliveResponse {

@@ -1,5 +1,6 @@
-//! Decoding as Go's protobuf does it, where prost is stricter: a field whose wire type is not that of its declaration
-//! is an unknown field, and transactions may be nested more than 50 deep. What prost decodes at once never comes here.
+//! Decodes messages as leniently as Go's protobuf, where prost is stricter: a field with the wrong wire type is treated
+//! as unknown, and transactions may be nested more than 50 levels deep. Used only for messages that prost cannot
+//! decode.
 
 use bytes::{Buf as _, Bytes};
 use prost::{
@@ -18,25 +19,25 @@ use crate::{
     server::error::Error,
 };
 
-/// Transactions that may stand inside each other. etcd bounds the depth by `--max-txn-ops`; where that is set higher,
-/// this keeps the stack safe.
+/// Maximum nesting of transactions. etcd limits the depth by `--max-txn-ops`; if that is higher, this limit protects
+/// the stack.
 const MAX_NESTING: usize = 256;
-/// Messages that may stand inside each other: a transaction in a transaction is two of them.
+/// Maximum nesting of messages: a transaction in a transaction is two of them.
 const MAX_DEPTH: usize = 2 * MAX_NESTING + 8;
 
-/// Why a message cannot be decoded.
+/// Why a message could not be decoded.
 #[derive(Debug)]
 pub enum DecodeError {
-    /// It is no message of this type.
+    /// It is not a message of this type.
     Message(String),
-    /// It is one, but one that etcd refuses.
+    /// It is a message that etcd rejects.
     Refused(Error),
 }
 
 /// Decodes the request of a method.
 ///
 /// # Errors
-/// The bytes are no message of this type.
+/// The bytes are not a message of this type.
 pub fn decode<M: Message + Default + 'static>(
     method: Method,
     bytes: Bytes,
@@ -62,7 +63,7 @@ fn decode_leniently<M: Message + Default + 'static>(
     let kept = Bytes::from(kept);
     match M::decode(kept.clone()) {
         Ok(message) => Ok(message),
-        // `M` is the type of the request of `Txn`; the cast shows that to the compiler.
+        // `M` is the request type of `Txn`; the cast proves that to the compiler.
         Err(_) if method == Method::Txn => {
             let txn = decode_txn(kept, 0)?;
             let any: Box<dyn std::any::Any> = Box::new(txn);
@@ -85,7 +86,7 @@ fn too_deep() -> DecodeError {
     DecodeError::Refused(Error::TooManyOps)
 }
 
-/// Copies the fields of a message but those whose wire type is not that of their declaration, and unknown ones.
+/// Copies the fields of a message, except unknown ones and those with the wrong wire type.
 fn keep_well_typed(
     descriptors: &Descriptors,
     message: MessageId,
@@ -123,7 +124,7 @@ fn keep_well_typed(
     Ok(())
 }
 
-/// Whether a value of that wire type can be one of the field; lists of numbers may be packed or not.
+/// Whether a value of this wire type is valid for the field. Lists of numbers may or may not be packed.
 fn fits(field: &Field, wire_type: WireType) -> bool {
     let single = match field.kind {
         Kind::Message(_) => WireType::LengthDelimited,
@@ -138,7 +139,7 @@ fn fits(field: &Field, wire_type: WireType) -> bool {
     wire_type == single || (field.repeated && wire_type == WireType::LengthDelimited)
 }
 
-/// Decodes a transaction with others inside it. Numbers of fields are those of `proto/rpc.proto`.
+/// Decodes a transaction with nested ones. Field numbers are those of `proto/rpc.proto`.
 fn decode_txn(mut bytes: Bytes, depth: usize) -> Result<pb::TxnRequest, DecodeError> {
     if depth > MAX_NESTING {
         return Err(too_deep());
@@ -160,7 +161,7 @@ fn decode_txn(mut bytes: Bytes, depth: usize) -> Result<pb::TxnRequest, DecodeEr
     Ok(txn)
 }
 
-/// Decodes an operation of a transaction; of several in one message the last one holds, as in a oneof.
+/// Decodes an operation of a transaction. If there are several, the last one wins, as in a oneof.
 fn decode_op(mut bytes: Bytes, depth: usize) -> Result<pb::RequestOp, DecodeError> {
     use pb::request_op::Request;
     let mut op = pb::RequestOp::default();
@@ -181,7 +182,7 @@ fn decode_op(mut bytes: Bytes, depth: usize) -> Result<pb::RequestOp, DecodeErro
     Ok(op)
 }
 
-/// Takes a length and so many bytes.
+/// Reads a length and that many bytes.
 fn delimited(bytes: &mut Bytes) -> Result<Bytes, DecodeError> {
     let length = decode_varint(bytes).map_err(malformed)?;
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_field_of_the_wrong_wire_type_is_an_unknown_field() {
         let mut bytes = Vec::new();
-        // `key` as a number, `limit` as bytes, an unknown field, and `key` as it should be.
+        // `key` as a number, `limit` as bytes, an unknown field, and a correct `key`.
         encode_key(1, WireType::Varint, &mut bytes);
         encode_varint(7, &mut bytes);
         encode_key(3, WireType::LengthDelimited, &mut bytes);

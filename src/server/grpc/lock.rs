@@ -1,5 +1,5 @@
-//! The Lock service (etcd v3.7.1, server/etcdserver/api/v3lock/lock.go): whoever has the oldest key under the name holds
-//! the lock, until the key is deleted or its lease ends.
+//! The Lock service (etcd v3.7.1, server/etcdserver/api/v3lock/lock.go). The owner of the oldest key under the name
+//! holds the lock, until the key is deleted or its lease ends.
 
 use tonic::Code;
 
@@ -19,7 +19,7 @@ impl Lock {
         Lock { core }
     }
 
-    /// Waits for the lock. A caller that goes away gives up its place.
+    /// Waits for the lock. A caller that goes away leaves the queue.
     pub async fn lock(
         &self,
         context: &RequestContext,
@@ -73,7 +73,7 @@ impl Lock {
         Ok(lock::LockResponse { header, key })
     }
 
-    /// Releases the lock of that key.
+    /// Releases the lock with this key.
     pub async fn unlock(
         &self,
         context: &RequestContext,

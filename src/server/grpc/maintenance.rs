@@ -1,4 +1,4 @@
-//! The Maintenance service without its snapshot.
+//! The Maintenance service, except for snapshots.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl Maintenance {
         self.core.hash(context).await
     }
 
-    /// Leadership can only go to this member, which has it.
+    /// Leadership can only be transferred to this member, which already has it.
     pub async fn move_leader(
         &self,
         context: &RequestContext,
@@ -85,7 +85,7 @@ impl Maintenance {
                         .into(),
                 ))
             }
-            // Nothing under way is no error (etcd v3.7.1, server/etcdserver/v3_server.go).
+            // Having nothing to cancel is not an error (etcd v3.7.1, server/etcdserver/v3_server.go).
             Ok(DowngradeAction::Cancel) => Ok(answer),
             Err(_) => Err(Error::Other(
                 tonic::Code::Unknown,
@@ -95,7 +95,7 @@ impl Maintenance {
     }
 }
 
-/// Counts one while it lives, also where the request is given up half-way.
+/// Counts one as long as it exists, even if the request is abandoned.
 struct Running<'a>(&'a IntGauge);
 
 impl<'a> Running<'a> {
@@ -121,7 +121,7 @@ fn check_target(version: &str) -> Result<(), Error> {
     }
 }
 
-/// Major and minor of a version; only a whole one may have a pre-release or build suffix.
+/// Parses major and minor of a version. Only a complete version may have a pre-release or build suffix.
 fn target(version: &str) -> Option<(i64, i64)> {
     let (rest, build) = version.split_once('+').unwrap_or((version, ""));
     let (core, pre_release) = rest.split_once('-').unwrap_or((rest, ""));

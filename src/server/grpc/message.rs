@@ -1,5 +1,5 @@
-//! Messages on the wire: the five bytes in front of each (a flag and a length), the limit on what is accepted, and
-//! the refusals of grpc-go. Knows nothing about what the messages mean.
+//! Messages on the wire: the five-byte prefix (flag and length), the limit on received messages, and grpc-go's errors.
+//! Knows nothing of the meaning of messages.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use tonic::{Code, Status};
 
 use super::{encoding::Encoding, lenient, methods::Method};
 
-/// Flag and length.
+/// Size of flag and length in bytes.
 pub const PREFIX: usize = 5;
 
-/// The messages of a request, one after the other.
+/// Reads the messages of a request one by one.
 pub struct Messages<B> {
     body: B,
     method: Method,
     encoding: Encoding,
-    /// Size in bytes of the largest message that is accepted.
+    /// Maximum size of a received message in bytes.
     limit: usize,
-    /// What is left of the frame that came last.
+    /// The unread rest of the last frame.
     frame: Bytes,
-    /// The beginning of a message that did not come in one frame.
+    /// The beginning of a message that is spread over several frames.
     gathered: BytesMut,
 }
 
@@ -32,7 +32,7 @@ pub struct Messages<B> {
 enum Stop {
     /// The request ended between two messages.
     End,
-    /// It ended within a message.
+    /// The request ended in the middle of a message.
     Cut,
     Refused(Status),
 }
@@ -54,7 +54,7 @@ where
         }
     }
 
-    /// The same messages, with the body in another form.
+    /// The same messages, with another type of body.
     #[allow(
         dead_code,
         reason = "until the first two-way method has its row, only tests have one"
@@ -70,11 +70,11 @@ where
         }
     }
 
-    /// The message of a unary call. Like grpc-go, it does not look at what follows the message. Where the message came
-    /// in one frame, its byte fields are slices of that frame: whoever keeps them longer than the request copies them.
+    /// The message of a unary call. Like grpc-go, ignores what follows the message. If the message arrived in one
+    /// frame, its byte fields are slices of that frame; copy them in order to keep them longer than the request.
     ///
     /// # Errors
-    /// The message is missing, cut short, too large, or cannot be decoded; with the codes and texts of grpc v1.82.1,
+    /// The message is missing, truncated, too large, or cannot be decoded; with the codes and texts of grpc v1.82.1,
     /// server.go, `processUnaryRPC`.
     pub async fn unary_message<M: Message + Default + 'static>(mut self) -> Result<M, Status> {
         let payload = match self.next_payload().await {
@@ -83,8 +83,8 @@ where
             Err(Stop::Cut) => return Err(Status::unknown("unexpected EOF")),
             Err(Stop::Refused(status)) => return Err(status),
         };
-        // A client that has nothing more to say often says so in a frame of its own. Taking it, where it is there
-        // already, spares both sides the reset of a stream that is not read to its end.
+        // Clients often end the request in a separate frame. Reading that, if it has already arrived, avoids resetting
+        // a stream that was not read to its end.
         poll_fn(|cx| {
             if !self.body.is_end_stream() {
                 let _ = Pin::new(&mut self.body).poll_frame(cx);
@@ -96,10 +96,10 @@ where
             .map_err(|e| refusal("grpc: error unmarshalling request", e))
     }
 
-    /// The message of a call that answers one message with a stream.
+    /// The message of a call with one request and a stream of responses.
     ///
     /// # Errors
-    /// As [`Messages::unary_message`], and there are several messages; with the codes and texts of grpc v1.82.1,
+    /// See [`Messages::unary_message`]; also if there are several messages, with the codes and texts of grpc v1.82.1,
     /// stream.go, `RecvMsg`.
     pub async fn only_message<M: Message + Default + 'static>(mut self) -> Result<M, Status> {
         let first = self.next().await?.ok_or_else(|| {
@@ -117,10 +117,10 @@ where
         }
     }
 
-    /// The next message; `None` when the client has sent its last one. Dropping the future loses nothing.
+    /// The next message; `None` after the last one. Cancel-safe.
     ///
     /// # Errors
-    /// The message is cut short, too large, or cannot be decoded, or the client has given up.
+    /// The message is truncated, too large, or cannot be decoded, or the client has canceled the call.
     pub async fn next<M: Message + Default + 'static>(&mut self) -> Result<Option<M>, Status> {
         match self.next_payload().await {
             Ok(payload) => lenient::decode(self.method, payload)
@@ -147,7 +147,7 @@ where
                         let status = Status::new(Code::Cancelled, e.to_string());
                         return Err(Stop::Refused(status));
                     }
-                    // Trailers of a request mean nothing.
+                    // Ignore trailers of a request.
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(data) if !data.is_empty() => break data,
                         _ => {}
@@ -157,8 +157,8 @@ where
         }
     }
 
-    /// Takes a message with its prefix off what has come; `None` if more is needed, and then all that has come is in
-    /// `gathered`.
+    /// Takes a message with its prefix from the received bytes. Returns `None` if more are needed; all received bytes
+    /// are then in `gathered`.
     fn take(&mut self) -> Result<Option<Bytes>, Status> {
         if self.gathered.is_empty() {
             match length(&self.frame, self.limit)? {
@@ -196,7 +196,7 @@ fn refusal(what: &str, error: lenient::DecodeError) -> Status {
     }
 }
 
-/// The length of a message with its prefix; `None` while there are too few bytes to tell.
+/// The length of a message including its prefix; `None` if there are too few bytes to tell.
 fn length(have: &[u8], limit: usize) -> Result<Option<usize>, Status> {
     let Some((prefix, _)) = have.split_first_chunk::<PREFIX>() else {
         return Ok(None);
@@ -211,7 +211,7 @@ fn length(have: &[u8], limit: usize) -> Result<Option<usize>, Status> {
     Ok(Some(PREFIX + length))
 }
 
-/// A message as it goes out uncompressed.
+/// Frames a message, uncompressed.
 pub fn frame<M: Message>(message: &M) -> Bytes {
     let length = message.encoded_len();
     let mut framed = BytesMut::with_capacity(PREFIX + length);
@@ -220,7 +220,7 @@ pub fn frame<M: Message>(message: &M) -> Bytes {
     framed.freeze()
 }
 
-/// An encoded message as it goes out uncompressed.
+/// Frames an encoded message, uncompressed.
 pub fn framed(message: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(PREFIX + message.len());
     put_prefix(&mut framed, message.len());
@@ -228,7 +228,7 @@ pub fn framed(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-/// Writes flag and length. `encoding` refuses messages whose length has more than 32 bits.
+/// Writes flag and length. `encoding` rejects messages whose length exceeds 32 bits.
 pub fn put_prefix(framed: &mut impl BufMut, length: usize) {
     debug_assert!(u32::try_from(length).is_ok());
     framed.put_u8(0);

@@ -1,17 +1,17 @@
-//! The table of methods. Adding an RPC is adding a row here; which function answers it, how its messages flow, and
-//! where the JSON gateway has it all follow from that row.
+//! The table of methods. To add an RPC, add a row: it determines the function that implements the method, how its
+//! messages flow, and its path in the JSON gateway.
 //!
 //! The shapes:
 //!
-//! | shape | the function behind it |
+//! | shape | signature of the function |
 //! |---|---|
 //! | `unary` | `async fn(&self, &RequestContext, Q) -> Result<R, Error>` |
-//! | `encoded` | the same, with an answer that is encoded already: `Result<Encoded, Error>` |
+//! | `encoded` | the same, but returns an encoded response: `Result<Encoded, Error>` |
 //! | `server_stream` | `async fn(&self, &RequestContext, Q, Outbound<R>) -> Result<(), Error>` |
-//! | `live_stream` | the same, for a stream without an end of its own: it is ended when the server stops |
-//! | `two_way` | `async fn(&self, &RequestContext, Inbound<Q>, Outbound<R>) -> Result<(), Error>`; ended when the server stops |
+//! | `live_stream` | the same, for an endless stream: it ends when the server stops |
+//! | `two_way` | `async fn(&self, &RequestContext, Inbound<Q>, Outbound<R>) -> Result<(), Error>`; ends when the server stops |
 //!
-//! [`stream`](super::stream) says how a function with streams is written.
+//! [`stream`](super::stream) explains how to write a function with streams.
 
 use std::sync::Arc;
 
@@ -26,14 +26,14 @@ use super::{
 };
 use crate::server::metrics::MethodLabels;
 
-/// How the messages of a method flow, as grpc-prometheus names it.
+/// How the messages of a method flow, in grpc-prometheus' terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One request, one response.
     Unary,
     /// One request, many responses.
     ServerStream,
-    /// Many of both.
+    /// Many requests, many responses.
     BidiStream,
 }
 
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// A row of the table without the function.
+/// A row of the table, without the function.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// Full name of the gRPC service.
@@ -57,7 +57,7 @@ pub struct Row {
     pub name: &'static str,
     /// How its messages flow.
     pub kind: Kind,
-    /// Paths below `/v3/` at which the JSON gateway has it.
+    /// Its paths in the JSON gateway, below `/v3/`.
     pub gateway: &'static [&'static str],
 }
 
@@ -67,7 +67,7 @@ macro_rules! methods {
         $method:ident $service:literal $name:literal [$($path:literal),*]
         $shape:ident $object:ident.$function:ident;
     )*) => {
-        /// Every method that is answered.
+        /// The implemented methods.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Method { $($(#[$condition])* #[doc = $name] $method,)* }
 
@@ -82,7 +82,7 @@ macro_rules! methods {
                 gateway: &[$($path),*],
             },)*];
 
-            /// The method of that path: `/SERVICE/NAME`.
+            /// The method with this path: `/SERVICE/NAME`.
             pub fn find(path: &str) -> Option<Method> {
                 match path {
                     $($(#[$condition])* concat!("/", $service, "/", $name) => Some(Method::$method),)*
@@ -126,7 +126,7 @@ macro_rules! kind {
     };
 }
 
-/// Ends the call with the refusal, if it is one.
+/// Ends the call with the error, if there is one.
 macro_rules! attempt {
     ($handling:ident, $result:expr) => {
         match $result {
@@ -296,14 +296,14 @@ impl Method {
         &Method::ROWS[self as usize]
     }
 
-    /// The method that the JSON gateway has at that path below `/v3/`.
+    /// The method with this path below `/v3/` in the JSON gateway.
     pub fn at_gateway(path: &str) -> Option<Method> {
         let of_path = |m: &&Method| m.row().gateway.contains(&path);
         Method::ALL.iter().find(of_path).copied()
     }
 }
 
-/// The labels of all methods for the metrics, in the order of their numbers.
+/// The labels of all methods for the metrics, ordered by their numbers.
 pub fn labels() -> Vec<MethodLabels> {
     let label = |row: &Row| MethodLabels {
         service: row.service,
@@ -313,7 +313,7 @@ pub fn labels() -> Vec<MethodLabels> {
     Method::ROWS.iter().map(label).collect()
 }
 
-/// The refusal of a path that is no method, with grpc-go's texts (grpc v1.82.1, server.go, `handleStream`).
+/// The error for a path that is not a method, with grpc-go's texts (grpc v1.82.1, server.go, `handleStream`).
 pub fn unknown(path: &str) -> Status {
     let Some((service, method)) = path.strip_prefix('/').and_then(|p| p.rsplit_once('/')) else {
         return Status::unimplemented(format!("malformed method name: {path:?}"));

@@ -1,5 +1,5 @@
-//! The gRPC services over `Core`: framing, checks of requests, limits, deadlines, the table of methods. Nothing here
-//! reads or writes the store but through `Core`, and nothing knows of plain HTTP or of sockets.
+//! The gRPC services on top of `Core`: framing, checks of requests, limits, deadlines, and the table of methods.
+//! Accesses the store only through `Core`, and knows nothing of plain HTTP or sockets.
 
 mod body;
 mod call;

@@ -1,5 +1,5 @@
-//! The queue that locks and elections are built on: keys under a prefix, each attached to a lease, of which the oldest
-//! comes first (etcd v3.7.1, client/v3/concurrency, which etcd's own Lock and Election services use). Knows only keys.
+//! The queue underlying locks and elections: keys under a prefix, each attached to a lease; the oldest comes first
+//! (etcd v3.7.1, client/v3/concurrency, which etcd's Lock and Election services use). Knows only keys.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -23,11 +23,11 @@ use crate::{
     },
 };
 
-/// Seconds that a lease has which is granted for a caller who names none.
+/// TTL in seconds of a lease granted to a caller that specifies none.
 const SESSION_TTL: i64 = 60;
 
-/// The refusal as callers of these services get it: etcd's services ask through a client, and hand on the text of what
-/// is refused without its code.
+/// The error as returned by these services: etcd's services use a client, and pass on the text of its errors without
+/// the code.
 pub fn unknown(error: Error) -> Error {
     Error::Other(tonic::Code::Unknown, error.text().into())
 }
@@ -42,8 +42,8 @@ pub fn key(prefix: &[u8], lease: i64) -> Bytes {
     [prefix, format!("{lease:x}").as_bytes()].concat().into()
 }
 
-/// The lease of a caller: the one that is named, or a fresh one. It is renewed once, as etcd does when it begins a
-/// session; keeping it alive is the caller's part.
+/// The lease of a caller: the given one, or a new one. Renews it once, as etcd does at the start of a session; the
+/// caller must keep it alive.
 pub async fn session(core: &Core, context: &RequestContext, lease: i64) -> Result<i64, Error> {
     if lease == 0 {
         let request = pb::LeaseGrantRequest {
@@ -58,7 +58,7 @@ pub async fn session(core: &Core, context: &RequestContext, lease: i64) -> Resul
     Ok(lease)
 }
 
-/// The condition that `key` was created at `revision`; 0: that it does not exist.
+/// Compares the create revision of `key`; 0 means that it does not exist.
 pub fn created_at(key: Bytes, revision: i64) -> pb::Compare {
     pb::Compare {
         result: CompareResult::Equal.into(),
@@ -69,7 +69,7 @@ pub fn created_at(key: Bytes, revision: i64) -> pb::Compare {
     }
 }
 
-/// A put as a part of a transaction.
+/// A put as an operation of a transaction.
 pub fn put(key: Bytes, value: Bytes, lease: i64) -> pb::RequestOp {
     let put = pb::PutRequest {
         key,
@@ -82,14 +82,14 @@ pub fn put(key: Bytes, value: Bytes, lease: i64) -> pb::RequestOp {
     }
 }
 
-/// A range as a part of a transaction.
+/// A range as an operation of a transaction.
 pub fn range(range: pb::RangeRequest) -> pb::RequestOp {
     pb::RequestOp {
         request: Some(Request::RequestRange(range)),
     }
 }
 
-/// A deletion as a part of a transaction.
+/// A deletion as an operation of a transaction.
 pub fn delete(key: Bytes) -> pb::RequestOp {
     let delete = pb::DeleteRangeRequest {
         key,
@@ -100,7 +100,7 @@ pub fn delete(key: Bytes) -> pb::RequestOp {
     }
 }
 
-/// The first key of the answer to the range at that place of a transaction.
+/// The first key returned by the range that is operation `place` of a transaction.
 pub fn first_key(answer: &pb::TxnResponse, place: usize) -> Option<&KeyValue> {
     match answer.responses.get(place)?.response.as_ref()? {
         Response::ResponseRange(range) => range.kvs.first(),
@@ -108,7 +108,7 @@ pub fn first_key(answer: &pb::TxnResponse, place: usize) -> Option<&KeyValue> {
     }
 }
 
-/// The request for the oldest key under a prefix.
+/// A request for the oldest key under a prefix.
 pub fn oldest(prefix: &[u8]) -> pb::RangeRequest {
     pb::RangeRequest {
         key: prefix.to_vec().into(),
@@ -133,8 +133,8 @@ fn prefix_end(prefix: &[u8]) -> Bytes {
     Bytes::from_static(&[0])
 }
 
-/// Waits until no key under the prefix is left that was created at or before `revision`. Each waiter watches the key
-/// just before its own alone, so that a release wakes one of them.
+/// Waits until there is no key under the prefix that was created at or before `revision`. Each waiter watches only the
+/// key directly before its own, so that a release wakes only one of them.
 pub async fn wait_for_turn(
     core: &Core,
     context: &RequestContext,
@@ -157,17 +157,17 @@ pub async fn wait_for_turn(
     }
 }
 
-/// The events of a range, from a revision on.
+/// The events of a range from a revision on.
 pub struct Events {
     stream: WatchStream,
     waiting: std::collections::VecDeque<Event>,
 }
 
 impl Events {
-    /// Those of one key, or of a range.
+    /// The events of one key, or of a range.
     ///
     /// # Errors
-    /// The caller may not read it, or the server has stopped.
+    /// The caller has no permission to read it, or the server has stopped.
     pub fn of(
         core: &Core,
         context: &RequestContext,
@@ -189,10 +189,10 @@ impl Events {
         })
     }
 
-    /// Those of all keys under a prefix.
+    /// The events of all keys under a prefix.
     ///
     /// # Errors
-    /// As [`Events::of`].
+    /// See [`Events::of`].
     pub fn under(
         core: &Core,
         context: &RequestContext,
@@ -203,10 +203,10 @@ impl Events {
         Events::of(core, context, key, prefix_end(prefix), start_revision)
     }
 
-    /// The next one.
+    /// The next event.
     ///
     /// # Errors
-    /// The history is compacted, cannot be read, or the server has stopped.
+    /// The history has been compacted or cannot be read, or the server has stopped.
     pub async fn next(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -235,7 +235,7 @@ pub fn key_value(event: &Event) -> Option<KeyValue> {
     KeyValue::decode(event.record.clone()).ok()
 }
 
-/// A place in a queue that its owner may give up by going away: then the key is deleted.
+/// A place in a queue. If its owner goes away, the key is deleted.
 pub struct Place {
     core: Core,
     context: RequestContext,
@@ -244,7 +244,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a key.
+    /// The place held by a key.
     pub fn new(core: &Core, context: &RequestContext, key: Bytes) -> Place {
         Place {
             core: core.clone(),
@@ -254,7 +254,7 @@ impl Place {
         }
     }
 
-    /// The owner has what it waited for.
+    /// Keeps the key, because the owner has reached the head of the queue.
     pub fn keep(mut self) {
         self.kept = true;
     }
@@ -266,14 +266,14 @@ impl Drop for Place {
             return;
         }
         let (core, mut context) = (self.core.clone(), self.context.clone());
-        // The client's deadline is what ended its wait, and is none for this.
+        // The client's deadline has ended its wait and does not apply here.
         context.deadline = None;
         let request = pb::DeleteRangeRequest {
             key: std::mem::take(&mut self.key),
             ..Default::default()
         };
         tokio::spawn(async move {
-            // If it cannot be deleted, its lease ends it.
+            // If deleting fails, the expiry of the lease deletes it.
             let _ = core.delete_range(&context, request).await;
         });
     }

@@ -1,9 +1,9 @@
-//! A set of key ranges that answers whether a key lies in one of them: the deletes of a transaction.
-//! Knows nothing of requests.
+//! A set of key ranges, for the deletions of a transaction. Tells whether a key is in one of them. Knows nothing of
+//! requests.
 
 use std::collections::BTreeMap;
 
-/// Disjoint ranges, first key to end (exclusive).
+/// Disjoint ranges: first key to end (exclusive).
 ///
 /// ```text
 /// add [a, c), add [b, d), add [x]   ->   {a: d, x: x\0}
@@ -15,11 +15,11 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Adds the one key (`range_end` empty) or the keys in `[key, range_end)`.
+    /// Adds a single key (if `range_end` is empty) or the keys in `[key, range_end)`.
     ///
-    /// A `range_end` of one zero byte means "all keys from `key` on" to the store, but holds no key
-    /// here: etcd v3.7.1 (server/etcdserver/api/v3rpc/key.go) compares it as an ordinary end, and so
-    /// lets such a delete stand beside a put.
+    /// To the store, a `range_end` of one zero byte means "all keys from `key` on", but here it adds nothing: etcd
+    /// v3.7.1 (server/etcdserver/api/v3rpc/key.go) treats it as an ordinary end, and therefore permits such a deletion
+    /// together with a put.
     pub fn add(&mut self, key: &[u8], range_end: &[u8]) {
         if range_end.is_empty() {
             let mut after = Vec::with_capacity(key.len() + 1);
@@ -38,7 +38,7 @@ impl Ranges {
         }
     }
 
-    /// Whether some range holds `key`.
+    /// Whether a range contains `key`.
     pub fn holds(&self, key: &[u8]) -> bool {
         self.ends
             .range::<[u8], _>((std::ops::Bound::Unbounded, std::ops::Bound::Included(key)))
@@ -50,7 +50,7 @@ impl Ranges {
         if end <= begin {
             return;
         }
-        // Take out every range that touches the new one, and put in their union.
+        // Replace every range that touches the new one by their union.
         while let Some((b, e)) = self
             .ends
             .range(..=end.clone())

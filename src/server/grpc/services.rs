@@ -1,4 +1,4 @@
-//! What all requests of one server share, with one struct for each gRPC service. Starts nothing and answers nothing.
+//! What all requests of a server share, with one struct for each gRPC service.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::server::{config::Config, core::Core, lifecycle::Phase, metrics::Metrics};
 
-/// The services of one server and what they share. The table in `methods` names its fields.
+/// The services of a server, and what they share. The table in `methods` refers to these fields.
 pub struct Services {
     /// The store.
     pub core: Core,
     /// The settings that the server was started with.
     pub config: Arc<Config>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Where the server is in its life.
+    /// The server's phase.
     pub phase: watch::Receiver<Phase>,
     pub(super) kv: Kv,
     pub(super) lease: Lease,
@@ -34,10 +34,10 @@ pub struct Services {
     pub(super) echo: super::echo::Echo,
 }
 
-/// The addresses that the server listens on, which `member list` shows where none are advertised.
+/// The addresses that the server listens on; `member list` reports them if none are advertised.
 pub type Listening = Arc<RwLock<Vec<String>>>;
 
-/// Bytes that a message may hold besides the largest request (etcd v3.7.1, server/config/config.go).
+/// Number of bytes by which a message may exceed the largest request (etcd v3.7.1, server/config/config.go).
 const OVERHEAD: usize = 512 << 10;
 
 impl Services {
@@ -69,7 +69,7 @@ impl Services {
         }
     }
 
-    /// Size in bytes of the largest message that is accepted.
+    /// Maximum size of a received message in bytes.
     pub fn receive_limit(&self) -> usize {
         receive_limit(&self.config)
     }

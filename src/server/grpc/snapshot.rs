@@ -1,6 +1,7 @@
-//! The snapshot stream: the database file in pieces, then its SHA-256 (etcd v3.7.1,
-//! server/etcdserver/api/v3rpc/maintenance.go). A stream that waits for its client holds a few pieces and no thread;
-//! a client that takes nothing at all loses the stream, because its snapshot keeps old pages from being reused.
+//! The snapshot stream: the database file in chunks, then its SHA-256 (etcd v3.7.1,
+//! server/etcdserver/api/v3rpc/maintenance.go). While a stream waits for its client it holds a few chunks, but no
+//! thread. If the client reads nothing at all, the stream is ended, because its snapshot keeps old pages from being
+//! reused.
 
 use std::{io::Read as _, sync::Arc, time::Duration};
 
@@ -20,19 +21,19 @@ use crate::{
     },
 };
 
-/// Bytes of one message with all that frames it, once the client is seen to read; etcd sends 32 KiB of the file.
-/// Clients with grpc's default limit of 4 MiB must be able to take one. A power of two fits windows without a
-/// remainder, which would go out by itself.
+/// Size in bytes of one message including its framing, once the client has been seen to read. etcd sends 32 KiB of the
+/// file at a time. Clients with grpc's default limit of 4 MiB must be able to receive it. A power of two divides flow
+/// control windows evenly; a remainder would be sent separately.
 const MESSAGE: usize = 256 << 10;
-/// Bytes of the first messages, so that streams that nobody reads hold little.
+/// Size in bytes of the first messages, so that unread streams use little memory.
 const FIRST_MESSAGE: usize = 40 << 10;
-/// Messages of the first size that are sent before they grow: more than a stream holds that nobody reads.
+/// Number of small messages before they grow: more than an unread stream buffers.
 const SMALL_MESSAGES: usize = 6;
 
 /// The Snapshot method of the Maintenance service.
 pub struct Snapshots {
     core: Core,
-    /// Time without progress after which a client loses its stream.
+    /// Time without progress after which a stream is ended.
     stall: Duration,
 }
 
@@ -41,8 +42,8 @@ impl Snapshots {
         Snapshots { core, stall }
     }
 
-    /// Sends the file as it is at this moment, then its digest. Once the client is seen to read, the next message is
-    /// read from the file while one is sent.
+    /// Sends the file as of now, then its digest. Once the client has been seen to read, the next message is read from
+    /// the file while one is being sent.
     pub async fn snapshot(
         &self,
         context: &RequestContext,
@@ -73,8 +74,7 @@ impl Snapshots {
 
 type Read = Result<(Reader, Option<Bytes>), Error>;
 
-/// Reads the next message: that blocks on the disk, and hashing on the processor, so neither belongs on an async
-/// worker.
+/// Reads the next message on a blocking thread, because it waits for the disk and computes a hash.
 fn read_next(mut reader: Reader, size: usize) -> JoinHandle<Read> {
     spawn_blocking(move || {
         let message = reader.next(size)?;
@@ -130,21 +130,22 @@ impl Reader {
     }
 }
 
-/// How a message of `size` bytes begins with `left` bytes of the file still to be sent, and how many of them follow.
+/// The beginning of a message of `size` bytes when `left` bytes of the file remain, and the number of these that follow
+/// it.
 fn layout(left: u64, version: &str, size: usize) -> (BytesMut, usize) {
     let fill =
         |head: usize| usize::try_from(left).map_or(size - head, |left| left.min(size - head));
     let mut blob = fill(head(left, version, size).len());
-    // The fewer are left, the shorter is their number.
+    // The encoding of a smaller number of remaining bytes may be shorter.
     blob = fill(head(left - blob as u64, version, blob).len());
     (head(left - blob as u64, version, blob), blob)
 }
 
-/// Buffers that were sent and can be read into again, so that none is made, or zeroed, for each piece.
+/// Sent buffers that can be reused, so that no buffer needs to be allocated and zeroed for each chunk.
 #[derive(Clone, Default)]
 struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
-/// One of them; it goes back when the last byte of it is sent.
+/// A buffer that returns to the pool when its last byte has been sent.
 struct Piece {
     bytes: Vec<u8>,
     pool: Pool,
@@ -173,8 +174,8 @@ impl Drop for Piece {
     }
 }
 
-/// Everything of a framed `SnapshotResponse` but the bytes of `blob`, which follow it: so they go from
-/// the file to the socket without another copy. Fields of protobuf may come in any order.
+/// A framed `SnapshotResponse` without the bytes of `blob`, which follow it and thus go from the file to the socket
+/// without another copy. Protobuf fields may come in any order.
 fn head(remaining: u64, version: &str, blob: usize) -> BytesMut {
     let mut fields = BytesMut::with_capacity(64);
     if remaining > 0 {

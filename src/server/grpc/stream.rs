@@ -1,7 +1,7 @@
-//! The two halves of a streaming call: [`Inbound`], from which a method reads the client's messages, and [`Outbound`],
-//! to which it writes its own.
+//! The two halves of a streaming call: a method reads the client's messages from [`Inbound`] and writes its responses
+//! to [`Outbound`].
 //!
-//! A two-way method looks like this:
+//! A bidirectional method looks like this:
 //!
 //! ```text
 //! pub async fn echo(
@@ -17,16 +17,16 @@
 //! }
 //! ```
 //!
-//! * **Receiving.** `next` gives `None` once the client has closed its half; the method may go on sending. While nobody
-//!   calls `next`, HTTP/2's flow control makes the client wait. `next` may be one branch of a `select!`: dropping the
-//!   future loses no message.
-//! * **Sending.** `send` waits while the client takes nothing: a few messages are queued, then the method has to wait.
-//!   A method that must go on reading meanwhile (a watch, which may be cancelled) does both in one `select!`, with
-//!   [`Outbound::ready`] as a branch, or hands `Outbound` to a part of its own. A slow client is never given up because
-//!   it is slow; one that is dead is noticed by the keep-alive of its connection.
-//! * **The end.** What the method returns is the status of the call: `Ok` is code 0. The method runs as a task of its
-//!   own and is dropped, at any `await`, when the client goes away or cancels; for a `live_stream` or `two_way` method
-//!   also when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
+//! - **Receiving.** `next` returns `None` once the client has closed its half; the method may continue to send. While
+//!   nobody calls `next`, HTTP/2's flow control makes the client wait. `next` is cancel-safe, so it can be a branch of
+//!   a `select!`.
+//! - **Sending.** `send` waits if the client does not read: a few messages are queued, then the method has to wait. A
+//!   method that must also read meanwhile (a watch, which may be canceled) does both in one `select!`, with
+//!   [`Outbound::ready`] as a branch, or moves `Outbound` to a separate task. A client is never disconnected for being
+//!   slow; the keep-alive of the connection detects one that is dead.
+//! - **The end.** The return value of the method is the status of the call: `Ok` is code 0. The method runs as a task
+//!   and is dropped, at any `await`, when the client goes away or cancels; a `live_stream` or `two_way` method also
+//!   when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
 
 #![allow(
     dead_code,
@@ -44,7 +44,7 @@ use tonic::Status;
 use super::{body::Body, encoding::Encoding, message::Messages};
 use crate::server::{error::Error, metrics};
 
-/// Messages that wait for the client to take them, for each stream, besides the one that HTTP/2 is sending.
+/// Number of messages queued for the client in each stream, in addition to the one that HTTP/2 is sending.
 const QUEUED: usize = 2;
 
 /// The client's half of a call.
@@ -71,10 +71,10 @@ impl<Q: Message + Default + 'static> Inbound<Q> {
         }
     }
 
-    /// The next message; `None` when the client has sent its last one. Dropping the future loses nothing.
+    /// The next message; `None` after the last one. Cancel-safe.
     ///
     /// # Errors
-    /// The message cannot be read, or the client has given up.
+    /// The message cannot be read, or the client has canceled the call.
     pub async fn next(&mut self) -> Result<Option<Q>, Error> {
         let message = self.messages.next().await?;
         if message.is_some() {
@@ -92,7 +92,7 @@ pub struct Outbound<R> {
     kind: PhantomData<fn(R)>,
 }
 
-/// What is handed over to the body of the response.
+/// What is passed to the body of the response.
 pub(super) enum Part {
     /// A framed message.
     Message(Bytes),
@@ -101,7 +101,7 @@ pub(super) enum Part {
 }
 
 impl<R: Message> Outbound<R> {
-    /// Both ends of a stream: the one to send to, the one that ends it, and the body that the client gets.
+    /// The parts of a stream: the sender, its end, and the body for the client.
     pub(super) fn new(
         encoding: Encoding,
         count: metrics::Messages,
@@ -116,19 +116,19 @@ impl<R: Message> Outbound<R> {
         (outbound, parts, Body::stream(receiver))
     }
 
-    /// Sends a message; waits while the client takes nothing.
+    /// Sends a message. Waits if the client does not read.
     ///
     /// # Errors
-    /// The client is gone, or the message is too large to be sent.
+    /// The client has gone away, or the message is too large to be sent.
     pub async fn send(&self, message: &R) -> Result<(), Error> {
         let framed = self.encoding.frame(message)?;
         self.send_framed(framed).await
     }
 
-    /// Waits until a message can be sent at once, and keeps that place.
+    /// Waits until a message can be sent without waiting, and reserves a place for it.
     ///
     /// # Errors
-    /// The client is gone.
+    /// The client has gone away.
     pub async fn ready(&self) -> Result<Place<'_, R>, Error> {
         let permit = self.parts.reserve().await.map_err(|_| Error::Canceled)?;
         Ok(Place {
@@ -137,12 +137,12 @@ impl<R: Message> Outbound<R> {
         })
     }
 
-    /// How messages are encoded, for those who frame them on their own.
+    /// The encoding of messages, for callers that frame them.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// As [`Outbound::send`], of a message that has its prefix.
+    /// Like [`Outbound::send`], for a message that has a prefix.
     pub(super) async fn send_framed(&self, framed: Bytes) -> Result<(), Error> {
         let sent = self.parts.send(Part::Message(framed)).await;
         sent.map_err(|_| Error::Canceled)?;
@@ -150,7 +150,7 @@ impl<R: Message> Outbound<R> {
         Ok(())
     }
 
-    /// Sends bytes in which so many framed messages begin.
+    /// Sends bytes in which this number of framed messages begin.
     pub(super) async fn send_frames(&self, bytes: Bytes, messages: u64) -> Result<(), Error> {
         let sent = self.parts.send(Part::Message(bytes)).await;
         sent.map_err(|_| Error::Canceled)?;
@@ -158,8 +158,8 @@ impl<R: Message> Outbound<R> {
         Ok(())
     }
 
-    /// As [`Outbound::send_framed`], for a stream that holds something costly: a client that takes nothing for `limit`
-    /// is given up.
+    /// Like [`Outbound::send_framed`], for a stream that holds expensive resources: fails if the client reads nothing
+    /// for `limit`.
     pub(super) async fn send_framed_within(
         &self,
         framed: Bytes,
@@ -172,7 +172,7 @@ impl<R: Message> Outbound<R> {
     }
 }
 
-/// A place for one message.
+/// A reserved place for one message.
 pub struct Place<'a, R> {
     permit: mpsc::Permit<'a, Part>,
     outbound: &'a Outbound<R>,
@@ -182,7 +182,7 @@ impl<R: Message> Place<'_, R> {
     /// Sends a message.
     ///
     /// # Errors
-    /// It is too large to be sent.
+    /// The message is too large to be sent.
     pub fn send(self, message: &R) -> Result<(), Error> {
         let framed = self.outbound.encoding.frame(message)?;
         self.permit.send(Part::Message(framed));

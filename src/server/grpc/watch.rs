@@ -1,6 +1,6 @@
-//! The Watch service: requests of a client's stream go to its watchers, and what they deliver goes out in order.
-//! Events are encoded once for all watchers, so that a response is put together from bytes that are there already.
-//! Rules: etcd v3.7.1, server/etcdserver/api/v3rpc/watch.go.
+//! The Watch service: passes the requests of a client stream to its watchers, and sends what they deliver in order.
+//! Each event is encoded once for all watchers, so responses are assembled from encoded events. Rules: etcd v3.7.1,
+//! server/etcdserver/api/v3rpc/watch.go.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,34 +28,34 @@ use crate::{
     },
 };
 
-/// The shortest interval between progress notifications.
+/// Minimum interval between progress notifications.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
-/// Bytes of responses that are put together before they are handed to the connection.
+/// Number of bytes of responses that are combined before they are passed to the connection.
 const CHUNK: usize = 64 << 10;
-/// Events from this many bytes on are sent as they are, not copied into a chunk.
+/// Events of at least this size in bytes are sent directly instead of being copied into a chunk.
 const LARGE_EVENT: usize = 16 << 10;
 
 /// The Watch service.
 pub struct Watch {
     core: Core,
     progress_interval: Duration,
-    /// Bytes from which a response is cut into fragments, where the client allows that.
+    /// Responses larger than this many bytes are fragmented if the client permits it.
     fragment_bytes: usize,
 }
 
-/// What the stream knows of a watcher.
+/// The settings of a watcher.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
-    /// Whether large responses may be cut.
+    /// Whether large responses may be fragmented.
     fragment: bool,
     /// Whether it wants progress notifications.
     progress: bool,
-    /// Whether it was sent anything since the last one was due.
+    /// Whether anything has been sent since the last notification was due.
     active: bool,
 }
 
 impl Watch {
-    /// The service over this core. `fragment_bytes` is the largest request that is taken.
+    /// The service for this core. `fragment_bytes` is the size of the largest request that is accepted.
     pub fn new(core: Core, config: &Config, fragment_bytes: usize) -> Watch {
         Watch {
             core,
@@ -75,7 +75,7 @@ impl Watch {
         let mut watchers: HashMap<i64, Settings> = HashMap::new();
         let mut ticks = self.ticks();
         let mut chunks: VecDeque<Chunk> = VecDeque::new();
-        // A client that has closed its half still gets events.
+        // A client that has closed its half still receives events.
         let mut reads = true;
         loop {
             let next_chunk = chunks.front().cloned();
@@ -100,7 +100,7 @@ impl Watch {
         }
     }
 
-    /// Takes one request of the client.
+    /// Processes one request of the client.
     fn take(
         &self,
         context: &RequestContext,
@@ -135,12 +135,12 @@ impl Watch {
                 watchers.remove(&r.watch_id);
             }
             Some(RequestUnion::ProgressRequest(_)) => stream.request_progress(),
-            // Nothing known is asked for; etcd passes over it, too.
+            // An unknown request; etcd ignores it, too.
             None => {}
         }
     }
 
-    /// When progress notifications are due: streams that began together are spread over a tenth of the interval.
+    /// The times of progress notifications. Streams that start together are spread over a tenth of the interval.
     fn ticks(&self) -> Interval {
         let interval = self.progress_interval;
         let spread = (interval / 10).as_millis().max(1) as u64;
@@ -216,7 +216,7 @@ impl Watch {
         }
     }
 
-    /// How many of the events fit into one fragment, at least one.
+    /// The number of events that fit into one fragment, at least one.
     fn fragment_len(&self, head: &pb::WatchResponse, events: &[&Bytes]) -> usize {
         let mut bytes = head.encoded_len();
         let fits = events.iter().take_while(|event| {
@@ -227,7 +227,7 @@ impl Watch {
     }
 }
 
-/// The reason of a watch that is not permitted: the text of Go's gRPC status, as etcd sends it.
+/// The reason for a watch without permission: the text of Go's gRPC status, as etcd sends it.
 fn forbidden(error: &Error) -> String {
     let (code, error) = match error {
         Error::InvalidAuthToken => ("Unauthenticated", error),
@@ -237,7 +237,7 @@ fn forbidden(error: &Error) -> String {
     format!("rpc error: code = {code} desc = {error}")
 }
 
-/// Notifies every watcher that wants it and was sent nothing since the last time.
+/// Notifies every watcher that wants it and has not received anything since the last time.
 fn notify_progress(stream: &WatchStream, watchers: &mut HashMap<i64, Settings>) {
     for (id, settings) in watchers.iter_mut().filter(|(_, s)| s.progress) {
         if !settings.active {
@@ -247,7 +247,7 @@ fn notify_progress(stream: &WatchStream, watchers: &mut HashMap<i64, Settings>) 
     }
 }
 
-/// Bytes of framed responses, and how many responses begin in them.
+/// Framed responses, and the number of responses that begin in them.
 #[derive(Clone, Debug)]
 struct Chunk {
     bytes: Bytes,
@@ -261,7 +261,7 @@ async fn send(outbound: &Outbound<pb::WatchResponse>, chunk: Option<&Chunk>) -> 
     }
 }
 
-/// Responses that are put together to be sent.
+/// Responses being assembled.
 struct Responses {
     encoding: Encoding,
     done: VecDeque<Chunk>,
@@ -282,7 +282,7 @@ impl Responses {
     /// Adds a response: the fields of `head`, then these encoded events.
     ///
     /// # Errors
-    /// It is too large to be sent.
+    /// The response is too large to be sent.
     fn add(&mut self, head: &pb::WatchResponse, events: &[&Bytes]) -> Result<(), Error> {
         let length = head.encoded_len() + events.iter().map(|event| event.len()).sum::<usize>();
         check_size(length)?;
@@ -317,7 +317,7 @@ impl Responses {
         Ok(())
     }
 
-    /// Ends the chunk that is being put together.
+    /// Completes the current chunk.
     fn cut(&mut self) {
         if !self.bytes.is_empty() {
             self.done.push_back(Chunk {

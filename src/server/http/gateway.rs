@@ -1,5 +1,5 @@
-//! The JSON gateway: a request under `/v3/` is the gRPC request written as JSON, and so is its response. It calls the
-//! same methods as gRPC does and knows nothing of what they mean. Codes, texts and shapes are those of
+//! The JSON gateway: a request under `/v3/` is a gRPC request written as JSON, and so is its response. It calls the
+//! same methods as gRPC and knows nothing of their meaning. Codes, texts and formats are those of
 //! github.com/grpc-ecosystem/grpc-gateway v2, runtime.
 
 use std::{
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Answers one request; `below` is its path below `/v3/`, or below `/v3beta/` as some old clients have it.
+/// Answers a request. `below` is its path below `/v3/`, or below `/v3beta/`, which some old clients use.
 pub async fn gateway<B>(
     services: &Arc<Services>,
     caller: Caller,
@@ -64,7 +64,7 @@ where
     }
     let (request, answer) = types(method)?;
     let context = RequestContext {
-        // As in etcd, a client certificate names nobody here: a token does.
+        // As in etcd, client certificates do not authenticate here; only tokens do.
         peer: Peer {
             common_name: None,
             ..caller.peer
@@ -73,7 +73,7 @@ where
         deadline: deadline(&head.headers)?,
         metadata: metadata(&head.headers),
     };
-    // Base64 and names make the request longer than its encoding.
+    // Base64 and field names make the JSON longer than the encoded request.
     let limit = services.receive_limit().saturating_mul(2);
     let mut values = Values {
         body,
@@ -86,7 +86,7 @@ where
         let body = local(services, method, context, requests).await?;
         return responses(body, answer).await;
     }
-    // Without a body the request is empty. What stands behind the first value is not looked at, as in etcd.
+    // Without a body, the request is empty. As in etcd, everything after the first value is ignored.
     let message = match values.next().await? {
         Some(value) => encode(request, value).await?,
         None => Vec::new(),
@@ -103,7 +103,7 @@ where
     Ok(success(with_type("application/json", json.into())))
 }
 
-/// Request and response of a method.
+/// The request and response types of a method.
 fn types(method: Method) -> Result<(MessageId, MessageId), Status> {
     let Row { service, name, .. } = method.row();
     Descriptors::get()
@@ -111,7 +111,7 @@ fn types(method: Method) -> Result<(MessageId, MessageId), Status> {
         .ok_or_else(|| Status::internal(format!("{service}/{name} is not described")))
 }
 
-/// When the client stops waiting, from `Grpc-Timeout`.
+/// The deadline from `Grpc-Timeout`.
 fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
     let Some(value) = headers.get("grpc-timeout").filter(|v| !v.is_empty()) else {
         return Ok(None);
@@ -136,7 +136,7 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
     Ok(Instant::now().checked_add(timeout))
 }
 
-/// The headers that become metadata: `Authorization`, and what begins with `Grpc-Metadata-`.
+/// The headers that become metadata: `Authorization`, and those that begin with `Grpc-Metadata-`.
 fn metadata(headers: &HeaderMap) -> HeaderMap {
     let mut metadata = HeaderMap::new();
     for (name, value) in headers {
@@ -153,12 +153,12 @@ fn metadata(headers: &HeaderMap) -> HeaderMap {
     metadata
 }
 
-/// The JSON values of a request's body.
+/// The JSON values in a request body.
 struct Values<B> {
     body: B,
     reader: json::Reader,
     ended: bool,
-    /// Most bytes of one value.
+    /// Maximum size of a value in bytes.
     limit: usize,
 }
 
@@ -167,7 +167,7 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    /// The text of the next one; `None` at the end of the body.
+    /// The text of the next value; `None` at the end of the body.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Status> {
         loop {
             let value = self.reader.next(self.ended);
@@ -177,8 +177,8 @@ where
             if self.ended {
                 return Ok(None);
             }
-            // A long value that comes in many pieces is looked at again only when twice as much has come, or when what
-            // has come could be its end.
+            // If a long value arrives in many pieces, parse it again only when the amount has doubled or when it may be
+            // complete.
             let enough = self.reader.len().saturating_mul(2);
             loop {
                 self.more().await?;
@@ -239,8 +239,8 @@ async fn print(answer: MessageId, message: Bytes) -> Result<Vec<u8>, Status> {
     printed.map_err(|_| Status::internal("the response is not of the type that is described"))
 }
 
-/// Every value of the body as a message of gRPC. The stream of messages ends with the body, or with a value that is
-/// refused, as in etcd.
+/// Converts every value of the body to a gRPC message. As in etcd, the stream of messages ends with the body, or with a
+/// value that is rejected.
 fn requests<B>(
     mut values: Values<B>,
     request: MessageId,
@@ -272,8 +272,8 @@ where
     StreamBody::new(ReceiverStream::new(messages))
 }
 
-/// A stream of messages as lines, each `{"result": ...}`. What goes wrong is the last line, `{"error": ...}`, and if
-/// there is no line before it, it also decides on the status of HTTP.
+/// A stream of messages as lines `{"result": ...}`. An error is the last line, `{"error": ...}`; if it is the only
+/// line, it also determines the HTTP status.
 async fn responses(body: Body, answer: MessageId) -> Result<Response<Body>, Status> {
     let mut messages = Messages {
         body,
@@ -304,7 +304,7 @@ async fn responses(body: Body, answer: MessageId) -> Result<Response<Body>, Stat
                 return;
             }
             next = tokio::select! {
-                // The client is gone.
+                // The client has gone away.
                 () = sender.closed() => return,
                 next = messages.next() => next,
             };
@@ -318,14 +318,14 @@ async fn responses(body: Body, answer: MessageId) -> Result<Response<Body>, Stat
     Ok(response)
 }
 
-/// The messages in the body of a response of gRPC.
+/// The messages in the body of a gRPC response.
 struct Messages {
     body: Body,
     waiting: BytesMut,
 }
 
 impl Messages {
-    /// The next one; `None` at the end of a call that succeeded. Dropping the future loses nothing.
+    /// The next message; `None` at the end of a successful call. Cancel-safe.
     async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
             if let Some(message) = self.take() {
@@ -390,7 +390,7 @@ fn refusal(status: &Status) -> Response<Body> {
     response
 }
 
-/// The gateway's mapping of gRPC's codes (grpc-gateway v2, runtime/errors.go).
+/// The gateway's mapping of gRPC codes (grpc-gateway v2, runtime/errors.go).
 fn http_status(code: Code) -> StatusCode {
     let number = match code {
         Code::Ok => 200,

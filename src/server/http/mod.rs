@@ -1,5 +1,5 @@
-//! Plain HTTP: health, version, metrics, the JSON gateway. Reads and writes the store through the gRPC services and
-//! `Core` alone.
+//! Plain HTTP: health, version, metrics and the JSON gateway. Accesses the store only through the gRPC services and
+//! `Core`.
 
 mod gateway;
 mod json;

@@ -1,4 +1,4 @@
-//! `/health`, `/livez`, `/readyz` and `/version`: does it answer, and which version is it.
+//! `/health`, `/livez`, `/readyz` and `/version`: whether the server responds, and its version.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// `/health`: no alarm is raised and a read is answered. `?exclude=NOSPACE` looks past an alarm.
+/// `/health`: healthy if no alarm is active and a read succeeds. `?exclude=NOSPACE` ignores an alarm.
 pub async fn health(services: &Services, query: &str) -> Response<Body> {
     let excluded = values(query, "exclude");
     let reason = match alarm(services, |name| !excluded.contains(name)).await {
@@ -47,8 +47,8 @@ const READY: &[&str] = &[
     "non_learner",
 ];
 
-/// `/livez` and `/readyz`, whole or one check (`/readyz/data_corruption`); `?verbose` lists them,
-/// `?exclude=CHECK` leaves one out.
+/// `/livez` and `/readyz`, completely or a single check (`/readyz/data_corruption`). `?verbose` lists the checks,
+/// `?exclude=CHECK` skips one.
 pub async fn checks(services: &Services, path: &str, query: &str) -> Response<Body> {
     let (root, one) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
     let all = if root == "livez" { LIVE } else { READY };
@@ -119,7 +119,7 @@ pub async fn version(services: &Services) -> Response<Body> {
     }
 }
 
-/// A read that touches the store and costs next to nothing.
+/// A cheap read that accesses the store.
 async fn read(services: &Services) -> Result<(), Error> {
     let request = pb::RangeRequest {
         key: bytes::Bytes::from_static(&[0]),
@@ -134,7 +134,7 @@ async fn read(services: &Services) -> Result<(), Error> {
         .map(drop)
 }
 
-/// The first raised alarm that `counts`.
+/// The first active alarm that `counts`.
 async fn alarm(
     services: &Services,
     counts: impl Fn(&str) -> bool,

@@ -1,5 +1,5 @@
-//! From a path of plain HTTP to its answer, with what is the same for all paths: which hosts and origins may ask.
-//! Paths, texts and headers are etcd's (etcd v3.7.1, server/embed/serve.go and server/etcdserver/api/etcdhttp).
+//! Routes plain HTTP requests by path, and does what is common to all paths: checking host and origin. Paths, texts and
+//! headers are etcd's (etcd v3.7.1, server/embed/serve.go and server/etcdserver/api/etcdhttp).
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::server::{
     grpc::{Body, Services},
 };
 
-/// Who asks, and over what.
+/// The connection that a request came over.
 pub struct Caller {
-    /// The other end of the connection.
+    /// The peer.
     pub peer: Peer,
     /// Whether the connection is encrypted.
     pub secure: bool,
-    /// Whether the listener is for metrics and probes alone.
+    /// Whether the listener serves only metrics and health checks.
     pub metrics_only: bool,
 }
 
@@ -43,7 +43,7 @@ where
         return refusal;
     }
     let mut response = if parts.method == Method::OPTIONS {
-        // A browser asks first, whatever the path; all of the answer is in the headers below.
+        // A browser's preflight request. The response consists of the headers added below, whatever the path.
         Response::new(Body::default())
     } else {
         by_path(services, caller, &parts, body).await
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Metrics and probes.
+/// Metrics and health checks.
 async fn monitoring(services: &Services, parts: &Parts) -> Response<Body> {
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
@@ -107,8 +107,8 @@ fn only_get(parts: &Parts) -> Option<Response<Body>> {
     Some(refusal)
 }
 
-/// The refusal of a request that names another host: the name may have been rebound to this address by a page in a
-/// browser (CVE-2018-5702).
+/// Rejects a request that names another host: a page in a browser may have rebound that name to this address
+/// (CVE-2018-5702).
 fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
     if *whitelist == Allowed::All {
         return None;
@@ -136,7 +136,7 @@ fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
     Some(text(StatusCode::MISDIRECTED_REQUEST, why))
 }
 
-/// A host without its port.
+/// A host without the port.
 fn host_name(host: &str) -> &str {
     if let Some(v6) = host.strip_prefix('[') {
         return v6.split(']').next().unwrap_or(v6);
@@ -147,7 +147,7 @@ fn host_name(host: &str) -> &str {
     }
 }
 
-/// The origin that browsers are told to let in.
+/// The origin that browsers may accept.
 fn allowed_origin(cors: &Allowed, headers: &HeaderMap) -> Option<HeaderValue> {
     if *cors == Allowed::All {
         return Some(HeaderValue::from_static("*"));
@@ -174,7 +174,7 @@ fn under(path: &str, root: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Plain text, as Go's `http.Error` sends it.
+/// Plain text in the format of Go's `http.Error`.
 pub fn text(status: StatusCode, body: String) -> Response<Body> {
     let mut response = with_type("text/plain; charset=utf-8", body.into());
     *response.status_mut() = status;
@@ -185,7 +185,7 @@ pub fn text(status: StatusCode, body: String) -> Response<Body> {
     response
 }
 
-/// A body of that content type, with status 200.
+/// A body with this content type and status 200.
 pub fn with_type(content_type: &'static str, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::plain(body));
     response

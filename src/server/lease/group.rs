@@ -1,6 +1,6 @@
-//! What the writer has applied to leases and not yet committed. Questions are answered as of the last applied request;
-//! readers, renewals and expiry see nothing of it before [`Group::commit`]. Writes no records: the caller stores what
-//! the methods return, in the batch that holds the rest of the group.
+//! Changes to leases that the writer has applied but not yet committed. Queries return the state after the last applied
+//! request; readers, renewals and expiry see none of it before [`Group::commit`]. Writes no records: the caller stores
+//! those that the methods return, in the same batch as the rest of the group.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,32 +13,32 @@ use bytes::Bytes;
 use super::lessor::Lessor;
 use crate::{proto::leasepb, server::error::Error};
 
-/// The largest TTL that can be granted, seconds (etcd v3.7.1, server/lease/lessor.go).
+/// Maximum TTL in seconds (etcd v3.7.1, server/lease/lessor.go).
 pub const MAX_TTL: i64 = 9_000_000_000;
 
-/// A lease as the group leaves it.
+/// A lease as of the end of the group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Applied {
     pub ttl: i64,
     pub remaining: i64,
-    /// Whether the group granted it; a committed lease of the same id is gone then.
+    /// Whether the group granted it; a committed lease with the same id has then been revoked.
     pub granted: bool,
 }
 
-/// The changes of the requests that the writer has applied since its last commit.
+/// The changes made by the requests that the writer has applied since its last commit.
 #[derive(Debug)]
 pub struct Group {
     lessor: Arc<Lessor>,
-    /// Leases that were granted or checkpointed, and (`None`) those that were revoked.
+    /// Leases that were granted or checkpointed; `None` if revoked.
     pub(super) leases: HashMap<i64, Option<Applied>>,
-    /// The lease of every key that was attached (or detached: 0).
+    /// The lease of every key that was attached; 0 if detached.
     pub(super) items: HashMap<Bytes, i64>,
-    /// Every key that the group attached to a lease at some time.
+    /// Every key that the group attached to a lease at any time.
     attached: HashMap<i64, BTreeSet<Bytes>>,
 }
 
 impl Group {
-    /// A group without changes, on the committed leases.
+    /// A group without changes to the committed leases.
     pub fn new(lessor: Arc<Lessor>) -> Group {
         Group {
             lessor,
@@ -64,7 +64,7 @@ impl Group {
         }
     }
 
-    /// Whether there is a lease of this id.
+    /// Whether there is a lease with this id.
     pub fn exists(&self, id: i64) -> bool {
         self.find(id).is_some()
     }
@@ -74,10 +74,10 @@ impl Group {
         self.leases.contains_key(&id)
     }
 
-    /// Grants a lease; returns its record, with the TTL that it gets.
+    /// Grants a lease. Returns its record with the actual TTL.
     ///
     /// # Errors
-    /// The id is 0 ("requested lease not found", as etcd says) or in use, or the TTL is too large.
+    /// The id is 0 ("requested lease not found", as in etcd) or in use, or the TTL is too large.
     pub fn grant(&mut self, id: i64, ttl: i64) -> Result<leasepb::Lease, Error> {
         if id == 0 {
             return Err(Error::LeaseNotFound);
@@ -105,12 +105,12 @@ impl Group {
     /// The keys attached to a lease, in order. They must be deleted before it is revoked.
     ///
     /// # Errors
-    /// There is no such lease.
+    /// The lease does not exist.
     pub fn keys(&self, id: i64) -> Result<Vec<Bytes>, Error> {
         if !self.exists(id) {
             return Err(Error::LeaseNotFound);
         }
-        // Of the committed keys, those that the group did not move; then those that it moved here.
+        // The committed keys that the group did not move, and those that it moved here.
         let mut keys: BTreeSet<Bytes> = self.lessor.keys(id).into_iter().collect();
         if !self.items.is_empty() {
             keys.retain(|key| self.items.get(key).is_none_or(|on| *on == id));
@@ -122,10 +122,10 @@ impl Group {
         Ok(keys.into_iter().collect())
     }
 
-    /// Revokes a lease. Whoever calls has deleted its keys.
+    /// Revokes a lease. The caller has deleted its keys.
     ///
     /// # Errors
-    /// There is no such lease.
+    /// The lease does not exist.
     pub fn revoke(&mut self, id: i64) -> Result<(), Error> {
         for key in self.keys(id)? {
             self.items.insert(key, 0);
@@ -134,8 +134,8 @@ impl Group {
         Ok(())
     }
 
-    /// Records how many seconds remain of a lease (0: the whole TTL); returns its record. `None`: there is no such
-    /// lease any more, which is no fault.
+    /// Records the remaining TTL of a lease in seconds (0: the whole TTL). Returns its record, or `None` if the lease
+    /// no longer exists, which is not an error.
     pub fn checkpoint(&mut self, id: i64, remaining: i64) -> Option<leasepb::Lease> {
         let mut lease = self.find(id)?;
         lease.remaining = remaining;
@@ -147,7 +147,7 @@ impl Group {
         })
     }
 
-    /// A key was put with this lease (0: without any), or deleted (0).
+    /// Records that a key was put with this lease (0: without a lease), or deleted (0).
     pub fn attach(&mut self, key: &Bytes, id: i64) {
         if id == 0 && self.items.is_empty() && !self.lessor.has_items() {
             return;
@@ -163,18 +163,18 @@ impl Group {
             self.items.insert(key.clone(), 0);
             return;
         }
-        // A copy: the key may share memory with a large value, and a lease may live long.
+        // Copy the key, because it may share memory with a large value, and leases may live long.
         let key = Bytes::copy_from_slice(key);
         self.items.insert(key.clone(), id);
         self.attached.entry(id).or_default().insert(key);
     }
 
-    /// Whether nothing has changed.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.leases.is_empty() && self.items.is_empty()
     }
 
-    /// The group is durable: everybody sees its changes from now on. The time of new leases begins to run.
+    /// The group is durable: makes its changes visible to everybody. The TTLs of new leases start now.
     pub fn commit(&mut self, now: Instant) {
         if !self.is_empty() {
             self.lessor.commit(self, now);
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(lessor.renew(1, now), Renewal::Renewed(600));
     }
 
-    /// Groups of random requests against maps that are changed at once. The seed is in the message of a failure.
+    /// Compares groups of random requests with plain maps. A failure message contains the seed.
     #[test]
     fn random_groups_end_as_plain_maps_do() {
         let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok());

@@ -1,14 +1,14 @@
-//! Ids for leases whose client did not choose one. Checks nothing: whether an id is in use is known to the lessor.
-//! Source: etcd v3.7.1, pkg/idutil/id.go and server/etcdserver/v3_server.go.
+//! Generates ids for leases whose client did not choose one. The lessor knows whether an id is in use. Source: etcd
+//! v3.7.1, pkg/idutil/id.go and server/etcdserver/v3_server.go.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Bits of an id below the member's part.
+/// Number of bits of an id below the member's part.
 const SUFFIX_BITS: u32 = 48;
-/// Bits of the counter that the first id of a process starts with, below its time in milliseconds.
+/// Number of counter bits below the time in milliseconds, in the first id of a process.
 const COUNTER_BITS: u32 = 8;
 
 /// Generates positive ids that differ between members and between runs of one member.
@@ -18,8 +18,8 @@ const COUNTER_BITS: u32 = 8;
 /// |  2 bytes  |  5 bytes   | 1 byte  |
 /// ```
 ///
-/// The counter runs over into the time on purpose: a process would have to take more than 256 ids in each
-/// millisecond of its life before a later run could generate one of them again.
+/// The counter intentionally carries into the time: a later run can only generate an id again if this process takes
+/// more than 256 ids per millisecond throughout its life.
 #[derive(Debug)]
 pub struct IdGenerator {
     prefix: u64,
@@ -27,10 +27,10 @@ pub struct IdGenerator {
 }
 
 impl IdGenerator {
-    /// A generator of the member `member_id`, started at `now`.
+    /// A generator for the member `member_id`, started at `now`.
     pub fn new(member_id: u64, now: SystemTime) -> IdGenerator {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Only the low five bytes are kept; they repeat after 35 years.
+        // Only the low five bytes are used; they repeat after 35 years.
         let millis = since_epoch.as_millis() as u64;
         IdGenerator {
             prefix: member_id << SUFFIX_BITS,
@@ -38,7 +38,7 @@ impl IdGenerator {
         }
     }
 
-    /// The next id; never 0, which stands for "no lease".
+    /// The next id; never 0, which means "no lease".
     pub fn next_id(&self) -> i64 {
         loop {
             let suffix = self.suffix.fetch_add(1, Ordering::Relaxed).wrapping_add(1);

@@ -1,5 +1,5 @@
-//! The committed leases, shared by the writer, the readers, the renewals, and the thread that waits for deadlines.
-//! Asks nobody to revoke anything: that thread gets the ids and does it through the writer.
+//! The committed leases, shared by the writer, the readers, the renewals, and the thread that waits for deadlines. Does
+//! not revoke leases: that thread receives the ids and revokes the leases through the writer.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ use super::{
 pub struct Lessor {
     limits: Limits,
     state: Mutex<State>,
-    /// Told when a deadline came up that is earlier than the one which is waited for, and at the end.
+    /// Notified when there is a deadline earlier than the one being waited for, and at the end.
     earlier: Condvar,
     revoked: Notify,
     granted_total: AtomicU64,
@@ -32,28 +32,28 @@ pub struct Lessor {
 #[derive(Debug)]
 pub(super) struct State {
     pub table: Table,
-    /// Until when the waiting thread sleeps; `None`: it does not sleep, or without an end.
+    /// The time until which the waiting thread sleeps; `None` if it is not sleeping, or is sleeping without a limit.
     sleeps_until: Option<Instant>,
     closed: bool,
 }
 
-/// What is known of one lease.
+/// The status of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Whole seconds that remain, rounded down.
+    /// Remaining whole seconds, rounded down.
     pub ttl: i64,
-    /// Seconds that were granted.
+    /// Granted TTL in seconds.
     pub granted: i64,
     /// The attached keys, in order.
     pub keys: Vec<Bytes>,
 }
 
-/// How often something has happened since the start.
+/// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Leases granted.
     pub granted: u64,
-    /// Leases revoked, also because they had expired.
+    /// Leases revoked, including expired ones.
     pub revoked: u64,
     /// Renewals.
     pub renewed: u64,
@@ -118,19 +118,19 @@ impl Lessor {
         self.state.lock().table.lease_of(key)
     }
 
-    /// Whether there is a lease of this id.
+    /// Whether there is a lease with this id.
     pub fn exists(&self, id: i64) -> bool {
         self.find(id).is_some()
     }
 
-    /// The keys attached to a lease, in order; none where there is no such lease.
+    /// The keys attached to a lease, in order; none if it does not exist.
     pub fn keys(&self, id: i64) -> Vec<Bytes> {
         let state = self.state.lock();
         let keys = state.table.get(id).map(|lease| lease.keys.iter().cloned());
         keys.into_iter().flatten().collect()
     }
 
-    /// What is known of a lease; `None` where there is no such lease.
+    /// The status of a lease; `None` if it does not exist.
     pub fn status(&self, id: i64, now: Instant) -> Option<Status> {
         let state = self.state.lock();
         let lease = state.table.get(id)?;
@@ -142,7 +142,7 @@ impl Lessor {
         })
     }
 
-    /// The ids of all leases, those that expire first at the front.
+    /// The ids of all leases, ordered by expiry.
     pub fn ids(&self) -> Vec<i64> {
         let state = self.state.lock();
         let mut all: Vec<(Instant, i64)> =
@@ -152,7 +152,7 @@ impl Lessor {
         all.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Gives a lease its whole TTL again. See [`Renewal`] for what must be done where that is not possible yet.
+    /// Renews a lease. See [`Renewal`] for what to do if that is not possible yet.
     pub fn renew(&self, id: i64, now: Instant) -> Renewal {
         let renewal = self.state.lock().table.renew(id, now);
         if let Renewal::Renewed(_) = renewal {
@@ -161,13 +161,13 @@ impl Lessor {
         renewal
     }
 
-    /// Told after each commit that revoked a lease. A renewal that finds its lease expiring takes a permit
+    /// Notified after each commit that revoked a lease. A renewal that finds its lease expiring enables a notification
     /// (`notified().enable()`), looks again, and waits.
     pub fn revocations(&self) -> &Notify {
         &self.revoked
     }
 
-    /// Takes over the changes of a group; see [`Group::commit`].
+    /// Applies the changes of a group; see [`Group::commit`].
     pub(super) fn commit(&self, group: &Group, now: Instant) {
         let (mut granted, mut revoked) = (0, 0);
         let mut state = self.state.lock();
@@ -186,7 +186,7 @@ impl Lessor {
         for (key, id) in &group.items {
             table.attach(key, *id);
         }
-        // The waiting thread is woken only for a deadline that it would sleep through.
+        // Wake the waiting thread only for a deadline during which it would be asleep.
         let next = state.table.next_deadline();
         let wake = match (next, state.sleeps_until) {
             (Some(next), Some(until)) => next < until,
@@ -204,8 +204,8 @@ impl Lessor {
         self.revoked_total.fetch_add(revoked, Ordering::Relaxed);
     }
 
-    /// Waits until something is due, and says what; `None` after [`Lessor::close`]. Between two deadlines the thread
-    /// sleeps, however many leases there are.
+    /// Waits until something is due and returns it; `None` after [`Lessor::close`]. The thread sleeps between two
+    /// deadlines, however many leases there are.
     pub fn wait(&self) -> Option<Due> {
         let mut state = self.state.lock();
         while !state.closed {
@@ -225,7 +225,8 @@ impl Lessor {
         None
     }
 
-    /// Leases that have expired by now, whatever the revoke rate: what an opening revokes before it serves anybody.
+    /// Leases that have expired by now, regardless of the revoke rate. They are revoked when the file is opened, before
+    /// anything is served.
     pub fn expired(&self, now: Instant) -> Vec<i64> {
         self.state.lock().table.expired(now)
     }
@@ -241,7 +242,7 @@ impl Lessor {
         self.expired_total.fetch_add(number, Ordering::Relaxed);
     }
 
-    /// How often something has happened since the start.
+    /// The counters since the start.
     pub fn counts(&self) -> Counts {
         Counts {
             granted: self.granted_total.load(Ordering::Relaxed),
@@ -294,7 +295,7 @@ mod tests {
             }
             all
         });
-        // Expired long ago, so that the test does not wait for a TTL.
+        // Already expired, so that the test does not wait for a TTL.
         let past = Instant::now()
             .checked_sub(Duration::from_secs(100))
             .unwrap();
@@ -302,7 +303,7 @@ mod tests {
         group.commit(past);
         group.grant(2, 10).unwrap();
         group.commit(past);
-        // The lease is handed out, so a renewal has to wait until it is revoked.
+        // The lease has been returned for revocation, so a renewal has to wait until it is revoked.
         assert_eq!(lessor.renew(2, Instant::now()), Renewal::Expiring);
         while lessor.with_table(|t| t.next_deadline()) <= Some(Instant::now()) {
             thread::yield_now();

@@ -1,5 +1,5 @@
-//! Leases: granting, renewing, expiring, and which keys are attached to them. Synchronous; the lessor sends nothing
-//! and writes nothing itself. Source: etcd v3.7.1, server/lease.
+//! Leases: granting, renewal, expiry, and the keys attached to them. Synchronous; does no I/O. Source: etcd v3.7.1,
+//! server/lease.
 
 mod group;
 mod ids;

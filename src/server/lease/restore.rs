@@ -1,8 +1,8 @@
-//! From records to leases with deadlines when a server starts, and from deadlines to records when it stops. Reads and
-//! writes no file.
+//! Restores leases with their deadlines from records when a server starts, and produces records when it stops. Does no
+//! I/O.
 //!
-//! etcd gives every lease its whole TTL again when it starts. Here a clean stop records how much remains of each lease,
-//! so a restart only takes up where it stopped. After a crash the last checkpoint counts, or the whole TTL.
+//! etcd gives every lease its whole TTL again when it starts. Here a clean stop records the remaining TTL of each
+//! lease, so that a restart continues from there. After a crash, the last checkpoint applies, or the whole TTL.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,32 +14,32 @@ use super::{
 };
 use crate::proto::leasepb;
 
-/// Less than that over a whole second is the fault of two clocks that are read one after the other. Without it a
-/// lease would gain a second each time its directory is opened and closed.
+/// A fraction of a second below this comes from reading two clocks one after the other. Otherwise a lease would gain a
+/// second each time its directory is opened and closed.
 const CLOCK_SLACK: Duration = Duration::from_millis(50);
 
-/// What counts of the time in which no server had the file open.
+/// How to treat the time during which no server had the file open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Downtime {
-    /// All of it, this long: what a directory that is opened for each command needs.
+    /// It counts towards expiry, with this length. Needed if a directory is opened for each command.
     Counts(Duration),
-    /// Nothing, and every lease gets this much more, as etcd does when a member becomes the leader: clients of a server
-    /// that restarts have time to find it again.
+    /// It does not count, and every lease is extended by this, as in etcd when a member becomes the leader: clients of
+    /// a restarted server have time to reconnect.
     Extends(Duration),
 }
 
-/// What the records of a file say about leases.
+/// The content of a file concerning leases.
 #[derive(Debug, Default)]
 pub struct Restored {
     /// Bucket `lease`.
     pub leases: Vec<leasepb::Lease>,
-    /// Every key whose newest record names a lease, and which.
+    /// Every key whose latest record names a lease, with that lease.
     pub items: Vec<(Bytes, i64)>,
 }
 
 impl Lessor {
-    /// The leases of a file, whose time begins to run at `now`. A key on a lease that does not exist is on none, as
-    /// in etcd.
+    /// Restores the leases of a file, with TTLs starting at `now`. As in etcd, a key on a lease that does not exist is
+    /// attached to none.
     pub fn restore(limits: Limits, restored: Restored, downtime: Downtime, now: Instant) -> Lessor {
         let lessor = Lessor::new(limits);
         lessor.with_table(|table| {
@@ -69,10 +69,10 @@ impl Lessor {
         lessor
     }
 
-    /// The records of all leases at a clean stop, and the time that they are true of, in seconds since 1970. That time
-    /// is the last whole second, and what remains is rounded up, so nothing expires early; a lease that was just granted
-    /// may get a second more than its TTL. A deadline that falls on a whole second already, as after a
-    /// [`Downtime::Counts`], stays exactly where it is.
+    /// The records of all leases for a clean stop, and the time to which they refer, in seconds since 1970. That is the
+    /// last whole second, and remaining TTLs are rounded up, so that nothing expires early; a lease that was just
+    /// granted may get a second more than its TTL. A deadline that is already on a whole second, as after
+    /// [`Downtime::Counts`], does not change.
     pub fn records(&self, now: Instant, wall: SystemTime) -> (Vec<leasepb::Lease>, i64) {
         let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = wall.as_secs();
@@ -88,7 +88,7 @@ impl Lessor {
                     leasepb::Lease {
                         id: *id,
                         ttl: lease.ttl,
-                        // 0 would mean that the whole TTL remains.
+                        // 0 would mean the whole TTL.
                         remaining_ttl: i64::try_from(left).unwrap_or(i64::MAX).max(1),
                     }
                 })
@@ -100,8 +100,8 @@ impl Lessor {
     }
 }
 
-/// Puts leases apart that would expire within the same second in larger number than can be revoked: three quarters of
-/// the revoke rate, so that what piles up does not use all of it.
+/// Spreads leases that would expire within the same second in larger number than can be revoked. Uses three quarters of
+/// the revoke rate, so that some of it remains for others.
 fn spread(table: &mut Table, limits: &Limits, extend: Duration, now: Instant) {
     if table.len() < limits.revoke_rate {
         return;
@@ -128,7 +128,8 @@ fn spread(table: &mut Table, limits: &Limits, extend: Duration, now: Instant) {
         if expires <= target {
             continue;
         }
-        // One second more for each `target` leases before it; a lease that is ahead of the others already needs less.
+        // One additional second for each `target` leases before it; a lease that expires later than the others needs
+        // less.
         let delay = second.mul_f64(expires as f64 / target as f64);
         let delay = delay.saturating_sub(ahead);
         window = delay;
@@ -191,7 +192,7 @@ mod tests {
         let start = Instant::now();
         let mut leases = vec![record(1, 60, 0)];
         let mut at = None;
-        // Every command takes 20 ms, and they come 400 ms apart.
+        // Every command takes 20 ms, and there is one every 400 ms.
         for i in 0..100 {
             let now = start + Duration::from_millis(400 * i);
             let clock = wall + Duration::from_millis(400 * i);
@@ -206,14 +207,14 @@ mod tests {
             leases = records;
             at = Some(true_at as u64);
         }
-        // Granted at .3, the lease is good until 60 s after the next whole second, and not any longer.
+        // Granted at .3, the lease is valid until 60 s after the next whole second, but not longer.
         assert_eq!(
             at.map(|at| at as i64 + leases[0].remaining_ttl),
             Some(1_700_000_061)
         );
     }
 
-    /// Commands that come faster than the clock's seconds must not keep a lease alive.
+    /// Commands that follow each other faster than once per second must not keep a lease alive.
     #[test]
     fn a_short_lease_expires_however_often_the_directory_is_opened() {
         let wall = UNIX_EPOCH + Duration::from_millis(1_700_000_000_300);

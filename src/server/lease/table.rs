@@ -1,8 +1,8 @@
-//! The committed leases, their deadlines, and the keys attached to them. Every method takes the time it is called
-//! at, so that nothing here reads a clock. Locks nothing and wakes nobody.
+//! The committed leases, their deadlines, and the keys attached to them. Every method takes the current time as a
+//! parameter, so that nothing here reads a clock. Uses no locks and wakes nobody.
 //!
-//! Each lease has exactly one entry in the queue of deadlines. A renewal only moves the lease's expiry and leaves that
-//! entry where it is; when the entry comes due, it is put back at the real expiry. An example with a TTL of 10:
+//! Each lease has exactly one entry in the queue of deadlines. A renewal changes only the lease's expiry and leaves the
+//! entry in place; when the entry becomes due, it is moved to the actual expiry. An example with a TTL of 10:
 //!
 //! ```text
 //! time 0   grant       expiry 10   queue: 10
@@ -11,7 +11,7 @@
 //! time 14  entry due   expired     queue: 21      (looked at again, in case the revocation fails)
 //! ```
 //!
-//! Renewing is therefore a look-up and a store, and a table of idle leases is not looked at before the first deadline.
+//! Renewing is therefore a lookup and a store, and idle leases cost nothing before the first deadline.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map},
@@ -20,26 +20,26 @@ use std::{
 
 use bytes::Bytes;
 
-/// Span over which the number of revocations is limited, as often as etcd's lessor looks for expired leases.
+/// Period over which the number of revocations is limited; etcd's lessor looks for expired leases at the same interval.
 const REVOKE_WINDOW: Duration = Duration::from_millis(500);
-/// Most checkpoints that are handed out at once.
+/// Maximum number of checkpoints returned at once.
 pub(super) const CHECKPOINT_BATCH: usize = 1000;
 
 /// The settings of a lessor.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Smallest TTL that is granted, seconds. Requests for less get this much.
+    /// Minimum TTL in seconds. Requests for less get this much.
     pub min_ttl: i64,
-    /// Time between two checkpoints of a lease's remaining TTL.
+    /// Interval between two checkpoints of a lease's remaining TTL.
     pub checkpoint_interval: Duration,
-    /// Time after which an expired lease that still exists is handed out for revocation again.
+    /// Time after which an expired lease that still exists is returned for revocation again.
     pub retry: Duration,
-    /// Most leases that are handed out for revocation in a second.
+    /// Maximum number of leases returned for revocation per second.
     pub revoke_rate: usize,
 }
 
 impl Limits {
-    /// Most leases that are handed out for revocation in one [`REVOKE_WINDOW`].
+    /// Maximum number of leases returned for revocation per [`REVOKE_WINDOW`].
     pub(super) fn revokes_per_window(&self) -> usize {
         (self.revoke_rate / 2).max(1)
     }
@@ -60,34 +60,34 @@ impl Default for Limits {
 /// The result of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// The lease lives for so many seconds again.
+    /// The lease was renewed for this many seconds.
     Renewed(i64),
-    /// A checkpoint of the lease is on disk. It must be cleared (a checkpoint with 0 seconds) before the lease may be
-    /// renewed, or a restart would take the renewal back.
+    /// A checkpoint of the lease is on disk. It must be cleared (by a checkpoint with 0 seconds) before the lease may
+    /// be renewed, or a restart would undo the renewal.
     Checkpointed,
-    /// The lease has expired and will be revoked: the answer must wait for that.
+    /// The lease has expired and will be revoked: wait for that before responding.
     Expiring,
-    /// There is no such lease.
+    /// The lease does not exist.
     NotFound,
 }
 
-/// What the time has come for.
+/// What is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// Expired leases, to be revoked.
     pub expired: Vec<i64>,
-    /// Leases and the whole seconds that remain of them, to be recorded.
+    /// Leases and their remaining whole seconds, to be recorded.
     pub checkpoints: Vec<(i64, i64)>,
-    /// When to look again; `None`: not before something changes.
+    /// When to call again; `None`: only after a change.
     pub next: Option<Instant>,
 }
 
-/// One committed lease.
+/// A committed lease.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Granted TTL, seconds.
+    /// Granted TTL in seconds.
     pub ttl: i64,
-    /// The last checkpoint of the remaining TTL, seconds; 0: none.
+    /// The last checkpoint of the remaining TTL in seconds; 0 if there is none.
     pub remaining: i64,
     /// When it expires.
     pub expiry: Instant,
@@ -100,7 +100,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Seconds that a refresh gives: the checkpoint if there is one, else the whole TTL.
+    /// The number of seconds that a restart gives the lease: the checkpoint if there is one, otherwise the whole TTL.
     pub fn refresh_seconds(&self) -> i64 {
         match self.remaining > 0 {
             true => self.remaining,
@@ -114,18 +114,18 @@ impl Entry {
 pub(super) struct Table {
     limits: Limits,
     leases: HashMap<i64, Entry>,
-    /// Key to lease, for every attached key.
+    /// The lease of every attached key.
     items: HashMap<Bytes, i64>,
     deadlines: BTreeSet<(Instant, i64)>,
     checkpoints: BTreeSet<(Instant, i64)>,
-    /// When the current window of revocations began, and how many were handed out in it.
+    /// The start of the current revocation window, and the number of leases returned in it.
     window: Option<(Instant, usize)>,
 }
 
-/// `now` and so many seconds; negative counts as 0.
+/// `now` plus this many seconds; a negative number counts as 0.
 pub(super) fn after(now: Instant, seconds: i64) -> Instant {
     let seconds = u64::try_from(seconds).unwrap_or(0);
-    // The largest TTL is 285 years. A clock that cannot count so far gets as far as a year.
+    // The maximum TTL is 285 years. If the clock cannot represent that, use one year.
     now.checked_add(Duration::from_secs(seconds))
         .or_else(|| now.checked_add(Duration::from_secs(365 * 24 * 3600)))
         .unwrap_or(now)
@@ -151,7 +151,7 @@ impl Table {
         }
     }
 
-    /// The lease of that id.
+    /// The lease with this id.
     pub fn get(&self, id: i64) -> Option<&Entry> {
         self.leases.get(&id)
     }
@@ -176,7 +176,7 @@ impl Table {
         !self.items.is_empty()
     }
 
-    /// Adds a lease that expires at `expiry`. One of the same id is replaced, with its keys.
+    /// Adds a lease that expires at `expiry`. Replaces one with the same id and detaches its keys.
     pub fn insert(&mut self, id: i64, ttl: i64, remaining: i64, expiry: Instant, now: Instant) {
         self.remove(id);
         self.deadlines.insert((expiry, id));
@@ -194,7 +194,7 @@ impl Table {
         self.schedule_checkpoint(id, now);
     }
 
-    /// Removes a lease; its keys are no longer attached to it.
+    /// Removes a lease and detaches its keys.
     pub fn remove(&mut self, id: i64) -> bool {
         let Some(lease) = self.leases.remove(&id) else {
             return false;
@@ -209,8 +209,8 @@ impl Table {
         true
     }
 
-    /// Attaches a key to a lease, after detaching it from any other. With lease 0, or one that does not exist, it is
-    /// only detached.
+    /// Attaches a key to a lease after detaching it from any other. With lease 0, or one that does not exist, only
+    /// detaches it.
     pub fn attach(&mut self, key: &Bytes, id: i64) {
         let old = self.lease_of(key);
         if old == id {
@@ -228,7 +228,7 @@ impl Table {
         }
     }
 
-    /// Moves the expiry of a lease to `expiry`, also to an earlier time.
+    /// Changes the expiry of a lease to `expiry`, which may be earlier.
     pub fn set_expiry(&mut self, id: i64, expiry: Instant) {
         let Some(lease) = self.leases.get_mut(&id) else {
             return;
@@ -239,21 +239,21 @@ impl Table {
         self.deadlines.insert((expiry, id));
     }
 
-    /// Gives a lease its whole TTL again.
+    /// Renews a lease.
     pub fn renew(&mut self, id: i64, now: Instant) -> Renewal {
         match self.leases.get_mut(&id) {
             None => Renewal::NotFound,
             Some(lease) if lease.expiry <= now => Renewal::Expiring,
             Some(lease) if lease.remaining > 0 => Renewal::Checkpointed,
             Some(lease) => {
-                // The entry in the queue of deadlines stays: it is put right when it comes due.
+                // Leave the entry in the queue of deadlines; it is corrected when it becomes due.
                 lease.expiry = after(now, lease.ttl);
                 Renewal::Renewed(lease.ttl)
             }
         }
     }
 
-    /// Takes note of a checkpoint that is on disk, and schedules the next one.
+    /// Records that a checkpoint is on disk, and schedules the next one.
     pub fn checkpointed(&mut self, id: i64, remaining: i64, now: Instant) {
         if let Some(lease) = self.leases.get_mut(&id) {
             lease.remaining = remaining;
@@ -261,7 +261,7 @@ impl Table {
         }
     }
 
-    /// Schedules a checkpoint for a lease that outlives the interval between two.
+    /// Schedules a checkpoint for a lease that lives longer than the checkpoint interval.
     fn schedule_checkpoint(&mut self, id: i64, now: Instant) {
         let interval = self.limits.checkpoint_interval;
         let Some(lease) = self.leases.get_mut(&id) else {
@@ -278,10 +278,10 @@ impl Table {
         }
     }
 
-    /// When [`Table::due`] has something to do; `None` while there is nothing to wait for.
+    /// When [`Table::due`] next has something to do; `None` if there is nothing to wait for.
     pub fn next_deadline(&self) -> Option<Instant> {
         let first = |queue: &BTreeSet<(Instant, i64)>| queue.first().map(|(at, _)| *at);
-        // Beyond the rate, expired leases wait for the next window.
+        // Above the rate, expired leases wait for the next window.
         let open = match self.window {
             Some((began, count)) if count >= self.limits.revokes_per_window() => {
                 began.checked_add(REVOKE_WINDOW)
@@ -295,7 +295,7 @@ impl Table {
         }
     }
 
-    /// Everything whose time has come, up to the revoke rate and the size of a batch of checkpoints.
+    /// Returns everything that is due, limited by the revoke rate and the size of a batch of checkpoints.
     pub fn due(&mut self, now: Instant) -> Due {
         let expired = self.take_expired(now);
         let checkpoints = self.take_checkpoints(now);
@@ -325,7 +325,7 @@ impl Table {
                 continue;
             };
             if lease.expiry > now {
-                // It was renewed since the entry was made.
+                // The lease has been renewed since the entry was made.
                 lease.queued = lease.expiry;
             } else {
                 lease.queued = now.checked_add(self.limits.retry).unwrap_or(now);
@@ -357,7 +357,7 @@ impl Table {
             }
             let remaining = seconds_until(lease.expiry, now);
             if remaining >= lease.ttl {
-                // It was renewed just now, so there is nothing to record yet.
+                // The lease has just been renewed, so there is nothing to record yet.
                 self.schedule_checkpoint(id, now);
             } else {
                 due.push((id, remaining));
@@ -366,7 +366,7 @@ impl Table {
         due
     }
 
-    /// Leases that have expired, whatever the revoke rate.
+    /// Leases that have expired, regardless of the revoke rate.
     pub fn expired(&self, now: Instant) -> Vec<i64> {
         let expired = self.leases.iter().filter(|(_, l)| l.expiry <= now);
         let mut ids: Vec<i64> = expired.map(|(id, _)| *id).collect();
@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(table.renew(1, at(300)), Renewal::Checkpointed);
         table.checkpointed(1, 0, at(300));
         assert_eq!(table.renew(1, at(300)), Renewal::Renewed(301));
-        // Renewed in the very moment in which the next checkpoint is due: it is put off.
+        // Renewed at the very moment when the next checkpoint is due: it is postponed.
         table.renew(1, at(600));
         assert_eq!(table.due(at(600)).checkpoints, []);
         assert_eq!(table.due(at(900)).checkpoints, [(1, 1)]);

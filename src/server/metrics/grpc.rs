@@ -1,5 +1,5 @@
-//! Requests over gRPC, counted as grpc-prometheus does (github.com/grpc-ecosystem/go-grpc-middleware). The handles of
-//! each method are looked up once, so that counting a request costs a few atomic additions.
+//! Metrics of gRPC requests, as in grpc-prometheus (github.com/grpc-ecosystem/go-grpc-middleware). The counters of each
+//! method are looked up once, so that counting a request takes only a few atomic additions.
 
 use std::{
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
@@ -11,8 +11,8 @@ use prometheus::{
 };
 use tonic::Code;
 
-/// Different values of `client-api-version` that are counted by name; clients choose them freely, so that there must
-/// be an end. Further ones are counted as `other`.
+/// Maximum number of distinct values of `client-api-version` that are counted. Clients choose them freely, so further
+/// ones are counted as `other`.
 const CLIENT_VERSIONS: usize = 64;
 /// gRPC's codes are 0 to 16.
 const CODES: usize = 17;
@@ -28,7 +28,7 @@ pub struct MethodLabels {
     pub kind: &'static str,
 }
 
-/// The counters of all methods, by their numbers.
+/// The counters of all methods, indexed by number.
 pub struct GrpcMetrics {
     methods: Vec<Arc<MethodMetrics>>,
     client_requests: IntCounterVec,
@@ -39,14 +39,14 @@ struct MethodMetrics {
     labels: MethodLabels,
     started: IntCounter,
     handled: IntCounterVec,
-    /// Those codes that have occurred.
+    /// The counters of those codes that have occurred.
     by_code: [std::sync::OnceLock<IntCounter>; CODES],
     received: IntCounter,
     sent: IntCounter,
     seconds: Option<Histogram>,
 }
 
-/// A request that is being handled. Dropped without a code, its deadline has passed, or its client has given it up.
+/// A request in progress. If it is dropped without a code, its deadline has passed or the client has canceled it.
 pub struct Handling {
     method: Arc<MethodMetrics>,
     since: Instant,
@@ -55,8 +55,8 @@ pub struct Handling {
 }
 
 impl GrpcMetrics {
-    /// Registers the counters of these methods; `extensive` adds the histogram of handling times, as
-    /// `--metrics=extensive` does.
+    /// Registers the counters of these methods. `extensive` adds the histogram of durations, as `--metrics=extensive`
+    /// does.
     ///
     /// # Errors
     /// A name is registered twice.
@@ -131,7 +131,7 @@ impl GrpcMetrics {
         })
     }
 
-    /// A request of the method with this number has come in.
+    /// Starts counting a request of the method with this number.
     pub fn start(&self, method: usize, deadline: Option<Instant>) -> Handling {
         let method = Arc::clone(&self.methods[method]);
         method.started.inc();
@@ -143,7 +143,7 @@ impl GrpcMetrics {
         }
     }
 
-    /// Counts a request of a client that states this version of the API.
+    /// Counts a request by a client with this API version.
     pub fn client(&self, unary: bool, version: &str) {
         let kind = if unary { "unary" } else { "stream" };
         let known = self.client_versions.load(Ordering::Relaxed);
@@ -175,22 +175,22 @@ impl MethodMetrics {
 }
 
 impl Handling {
-    /// A message of the request has been read.
+    /// Counts a received message.
     pub fn received(&self) {
         self.method.received.inc();
     }
 
-    /// A message of the response is on its way.
+    /// Counts a sent message.
     pub fn sent(&self) {
         self.method.sent.inc();
     }
 
-    /// The request has been answered with this code.
+    /// Records the code with which the request ended.
     pub fn end(mut self, code: Code) {
         self.finish(code);
     }
 
-    /// Counts messages of this request, also after it has moved elsewhere.
+    /// Counts messages of this request after it has been moved elsewhere.
     pub fn messages(&self) -> Messages {
         Messages(Arc::clone(&self.method))
     }
@@ -217,28 +217,28 @@ impl Drop for Handling {
     }
 }
 
-/// Counts the messages of one stream.
+/// Counts the messages of a stream.
 #[derive(Clone)]
 pub struct Messages(Arc<MethodMetrics>);
 
 impl Messages {
-    /// One was read.
+    /// Counts a received message.
     pub fn received(&self) {
         self.0.received.inc();
     }
 
-    /// One is on its way.
+    /// Counts a sent message.
     pub fn sent(&self) {
         self.0.sent.inc();
     }
 
-    /// So many are on their way.
+    /// Counts several sent messages.
     pub fn sent_many(&self, messages: u64) {
         self.0.sent.inc_by(messages);
     }
 }
 
-/// gRPC's codes by the names that grpc-prometheus gives them, which are Go's.
+/// The names of gRPC codes in grpc-prometheus, which are Go's.
 fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

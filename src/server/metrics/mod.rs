@@ -1,5 +1,5 @@
-//! What the server counts, under etcd's names, and its page of metrics in Prometheus' text format. Nothing here knows
-//! the gRPC edge or the store: whoever does something counts it here.
+//! The server's metrics under etcd's names, and the page with them in Prometheus' text format. Knows neither gRPC nor
+//! the store: they update the metrics.
 
 mod grpc;
 mod process;

@@ -1,5 +1,5 @@
-//! What every Prometheus client library says of its process, read from `/proc` when the page is asked for. Where
-//! `/proc` does not say, the metric is left out.
+//! The process metrics that every Prometheus client library exports, read from `/proc` when the page is requested. A
+//! metric is omitted if `/proc` does not provide it.
 
 use prometheus::{Counter, Gauge, Opts, Registry};
 
@@ -16,7 +16,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Registers them.
+    /// Registers the metrics.
     ///
     /// # Errors
     /// A name is registered twice.
@@ -55,7 +55,7 @@ impl Process {
         })
     }
 
-    /// Takes the present values.
+    /// Updates the metrics.
     pub fn update(&self) {
         self.memory();
         self.descriptors();
@@ -74,7 +74,7 @@ impl Process {
 
     fn descriptors(&self) {
         if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
-            // The directory itself is open while it is read.
+            // The directory itself is open while it is being read.
             let open = open.count().saturating_sub(1) as f64;
             self.open_fds.set(open);
             self.os_fd_used.set(open);
@@ -86,8 +86,8 @@ impl Process {
         }
     }
 
-    /// proc(5): in `/proc/self/stat`, behind the name in brackets, which may hold blanks, the fields are numbered from
-    /// 3 on; user and system time are 14 and 15, the start since the system's own is 22, all in clock ticks.
+    /// proc(5): in `/proc/self/stat`, the name is in parentheses and may contain spaces; the fields after it are
+    /// numbered from 3. User and system time are 14 and 15, the start time since boot is 22, all in clock ticks.
     fn times(&self) {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -98,7 +98,7 @@ impl Process {
         let ticks = rustix::param::clock_ticks_per_second() as f64;
         if let (Some(user), Some(system)) = (field(14), field(15)) {
             let seconds = (user + system) / ticks;
-            // A counter of this library only goes up, and so does the time.
+            // Counters of this library can only be incremented.
             self.cpu_seconds
                 .inc_by((seconds - self.cpu_seconds.get()).max(0.0));
         }

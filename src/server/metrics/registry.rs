@@ -1,5 +1,5 @@
-//! The metrics of one server and its page. What is cheap to ask for when the page is wanted is a gauge that is set
-//! then; everything else is counted where it happens.
+//! The metrics of a server and its page. Values that are cheap to obtain are gauges that are set when the page is
+//! requested; everything else is counted where it happens.
 
 use prometheus::{Encoder as _, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -12,18 +12,18 @@ use super::{
 pub struct Metrics {
     registry: Registry,
     process: Process,
-    /// Requests over gRPC.
+    /// gRPC requests.
     pub grpc: GrpcMetrics,
-    /// `/health` answered that the server is healthy.
+    /// Number of times `/health` reported that the server is healthy.
     pub health_successes: IntCounter,
-    /// `/health` answered that it is not.
+    /// Number of times `/health` reported that it is not.
     pub health_failures: IntCounter,
-    /// Whether a defragmentation is under way.
+    /// Whether a defragmentation is in progress.
     pub defragmenting: IntGauge,
     state: StateGauges,
 }
 
-/// What the server is at the moment that the page is asked for.
+/// The state of the server when the page is requested.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// Version of the server, `MAJOR.MINOR.PATCH`.
@@ -36,21 +36,21 @@ pub struct State {
     pub revision: i64,
     /// Size of the database file in bytes.
     pub db_size: i64,
-    /// Bytes of it that are in use.
+    /// Number of bytes of it in use.
     pub db_size_in_use: i64,
     /// Quota in bytes.
     pub quota: i64,
     /// Index of the last request that was applied.
     pub applied_index: u64,
-    /// Watchers.
+    /// Number of watchers.
     pub watchers: u64,
-    /// Watchers that are catching up.
+    /// Number of watchers that are catching up.
     pub slow_watchers: u64,
-    /// Events that were handed to watchers since the start.
+    /// Number of events sent to watchers since the start.
     pub events: u64,
     /// Features: name, stage, on.
     pub features: Vec<(&'static str, &'static str, bool)>,
-    /// Revision of users and roles.
+    /// Auth revision.
     pub auth_revision: u64,
     /// Leases granted since the start.
     pub leases_granted: u64,
@@ -83,7 +83,7 @@ struct StateGauges {
     leases_expired: IntCounter,
 }
 
-/// What a single member never has: these stay 0.
+/// Metrics that are always 0 for a single member.
 const NEVER: &[(&str, &str)] = &[
     (
         "etcd_server_heartbeat_send_failures_total",
@@ -104,11 +104,11 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 impl Metrics {
-    /// Registers all metrics; `methods` are those of the gRPC edge, in the order of their numbers, `extensive` is
+    /// Registers all metrics. `methods` are those of the gRPC services, ordered by number; `extensive` is
     /// `--metrics=extensive`.
     ///
     /// # Errors
-    /// A name is registered twice, which a test excludes.
+    /// A name is registered twice, which a test rules out.
     pub fn new(methods: &[MethodLabels], extensive: bool) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let register = Register(&registry);
@@ -159,19 +159,19 @@ impl Metrics {
         })
     }
 
-    /// The page, with the present state in it.
+    /// The page with the given state.
     pub fn page(&self, state: &State) -> String {
         self.state.set(state);
         self.process.update();
         let mut page = Vec::new();
         let families = self.registry.gather();
-        // Writing to memory cannot fail, and families that are registered have a name and values.
+        // Writing to memory cannot fail, and registered families always have a name and values.
         let _ = TextEncoder::new().encode(&families, &mut page);
         String::from_utf8(page).unwrap_or_default()
     }
 }
 
-/// Makes metrics and registers them.
+/// Creates metrics and registers them.
 struct Register<'a>(&'a Registry);
 
 impl Register<'_> {
@@ -283,7 +283,7 @@ impl StateGauges {
     }
 
     fn set(&self, state: &State) {
-        // A gauge of a former value must not stay on the page.
+        // Remove the gauge of a previous value from the page.
         self.cluster_version.reset();
         self.cluster_version
             .with_label_values(&[&state.cluster_version])
@@ -322,7 +322,7 @@ impl StateGauges {
     }
 }
 
-/// Brings a counter to a count that is kept elsewhere and only grows.
+/// Raises a counter to a count that is maintained elsewhere and only grows.
 fn catch_up(counter: &IntCounter, count: u64) {
     counter.inc_by(count.saturating_sub(counter.get()));
 }

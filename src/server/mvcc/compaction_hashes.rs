@@ -1,10 +1,9 @@
-//! Hashes over the history of keys, and the hashes of the last ten compactions. Below the newest compact
-//! revision nothing can be hashed any more, so `HashKV` answers from these.
-//! Source: etcd v3.7.1, server/storage/mvcc/hash.go.
+//! Hashes over the history of keys, and the hashes of the last ten compactions. Below the latest compact revision,
+//! nothing can be hashed any more, so `HashKV` returns these. Source: etcd v3.7.1, server/storage/mvcc/hash.go.
 
 use super::revision::Revision;
 
-/// Compactions whose hash is remembered.
+/// Number of compactions whose hashes are kept.
 const REMEMBERED: usize = 10;
 
 /// A hash, and what it is a hash of.
@@ -12,9 +11,9 @@ const REMEMBERED: usize = 10;
 pub struct KeyHash {
     /// CRC-32C.
     pub hash: u32,
-    /// Changes up to this revision take part only if a later reader can still see them; -1: all take part.
+    /// Changes up to this revision are hashed only if a later reader can still see them; -1: all are hashed.
     pub compact_revision: i64,
-    /// The last revision that takes part.
+    /// The last revision that is hashed.
     pub revision: i64,
 }
 
@@ -23,7 +22,7 @@ pub struct KeyHash {
 pub struct CompactionHashes(Vec<KeyHash>);
 
 impl CompactionHashes {
-    /// Remembers the hash of a compaction, and forgets the oldest beyond ten.
+    /// Adds the hash of a compaction, and removes the oldest one beyond ten.
     pub fn store(&mut self, hash: KeyHash) {
         let at = self.0.partition_point(|h| h.revision <= hash.revision);
         self.0.insert(at, hash);
@@ -61,7 +60,7 @@ impl<'a> Kept<'a> {
         self.all.get(self.next) == Some(&rev)
     }
 
-    /// Whether a change takes part in a hash: where nothing is kept, etcd hashes everything.
+    /// Whether a change is hashed: if nothing is kept, etcd hashes everything.
     pub fn takes_part(&mut self, rev: Revision) -> bool {
         self.all.is_empty() || self.contains(rev)
     }

@@ -1,5 +1,5 @@
-//! An encoded answer. A stored record is already the message `KeyValue` as a range's answer holds it, so it is copied
-//! once, from the file's mapping into the buffers that are sent. Knows nothing of frames.
+//! An encoded response. A stored record is already the encoded `KeyValue` of a range response, so it is copied only
+//! once, from the mapped file into the buffers that are sent. Knows nothing of frames.
 
 use std::sync::Arc;
 
@@ -18,24 +18,24 @@ use crate::{
     server::error::Error,
 };
 
-/// Bytes of each piece but the last: four HTTP/2 frames of the default size, and small enough for the allocator to reuse
-/// memory. It would map larger pieces anew each time, and the system would zero them.
+/// Size in bytes of each chunk except the last: four HTTP/2 frames of the default size, and small enough for the
+/// allocator to reuse memory. It would map larger chunks anew each time, and the system would have to zero them.
 const PIECE: usize = 64 << 10;
-/// Messages of up to so many bytes are not counted while they wait to be sent.
+/// Responses of up to this many bytes are not counted while they wait to be sent.
 const SHORT: usize = 1 << 10;
 /// Number of the field `kvs` of `RangeResponse`.
 const KVS: u32 = 2;
-/// Most bytes of the field `header`.
+/// Maximum size of the field `header` in bytes.
 const HEADER: usize = 2 + 4 * FIELD;
-/// Most bytes in front of a record: the field's number and its length.
+/// Maximum size in bytes of a field's number and length, which precede a record.
 const FIELD: usize = 11;
 
-/// Counts the memory of answers that are not sent yet.
+/// Counts the memory of responses that have not been sent yet.
 pub trait Holder: Send + Sync + std::fmt::Debug {
-    /// So many more bytes are held.
+    /// Adds to the number of bytes held.
     fn hold(&self, bytes: usize);
 
-    /// So many bytes are held no longer.
+    /// Subtracts from the number of bytes held.
     fn release(&self, bytes: usize);
 }
 

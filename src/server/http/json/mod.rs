@@ -1,6 +1,6 @@
-//! Protobuf's JSON mapping as etcd's gateway uses it (google.golang.org/protobuf v1.36, encoding/protojson, with
-//! `UseProtoNames` and `DiscardUnknown`): messages are translated between their wire form and JSON by the descriptors,
-//! without ever being Rust values. Knows nothing of HTTP.
+//! Protobuf's JSON mapping as used by etcd's gateway (google.golang.org/protobuf v1.36, encoding/protojson, with
+//! `UseProtoNames` and `DiscardUnknown`). Converts messages between wire format and JSON by their descriptors, without
+//! building Rust values. Knows nothing of HTTP.
 
 mod read;
 mod write;

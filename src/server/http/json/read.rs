@@ -1,5 +1,5 @@
-//! From JSON to a message on the wire, and the JSON values of a request body one after the other. Unknown fields are
-//! passed over; a field that is set twice is refused.
+//! Converts JSON to the wire format, and splits a request body into JSON values. Ignores unknown fields; rejects
+//! duplicate ones.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor
 
 use crate::golang::descriptors::{Descriptors, EnumId, Field, Kind, MessageId};
 
-/// The wire form of the message that `json` is.
+/// Converts `json` to the wire format of a message.
 ///
 /// # Errors
-/// It is no JSON, or not that of such a message: one line.
+/// It is not valid JSON, or does not match the message; one line.
 pub fn encode(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut from = serde_json::Deserializer::from_slice(json);
@@ -29,28 +29,28 @@ pub fn encode(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Takes JSON values off a body as it comes in.
+/// Splits a body into JSON values as it arrives.
 #[derive(Debug, Default)]
 pub struct Reader {
     waiting: Vec<u8>,
 }
 
 impl Reader {
-    /// More of the body has come.
+    /// Adds a part of the body.
     pub fn push(&mut self, bytes: &[u8]) {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// Bytes that wait to become whole values.
+    /// Number of bytes that do not form complete values yet.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// The text of the next whole value; `None` if more of the body is needed. `end`: there is no more, and what is
-    /// cut short is refused.
+    /// The text of the next complete value; `None` if more of the body is needed. `end` means that there is no more, so
+    /// that a truncated value is an error.
     ///
     /// # Errors
-    /// The text is no JSON.
+    /// The text is not valid JSON.
     pub fn next(&mut self, end: bool) -> Result<Option<Vec<u8>>, String> {
         let mut values =
             serde_json::Deserializer::from_slice(&self.waiting).into_iter::<IgnoredAny>();
@@ -61,7 +61,7 @@ impl Reader {
             Some(Err(e)) if e.is_eof() => return Err("unexpected EOF".into()),
             Some(Err(e)) => return Err(self.syntax(&e)),
         };
-        // A number may go on in what comes next.
+        // A number may continue in the next part.
         if taken == 0 || (taken == self.waiting.len() && !end && !self.may_be_whole()) {
             return Ok(None);
         }
@@ -69,14 +69,14 @@ impl Reader {
         Ok(Some(std::mem::replace(&mut self.waiting, rest)))
     }
 
-    /// Whether what has come ends as a value may end that cannot go on.
+    /// Whether the received text ends with a character that can end a value.
     pub fn may_be_whole(&self) -> bool {
         let mut from_the_end = self.waiting.iter().rev();
         let last = from_the_end.find(|byte| !byte.is_ascii_whitespace());
         matches!(last, Some(b'}' | b']' | b'"'))
     }
 
-    /// Go's words where a value should begin, serde's elsewhere.
+    /// Go's error text at the beginning of a value, and serde's elsewhere.
     fn syntax(&self, error: &serde_json::Error) -> String {
         let text = String::from_utf8_lossy(&self.waiting);
         match text.trim_start().chars().next() {
@@ -88,7 +88,7 @@ impl Reader {
     }
 }
 
-/// Reads an object as a message, and appends its wire form.
+/// Reads an object as a message, and appends its wire format.
 struct InMessage<'a> {
     message: MessageId,
     to: &'a mut Vec<u8>,
@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for InMessage<'_> {
     }
 }
 
-/// Reads the value of a field; whether it was null, which is no value.
+/// Reads the value of a field. Returns whether it was null, which means no value.
 struct OfField<'a> {
     field: &'a Field,
     to: &'a mut Vec<u8>,
@@ -206,7 +206,7 @@ impl<'de> Visitor<'de> for List<'_> {
     }
 }
 
-/// Reads one value of a field, and appends the field in its wire form.
+/// Reads one value of a field, and appends the field in wire format.
 struct Single<'a> {
     field: &'a Field,
     to: &'a mut Vec<u8>,
@@ -264,7 +264,7 @@ impl Scalar<'_> {
         ))
     }
 
-    /// A whole number of the field's kind, within its bounds.
+    /// An integer of the field's type, within its range.
     fn integer<E: de::Error>(self, number: i128, shown: &dyn fmt::Display) -> Result<(), E> {
         let number = match self.field.kind {
             Kind::Scalar(Type::Int64) => i64::try_from(number).ok().map(|n| n as u64),
@@ -289,7 +289,7 @@ impl Scalar<'_> {
         if let Some((_, number)) = values.iter().find(|(known, _)| known == name) {
             self.varint(i64::from(*number) as u64);
         }
-        // An unknown name is passed over, as unknown fields are.
+        // Ignore an unknown name, like unknown fields.
         Ok(())
     }
 }
@@ -317,7 +317,7 @@ impl<'de> Visitor<'de> for Scalar<'_> {
         self.integer(number.into(), &number)
     }
 
-    /// A number with a fraction or exponent is good if it is whole all the same.
+    /// A number with a fraction or exponent is valid if its value is an integer.
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
         if number.fract() != 0.0 || number.abs() >= 1e18 {
             return Err(self.wrong(number));
@@ -343,7 +343,7 @@ impl<'de> Visitor<'de> for Scalar<'_> {
                     let number = text.parse::<f64>().ok()?;
                     (number.fract() == 0.0 && number.abs() < 1e18).then_some(number as i128)
                 });
-                // Go takes no blanks and no plus sign.
+                // Go accepts neither spaces nor a plus sign.
                 return match whole {
                     Some(number) if !text.starts_with('+') => self.integer(number, &quoted),
                     _ => Err(self.wrong(quoted)),
@@ -355,7 +355,7 @@ impl<'de> Visitor<'de> for Scalar<'_> {
     }
 }
 
-/// Both alphabets of base64, with padding or without.
+/// Decodes both alphabets of base64, with or without padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
     const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)

@@ -1,5 +1,5 @@
-//! From a message on the wire to JSON. Fields come in the order of their declaration, and those with their default
-//! value are left out.
+//! Converts a message from wire format to JSON. Fields are printed in the order of their declaration; default values
+//! are omitted.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -7,27 +7,27 @@ use prost_types::field_descriptor_proto::Type;
 
 use crate::golang::descriptors::{Descriptors, Field, Kind, MessageId};
 
-/// Messages that may stand inside each other. What this server sends is never deeper.
+/// Maximum nesting of messages. This server's messages are never deeper.
 const MAX_DEPTH: usize = 600;
 
-/// The bytes are no message of that type, or nested too deep.
+/// The bytes are not a message of that type, or are nested too deeply.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 /// Appends the JSON of a message.
 ///
 /// # Errors
-/// The bytes are no message of this type.
+/// The bytes are not a message of this type.
 pub fn print(message: MessageId, bytes: &[u8], json: &mut Vec<u8>) -> Result<(), Malformed> {
-    // Base64 takes four bytes for three.
+    // Base64 needs four bytes for three.
     json.reserve(bytes.len() / 3 * 4 + 64);
     print_message(Descriptors::get(), message, bytes, json, 0)
 }
 
-/// One value of a field as it stands on the wire.
+/// A value of a field in wire format.
 struct Value<'a> {
     wire_type: WireType,
-    /// Of a length-delimited value: what the length counts.
+    /// The content of a length-delimited value.
     bytes: &'a [u8],
 }
 
@@ -104,7 +104,7 @@ fn print_list(
         }
     };
     for value in values {
-        // Lists of numbers are packed into one value. The protocol has lists of varints only.
+        // A list of numbers is packed into one value. The protocol has only lists of varints.
         if numbers && value.wire_type == WireType::LengthDelimited {
             let mut rest = value.bytes;
             while !rest.is_empty() {
@@ -148,7 +148,7 @@ fn print_value(
             print_number(all, kind, number, json);
             Ok(())
         }
-        // The protocol has no numbers of fixed size.
+        // The protocol has no fixed-size numbers.
         _ => Err(Malformed),
     }
 }
@@ -161,7 +161,7 @@ fn is_default(field: &Field, value: &Value<'_>) -> bool {
     }
 }
 
-/// 64-bit numbers are strings, because JavaScript has no such numbers.
+/// 64-bit numbers are printed as strings, because JavaScript cannot represent them.
 fn print_number(all: &Descriptors, kind: Kind, number: u64, json: &mut Vec<u8>) {
     let text = match kind {
         Kind::Enum(id) => {
@@ -190,7 +190,7 @@ fn base64(bytes: &[u8], json: &mut Vec<u8>) {
     json.push(b'"');
     let start = json.len();
     json.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // There is exactly as much room as is needed.
+    // Exactly the required space has been reserved.
     let _ = STANDARD.encode_slice(bytes, &mut json[start..]);
     json.push(b'"');
 }
