@@ -1,5 +1,5 @@
-//! The way to the writer: requests wait here, and the writer takes all of them at once, up to a bound in
-//! bytes. What nobody waits for any more is dropped on the way. Applies nothing.
+//! The queue of requests for the writer, which takes all of them at once, up to a limit in bytes. Drops requests that
+//! nobody waits for any more. Applies nothing.
 
 use std::collections::VecDeque;
 
@@ -11,37 +11,37 @@ use super::{
     error::Error,
 };
 
-/// Most bytes of requests in one group, so that its claim on the disk and its time are bounded.
+/// Maximum size of the requests in a group in bytes, which bounds its claim on the disk and its duration.
 const GROUP_BYTES: usize = 8 << 20;
-/// Most requests in one group.
+/// Maximum number of requests in a group.
 const GROUP_LEN: usize = 10_000;
-/// Most bytes that may wait: beyond, the server says that there are too many requests.
+/// Maximum size of the waiting requests in bytes. Beyond that, requests are rejected as too many.
 const WAITING_BYTES: usize = 256 << 20;
-/// What a request takes beside its bytes.
+/// Size of a request in addition to its message, in bytes.
 const OVERHEAD: usize = 256;
 
 /// What a caller waits for.
 pub type Reply<A> = oneshot::Receiver<Result<A, Error>>;
 
-/// A request of any operation on its way through the writer.
+/// A request for any operation on its way through the writer.
 pub trait Pending: Send {
-    /// Whether nobody waits for the answer any more.
+    /// Whether nobody waits for the response any more.
     fn is_abandoned(&self) -> bool;
 
     /// Adds what the request may write.
     fn claim(&self, claim: &mut SpaceClaim<'_>);
 
-    /// Applies the request and keeps the answer until it is durable. Returns the bytes of the answer.
+    /// Applies the request and keeps the response until it is durable. Returns the size of the response in bytes.
     fn apply(&mut self, applier: &mut Applier) -> usize;
 
-    /// The group is durable: sends the answer.
+    /// Sends the response, because the group is durable.
     fn answer(self: Box<Self>);
 
-    /// Sends a refusal in place of any answer.
+    /// Sends an error instead of a response.
     fn refuse(self: Box<Self>, error: &Error);
 }
 
-/// A request, where its answer goes, and the answer once it is known.
+/// A request, where to send its response, and the response once it is known.
 struct Waiting<O: Op> {
     request: Request<O>,
     reply: oneshot::Sender<Result<O::Answer, Error>>,
@@ -75,7 +75,7 @@ impl<O: Op> Pending for Waiting<O> {
     }
 }
 
-/// A request on its way through the writer, and what its caller waits for.
+/// A request for the writer, and the receiver of its response.
 pub fn pending<O: Op>(request: Request<O>) -> (Box<dyn Pending>, Reply<O::Answer>) {
     let (reply, answer) = oneshot::channel();
     let pending = Waiting {
@@ -86,21 +86,21 @@ pub fn pending<O: Op>(request: Request<O>) -> (Box<dyn Pending>, Reply<O::Answer
     (Box::new(pending), answer)
 }
 
-/// What the writer does next.
+/// What the writer should do next.
 pub enum Work {
     /// Requests to apply and commit together.
     Group(Vec<Box<dyn Pending>>),
-    /// Something to do once no compaction is under way.
+    /// Something to do once no compaction is in progress.
     AfterCompactions(AfterCompactions),
-    /// The compaction thread is done with a compaction, or has given it up.
+    /// The compaction thread has finished or abandoned a compaction.
     CompactionEnded,
 }
 
-/// What a caller wants once no compaction is under way, and where the answer goes.
+/// A request to be executed once no compaction is in progress.
 pub struct AfterCompactions {
-    /// Whether to rewrite the file; otherwise the caller waits for the compactions alone.
+    /// Whether to rewrite the file; otherwise the caller only waits for the compactions.
     pub defragment: bool,
-    /// Where the answer goes.
+    /// Where to send the result.
     pub reply: oneshot::Sender<Result<(), Error>>,
 }
 
@@ -113,7 +113,7 @@ enum Item {
     CompactionEnded,
 }
 
-/// Requests on their way to the writer.
+/// The requests for the writer.
 #[derive(Default)]
 pub struct Queue {
     line: Mutex<Line>,
@@ -125,14 +125,14 @@ struct Line {
     items: VecDeque<Item>,
     bytes: usize,
     closed: bool,
-    /// Why no request is taken at all.
+    /// Why all requests are rejected.
     refusal: Option<Error>,
     writer_sleeps: bool,
 }
 
 impl Queue {
-    /// Hands a request over. A caller that drops what is returned no longer waits, and the request is
-    /// dropped unless it is being applied already.
+    /// Adds a request. If the caller drops the returned receiver, the request is dropped too, unless it is already
+    /// being applied.
     ///
     /// # Errors
     /// The server has stopped, or too much is waiting.
@@ -143,10 +143,10 @@ impl Queue {
         Ok(answer)
     }
 
-    /// Waits until no compaction is under way, and then has the file rewritten if `defragment` says so.
+    /// Waits until no compaction is in progress, and then rewrites the file if `defragment` is set.
     ///
     /// # Errors
-    /// As [`Queue::push`].
+    /// See [`Queue::push`].
     pub fn push_after_compactions(&self, defragment: bool) -> Result<Reply<()>, Error> {
         let (reply, answer) = oneshot::channel();
         let after = AfterCompactions { defragment, reply };
@@ -156,7 +156,7 @@ impl Queue {
 
     /// Tells the writer that the compaction thread has ended a compaction.
     pub fn compaction_ended(&self) {
-        // A queue that is closed has no use for it.
+        // A closed queue does not need it.
         let _ = self.enqueue(Item::CompactionEnded, 0);
     }
 
@@ -182,8 +182,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work and takes as much of it as belongs together; `None` once the queue is closed and
-    /// empty.
+    /// Waits for work and takes what can be processed together; `None` once the queue is closed and empty.
     pub fn take(&self) -> Option<Work> {
         let mut line = self.line.lock();
         loop {
@@ -200,12 +199,12 @@ impl Queue {
         }
     }
 
-    /// Refuses every request from now on with this error.
+    /// Rejects every request from now on with this error.
     pub fn refuse_all(&self, error: Error) {
         self.line.lock().refusal = Some(error);
     }
 
-    /// Takes no more requests; those that wait are still served.
+    /// Rejects new requests; those that are waiting are still processed.
     pub fn close(&self) {
         self.line.lock().closed = true;
         self.filled.notify_all();
@@ -213,7 +212,7 @@ impl Queue {
 }
 
 impl Line {
-    /// The next work; `None` where everything that was taken off was abandoned.
+    /// The next work; `None` if everything that was taken has been abandoned.
     fn next(&mut self) -> Option<Work> {
         let mut group = Vec::new();
         let mut group_bytes = 0;

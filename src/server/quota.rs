@@ -1,4 +1,5 @@
-//! The space quota: what a request costs, and whether it still fits. Raises no alarm, writes nothing. Numbers: etcd v3.7.1, server/storage/quota.go.
+//! The space quota: the cost of a request, and whether it still fits. Neither raises alarms nor writes. Numbers: etcd
+//! v3.7.1, server/storage/quota.go.
 
 use tracing::{info, warn};
 
@@ -6,25 +7,25 @@ use crate::proto::etcdserverpb::{
     PutRequest, RequestOp, TxnRequest, request_op::Request as Operation,
 };
 
-/// The quota of a server that sets none: 2 GiB.
+/// The default quota: 2 GiB.
 pub const DEFAULT_BYTES: i64 = 2 << 30;
-/// The largest quota that etcd suggests: 8 GiB.
+/// The largest quota that etcd recommends: 8 GiB.
 const MAX_BYTES: i64 = 8 << 30;
-/// What a key costs in addition to its bytes.
+/// The cost of a key in addition to its size.
 const KEY_OVERHEAD: i64 = 256;
-/// What a lease costs.
+/// The cost of a lease.
 pub const LEASE_COST: i64 = 64;
 
-/// How much may be stored.
+/// The limit on stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Bytes of the database file at which writes are refused; `None`: never.
+    /// Size of the database file in bytes at which writes are rejected; `None`: never.
     limit: Option<i64>,
 }
 
 impl Quota {
-    /// From the flag `--quota-backend-bytes`: 0 means the default, a negative number no limit. Logs the
-    /// result, as etcd does.
+    /// From the flag `--quota-backend-bytes`: 0 means the default, a negative number no limit. Like etcd, logs the
+    /// result.
     pub fn from_flag(bytes: i64) -> Quota {
         let (name, size) = ("v3-applier", human(bytes));
         match bytes {
@@ -73,7 +74,7 @@ impl Quota {
         Quota { limit: None }
     }
 
-    /// Whether a request of `cost` fits if `used` bytes are in use. A request that costs nothing always fits.
+    /// Whether a request of `cost` fits if `used` bytes are in use. A request of cost 0 always fits.
     pub fn admits(self, used: i64, cost: i64) -> bool {
         match self.limit {
             Some(limit) if cost > 0 => used.saturating_add(cost) < limit,
@@ -82,12 +83,12 @@ impl Quota {
     }
 }
 
-/// What a put costs.
+/// The cost of a put.
 pub fn put_cost(r: &PutRequest) -> i64 {
     KEY_OVERHEAD + (r.key.len() + r.value.len()) as i64
 }
 
-/// What a transaction costs: the more expensive of its branches, nested ones included.
+/// The cost of a transaction: that of its more expensive branch, including nested transactions.
 pub fn txn_cost(r: &TxnRequest) -> i64 {
     let branch = |ops: &[RequestOp]| {
         ops.iter()
@@ -101,7 +102,7 @@ pub fn txn_cost(r: &TxnRequest) -> i64 {
     branch(&r.success).max(branch(&r.failure))
 }
 
-/// Bytes as etcd's log lines show them (decimal units, one digit below ten).
+/// A number of bytes as in etcd's log lines (decimal units, one digit after the point below ten).
 pub fn human(bytes: i64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 10 {

@@ -1,5 +1,4 @@
-//! What readers, the writer and the compaction share: the published state, the index and the queue.
-//! Holds them and decides nothing.
+//! What readers, the writer and the compaction share: the published state, the index and the queue. Contains no logic.
 
 use std::{
     ops::Bound,
@@ -35,13 +34,13 @@ use crate::{
     },
 };
 
-/// A committed state: everything that a client may see, as one group left it.
+/// A committed state: everything that is visible to clients, as of one group.
 pub struct Published {
     /// The file, for its sizes.
     pub file: DatabaseFile,
     /// The records.
     pub tx: Tx,
-    /// Main revision of the newest write.
+    /// Main revision of the latest write.
     pub revision: i64,
     /// The consistent index.
     pub applied: u64,
@@ -49,23 +48,23 @@ pub struct Published {
     pub alarms: Alarms,
     /// Users and roles.
     pub auth: Arc<AuthStore>,
-    /// The changes of keys that led here from the state published before, in order.
+    /// The changes of keys since the previously published state, in order.
     pub events: Vec<Event>,
 }
 
-/// What the parts of a core have in common.
+/// What the parts of a core share.
 pub struct Shared {
     /// All keys; may be ahead of what is published.
     pub index: Arc<TreeIndex>,
-    /// The way to the writer.
+    /// The requests for the writer.
     pub queue: Queue,
     /// Hashes of the last compactions.
     pub compaction_hashes: Mutex<CompactionHashes>,
-    /// The ids in answers.
+    /// The ids in response headers.
     pub ids: Ids,
     /// The committed leases.
     pub lessor: Arc<Lessor>,
-    /// Ids for leases whose clients choose none.
+    /// Generates ids for leases whose clients do not choose one.
     pub lease_ids: IdGenerator,
     /// The tokens of logged-in users.
     pub tokens: Tokens,
@@ -78,7 +77,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A core that begins with `published`.
+    /// For a core that starts with `published`.
     pub fn new(
         index: Arc<TreeIndex>,
         ids: Ids,
@@ -102,7 +101,7 @@ impl Shared {
         }
     }
 
-    /// The newest committed state.
+    /// The current committed state.
     ///
     /// # Errors
     /// The server has stopped.
@@ -110,7 +109,7 @@ impl Shared {
         self.published.read().clone().ok_or(Error::Stopped)
     }
 
-    /// Users and roles as committed.
+    /// The committed users and roles.
     ///
     /// # Errors
     /// The server has stopped.
@@ -120,7 +119,7 @@ impl Shared {
         Ok(published.auth.clone())
     }
 
-    /// Whether authentication is on.
+    /// Whether authentication is enabled.
     ///
     /// # Errors
     /// The server has stopped.
@@ -130,8 +129,8 @@ impl Shared {
         Ok(published.auth.is_enabled())
     }
 
-    /// Makes a committed state visible. Its compact revision is published with it, before the index is
-    /// compacted, so that a reader that has looked into a compacted index can notice.
+    /// Makes a committed state visible. Its compact revision is published with it, before the index is compacted, so
+    /// that a reader can notice that the index it used has been compacted.
     pub fn publish(&self, state: Published, compacted: i64) {
         let state = Arc::new(state);
         let mut published = self.published.write();
@@ -144,8 +143,8 @@ impl Shared {
         if before.is_some() {
             self.hub.publish(state);
         }
-        // Dropped outside the lock: this may be the last handle of a replaced file, and freeing the blocks
-        // of a large file takes time.
+        // Drop it outside the lock: it may be the last handle of a replaced file, and freeing the blocks of a large
+        // file takes time.
         drop(before);
     }
 
@@ -164,24 +163,24 @@ impl Shared {
         }
     }
 
-    /// A header at `revision`.
+    /// A response header at `revision`.
     pub fn header(&self, revision: i64) -> ResponseHeader {
         self.ids.header(revision)
     }
 
-    /// Announces that the server stops.
+    /// Announces that the server is stopping.
     pub fn stop(&self) {
         self.stop.flag.store(true, Ordering::Release);
         let _held = self.stop.lock.lock();
         self.stop.changed.notify_all();
     }
 
-    /// Whether the server stops.
+    /// Whether the server is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stop.flag.load(Ordering::Acquire)
     }
 
-    /// Waits for so long, or until the server stops; returns whether it goes on.
+    /// Waits for this long, or until the server stops. Returns false if it is stopping.
     pub fn pause(&self, time: std::time::Duration) -> bool {
         let mut held = self.stop.lock.lock();
         let until = std::time::Instant::now().checked_add(time);
@@ -200,7 +199,7 @@ impl Shared {
         !self.is_stopping()
     }
 
-    /// Releases the file: it closes when the last reader is done.
+    /// Releases the file, which is closed when the last reader has ended.
     pub fn close(&self) {
         *self.published.write() = None;
     }

@@ -1,5 +1,5 @@
-//! Values of `serve`'s flags, read as etcd's Go reads them: integers with a base prefix, booleans,
-//! durations with units, URLs. Pure text to value; knows no flag by name.
+//! Parses the values of `serve`'s flags like etcd's Go code: integers with a base prefix, booleans, durations with
+//! units, URLs. Knows no flag by name.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub fn int(text: &str) -> Result<i64, String> {
     })
 }
 
-/// As [`int`], but a negative number is refused.
+/// Like [`int`], but rejects negative numbers.
 pub fn uint(text: &str) -> Result<u64, String> {
     go_value::uint(text, 0).map_err(|_| "not a whole number of 0 or more".into())
 }
@@ -23,8 +23,8 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     go_value::boolean(text).ok_or_else(|| "neither true nor false".into())
 }
 
-/// A duration in Go's notation (`1h30m`, `300ms`, `1.5s`), never negative here: no flag of a server
-/// means anything below zero.
+/// A duration in Go's notation (`1h30m`, `300ms`, `1.5s`). Must not be negative, which would be meaningless for any
+/// flag of the server.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let malformed = "not a duration such as 300ms, 5s or 1h30m";
     match go_value::duration(text) {
@@ -37,14 +37,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Words between commas; none where there is no text.
+/// Comma-separated words; none if the text is empty.
 pub fn list(text: &str) -> Vec<String> {
     let words = text.split(',').filter(|word| !word.is_empty());
     words.map(str::to_string).collect()
 }
 
-/// A comma-separated list of URLs, each checked as etcd v3.7.1 does (client/pkg/types/urls.go): scheme
-/// http, https, unix or unixs; host and port but no path for the first two. Sorted, without repeats.
+/// A comma-separated list of URLs, each checked like etcd v3.7.1 (client/pkg/types/urls.go): scheme http, https, unix
+/// or unixs; host and port but no path for the first two. Sorted, without duplicates.
 pub fn urls(text: &str) -> Result<Vec<String>, String> {
     let mut all = Vec::new();
     for url in text.split(',') {
@@ -78,8 +78,8 @@ pub fn urls(text: &str) -> Result<Vec<String>, String> {
     Ok(all)
 }
 
-/// Splits `host:port` and `[v6]:port`; the host comes without brackets. `None` where either is missing
-/// or the port is no number.
+/// Splits `host:port` and `[v6]:port`. Returns the host without brackets. `None` if either is missing or the port is
+/// not a number.
 pub fn host_and_port(text: &str) -> Option<(&str, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let host = match host.strip_prefix('[') {

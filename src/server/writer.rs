@@ -1,18 +1,18 @@
-//! The single writer: takes what waits, applies it, commits it as one batch, publishes the result, and
-//! only then answers. While one group is being synced, the next one gathers.
+//! The single writer: takes the waiting requests, applies them, commits them as one batch, publishes the result, and
+//! only then responds. While one group is being synced, the next one accumulates.
 //!
 //! A group goes through these steps, in this order:
 //!
-//! 1. claim the space on the disk: a request that finds none is refused and changes nothing
-//! 2. apply its requests, in order, to the index and into one batch
-//! 3. commit the batch, with the consistent index in it
+//! 1. claim the disk space: if there is not enough for a request, it is rejected and nothing changes
+//! 2. apply the requests in order, to the index and to one batch
+//! 3. commit the batch, which includes the consistent index
 //! 4. publish the new state, with the events of the group
-//! 5. answer, and start the compactions of the group
+//! 5. respond, and start the group's compactions
 //!
-//! When a commit fails, what is on the disk is not known: the writer never writes again.
+//! When a commit fails, the state of the disk is unknown, and the writer never writes again.
 //!
-//! A defragmentation waits until no compaction is under way, because a file that is rewritten beside one
-//! keeps what the compaction is about to remove. Requests go on meanwhile.
+//! A defragmentation waits until no compaction is in progress, because otherwise the new file would keep what the
+//! compaction is about to remove. Requests are processed meanwhile.
 
 use std::{
     sync::{Arc, atomic::Ordering, mpsc::Sender},
@@ -34,9 +34,9 @@ use crate::{
     proto::etcdserverpb::LeaseRevokeRequest,
 };
 
-/// Bytes of answers after which no more requests join a group.
+/// Size of responses in bytes after which no more requests join a group.
 const GROUP_ANSWER_BYTES: usize = 64 << 20;
-/// Leases that an opening revokes in one group.
+/// Number of leases revoked in one group when the file is opened.
 const REVOKED_AT_ONCE: usize = 1000;
 
 /// The single writer of a core.
@@ -45,19 +45,19 @@ pub struct Writer {
     db: Db,
     applier: Applier,
     compactions: Sender<Compaction>,
-    /// Compactions that were sent to their thread and have not ended.
+    /// Number of compactions that have been passed to their thread and have not ended.
     compacting: usize,
     /// What waits for these compactions to end.
     after_compactions: Vec<AfterCompactions>,
-    /// Whether the disk had no space for the last group: then a compaction may be waiting for space that
-    /// only a defragmentation can free.
+    /// Whether the disk had no space for the last group. A compaction may then be waiting for space that only a
+    /// defragmentation can free.
     disk_full: bool,
     /// Why nothing is written any more.
     failed: Option<Error>,
 }
 
 impl Writer {
-    /// A writer on an open file, with so many compactions under way.
+    /// A writer for an open file, with this number of compactions in progress.
     pub fn new(
         shared: Arc<Shared>,
         db: Db,
@@ -77,7 +77,7 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty.
+    /// Processes requests until the queue is closed and empty.
     pub fn run(mut self) {
         while let Some(work) = self.shared.queue.take() {
             match work {
@@ -92,8 +92,8 @@ impl Writer {
         }
     }
 
-    /// Revokes the leases that have expired by now, before anybody is served. Where that fails, the leases are still
-    /// there, and are tried again.
+    /// Revokes the leases that have expired by now, before anything is served. If this fails, the leases still exist
+    /// and revoking them is retried later.
     pub fn revoke_expired(&mut self) {
         let lessor = self.shared.lessor.clone();
         let expired = lessor.expired(Instant::now());
@@ -117,8 +117,8 @@ impl Writer {
         }
     }
 
-    /// Takes a group through all steps. Returns the requests that did not fit into it, because the answers
-    /// became too large.
+    /// Takes a group through all steps. Returns the requests that did not fit into it because the responses became too
+    /// large.
     fn write_group(&mut self, group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
         if let Some(failed) = &self.failed {
             refuse(group, failed);
@@ -159,8 +159,8 @@ impl Writer {
         rest
     }
 
-    /// Claims the space that the whole group may need. Where there is not enough, refuses the requests
-    /// that do not fit, and returns the others.
+    /// Claims the space that the whole group may need. If there is not enough, rejects the requests that do not fit and
+    /// returns the others.
     fn claim(&mut self, group: Vec<Box<dyn Pending>>) -> Vec<Box<dyn Pending>> {
         let mut whole = SpaceClaim::new(self.applier.state());
         for request in &group {
@@ -216,7 +216,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets everybody see what is committed.
+    /// Makes the committed state visible.
     fn publish(&mut self) {
         let tx = Tx::new(self.db.read());
         let tokens = &self.shared.tokens;
@@ -225,7 +225,7 @@ impl Writer {
         if state.auth.is_enabled() {
             tokens.enable();
         }
-        // Before the rest, so that whoever sees a key finds it on its lease.
+        // Before the rest, so that whoever sees a key finds it attached to its lease.
         state.leases.commit(Instant::now());
         let events = state.head.committed(tx.clone());
         let compacted = state.head.compacted.load(Ordering::Acquire);
@@ -239,7 +239,7 @@ impl Writer {
             events,
         };
         self.shared.publish(published, compacted);
-        // After the rest, so that no token ends before the reason can be seen.
+        // After the rest, so that no token becomes invalid before the reason is visible.
         for effects in effects {
             effects
                 .invalidated
@@ -251,11 +251,11 @@ impl Writer {
         }
     }
 
-    /// Serves everybody who has waited for the end of compactions.
+    /// Serves everybody who has waited for compactions to end.
     fn serve_after_compactions(&mut self) {
         let mut waiting = std::mem::take(&mut self.after_compactions);
         waiting.retain(|after| !after.reply.is_closed());
-        // Kept until everybody is answered: giving back the blocks of the old file takes its time.
+        // Keep the old file until everybody has been served, because freeing its blocks takes time.
         let old = self.db.read();
         let defragment = waiting.iter().any(|after| after.defragment);
         let defragmented = match &self.failed {
@@ -322,7 +322,7 @@ fn is_no_space(error: &Error) -> bool {
     matches!(error, Error::Other(tonic::Code::ResourceExhausted, _))
 }
 
-/// Makes sure that so much can be written.
+/// Makes sure that this much can be written.
 fn claim(db: &Db, space: Space) -> Result<(), Error> {
     let records = usize::try_from(space.records).unwrap_or(usize::MAX);
     db.claim(space.bytes, records).map_err(Error::storage)

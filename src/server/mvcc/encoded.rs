@@ -39,7 +39,7 @@ pub trait Holder: Send + Sync + std::fmt::Debug {
     fn release(&self, bytes: usize);
 }
 
-/// Bytes that a [`Holder`] counts until this is dropped.
+/// Bytes that are counted by a [`Holder`] until this is dropped.
 #[derive(Debug)]
 struct Held {
     bytes: usize,
@@ -59,7 +59,7 @@ impl Drop for Held {
     }
 }
 
-/// A piece of an answer that is counted until it is sent.
+/// A chunk of a response that is counted until it has been sent.
 struct Piece {
     bytes: Vec<u8>,
     _held: Held,
@@ -71,23 +71,23 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-/// An encoded message in pieces.
+/// An encoded message in chunks.
 #[derive(Debug, Default)]
 pub struct Encoded {
     full: Vec<Vec<u8>>,
     last: Vec<u8>,
-    /// Expected number of records still to be appended.
+    /// Number of records still expected.
     expected: usize,
     /// Counts the memory of the message.
     held: Option<Held>,
 }
 
 impl Encoded {
-    /// Answers `request` at `view`. `header` is the header of the answer without its revision. `free` bytes are left free
-    /// in front of the message.
+    /// Executes `request` on `view`. `header` is the response header without its revision. The message is preceded by
+    /// `free` unused bytes.
     ///
     /// # Errors
-    /// As [`View::range`].
+    /// See [`View::range`].
     pub fn range<V: Values>(
         view: &View<'_, V>,
         request: &RangeRequest,
@@ -112,7 +112,7 @@ impl Encoded {
         Ok(encoded)
     }
 
-    /// Any other message, behind so many free bytes.
+    /// Any other message, preceded by `free` unused bytes.
     pub fn of_message(message: &impl prost::Message, free: usize) -> Encoded {
         let mut last = Vec::with_capacity(free + message.encoded_len());
         last.resize(free, 0);
@@ -123,7 +123,7 @@ impl Encoded {
         }
     }
 
-    /// Has the memory of the message counted until it is sent. Short messages are not worth counting.
+    /// Counts the memory of the message until it has been sent. Short messages are not worth counting.
     pub fn counted_by(&mut self, holder: &Arc<dyn Holder>) {
         let bytes = self.length();
         if bytes > SHORT {
@@ -139,7 +139,7 @@ impl Encoded {
         part.encode_raw(&mut self.last);
     }
 
-    /// Announces how many records will be appended.
+    /// Sets the number of records that will be appended.
     pub fn expect(&mut self, records: usize) {
         self.expected = records;
     }
@@ -147,7 +147,7 @@ impl Encoded {
     /// Appends an encoded `KeyValue`.
     pub fn record(&mut self, record: &[u8]) {
         if self.last.capacity() < PIECE.min(self.last.len() + FIELD + record.len()) {
-            // Assume that the other records are as long as this one.
+            // Assume that the other records have the same size as this one.
             let all = (FIELD + record.len()).saturating_mul(self.expected.max(1));
             self.last.reserve_exact(all.min(PIECE - self.last.len()));
         }
@@ -179,17 +179,17 @@ impl Encoded {
         self.record(&kv.encode_to_vec());
     }
 
-    /// Bytes so far, including those left free in front.
+    /// Number of bytes so far, including the unused ones at the beginning.
     pub fn length(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
     }
 
-    /// The first piece, which begins with the bytes left free.
+    /// The first chunk, which begins with the unused bytes.
     pub fn front(&mut self) -> &mut [u8] {
         self.full.first_mut().unwrap_or(&mut self.last)
     }
 
-    /// All of it, none of the pieces empty.
+    /// All chunks, none of which is empty.
     pub fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
         let Encoded {
             full, last, held, ..
@@ -198,7 +198,7 @@ impl Encoded {
         let all = all.filter(|piece| !piece.is_empty());
         let pieces: Vec<Bytes> = match &held {
             None => all.map(Bytes::from).collect(),
-            // From here on each piece is counted for itself.
+            // From here on, each chunk is counted separately.
             Some(held) => all
                 .map(|bytes| {
                     let _held = Held::new(bytes.len(), held.holder.clone());
@@ -214,7 +214,7 @@ impl Encoded {
 mod tests {
     use super::*;
 
-    /// The message that the pieces make, behind its free bytes.
+    /// Decodes the message that the chunks form, skipping the unused bytes.
     fn decoded(encoded: Encoded, free: usize) -> RangeResponse {
         let length = encoded.length();
         let pieces: Vec<Bytes> = encoded.into_pieces().collect();
@@ -274,7 +274,7 @@ mod tests {
             vec![PIECE * 3, 1, PIECE * 2],
             (0..1000).map(|i| i * 7 % 2000).collect(),
         ];
-        // The first piece ends in each byte of a record and of what stands in front of it.
+        // The first chunk ends at each byte of a record and of what precedes it.
         sizes.extend((0..40).map(|i| vec![PIECE - 40 + i, 3, 200]));
         for sizes in sizes {
             let kvs: Vec<KeyValue> = (sizes.iter().enumerate())

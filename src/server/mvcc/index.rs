@@ -1,10 +1,9 @@
-//! The index of all keys, in order: key to revisions. It runs ahead of the committed state while a
-//! group of writes syncs, so every lookup is bounded by the revision of the reader.
+//! The index of all keys in order: maps a key to its revisions. It is ahead of the committed state while a group of
+//! writes is being synced, so every lookup is limited to the reader's revision.
 //!
-//! Long walks are cut into steps, and the lock is released between them, so that neither a count of a
-//! million keys nor a compaction holds up a writer. That is safe: changes made in between are newer than
-//! the reader's revision, and a reader notices a compaction past its revision, because it checks the
-//! compact revision again after the lookup.
+//! Long walks are split into steps, and the lock is released in between, so that neither counting a million keys nor a
+//! compaction delays a writer. That is safe: changes made in between are newer than the reader's revision, and a reader
+//! notices a compaction past its revision, because it checks the compact revision again after the lookup.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +20,7 @@ use super::{
     revision::Revision,
 };
 
-/// Keys visited while the lock is held once.
+/// Number of keys visited while the lock is held.
 const STEP: usize = 1000;
 
 /// The keys that a request selects.
@@ -29,17 +28,17 @@ const STEP: usize = 1000;
 pub enum KeyRange<'a> {
     /// One key.
     One(&'a [u8]),
-    /// From the first (included) to the second (excluded).
+    /// From the first (inclusive) to the second (exclusive).
     Between(&'a [u8], &'a [u8]),
-    /// This key and all that follow it.
+    /// This key and all following ones.
     From(&'a [u8]),
 }
 
 type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 impl<'a> KeyRange<'a> {
-    /// From the two fields of a request: no end means one key, an end of one zero byte means `key` and all
-    /// keys that follow it.
+    /// Converts the two fields of a request: an empty end means one key, and an end of one zero byte means `key` and
+    /// all following keys.
     pub fn new(key: &'a [u8], end: &'a [u8]) -> KeyRange<'a> {
         match end {
             [] => KeyRange::One(key),
@@ -58,14 +57,14 @@ impl<'a> KeyRange<'a> {
     }
 }
 
-/// Maps every key to its revisions, until compaction has dropped all of them.
+/// Maps every key to its revisions, until compaction has removed all of them.
 #[derive(Debug, Default)]
 pub struct TreeIndex {
     tree: RwLock<BTreeMap<Box<[u8]>, KeyIndex>>,
 }
 
 impl TreeIndex {
-    /// An index of keys that are unique and in ascending order.
+    /// An index of unique keys in ascending order.
     pub fn from_sorted(keys: Vec<(Box<[u8]>, KeyIndex)>) -> TreeIndex {
         TreeIndex {
             // The standard library builds a tree from sorted input in one pass, with full nodes.
@@ -73,12 +72,12 @@ impl TreeIndex {
         }
     }
 
-    /// Number of keys, deleted ones that are not compacted included.
+    /// Number of keys, including deleted ones that have not been compacted.
     pub fn len(&self) -> usize {
         self.tree.read().len()
     }
 
-    /// Whether there is no key.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -88,8 +87,8 @@ impl TreeIndex {
         self.tree.read().get(key)?.get(at)
     }
 
-    /// Calls `each` for every key of `range` that exists at main revision `at`, in order, until it
-    /// returns false. `each` must be quick: the lock is held.
+    /// Calls `each` for every key in `range` that exists at main revision `at`, in order, until it returns false.
+    /// `each` must be fast, because the lock is held.
     pub fn visit(&self, range: KeyRange<'_>, at: i64, mut each: impl FnMut(&[u8], Found) -> bool) {
         if let KeyRange::One(key) = range {
             if let Some(found) = self.get(key, at) {
@@ -126,7 +125,7 @@ impl TreeIndex {
         }
     }
 
-    /// Whether `range` holds at most `n` keys, deleted ones that are not compacted included.
+    /// Whether `range` contains at most `n` keys, including deleted ones that have not been compacted.
     pub fn is_short(&self, range: KeyRange<'_>, n: usize) -> bool {
         match range.bounds() {
             Some(bounds) => self.tree.read().range::<[u8], _>(bounds).nth(n).is_none(),
@@ -134,7 +133,7 @@ impl TreeIndex {
         }
     }
 
-    /// Number of keys of `range` that exist at main revision `at`.
+    /// Number of keys in `range` that exist at main revision `at`.
     pub fn count(&self, range: KeyRange<'_>, at: i64) -> usize {
         let mut n = 0;
         self.visit(range, at, |_, _| {
@@ -144,8 +143,8 @@ impl TreeIndex {
         n
     }
 
-    /// Records a put; `rev` must be newer than every change of the key. Returns what the key is now, and
-    /// the put that was in force before, if the key existed.
+    /// Records a put. `rev` must be newer than every change of the key. Returns the new state of the key, and the
+    /// previous put if the key existed.
     pub fn put(&self, key: &[u8], rev: Revision) -> (Found, Option<Revision>) {
         let mut tree = self.tree.write();
         if let Some(index) = tree.get_mut(key) {
@@ -161,7 +160,7 @@ impl TreeIndex {
         (found, None)
     }
 
-    /// Records a deletion. Returns whether there was something to delete.
+    /// Records a deletion. Returns whether the key existed.
     pub fn tombstone(&self, key: &[u8], rev: Revision) -> bool {
         self.tree
             .write()
@@ -169,8 +168,8 @@ impl TreeIndex {
             .is_some_and(|index| index.tombstone(rev))
     }
 
-    /// Drops what a compaction at `at` drops, for the next keys after `cursor`. Adds the changes up to `at`
-    /// that are kept to `kept`. Returns false once the last key has been visited.
+    /// Compacts the next keys after `cursor` at revision `at`. Adds the changes up to `at` that are kept to `kept`.
+    /// Returns false after the last key.
     pub fn compact_step(
         &self,
         at: i64,
@@ -201,8 +200,8 @@ impl TreeIndex {
         more
     }
 
-    /// The changes up to main revision `at` that a compaction there would keep for readers, in
-    /// ascending order (tombstones are left out).
+    /// The changes up to main revision `at` that a compaction at `at` would keep for readers, in ascending order and
+    /// without tombstones.
     pub fn keep(&self, at: i64) -> Vec<Revision> {
         let mut kept = Vec::new();
         let mut last: Option<Box<[u8]>> = None;

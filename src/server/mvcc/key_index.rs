@@ -1,11 +1,11 @@
-//! The revisions of one key, in memory: which change was made at which revision, and when the key was
-//! created. Values are not kept here. Semantics: etcd v3.7.1, server/storage/mvcc/key_index.go.
+//! The revisions of one key in memory: the revision of each change, and when the key was created. Does not contain
+//! values. Semantics: etcd v3.7.1, server/storage/mvcc/key_index.go.
 //!
 //! # Generations
 //!
-//! A generation is one lifetime of a key: from the put that created it to the tombstone that ended it. The
-//! version counts the puts of a generation. Generations are kept as one list of revisions in which
-//! tombstones are the boundaries. Worked example, for a key that was written like this:
+//! A generation is one lifetime of a key, from the put that created it to the tombstone that ended it. The version
+//! counts the puts in a generation. All generations are stored in one list of revisions, separated by tombstones.
+//! Worked example for a key with these changes:
 //!
 //! ```text
 //! put(1.0) put(2.0) tombstone(3.0) put(4.0) tombstone(5.0)
@@ -17,9 +17,9 @@
 //! get(4) -> 4.0, created 4, version 1      get(9) -> nothing
 //! ```
 //!
-//! Compacting at a revision drops every change up to it but the newest, and that one too if it is a
-//! tombstone older than the revision. A tombstone exactly there stays, so that the next reader of
-//! the history still learns of the deletion:
+//! Compacting at a revision removes every change up to it except the newest, and that one too if it is a tombstone
+//! older than the revision. A tombstone exactly at the revision is kept, so that the next reader of the history still
+//! learns of the deletion:
 //!
 //! ```text
 //! compact(2):  2.0  3.0t | 4.0  5.0t |      created 1 and version 2 are remembered for 2.0
@@ -30,36 +30,35 @@
 
 use super::revision::{PackedRev, Revision};
 
-/// What an index knows of a key at one revision.
+/// The state of a key at one revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The put that is in effect: its record holds the value.
+    /// The current put: its record contains the value.
     pub modified: Revision,
-    /// Main revision of the put that began the generation.
+    /// Main revision of the put that started the generation.
     pub created: i64,
-    /// Puts of the generation so far, from 1.
+    /// Number of puts in the generation so far, starting at 1.
     pub version: i64,
 }
 
-/// The history of one key that is not compacted. Never empty, except as the result of `compact`.
+/// The history of one key since the last compaction. Never empty, except as the result of `compact`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyIndex {
-    /// Revision at which the generation of the oldest change was created; compaction may have dropped that
-    /// change.
+    /// Revision at which the generation of the oldest change was created; that change may have been compacted away.
     created: i64,
     /// Version of the oldest change.
     version: i64,
     revs: Revs,
 }
 
-/// Most keys of a compacted store have one change: it needs no allocation.
+/// In a compacted store, most keys have a single change, which needs no allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Revs {
     One(PackedRev),
     Many(Box<History>),
 }
 
-/// Changes in ascending order, and where the newest generation begins, because most lookups are for it.
+/// Changes in ascending order, and the index of the current generation, which most lookups need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct History {
     last_start: usize,
@@ -72,8 +71,8 @@ impl KeyIndex {
         KeyIndex::restore(rev.main, rev, 1)
     }
 
-    /// The index of a key whose oldest record is a put: what came before is compacted, so creation
-    /// and version come from the record.
+    /// The index of a key whose oldest record is a put: what preceded it has been compacted away, so creation and
+    /// version come from the record.
     pub fn restore(created: i64, rev: Revision, version: i64) -> KeyIndex {
         KeyIndex {
             created,
@@ -134,14 +133,13 @@ impl KeyIndex {
         }
     }
 
-    /// Records a put; `rev` must be newer than every change so far. Returns what the key is now.
+    /// Records a put. `rev` must be newer than every change so far. Returns the new state of the key.
     pub fn put(&mut self, rev: Revision) -> Found {
         self.push(PackedRev::put(rev));
         self.at(self.all().len() - 1)
     }
 
-    /// Records a deletion; `rev` must be newer than every change so far. Returns whether there was
-    /// something to delete.
+    /// Records a deletion. `rev` must be newer than every change so far. Returns whether the key existed.
     pub fn tombstone(&mut self, rev: Revision) -> bool {
         if self.is_deleted() {
             return false;
@@ -150,10 +148,10 @@ impl KeyIndex {
         true
     }
 
-    /// The key at main revision `at`, unless it did not exist then.
+    /// The state at main revision `at`, if the key existed then.
     pub fn get(&self, at: i64) -> Option<Found> {
         let revs = self.all();
-        // Most reads ask for the newest state.
+        // Most reads are of the current state.
         let i = match revs[revs.len() - 1].main() <= at {
             true => revs.len() - 1,
             false => revs.partition_point(|r| r.main() <= at).checked_sub(1)?,
@@ -181,16 +179,16 @@ impl KeyIndex {
         }
     }
 
-    /// The change that a compaction at `at` would keep for readers: the newest up to `at`, unless it
-    /// is a tombstone.
+    /// The change that a compaction at `at` would keep for readers: the newest one up to `at`, unless it is a
+    /// tombstone.
     pub fn keep(&self, at: i64) -> Option<Revision> {
         let revs = self.all();
         let i = revs.partition_point(|r| r.main() <= at).checked_sub(1)?;
         (!revs[i].is_tombstone()).then(|| revs[i].revision())
     }
 
-    /// Drops what a compaction at `at` drops. Adds the change up to `at` that stays, a tombstone
-    /// exactly at `at` included, to `kept`. Returns false when nothing is left of the key.
+    /// Compacts at revision `at`. Adds the change up to `at` that is kept to `kept`, including a tombstone exactly at
+    /// `at`. Returns false if nothing is left of the key.
     #[must_use]
     pub fn compact(&mut self, at: i64, kept: &mut Vec<Revision>) -> bool {
         let revs = self.all();
@@ -209,7 +207,7 @@ impl KeyIndex {
             return true;
         }
         (self.created, self.version) = match self.all()[cut].is_tombstone() {
-            // Its generation is over, so its creation is never asked for.
+            // Its generation has ended, so its creation is never needed.
             true => (0, 1),
             false => {
                 let first = self.at(cut);
@@ -246,7 +244,7 @@ mod tests {
         text
     }
 
-    /// The data of the worked example.
+    /// The changes of the worked example.
     fn example() -> KeyIndex {
         let mut k = KeyIndex::new(rev(1));
         k.put(rev(2));
@@ -288,7 +286,7 @@ mod tests {
             let text = if lives { list(&k) } else { "gone".into() };
             assert_eq!(text, left, "compact({at})");
             assert_eq!(keep, kept.map(rev).into_iter().collect::<Vec<_>>());
-            // Whatever a reader may still ask for has not changed.
+            // Everything that a reader may still read is unchanged.
             for r in at.max(0)..8 {
                 let now = lives.then(|| k.get(r)).flatten();
                 assert_eq!(now, example().get(r), "compact({at}), then get({r})");

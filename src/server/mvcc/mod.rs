@@ -1,5 +1,5 @@
-//! Multi-version concurrency control: every change of the key space has a revision. Synchronous; knows
-//! no users, no quota, no network and no tokio.
+//! Multi-version concurrency control: every change of the key space has a revision. Synchronous; knows nothing of
+//! users, quota, network or tokio.
 
 pub mod compaction_hashes;
 pub mod encoded;

@@ -1,5 +1,5 @@
-//! Builds the index from a file's records, which is all that opening a store has to do. Reads in several
-//! threads, sorts by key, and builds the tree in one pass. Refuses records that no etcd writes.
+//! Builds the index from the records of a file, which is all that opening a store has to do. Reads in several threads,
+//! sorts by key, and builds the tree in one pass. Rejects invalid records.
 
 use std::{ops::Bound, thread};
 
@@ -18,12 +18,12 @@ use crate::{
     },
 };
 
-/// Threads that read and sort, at most.
+/// Maximum number of threads that read and sort.
 const THREADS: usize = 4;
-/// With fewer revisions than this, a second thread does not pay.
+/// With fewer revisions than this, a second thread is not worthwhile.
 const ALONE: i64 = 10_000;
 
-/// Why an index can't be built.
+/// Why the index cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// A page is damaged.
@@ -34,9 +34,9 @@ pub enum RestoreError {
     Record(#[from] RecordError),
 }
 
-/// The parts of a record that the index needs. The key is borrowed from the file's mapping.
+/// The parts of a record that the index needs. The key is borrowed from the mapped file.
 struct Entry<'a> {
-    /// The 8 bytes of the key that follow the prefix common to all keys; they decide most comparisons.
+    /// The 8 bytes after the common prefix of all keys; they decide most comparisons.
     head: u64,
     key: &'a [u8],
     rev: Revision,
@@ -46,14 +46,14 @@ struct Entry<'a> {
     lease: i64,
 }
 
-/// What the records of keys say.
+/// The result of reading all records of keys.
 #[derive(Debug, Default)]
 pub struct Keys {
     /// All keys.
     pub index: TreeIndex,
-    /// Main revision of the last record; 1 where there is none, as in a store that nobody wrote to.
+    /// Main revision of the last record; 1 if there is none, as in a new store.
     pub revision: i64,
-    /// Every key whose newest record names a lease, and which.
+    /// Every key whose latest record names a lease, with that lease.
     pub leased: Vec<(Bytes, i64)>,
 }
 
@@ -66,7 +66,7 @@ impl Keys {
     }
 }
 
-/// Reads all records that `tx` sees, and builds their index.
+/// Reads all records in `tx` and builds their index.
 ///
 /// # Errors
 /// A page or a record is damaged.
@@ -113,7 +113,7 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
                 for entry in part.iter_mut() {
                     entry.head = head(entry.key, common);
                 }
-                // Stable: the changes of a key stay in order.
+                // The sort is stable, so the changes of a key stay in order.
                 part.sort_by(|a, b| (a.head, a.key).cmp(&(b.head, b.key)));
             });
         }
@@ -203,8 +203,8 @@ fn common_prefix(parts: &[Vec<Entry<'_>>]) -> usize {
     common.len()
 }
 
-/// Up to 8 bytes of `key` after the first `skip`, as a number that sorts in the same order. Keys with
-/// equal numbers still have to be compared.
+/// Up to 8 bytes of `key` after the first `skip`, as a number that sorts in the same order. Keys with equal numbers
+/// must still be compared.
 fn head(key: &[u8], skip: usize) -> u64 {
     let rest = key.get(skip..).unwrap_or_default();
     let mut bytes = [0; 8];
@@ -213,8 +213,8 @@ fn head(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The index of one key from its changes, which are in order and not empty. A deletion of a key that is
-/// already deleted is ignored, as in etcd.
+/// The index of one key from its changes, which are in order and not empty. As in etcd, a deletion of a deleted key is
+/// ignored.
 fn key_index(changes: &[Entry<'_>]) -> KeyIndex {
     let first = &changes[0];
     let mut index = match first.tombstone {

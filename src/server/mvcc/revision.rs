@@ -1,25 +1,25 @@
-//! A revision as the index keeps it in memory. Its meaning and its encoding on disk are in `schema::key`.
+//! The representation of revisions in the index. Their meaning and their encoding on disk are in `schema::key`.
 
 pub use crate::schema::key::Revision;
 
-/// Largest sub revision that an index can hold: of its 32 bits, the top one marks a tombstone. A
-/// transaction with more changes does not fit into a request.
+/// Maximum sub revision in an index: the highest of its 32 bits marks a tombstone. A transaction with more changes does
+/// not fit into a request.
 pub const MAX_SUB: i64 = (u32::MAX >> 1) as i64;
 
-/// A revision and whether it is a tombstone, in 12 bytes. The index holds one for every change that is not
-/// compacted yet, so that its size decides how much memory the server needs.
+/// A revision and whether it is a tombstone, in 12 bytes. The index contains one for every change that has not been
+/// compacted, so its size determines the memory that the server needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PackedRev {
     main_high: u32,
     main_low: u32,
-    /// Sub revision; the top bit says tombstone.
+    /// Sub revision; the highest bit marks a tombstone.
     sub: u32,
 }
 
 const TOMBSTONE: u32 = 1 << 31;
 
 impl PackedRev {
-    /// Packs a put. The sub revision must not be above [`MAX_SUB`].
+    /// Packs a put. The sub revision must not exceed [`MAX_SUB`].
     pub fn put(rev: Revision) -> PackedRev {
         debug_assert!((0..=MAX_SUB).contains(&rev.sub));
         PackedRev {

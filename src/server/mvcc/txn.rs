@@ -1,7 +1,8 @@
-//! Transactions: compares, checks and operations of one request, on a reader's view or on the writer's.
+//! Transactions: compares, checks and operations of a request, on a reader's view or the writer's.
 //!
-//! Every compare, also of nested transactions, is evaluated before the first operation runs. Then
-//! everything that could refuse the request is checked. Then the operations run in order, and can't fail. Rules: etcd v3.7.1, server/etcdserver/txn/txn.go.
+//! First all compares are evaluated, including those of nested transactions. Then everything that could make the
+//! request fail is checked. Finally the operations are executed in order, and cannot fail. Rules: etcd v3.7.1,
+//! server/etcdserver/txn/txn.go.
 
 use std::{cmp::Ordering, sync::atomic};
 
@@ -27,8 +28,8 @@ use crate::{
 /// Tells whether a lease exists.
 pub type LeaseLookup<'a> = &'a dyn Fn(i64) -> bool;
 
-/// Whether a transaction can't write, whatever the outcome of its compares. A nested transaction counts as
-/// writing, as in etcd.
+/// Whether a transaction cannot write, whatever the result of its compares. As in etcd, a nested transaction counts as
+/// writing.
 pub fn is_read_only(r: &TxnRequest) -> bool {
     r.success
         .iter()
@@ -36,7 +37,7 @@ pub fn is_read_only(r: &TxnRequest) -> bool {
         .all(|op| matches!(op.request, Some(Request::RequestRange(_))))
 }
 
-/// Whether one of its ranges names a revision; a negative one does too, and is refused as compacted.
+/// Whether one of its ranges names a revision. A negative one counts too, and is rejected as compacted.
 pub fn names_revision(r: &TxnRequest) -> bool {
     r.success
         .iter()
@@ -44,7 +45,7 @@ pub fn names_revision(r: &TxnRequest) -> bool {
         .any(|op| matches!(&op.request, Some(Request::RequestRange(r)) if r.revision != 0))
 }
 
-/// The outcome of the compares, for a transaction and for the nested ones of the branch taken.
+/// The results of the compares, for a transaction and for the nested ones in the chosen branch.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Path {
     succeeded: bool,
@@ -78,7 +79,7 @@ fn branch(r: &TxnRequest, succeeded: bool) -> &[crate::proto::etcdserverpb::Requ
     if succeeded { &r.success } else { &r.failure }
 }
 
-/// Whether a compare holds for every key of its range; a missing key is compared as zeros.
+/// Whether a compare is true for every key in its range. A missing key compares as zeros.
 fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
     let keys = KeyRange::new(&c.key, &c.range_end);
     let needs_record = matches!(
@@ -106,8 +107,8 @@ fn holds<V: Values>(view: &View<'_, V>, c: &Compare) -> Result<bool, Error> {
         return Ok(c.target != CompareTarget::Value as i32
             && compare(c, &nothing, Some(&KeyValue::default())));
     }
-    // In chunks, so that a compare on a long range neither holds all values in memory nor reads on after
-    // the first one that fails.
+    // In chunks, so that a compare on a long range neither holds all values in memory nor reads further after the first
+    // one that fails.
     for piece in found.chunks(100) {
         let revs: Vec<_> = piece.iter().map(|f| f.modified).collect();
         for (f, kv) in piece.iter().zip(view.values.values(&revs)?) {
@@ -159,10 +160,10 @@ fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
             let is: &[u8] = record.map_or(b"", |kv| &kv.value);
             is.cmp(wanted)
         }
-        // With an unknown target the result is equal, as in etcd.
+        // As in etcd, an unknown target compares as equal.
         Err(_) => Ordering::Equal,
     };
-    // An unknown kind of compare (a number that the protocol does not define) holds, as in etcd.
+    // As in etcd, an unknown comparison (a number that the protocol does not define) is true.
     match CompareResult::try_from(c.result) {
         Ok(CompareResult::Equal) => result == Ordering::Equal,
         Ok(CompareResult::NotEqual) => result != Ordering::Equal,
@@ -172,11 +173,11 @@ fn compare(c: &Compare, found: &Found, record: Option<&KeyValue>) -> bool {
     }
 }
 
-/// Everything that can refuse a transaction, against the state before it: revisions of its ranges,
-/// leases, and keys that `ignore_value` and `ignore_lease` need.
+/// Checks everything that can make a transaction fail against the state before it: revisions of its ranges, leases, and
+/// keys needed by `ignore_value` and `ignore_lease`.
 ///
 /// # Errors
-/// The first reason found, in the order of the operations.
+/// The first error in the order of the operations.
 pub fn check<V: Values>(
     view: &View<'_, V>,
     r: &TxnRequest,
@@ -203,7 +204,7 @@ fn check_range<V: Values>(view: &View<'_, V>, r: &RangeRequest) -> Result<(), Er
     match r.revision {
         0 => Ok(()),
         revision if revision > view.revision => Err(Error::FutureRev),
-        // Unlike the range itself, this check does not take a negative revision for the newest.
+        // Unlike the range itself, this check does not treat a negative revision as the current one.
         revision if revision < view.compacted.load(atomic::Ordering::Acquire) => {
             Err(Error::Compacted)
         }
@@ -211,10 +212,10 @@ fn check_range<V: Values>(view: &View<'_, V>, r: &RangeRequest) -> Result<(), Er
     }
 }
 
-/// What can refuse a put, against the state before its transaction.
+/// Checks everything that can make a put fail, against the state before its transaction.
 ///
 /// # Errors
-/// The lease does not exist, or the key that an `ignore_` option takes from does not.
+/// The lease does not exist, or an `ignore_` option needs a key that does not exist.
 pub fn check_put<V: Values>(
     view: &View<'_, V>,
     r: &PutRequest,
@@ -229,14 +230,14 @@ pub fn check_put<V: Values>(
     Ok(())
 }
 
-/// A transaction that can't write, on a reader's view. The header of the answer holds the revision
-/// only; nested headers are as etcd's.
+/// Executes a read-only transaction on a reader's view. The response header contains only the revision; nested headers
+/// are as in etcd.
 ///
 /// # Errors
-/// A range asks for a revision that is compacted or in the future, or a record is damaged.
+/// A range requests a revision that has been compacted or is in the future, or a record is damaged.
 pub fn read<V: Values>(view: &View<'_, V>, r: &TxnRequest) -> Result<TxnResponse, Error> {
     let path = Path::choose(view, r)?;
-    // A transaction that only reads names no lease.
+    // A read-only transaction names no lease.
     check(view, r, &path, &|_| false)?;
     let mut answer = TxnResponse {
         header: header(view.revision),
@@ -253,10 +254,10 @@ pub fn read<V: Values>(view: &View<'_, V>, r: &TxnRequest) -> Result<TxnResponse
     Ok(answer)
 }
 
-/// Runs a transaction that passed its checks.
+/// Executes a transaction that has passed its checks.
 ///
 /// # Errors
-/// A record is damaged; nothing was changed by the operation that met it.
+/// A record is damaged; the operation that read it has changed nothing.
 pub fn execute<B: Values>(
     txn: &mut WriteTxn<'_, B>,
     r: &TxnRequest,
@@ -288,7 +289,7 @@ pub fn execute<B: Values>(
     Ok(answer)
 }
 
-/// A header that holds the revision only.
+/// A header that contains only the revision.
 pub(super) fn header(revision: i64) -> Option<ResponseHeader> {
     Some(ResponseHeader {
         revision,

@@ -1,7 +1,7 @@
-//! Reads at one revision; the only place that answers a range request. Readers use it on the committed
-//! state, the writer on what it has applied so far. Checks no users and no sizes.
+//! Reads at one revision; all range requests are executed here. Readers use it on the committed state, the writer on
+//! what it has applied so far. Checks neither permissions nor sizes.
 //!
-//! The effect of each option and their order: etcd v3.7.1, server/etcdserver/txn/range.go.
+//! The effects of the options and their order: etcd v3.7.1, server/etcdserver/txn/range.go.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -28,10 +28,10 @@ use crate::{
     server::error::Error,
 };
 
-/// Keys that a walk through the index meets before it asks again whether to go on.
+/// Number of keys in a walk through the index between two checks whether to continue.
 const KEYS_BETWEEN_CHECKS: i64 = 1000;
 
-/// Where the record of a put is read from.
+/// Where the records of puts are read from.
 pub trait Values {
     /// The records of these puts, in this order.
     ///
@@ -48,10 +48,10 @@ pub trait Values {
         one.pop().ok_or(Error::Corrupt)
     }
 
-    /// Whether to go on with work that takes long.
+    /// Whether to continue long-running work.
     ///
     /// # Errors
-    /// Nobody waits for the answer any more.
+    /// The caller has gone away.
     fn go_on(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -59,7 +59,7 @@ pub trait Values {
     /// Appends the records of these puts, in this order.
     ///
     /// # Errors
-    /// As [`Values::values`].
+    /// See [`Values::values`].
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
         self.values(revs)?.iter().for_each(|kv| to.key_value(kv));
         Ok(())
@@ -72,9 +72,9 @@ pub struct View<'a, V> {
     pub index: &'a TreeIndex,
     /// Records up to `revision`.
     pub values: &'a V,
-    /// The newest revision that this reader may see.
+    /// The newest revision visible to this reader.
     pub revision: i64,
-    /// The compact revision at this moment: it may grow while a reader works.
+    /// The current compact revision, which may increase while a reader is working.
     pub compacted: &'a AtomicI64,
 }
 
@@ -86,10 +86,10 @@ impl<V: Values> View<'_, V> {
         }
     }
 
-    /// The revision to read at, for a request that names `asked` (0 or less: the newest).
+    /// The revision to read at, for a request that names `asked` (0 or less: the current revision).
     ///
     /// # Errors
-    /// It is compacted or in the future.
+    /// It has been compacted or is in the future.
     pub fn resolve(&self, asked: i64) -> Result<i64, Error> {
         if asked > self.revision {
             return Err(Error::FutureRev);
@@ -99,19 +99,19 @@ impl<V: Values> View<'_, V> {
         Ok(at)
     }
 
-    /// Answers a range request; the header holds the revision only.
+    /// Executes a range request. The header contains only the revision.
     ///
     /// # Errors
-    /// The revision is compacted or in the future, or a record is damaged.
+    /// The revision has been compacted or is in the future, or a record is damaged.
     pub fn range(&self, r: &RangeRequest) -> Result<RangeResponse, Error> {
         self.range_counted(r, true)
     }
 
-    /// As [`View::range`]; without `total`, keys beyond the limit are not counted, so that a long range can
-    /// be read in chunks.
+    /// Like [`View::range`]. Without `total`, keys beyond the limit are not counted, so that a long range can be read
+    /// in chunks.
     ///
     /// # Errors
-    /// As [`View::range`].
+    /// See [`View::range`].
     pub fn range_counted(&self, r: &RangeRequest, total: bool) -> Result<RangeResponse, Error> {
         let Selected { mut answer, what } = self.select(r, total)?;
         answer.kvs = match what {
@@ -125,10 +125,11 @@ impl<V: Values> View<'_, V> {
         Ok(answer)
     }
 
-    /// As [`View::range`], with the records appended to `to` and the answer's other fields but the header given back.
+    /// Like [`View::range`], but appends the records to `to` and returns the other fields of the response, without the
+    /// header.
     ///
     /// # Errors
-    /// As [`View::range`].
+    /// See [`View::range`].
     pub fn range_records(
         &self,
         r: &RangeRequest,
@@ -148,7 +149,7 @@ impl<V: Values> View<'_, V> {
         Ok(answer)
     }
 
-    /// Selects what a range request returns, in order.
+    /// Selects the keys that a range request returns, in order.
     fn select(&self, r: &RangeRequest, total: bool) -> Result<Selected, Error> {
         let at = self.resolve(r.revision)?;
         let order = Order::of(r);
@@ -165,7 +166,7 @@ impl<V: Values> View<'_, V> {
             hits.truncate(limit.unwrap_or(usize::MAX));
         }
         if names_only(r) {
-            // The lease stands in the record only, so etcd leaves it out here.
+            // The lease is only in the record, so etcd omits it here.
             let named = |(found, key): (Found, Bytes)| KeyValue {
                 key,
                 mod_revision: found.modified.main,
@@ -196,15 +197,15 @@ impl<V: Values> View<'_, V> {
         Ok(Selected { answer, what })
     }
 
-    /// Looks a range up in the index at main revision `at`, which was not compacted when it was resolved.
-    /// Whether it has been compacted since is checked after the walk.
+    /// Looks up a range in the index at main revision `at`, which had not been compacted when it was resolved. Whether
+    /// it has been compacted since is checked after the walk.
     fn look_up(&self, r: &RangeRequest, at: i64, total: bool) -> Result<Hits, Error> {
         let keys = KeyRange::new(&r.key, &r.range_end);
         let order = Order::of(r);
         let filter = Filter::of(r);
         let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
-        // One key more than the limit tells whether there are more. With a sort target but no order, etcd
-        // sorts only the keys within the limit: a client that wants all keys sorted names an order.
+        // One key beyond the limit shows that there are more. With a sort target but no order, etcd sorts only the keys
+        // within the limit: a client that wants all keys sorted specifies an order.
         let gather = match (order == Order::AS_IS || !order.named) && filter.is_none() {
             _ if r.count_only => 0,
             true => limit.map_or(usize::MAX, |l| l.saturating_add(1)),
@@ -248,24 +249,24 @@ impl<V: Values> View<'_, V> {
     }
 }
 
-/// The answer to a range request before any record is read.
+/// The response to a range request before any record is read.
 struct Selected {
-    /// Without header and `kvs`.
+    /// The response without header and `kvs`.
     answer: RangeResponse,
     what: What,
 }
 
-/// What `kvs` of the answer holds.
+/// What the response's `kvs` will contain.
 enum What {
-    /// These.
+    /// These key-value pairs.
     Found(Vec<KeyValue>),
     /// The records of these puts.
     Records(Vec<Revision>),
 }
 
-/// What a walk through the index has found.
+/// The result of a walk through the index.
 struct Hits {
-    /// In the order of the keys. The key is filled in only where no record will be read.
+    /// In key order. The key is set only if no record will be read.
     hits: Vec<(Found, Bytes)>,
     /// Number of existing keys, regardless of limit and filters.
     count: i64,
@@ -276,17 +277,17 @@ fn names_only(r: &RangeRequest) -> bool {
     r.count_only || (r.keys_only && r.sort_target() != SortTarget::Value)
 }
 
-/// What to sort by. Sorting is stable: equal elements stay in the order of their keys.
+/// The sort order. Sorting is stable: equal elements stay in key order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Order {
     target: SortTarget,
-    /// Whether the request named an order; without one a target means ascending.
+    /// Whether the request specified an order; a target without an order means ascending.
     named: bool,
     descending: bool,
 }
 
 impl Order {
-    /// By key, ascending: how the index walks.
+    /// By key, ascending: the order of the index.
     const AS_IS: Order = Order {
         target: SortTarget::Key,
         named: true,
@@ -345,7 +346,7 @@ impl Filter {
 mod tests {
     use super::*;
 
-    /// Records are named by their revisions.
+    /// Records identified by their revisions.
     struct Named;
 
     impl Values for Named {
@@ -381,8 +382,7 @@ mod tests {
         };
         let at = view.resolve(3).unwrap();
         assert_eq!(view.range(&get(3)).unwrap().kvs[0].value, "3_0");
-        // Between resolving the revision and the walk: the revision is published, then the index
-        // lets go of what stood there.
+        // Between resolving the revision and the walk, the compact revision is published and the index is compacted.
         compacted.store(4, atomic::Ordering::Release);
         while index.compact_step(4, &mut None, &mut Vec::new()) {}
         assert_eq!(

@@ -1,6 +1,6 @@
-//! The writer's side of the store: the changes that are applied but not committed yet, and the
-//! transaction that adds to them. Later requests of a group see the earlier ones, because reads merge
-//! the uncommitted records. Decides nothing about space, alarms or durability.
+//! The writer's side of the store: the changes that have been applied but not committed, and the transaction that adds
+//! to them. Later requests of a group see earlier ones, because reads include the uncommitted records. Makes no
+//! decisions about space, alarms or durability.
 
 use std::sync::atomic::AtomicI64;
 
@@ -25,16 +25,16 @@ use crate::{
     server::error::Error,
 };
 
-/// The state that the writer has applied: the committed records below, those of the group on top.
+/// The state that the writer has applied: the committed records, with those of the group on top.
 pub struct Head<B> {
     /// Main revision of the last applied write.
     pub revision: i64,
-    /// The compact revision that the last applied compaction set.
+    /// The compact revision set by the last applied compaction.
     pub compacted: AtomicI64,
     values: Merged<B>,
 }
 
-/// Reads of the writer: the records of the group, then the committed ones.
+/// Reads by the writer: first the records of the group, then the committed ones.
 struct Merged<B> {
     base: B,
     uncommitted: Vec<Event>,
@@ -78,7 +78,7 @@ impl<B: Values> Head<B> {
         &self.values.uncommitted
     }
 
-    /// The group is committed, and `base` holds it. Returns the changes of the group, in order.
+    /// The group has been committed to `base`. Returns the changes of the group, in order.
     pub fn committed(&mut self, base: B) -> Vec<Event> {
         self.values.base = base;
         std::mem::take(&mut self.values.uncommitted)
@@ -97,7 +97,7 @@ impl<B: Values> Head<B> {
     /// Applies a put.
     ///
     /// # Errors
-    /// See [`txn::check_put`]; [`Error::Corrupt`] where a record is damaged.
+    /// See [`txn::check_put`]; [`Error::Corrupt`] if a record is damaged.
     pub fn put(
         &mut self,
         index: &TreeIndex,
@@ -114,7 +114,7 @@ impl<B: Values> Head<B> {
     /// Applies a deletion.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where a record is damaged.
+    /// [`Error::Corrupt`] if a record is damaged.
     pub fn delete_range(
         &mut self,
         index: &TreeIndex,
@@ -129,7 +129,7 @@ impl<B: Values> Head<B> {
     /// Deletes keys in one revision, in the given order.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where a record is damaged.
+    /// [`Error::Corrupt`] if a record is damaged.
     pub fn delete_keys(&mut self, index: &TreeIndex, keys: &[Bytes]) -> Result<(), Error> {
         let mut txn = WriteTxn::begin(index, self);
         for key in keys {
@@ -145,7 +145,7 @@ impl<B: Values> Head<B> {
     /// Applies a transaction.
     ///
     /// # Errors
-    /// See [`txn::check`]; [`Error::Corrupt`] where a record is damaged.
+    /// See [`txn::check`]; [`Error::Corrupt`] if a record is damaged.
     pub fn txn(
         &mut self,
         index: &TreeIndex,
@@ -162,8 +162,7 @@ impl<B: Values> Head<B> {
     }
 }
 
-/// One transaction that writes: its changes share a main revision, which is only taken if there
-/// are any.
+/// A transaction that writes. Its changes share a main revision, which is used only if there are any.
 pub struct WriteTxn<'a, B> {
     index: &'a TreeIndex,
     head: &'a mut Head<B>,
@@ -179,7 +178,7 @@ impl<'a, B: Values> WriteTxn<'a, B> {
         }
     }
 
-    /// Main revision of what a read inside the transaction sees.
+    /// Main revision seen by a read inside the transaction.
     fn revision(&self) -> i64 {
         self.head.revision + i64::from(self.changes > 0)
     }
@@ -189,7 +188,7 @@ impl<'a, B: Values> WriteTxn<'a, B> {
         self.head.revision
     }
 
-    /// The state with the changes so far.
+    /// The state including the changes so far.
     pub fn view(&self) -> View<'_, impl Values + use<B>> {
         View {
             revision: self.revision(),
@@ -205,7 +204,7 @@ impl<'a, B: Values> WriteTxn<'a, B> {
     /// Puts one key.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where the previous record is needed and damaged.
+    /// [`Error::Corrupt`] if the previous record is needed and damaged.
     pub fn put(&mut self, r: &PutRequest) -> Result<PutResponse, Error> {
         let prev = match r.prev_kv || r.ignore_value || r.ignore_lease {
             true => self.view().get(&r.key)?,
@@ -245,7 +244,7 @@ impl<'a, B: Values> WriteTxn<'a, B> {
     /// Deletes a range.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where a previous record is wanted and damaged.
+    /// [`Error::Corrupt`] if a previous record is needed and damaged.
     pub fn delete_range(&mut self, r: &DeleteRangeRequest) -> Result<DeleteRangeResponse, Error> {
         let mut keys = Vec::new();
         let mut revs = Vec::new();

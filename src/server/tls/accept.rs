@@ -1,5 +1,5 @@
-//! The handshake of a connection, with the certificates as they are at that moment: when one of the files has
-//! changed, the next connection is served with the new ones. Connections that are open are not touched.
+//! The TLS handshake of a connection, with the current certificates: after one of the files has changed, the next
+//! connection uses the new ones. Open connections are not affected.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::server::config::TlsSettings;
 
-/// Longest time for a handshake (etcd v3.7.1, client/pkg/transport/listener_tls.go, `tlsHandshakeTimeout`).
+/// Timeout of a handshake (etcd v3.7.1, client/pkg/transport/listener_tls.go, `tlsHandshakeTimeout`).
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// Makes TLS connections of accepted ones.
+/// Performs TLS handshakes on accepted connections.
 pub struct Acceptor {
     settings: TlsSettings,
     current: Mutex<Current>,
@@ -35,22 +35,22 @@ struct Current {
 
 /// A connection over TLS.
 pub struct Secured<S> {
-    /// The stream of plain bytes.
+    /// The decrypted stream.
     pub stream: TlsStream<S>,
-    /// Common name of the client's certificate.
+    /// Common name of the client certificate.
     pub common_name: Option<Arc<str>>,
 }
 
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// The client went away.
+    /// The client closed the connection.
     #[error("EOF")]
     Gone,
     /// It took too long.
     #[error("i/o timeout")]
     Late,
-    /// It was refused by either side.
+    /// One side rejected it.
     #[error("{0}")]
     Refused(io::Error),
 }
@@ -69,8 +69,8 @@ impl Acceptor {
         })
     }
 
-    /// The configuration for a new connection. Files that have changed are read again; if they cannot be used, as half
-    /// way through a replacement, the former ones stay in use until they change once more.
+    /// The configuration for a new connection. Files that have changed are read again. If they cannot be used, for
+    /// example in the middle of a replacement, the old ones stay in use until they change again.
     fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current.lock();
         if current.watched.changed() {
@@ -84,10 +84,10 @@ impl Acceptor {
         Arc::clone(&current.config)
     }
 
-    /// Shakes hands.
+    /// Performs a handshake.
     ///
     /// # Errors
-    /// The client is gone, too slow, or refused.
+    /// The client closed the connection, was too slow, or was rejected.
     pub async fn accept<S>(&self, stream: S) -> Result<Secured<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,

@@ -1,5 +1,5 @@
-//! `--auto-tls`: a self-signed certificate that is made once and kept in the data directory (etcd v3.7.1,
-//! client/pkg/transport/listener.go, `SelfCert`). Its key is on P-256, where etcd's is on P-521.
+//! `--auto-tls`: a self-signed certificate that is generated once and kept in the data directory (etcd v3.7.1,
+//! client/pkg/transport/listener.go, `SelfCert`). Its key is on P-256, whereas etcd's is on P-521.
 
 use std::{
     fs,
@@ -18,8 +18,8 @@ use tracing::{info, warn};
 
 use crate::server::config::TlsSettings;
 
-/// Names the files of the certificate in `dir` in the settings, and makes them if they are not there. `hosts` are the
-/// hosts of the addresses that are listened on.
+/// Sets the certificate files in `dir` in the settings, and creates them if they do not exist. `hosts` are the hosts of
+/// the addresses that the server listens on.
 ///
 /// # Errors
 /// The files cannot be written.
@@ -56,7 +56,7 @@ fn make(
         .collect::<Result<_, rcgen::Error>>()?;
     params.not_before = OffsetDateTime::now_utc();
     let days = i64::try_from(years.saturating_mul(365)).unwrap_or(i64::MAX);
-    // A year past 9999 cannot be written down.
+    // Years after 9999 cannot be encoded.
     params.not_after = params
         .not_before
         .checked_add(Duration::days(days.min(2_000_000)))

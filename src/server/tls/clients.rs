@@ -1,4 +1,4 @@
-//! What is demanded of a client's certificate: an authority, one of some host names, and that it is not revoked.
+//! Verification of client certificates: the authority, the host name, and the revocation list.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 use super::files;
 use crate::server::config::TlsSettings;
 
-/// Checks of one server.
+/// The checks of a server.
 #[derive(Debug)]
 pub struct Clients {
     chain: Arc<dyn ClientCertVerifier>,
     allowed_hostnames: Vec<ServerName<'static>>,
-    /// Serial numbers of certificates that are revoked.
+    /// Serial numbers of revoked certificates.
     revoked: Vec<Vec<u8>>,
 }
 
-/// Why a certificate is refused for which rustls has no word.
+/// Reasons for rejection that rustls does not have.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("client certificate authentication failed")]
@@ -37,8 +37,8 @@ enum Refused {
 }
 
 impl Clients {
-    /// The checks that the settings ask for; `None`: clients need no certificate. As in etcd, naming authorities
-    /// demands certificates, and demanding them without naming authorities trusts those of the system.
+    /// The checks according to the settings; `None` if clients need no certificate. As in etcd, specifying authorities
+    /// makes certificates mandatory, and requiring them without specifying authorities trusts the system's.
     ///
     /// # Errors
     /// A file cannot be used.
@@ -121,7 +121,7 @@ fn refused(why: Refused) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }
 
-/// The common name of a certificate's subject, the last one if it has several, as Go reads it; empty if it has none.
+/// The common name of a certificate's subject; empty if it has none. Like Go, returns the last of several.
 pub fn common_name(certificate: &CertificateDer<'_>) -> String {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return String::new();

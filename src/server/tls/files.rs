@@ -1,5 +1,5 @@
-//! The files of TLS: the server's certificate and key, the authorities of its clients, and their revocation list. A
-//! [`Watched`] notices when one of them changes. Errors name the file.
+//! The TLS files: the server's certificate and key, the authorities of its clients, and the revocation list.
+//! [`Watched`] detects changes. Errors name the file.
 
 use std::{
     fs, io,
@@ -12,7 +12,7 @@ use rustls::pki_types::{
     pem::{Error as PemError, PemObject},
 };
 
-/// The largest file that is read, in bytes.
+/// Maximum size of a file in bytes.
 const LARGEST: u64 = 16 << 20;
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -27,7 +27,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// The certificates in a file.
 ///
 /// # Errors
-/// It cannot be read, or holds none.
+/// The file cannot be read or contains no certificates.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = read(path)?;
     let all: Result<Vec<_>, PemError> = CertificateDer::pem_slice_iter(&text).collect();
@@ -38,20 +38,20 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     }
 }
 
-/// The private key in a file. No error holds any of it.
+/// The private key in a file. Errors never contain any of it.
 ///
 /// # Errors
-/// It cannot be read, or holds none.
+/// The file cannot be read or contains no key.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| format!("{}: holds no private key in PEM", path.display()))
 }
 
-/// A revocation list in DER, as etcd reads it, or in PEM.
+/// A revocation list in DER, as in etcd, or in PEM.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub fn revocation_list(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = read(path)?;
     Ok(match CertificateRevocationListDer::from_pem_slice(&bytes) {
@@ -60,14 +60,14 @@ pub fn revocation_list(path: &Path) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Files, and what they looked like when they were read last.
+/// Files, and their state when they were last read.
 #[derive(Debug)]
 pub struct Watched {
     files: Vec<PathBuf>,
     seen: Vec<Option<Look>>,
 }
 
-/// Enough of a file's state to see that another one is there, or other bytes.
+/// The properties of a file that change when it is replaced or modified.
 #[derive(Debug, PartialEq, Eq)]
 struct Look {
     device: u64,
@@ -77,13 +77,13 @@ struct Look {
 }
 
 impl Watched {
-    /// Looks at these files.
+    /// Records the state of these files.
     pub fn new(files: Vec<PathBuf>) -> Watched {
         let seen = files.iter().map(|file| look(file)).collect();
         Watched { files, seen }
     }
 
-    /// Whether one of them has changed since the last look.
+    /// Whether one of them has changed since the last call.
     pub fn changed(&mut self) -> bool {
         let now: Vec<_> = self.files.iter().map(|file| look(file)).collect();
         let changed = now != self.seen;

@@ -1,5 +1,5 @@
-//! TLS of the server's listeners: certificates and their renewal, what is demanded of clients, and the handshake.
-//! Knows nothing of HTTP; nothing here is set up before a listener wants it.
+//! TLS of the server's listeners: certificates and their renewal, verification of clients, and the handshake. Knows
+//! nothing of HTTP. Nothing is set up before a listener needs it.
 
 mod accept;
 mod auto;

@@ -1,10 +1,10 @@
-//! Cipher suites and versions by the names of Go's `crypto/tls`, which `--cipher-suites` uses.
+//! Cipher suites and versions by their names in Go's `crypto/tls`, which `--cipher-suites` uses.
 
 use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion, crypto::ring};
 
 use crate::server::config::{TlsSettings, TlsVersion};
 
-/// Go's names of the suites that are served, in TLS 1.2.
+/// Go's names of the supported TLS 1.2 suites.
 const NAMES: &[(&str, CipherSuite)] = &[
     (
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
@@ -40,14 +40,14 @@ const NAMES: &[(&str, CipherSuite)] = &[
     ),
 ];
 
-/// Go knows these, and uses them in TLS 1.3 whether they are named or not.
+/// Suites that Go knows, and uses in TLS 1.3 whether they are specified or not.
 const TLS_1_3: &[&str] = &[
     "TLS_AES_128_GCM_SHA256",
     "TLS_AES_256_GCM_SHA384",
     "TLS_CHACHA20_POLY1305_SHA256",
 ];
 
-/// Go knows these too. They lack forward secrecy or authenticated encryption, and are not served.
+/// Suites that Go knows, but which are not supported because they lack forward secrecy or authenticated encryption.
 const UNSAFE: &[&str] = &[
     "TLS_RSA_WITH_RC4_128_SHA",
     "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
@@ -67,10 +67,10 @@ const UNSAFE: &[&str] = &[
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
 ];
 
-/// The suites that are allowed: those that are named, with all of TLS 1.3; all safe ones where none is named.
+/// The permitted suites: the specified ones and all of TLS 1.3; all secure ones if none are specified.
 ///
 /// # Errors
-/// A name is unknown, with etcd's text, or only unsafe ones are named.
+/// A name is unknown, with etcd's text, or only insecure suites are specified.
 pub fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     let all = ring::ALL_CIPHER_SUITES;
     if names.is_empty() {
@@ -96,7 +96,7 @@ pub fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     Ok(suites.copied().collect())
 }
 
-/// The versions that are allowed.
+/// The permitted versions.
 pub fn versions(settings: &TlsSettings) -> Vec<&'static SupportedProtocolVersion> {
     let mut versions = Vec::new();
     if settings.max_version >= TlsVersion::V1_3 {

@@ -1,4 +1,4 @@
-//! An event as it is sent: encoded once, and shared by all watchers that get it.
+//! An event as it is sent: encoded once and shared by all watchers that receive it.
 
 use std::sync::OnceLock;
 
@@ -16,10 +16,10 @@ const EVENTS: u32 = 11;
 const TYPE: u32 = 1;
 const KV: u32 = 2;
 const PREV_KV: u32 = 3;
-/// The type of a deletion; a put is 0 and not written.
+/// The type of a deletion; that of a put is 0 and is not encoded.
 const DELETE: u64 = 1;
 
-/// An event, and its bytes as an element of `WatchResponse.events`.
+/// An event, and its encoding as an element of `WatchResponse.events`.
 #[derive(Debug)]
 pub struct SharedEvent {
     /// The change.
@@ -29,7 +29,7 @@ pub struct SharedEvent {
 }
 
 impl SharedEvent {
-    /// An event that is not encoded yet.
+    /// An event that has not been encoded yet.
     pub fn new(event: Event) -> SharedEvent {
         SharedEvent {
             event,
@@ -43,7 +43,7 @@ impl SharedEvent {
         self.plain.get_or_init(|| self.encode(None))
     }
 
-    /// The encoded field with the previous value, which `previous` reads: an encoded `KeyValue`.
+    /// The encoded field with the previous value, an encoded `KeyValue` returned by `previous`.
     pub(super) fn with_previous(&self, previous: impl FnOnce() -> Option<Bytes>) -> &Bytes {
         self.with_previous.get_or_init(|| match previous() {
             Some(record) => self.encode(Some(&record)),
@@ -51,7 +51,7 @@ impl SharedEvent {
         })
     }
 
-    /// The bytes for a watcher that wants the previous value, or does not.
+    /// The encoded field with or without the previous value.
     pub fn encoded(&self, prev_kv: bool) -> &Bytes {
         match self.with_previous.get() {
             Some(bytes) if prev_kv => bytes,
@@ -62,7 +62,7 @@ impl SharedEvent {
     fn encode(&self, previous: Option<&Bytes>) -> Bytes {
         let tombstone;
         let kv: &[u8] = match self.event.tombstone {
-            // The stored record of a put is the message as it is sent.
+            // The stored record of a put is already the encoded message.
             false => &self.event.record,
             true => {
                 tombstone = KeyValue {

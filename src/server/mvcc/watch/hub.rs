@@ -1,6 +1,6 @@
-//! All watchers of a server. One thread hands the events of each published group to the synced watchers;
-//! another lets the unsynced ones catch up from the store. Neither ever holds up the writer, which only
-//! leaves the group in an inbox of bounded size.
+//! All watchers of a server. One thread passes the events of each published group to the synced watchers; another lets
+//! the unsynced ones catch up from the store. Neither ever blocks the writer, which only puts each group into an inbox
+//! of bounded size.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,59 +28,58 @@ use crate::{
     },
 };
 
-/// Bytes of groups that wait for the notifier. When they become more, the groups are dropped, and the
+/// Maximum size in bytes of the groups that wait for the notifier. If there are more, the groups are dropped, and the
 /// watchers read them from the store.
 const INBOX_BYTES: usize = 64 << 20;
-/// What an event takes in the inbox beside its record.
+/// Size of an event in the inbox in addition to its record, in bytes.
 const EVENT_OVERHEAD: usize = 128;
-/// Watchers that catch up in one step.
+/// Number of watchers that catch up in one step.
 const WATCHERS_PER_STEP: usize = 512;
-/// Records that one step looks at, at most, but for the rest of a revision.
+/// Maximum number of records that one step reads, except to complete a revision.
 const RECORDS_PER_STEP: usize = 10_000;
-/// Bytes of events that one step copies, at most, but for the rest of a revision.
+/// Maximum number of bytes of events that one step copies, except to complete a revision.
 const BYTES_PER_STEP: usize = 256 << 10;
 
-/// What a walk over records calls: the revision, whether it is a deletion, the record. Returns whether to
-/// go on.
+/// Called for each record: its revision, whether it is a deletion, and the record. Returns whether to continue.
 pub type EachRecord<'a> = &'a mut dyn FnMut(Revision, bool, &[u8]) -> Result<bool, Error>;
 
 /// A committed state, and the events that led to it.
 pub trait History: Send + Sync {
-    /// The newest revision.
+    /// The current revision.
     fn revision(&self) -> i64;
 
-    /// The events of the group that was committed, in order.
+    /// The events of the committed group, in order.
     fn events(&self) -> &[Event];
 
     /// Calls `each` for the records from main revision `from` on, in order.
     ///
     /// # Errors
-    /// A page or record is damaged, or what `each` returns.
+    /// A page or record is damaged, or the error that `each` returned.
     fn records(&self, from: i64, each: EachRecord<'_>) -> Result<(), Error>;
 
-    /// The record of a put; `None` where it is gone.
+    /// The record of a put; `None` if it no longer exists.
     fn record(&self, rev: Revision) -> Option<Bytes>;
 
-    /// The user's key of a record.
+    /// The user's key in a record.
     ///
     /// # Errors
     /// The record is damaged.
     fn key<'a>(&self, rev: Revision, record: &'a [u8]) -> Result<&'a [u8], Error>;
 }
 
-/// Where the newest committed state is found.
+/// Provides the current committed state.
 pub trait Store: Send + Sync {
-    /// The newest committed state; `None` once the server has stopped.
+    /// The current committed state; `None` once the server has stopped.
     fn newest(&self) -> Option<Arc<dyn History>>;
 
     /// The compact revision.
     fn compacted(&self) -> i64;
 
-    /// The put of `key` that is in force at main revision `at`.
+    /// The put of `key` that is current at main revision `at`.
     fn put_at(&self, key: &[u8], at: i64) -> Option<Revision>;
 }
 
-/// How many there are.
+/// Numbers of streams, watchers and events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Streams.
@@ -89,7 +88,7 @@ pub struct Counts {
     pub watchers: usize,
     /// Watchers that are not synced.
     pub slow: usize,
-    /// Events handed to streams since the start.
+    /// Events passed to streams since the start.
     pub events: u64,
 }
 
@@ -98,7 +97,7 @@ pub struct Hub {
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     watchers: Mutex<Watchers>,
-    /// Told when a watcher may be able to catch up.
+    /// Notified when a watcher may be able to catch up.
     may_catch_up: Condvar,
     streams: AtomicUsize,
     events: AtomicU64,
@@ -108,15 +107,15 @@ pub struct Hub {
 struct Inbox {
     messages: VecDeque<Message>,
     bytes: usize,
-    /// The newest published revision.
+    /// The latest published revision.
     revision: i64,
-    /// Watchers that exist; without any, groups are not kept.
+    /// Number of existing watchers. Without any, groups are not kept.
     watchers: usize,
     closed: bool,
 }
 
 enum Message {
-    /// A group was published; its first revision, and its bytes.
+    /// A published group, with its first revision and its size in bytes.
     Group {
         history: Arc<dyn History>,
         first: i64,
@@ -124,7 +123,7 @@ enum Message {
     },
     /// Groups from this revision on were dropped.
     Dropped { first: i64 },
-    /// A client asks for progress: of one watcher, or of the whole stream.
+    /// A client requests progress, of one watcher or of the whole stream.
     Progress {
         stream: Arc<StreamQueue>,
         watcher: Option<Arc<Watcher>>,
@@ -134,9 +133,9 @@ enum Message {
 #[derive(Default)]
 struct Watchers {
     synced: WatcherSet,
-    /// In the order in which they get their turns. Removed watchers leave when it is theirs.
+    /// In the order of their turns. Removed watchers are dropped when it is their turn.
     unsynced: VecDeque<Arc<Watcher>>,
-    /// Everything up to this revision was given to all synced watchers.
+    /// Everything up to this revision has been passed to all synced watchers.
     delivered: i64,
     closed: bool,
 }
@@ -169,7 +168,7 @@ impl Hub {
         Arc::default()
     }
 
-    /// How many watchers there are.
+    /// The numbers of streams, watchers and events.
     pub fn counts(&self) -> Counts {
         let watchers = self.inbox.lock().watchers;
         Counts {
@@ -180,7 +179,7 @@ impl Hub {
         }
     }
 
-    /// A group is published. Called by the writer, in order.
+    /// Publishes a group. Called by the writer, in order.
     pub fn publish(&self, history: Arc<dyn History>) {
         let mut inbox = self.inbox.lock();
         let first = inbox.revision + 1;
@@ -214,7 +213,7 @@ impl Hub {
     ) -> Arc<Watcher> {
         let (first, revision) = {
             let mut inbox = self.inbox.lock();
-            // From here on groups are kept.
+            // From here on, groups are kept.
             inbox.watchers += 1;
             (inbox.watchers == 1, inbox.revision)
         };
@@ -231,7 +230,7 @@ impl Hub {
         let watcher = Arc::new(watcher);
         let mut watchers = self.watchers.lock();
         if first {
-            // Nothing was delivered while nobody watched, and nothing had to be.
+            // While there were no watchers, nothing had to be delivered.
             watchers.delivered = watchers.delivered.max(revision);
         }
         stream.latest_start.fetch_max(start, Ordering::Relaxed);
@@ -247,7 +246,7 @@ impl Hub {
         watcher
     }
 
-    /// Cancels a watcher; nothing is delivered to it any more. `rest` are the other watchers of its stream.
+    /// Cancels a watcher. Nothing more is delivered to it. `rest` are the other watchers of its stream.
     pub fn remove<'a>(&self, watcher: &Arc<Watcher>, rest: impl Iterator<Item = &'a Arc<Watcher>>) {
         let mut watchers = self.watchers.lock();
         let latest = rest.map(|other| other.start).max().unwrap_or(0);
@@ -256,7 +255,7 @@ impl Hub {
         if watcher.remove() {
             match watcher.is_synced() {
                 true => watchers.synced.remove(watcher),
-                // It leaves the line when it is its turn.
+                // It is removed from the line when it is its turn.
                 false => {
                     stream.behind.fetch_sub(1, Ordering::Relaxed);
                 }
@@ -267,7 +266,7 @@ impl Hub {
         }
     }
 
-    /// Cancels all watchers of a stream from [`Hub::open_stream`], which ends.
+    /// Cancels all watchers of a stream from [`Hub::open_stream`] and closes the stream.
     pub fn close_stream<'a>(&self, all: impl Iterator<Item = &'a Arc<Watcher>>) {
         let mut removed = 0;
         let mut watchers = self.watchers.lock();
@@ -283,8 +282,8 @@ impl Hub {
         self.streams.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Answers with the newest revision once everything up to it was delivered: to one watcher if it is
-    /// synced, or to all of the stream as soon as they are.
+    /// Sends the current revision once everything up to it has been delivered: to one watcher if it is synced, or for
+    /// the whole stream as soon as all its watchers are.
     pub fn request_progress(&self, stream: &Arc<StreamQueue>, watcher: Option<Arc<Watcher>>) {
         let mut inbox = self.inbox.lock();
         inbox.messages.push_back(Message::Progress {
@@ -297,12 +296,12 @@ impl Hub {
 
     /// A stream on which watchers have waited has space again.
     pub fn has_space(&self) {
-        // Under the lock, so that the thread either sees the space or is waiting by now.
+        // Under the lock, so that the thread either sees the space or is already waiting.
         let _watchers = self.watchers.lock();
         self.may_catch_up.notify_one();
     }
 
-    /// The newest published revision.
+    /// The latest published revision.
     pub fn revision(&self) -> i64 {
         self.inbox.lock().revision
     }
@@ -315,7 +314,7 @@ impl Hub {
         self.may_catch_up.notify_all();
     }
 
-    /// Hands published events to the synced watchers until the hub is closed.
+    /// Passes published events to the synced watchers until the hub is closed.
     pub fn run_notifier(&self) {
         while let Some(message) = self.next_message() {
             match message {
@@ -398,7 +397,7 @@ impl Hub {
     fn answer_progress(&self, stream: &Arc<StreamQueue>, watcher: Option<Arc<Watcher>>) {
         let published = self.inbox.lock().revision;
         let watchers = self.watchers.lock();
-        // Without events in between, what was published last was delivered.
+        // If there are no messages in between, the latest published group has been delivered.
         let revision = match self.inbox.lock().messages.is_empty() {
             true => published.max(watchers.delivered),
             false => watchers.delivered,
@@ -416,14 +415,14 @@ impl Hub {
     /// Lets unsynced watchers catch up until the hub is closed.
     pub fn run_catch_up(&self, store: &dyn Store) {
         while let Some(chosen) = self.choose() {
-            // A server that stops has no newest state; the hub is closed next.
+            // If the server is stopping there is no current state, and the hub will be closed.
             if let Some(history) = store.newest() {
                 self.catch_up(store, &*history, chosen);
             }
         }
     }
 
-    /// Waits for watchers that can catch up, and takes some of them out of the line.
+    /// Waits for watchers that can catch up, and takes some of them from the line.
     fn choose(&self) -> Option<Vec<Arc<Watcher>>> {
         let mut watchers = self.watchers.lock();
         loop {
@@ -440,7 +439,8 @@ impl Hub {
 
     /// One step for some watchers: reads history without any lock, then delivers it.
     fn catch_up(&self, store: &dyn Store, history: &dyn History, chosen: Vec<Arc<Watcher>>) {
-        // Read after the state was taken: a compaction that the state lacks no record of does no harm.
+        // Read after the state was obtained. A compaction in between does no harm if the state still contains all
+        // records.
         let compacted = store.compacted();
         let (lost, chosen): (Vec<_>, Vec<_>) =
             (chosen.into_iter()).partition(|watcher| watcher.next() < compacted);
@@ -490,7 +490,7 @@ impl Hub {
         wake.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends a watcher that is out of the line, unless it was cancelled meanwhile.
+    /// Cancels a watcher that has been taken from the line, unless it has been cancelled in the meantime.
     fn end(
         &self,
         watchers: &MutexGuard<'_, Watchers>,
@@ -512,7 +512,7 @@ impl Hub {
 }
 
 impl Inbox {
-    /// Forgets all groups that wait; what else waits stays, in order.
+    /// Drops all waiting groups; other messages stay, in order.
     fn drop_groups(&mut self) {
         let firsts = self.messages.iter().filter_map(|message| match message {
             Message::Group { first, .. } | Message::Dropped { first } => Some(*first),
@@ -527,7 +527,7 @@ impl Inbox {
 }
 
 impl Watchers {
-    /// A watcher that is in no set has been given everything.
+    /// Makes a watcher synced that is in no set and has received everything.
     fn insert_synced(&mut self, watcher: Arc<Watcher>) {
         watcher.set_synced(true);
         let stream = watcher.stream.clone();
@@ -536,7 +536,7 @@ impl Watchers {
         self.answer_wanted_progress(&stream);
     }
 
-    /// Answers a request for progress that has waited for all watchers of the stream to be synced.
+    /// Responds to a request for progress that has waited until all watchers of the stream are synced.
     fn answer_wanted_progress(&self, stream: &StreamQueue) {
         let wanted = &stream.progress_wanted;
         if wanted.load(Ordering::Relaxed) && stream.is_at(self.delivered) {
@@ -545,7 +545,7 @@ impl Watchers {
         }
     }
 
-    /// A synced watcher has to go on from the store.
+    /// Makes a synced watcher continue from the store.
     fn make_unsynced(&mut self, watcher: Arc<Watcher>) {
         self.synced.remove(&watcher);
         watcher.set_synced(false);
@@ -553,7 +553,7 @@ impl Watchers {
         self.unsynced.push_back(watcher);
     }
 
-    /// All synced watchers have to go on from the store, from revision `first` on.
+    /// Makes all synced watchers continue from the store, from revision `first` on.
     fn fall_back(&mut self, first: i64) {
         for watcher in self.synced.drain() {
             watcher.set_synced(false);
@@ -563,7 +563,7 @@ impl Watchers {
         }
     }
 
-    /// Takes watchers whose streams have space out of the line; the others stay in it.
+    /// Takes watchers whose streams have space from the line; the others stay in it.
     fn choose(&mut self) -> Vec<Arc<Watcher>> {
         let mut chosen = Vec::new();
         for _ in 0..self.unsynced.len() {
@@ -594,7 +594,7 @@ impl Watchers {
     }
 }
 
-/// The shared form of an event, made when the first watcher wants it.
+/// The shared form of an event, created when the first watcher needs it.
 fn share(
     shared: &mut Option<Arc<SharedEvent>>,
     event: &Event,
@@ -633,10 +633,10 @@ fn match_events(
     matched
 }
 
-/// A bounded piece of history, for some watchers.
+/// A bounded part of the history for some watchers.
 struct Step {
     events: HashMap<*const Watcher, Vec<Arc<SharedEvent>>>,
-    /// The last revision that was read, and read to its end.
+    /// The last revision that has been read completely.
     last: i64,
 }
 
@@ -696,7 +696,7 @@ impl Step {
     }
 }
 
-/// An event as history holds it. What it replaced is looked up only where it is wanted.
+/// An event from the history. What it replaced is looked up only when needed.
 fn event_of(rev: Revision, tombstone: bool, record: &[u8]) -> Event {
     let record = Bytes::copy_from_slice(record);
     Event {

@@ -1,5 +1,5 @@
-//! Which ranges hold a key: a balanced tree of ranges, ordered by their start, in which every node knows
-//! the largest end below it, so that a lookup passes over whole subtrees.
+//! Finds the ranges that contain a key: a balanced tree of ranges ordered by their start, in which every node knows the
+//! largest end below it, so that a lookup can skip whole subtrees.
 //!
 //! ```text
 //!             [b, d) max ∞
@@ -7,14 +7,14 @@
 //!   [a, c) max c        [c, ∞) max ∞         holds(a): [a, c)       holds(c): [b, d) [c, ∞)
 //! ```
 //!
-//! The balance is that of a treap: nodes have random priorities, and a parent's is never smaller than its
-//! children's, so that no order of insertions makes the tree deep.
+//! The tree is a treap: nodes have random priorities, and a parent's is never smaller than its children's, so that no
+//! order of insertions makes the tree deep.
 
 use std::cmp::Ordering;
 
 use bytes::Bytes;
 
-/// The end of a range; `None` is behind all keys.
+/// The end of a range; `None` means that it has no end.
 type End = Option<Bytes>;
 
 /// Values by range.
@@ -47,9 +47,9 @@ impl<T> Default for IntervalMap<T> {
 }
 
 impl<T: Default> IntervalMap<T> {
-    /// The value of the range `[start, end)`, made if there is none yet.
+    /// The value of the range `[start, end)`, created if necessary.
     pub fn entry(&mut self, start: &Bytes, end: &End) -> &mut T {
-        // xorshift: priorities must differ, and need not be hard to guess.
+        // xorshift: priorities must differ, but need not be hard to predict.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -73,7 +73,7 @@ impl<T: Default> IntervalMap<T> {
 }
 
 impl<T> IntervalMap<T> {
-    /// Whether there is no range.
+    /// Whether there are no ranges.
     pub fn is_empty(&self) -> bool {
         self.root.is_none()
     }
@@ -88,18 +88,18 @@ impl<T> IntervalMap<T> {
         remove(&mut self.root, start, end);
     }
 
-    /// Calls `each` with all values.
+    /// Calls `each` for all values.
     pub fn into_values(self, each: &mut impl FnMut(T)) {
         into_values(self.root, each);
     }
 
-    /// Calls `each` with the value of every range that holds `key`.
+    /// Calls `each` with the value of every range that contains `key`.
     pub fn holding<'a>(&'a self, key: &[u8], each: &mut impl FnMut(&'a T)) {
         holding(&self.root, key, each);
     }
 }
 
-/// Whether an end lies behind a key.
+/// Whether an end is after a key.
 fn is_behind(end: &End, key: &[u8]) -> bool {
     end.as_ref().is_none_or(|end| key < &end[..])
 }
@@ -182,7 +182,7 @@ fn insert<T>(link: &mut Link<T>, new: Box<Node<T>>) {
     node.update();
 }
 
-/// Cuts a tree into the ranges before this one and those behind it.
+/// Splits a tree into the ranges before this one and those after it.
 fn split<T>(link: Link<T>, start: &Bytes, end: &End) -> (Link<T>, Link<T>) {
     let Some(mut node) = link else {
         return (None, None);
@@ -200,7 +200,7 @@ fn split<T>(link: Link<T>, start: &Bytes, end: &End) -> (Link<T>, Link<T>) {
     }
 }
 
-/// Joins two trees; every range of the first is before those of the second.
+/// Joins two trees. All ranges of the first precede those of the second.
 fn join<T>(left: Link<T>, right: Link<T>) -> Link<T> {
     match (left, right) {
         (None, other) | (other, None) => other,

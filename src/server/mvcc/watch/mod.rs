@@ -1,10 +1,10 @@
-//! Watchers: who is told of which change, in order, without ever holding up the writer. Synchronous; knows
-//! no users, no network and no tokio.
+//! Watchers: who is notified of which change, in order, without ever blocking the writer. Synchronous; knows nothing of
+//! users, network or tokio.
 //!
-//! A watcher is *synced* when it has been given every event up to the newest that the notifier has handled.
-//! Synced watchers are fed from the events that each group publishes. All others are *unsynced*: they read
-//! history from the backend in bounded steps until they have caught up. A watcher whose stream takes nothing
-//! becomes unsynced, and goes on from the store when the stream has space again, so that no backlog grows.
+//! A watcher is *synced* when it has received every event up to the latest that the notifier has handled. Synced
+//! watchers receive the events that each group publishes. All others are *unsynced*: they read history from the backend
+//! in bounded steps until they have caught up. A watcher whose client does not read becomes unsynced, and continues
+//! from the store when its stream has space again, so that no backlog grows.
 
 mod event;
 mod hub;

@@ -1,5 +1,5 @@
-//! What waits to be sent on one watch stream. Responses to requests are always taken, and whoever reads
-//! requests stops while too much waits; events are taken only while there is space.
+//! What waits to be sent on one watch stream. Responses to requests are always accepted, but no more requests are read
+//! while too much is waiting; events are accepted only while there is space.
 
 use std::{
     collections::VecDeque,
@@ -14,39 +14,38 @@ use parking_lot::Mutex;
 
 use super::event::SharedEvent;
 
-/// Most deliveries that wait on a stream before its watchers fall back to the store.
+/// Maximum number of deliveries waiting on a stream before its watchers fall back to the store.
 pub const MAX_DELIVERIES: usize = 1024;
-/// Most bytes of events that wait on a stream; one delivery is always taken.
+/// Maximum number of bytes of events waiting on a stream; one delivery is always accepted.
 pub const MAX_BYTES: usize = 512 << 10;
 
-/// Something to be sent.
+/// A response to be sent.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The id of the watcher; -1: all of the stream, or none.
+    /// The id of the watcher; -1 means the whole stream or no watcher.
     pub id: i64,
-    /// The revision of the response's header.
+    /// The revision in the response header.
     pub revision: i64,
-    /// What it says.
+    /// The content.
     pub what: What,
 }
 
-/// What a delivery says.
+/// The content of a delivery.
 #[derive(Debug)]
 pub enum What {
-    /// The only event of a revision that the watcher wants, with the previous value or without.
+    /// The only event of a revision that the watcher wants, with or without the previous value.
     Event(Arc<SharedEvent>, bool),
-    /// Events of whole revisions, as far as the watcher wants them, in order; with the previous values or
-    /// without.
+    /// Events of complete revisions, as far as the watcher wants them, in order, with or without the previous values.
     Events(Vec<Arc<SharedEvent>>, bool),
     /// The watcher was created.
     Created,
     /// The watcher could not be created, for this reason.
     Refused(String),
-    /// The watcher was cancelled on request.
+    /// The watcher was canceled on request.
     Cancelled,
-    /// The watcher was cancelled, because what it wants is compacted up to this revision.
+    /// The watcher was canceled because the history it needs has been compacted up to this revision.
     Compacted(i64),
-    /// The watcher was cancelled, because history can't be read, for this reason.
+    /// The watcher was canceled because the history cannot be read, for this reason.
     Failed(String),
     /// Everything up to the revision of the header has been delivered.
     Progress,
@@ -62,15 +61,15 @@ impl Delivery {
     }
 }
 
-/// The deliveries that wait on one stream, and what the hub knows of its watchers.
+/// The deliveries waiting on one stream, and what the hub knows about its watchers.
 #[derive(Debug, Default)]
 pub struct StreamQueue {
     state: Mutex<State>,
-    /// Watchers of the stream that are not synced. Changes under the hub's lock.
+    /// Number of watchers of the stream that are not synced. Modified under the hub's lock.
     pub(super) behind: AtomicUsize,
-    /// The largest revision that a watcher of the stream starts from. Changes under the hub's lock.
+    /// The largest revision from which a watcher of the stream starts. Modified under the hub's lock.
     pub(super) latest_start: AtomicI64,
-    /// Whether the client waits for progress until all watchers are synced. Changes under the hub's lock.
+    /// Whether the client waits for progress until all watchers are synced. Modified under the hub's lock.
     pub(super) progress_wanted: AtomicBool,
 }
 
@@ -105,9 +104,8 @@ impl StreamQueue {
         }
     }
 
-    /// Adds events if there is space. The waker of the reader is added to `wake`, for the caller to wake it
-    /// when it has let go of its locks. Gives the delivery back if there is no space; the hub is told when
-    /// there is some.
+    /// Adds events if there is space. The reader's waker is added to `wake`; the caller wakes it after releasing its
+    /// locks. Returns the delivery if there is no space; the hub is notified when there is.
     pub(super) fn offer(&self, delivery: Delivery, wake: &mut Vec<Waker>) -> Result<(), Delivery> {
         let mut state = self.state.lock();
         if !state.has_space() {
@@ -118,7 +116,7 @@ impl StreamQueue {
         Ok(())
     }
 
-    /// Whether another delivery would be taken. If not, the hub is told when that changes.
+    /// Whether another delivery would be accepted. If not, the hub is notified when that changes.
     pub(super) fn wants_more(&self) -> bool {
         let mut state = self.state.lock();
         let space = state.has_space();
@@ -126,19 +124,19 @@ impl StreamQueue {
         space
     }
 
-    /// Whether there is space for more deliveries: while there is none, no more requests should be read.
+    /// Whether there is space for more deliveries. While there is none, no more requests should be read.
     pub fn has_space(&self) -> bool {
         self.state.lock().has_space()
     }
 
-    /// Whether all watchers have been given everything up to `revision`, and none of them starts later.
+    /// Whether all watchers have received everything up to `revision`, and none of them starts later.
     pub(super) fn is_at(&self, revision: i64) -> bool {
         self.behind.load(Ordering::Relaxed) == 0
             && revision >= self.latest_start.load(Ordering::Relaxed)
     }
 
-    /// Takes all deliveries, or registers the task to be woken for the next. The second value says whether a
-    /// watcher has waited for the space that is there now.
+    /// Takes all deliveries, or registers the task to be woken for the next one. The second value tells whether a
+    /// watcher was waiting for the space that is now available.
     pub fn poll_take(&self, cx: &mut Context<'_>) -> Poll<(VecDeque<Delivery>, bool)> {
         let mut state = self.state.lock();
         if state.waiting.is_empty() {

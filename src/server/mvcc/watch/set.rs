@@ -12,7 +12,7 @@ use super::{
     watcher::{Range, Watcher},
 };
 
-/// Watchers by what they watch.
+/// Watchers by the keys they watch.
 #[derive(Debug, Default)]
 pub struct WatcherSet {
     keys: HashMap<Bytes, Members>,
@@ -20,7 +20,7 @@ pub struct WatcherSet {
     len: usize,
 }
 
-/// The watchers of one key or range; each knows its place.
+/// The watchers of one key or range; each knows its index.
 type Members = Vec<Arc<Watcher>>;
 
 impl WatcherSet {
@@ -66,7 +66,7 @@ impl WatcherSet {
         self.len -= 1;
     }
 
-    /// Calls `each` with every watcher of `key`.
+    /// Calls `each` for every watcher of `key`.
     pub fn watching<'a>(&'a self, key: &[u8], mut each: impl FnMut(&'a Arc<Watcher>)) {
         if let Some(members) = self.keys.get(key) {
             members.iter().for_each(&mut each);
@@ -77,7 +77,7 @@ impl WatcherSet {
         }
     }
 
-    /// Takes all watchers out.
+    /// Removes and returns all watchers.
     pub fn drain(&mut self) -> Vec<Arc<Watcher>> {
         let set = std::mem::take(self);
         let mut all: Vec<Arc<Watcher>> = set.keys.into_values().flatten().collect();

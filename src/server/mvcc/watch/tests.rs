@@ -1,5 +1,5 @@
-//! The hub over a history in memory: what each watcher is told when it is slow, when groups are dropped,
-//! and when history is compacted under it.
+//! The hub with a history in memory: what each watcher receives when it is slow, when groups are dropped, and when the
+//! history is compacted.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// A history of puts, one event a revision, and the group that came last.
+/// A history of puts, one event per revision, and the latest group.
 #[derive(Clone, Default)]
 struct Log {
     records: BTreeMap<i64, Event>,
@@ -87,7 +87,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A hub whose threads do not run yet, so that a test decides what they find.
+    /// A hub whose threads are not running yet, so that a test decides what they find.
     fn new() -> Fixture {
         Fixture {
             hub: Arc::new(Hub::new(1)),
@@ -107,7 +107,7 @@ impl Fixture {
             .push(thread::spawn(move || hub.run_catch_up(&*store)));
     }
 
-    /// Publishes a group of puts of these keys; returns the last revision.
+    /// Publishes a group of puts of these keys. Returns the last revision.
     fn put(&self, keys: &[&str], size: usize) -> i64 {
         let mut log = self.store.log.write();
         log.group.clear();
@@ -153,7 +153,7 @@ impl Drop for Fixture {
     }
 }
 
-/// Takes deliveries until `enough` of them say so.
+/// Takes deliveries until `enough` returns true.
 fn take(
     hub: &Hub,
     stream: &StreamQueue,
@@ -202,7 +202,7 @@ fn a_slow_stream_falls_back_to_the_store_and_others_do_not_notice() {
     let mut told = Vec::new();
     for i in 0..number {
         let revision = f.put(&["k"], 100);
-        // Within one step of the writer, so that it never fills its own queue.
+        // Within a step of the writer, so that its queue is never full.
         told.extend(take(&f.hub, &quick, |taken| {
             revisions(taken).last() == Some(&revision)
         }));
@@ -246,7 +246,7 @@ fn dropped_groups_are_read_from_the_store() {
     let all: Vec<i64> = (2..=last).step_by(2).collect();
     assert_eq!(of(0), all);
     assert_eq!(of(1), all[29..]);
-    // The progress was asked for when nothing was delivered, and is told when everything is.
+    // Progress was requested when nothing had been delivered, and is reported when everything has.
     let progress = told.last().unwrap();
     assert_eq!((progress.id, progress.revision), (-1, last));
 }

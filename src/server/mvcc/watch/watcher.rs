@@ -1,4 +1,4 @@
-//! One watcher: which keys it watches, from which revision, and how far it has come.
+//! One watcher: the keys it watches, from which revision, and its progress.
 
 use std::sync::{
     Arc,
@@ -15,14 +15,15 @@ use crate::server::mvcc::{event::Event, index::KeyRange};
 pub enum Range {
     /// One key.
     One(Bytes),
-    /// From the first (included) to the second (excluded).
+    /// From the first (inclusive) to the second (exclusive).
     Between(Bytes, Bytes),
-    /// This key and all behind it.
+    /// This key and all following ones.
     From(Bytes),
 }
 
 impl Range {
-    /// As requests write it; `None` for a range that can hold no key. An empty key stands for the first.
+    /// Converts the fields of a request; `None` for a range that cannot contain any key. An empty key means the first
+    /// key.
     pub fn new(key: Bytes, end: Bytes) -> Option<Range> {
         let key = match key.is_empty() {
             true => Bytes::from_static(&[0]),
@@ -37,10 +38,10 @@ impl Range {
     }
 }
 
-/// What a watcher wants to be told.
+/// Which events a watcher receives, and in which form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The key as it was before each event.
+    /// Include the previous key-value pair in each event.
     pub prev_kv: bool,
     /// No puts.
     pub no_put: bool,
@@ -53,24 +54,24 @@ pub struct Options {
 pub struct Watcher {
     /// Its id on its stream.
     pub id: i64,
-    /// Where its events go.
+    /// The stream to which its events are sent.
     pub stream: Arc<StreamQueue>,
     /// The keys.
     pub range: Range,
-    /// Which events it wants, and in which form.
+    /// Which events it receives, and in which form.
     pub options: Options,
-    /// The revision that the client asked for; 0: none.
+    /// The revision that the client requested; 0 if none.
     pub start: i64,
-    /// The first revision that it has not been given yet. Changes under the hub's lock.
+    /// The first revision that it has not received yet. Modified under the hub's lock.
     next: AtomicI64,
-    /// Where it stands in the set that holds it. Changes under the hub's lock.
+    /// Its index in the set that contains it. Modified under the hub's lock.
     pub(super) slot: AtomicUsize,
     synced: AtomicBool,
     removed: AtomicBool,
 }
 
 impl Watcher {
-    /// A watcher that wants everything from revision `next` on.
+    /// A watcher that receives everything from revision `next` on.
     pub(super) fn new(
         id: i64,
         stream: Arc<StreamQueue>,
@@ -92,7 +93,7 @@ impl Watcher {
         }
     }
 
-    /// The first revision that it has not been given yet.
+    /// The first revision that it has not received yet.
     pub(super) fn next(&self) -> i64 {
         self.next.load(Ordering::Relaxed)
     }
@@ -101,7 +102,7 @@ impl Watcher {
         self.next.store(revision, Ordering::Relaxed);
     }
 
-    /// Whether it is fed from the newest events.
+    /// Whether it receives new events directly.
     pub(super) fn is_synced(&self) -> bool {
         self.synced.load(Ordering::Relaxed)
     }
@@ -110,17 +111,17 @@ impl Watcher {
         self.synced.store(synced, Ordering::Relaxed);
     }
 
-    /// Whether it gets no more events: it was cancelled, or the revisions that it wants are compacted.
+    /// Whether it receives no more events, because it was canceled or the revisions it needs have been compacted.
     pub(super) fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Relaxed)
     }
 
-    /// Marks it as removed. Returns whether it was not removed before.
+    /// Marks it as removed. Returns false if it already was.
     pub(super) fn remove(&self) -> bool {
         !self.removed.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether its filters let the event pass.
+    /// Whether the event passes its filters.
     pub(super) fn wants(&self, event: &Event) -> bool {
         match event.tombstone {
             true => !self.options.no_delete,
