@@ -48,6 +48,7 @@ use super::{
     meter::Cancelled,
     quota::Quota,
     shared::Shared,
+    unsent::Holder,
     writer::Writer,
 };
 use crate::{bolt, proto::etcdserverpb as pb, schema::membership::Member};
@@ -219,7 +220,12 @@ impl Core {
         shared.header(shared.published().map_or(0, |p| p.revision))
     }
 
-    /// Completes a header that contains only the revision.
+    /// The holder that counts the memory of responses that have not been sent yet.
+    pub fn answers(&self) -> Arc<dyn Holder> {
+        self.inner.admission.answers()
+    }
+
+    /// Completes a header that holds the revision only.
     fn complete(&self, header: &mut Option<pb::ResponseHeader>) {
         let revision = header.as_ref().map_or(0, |h| h.revision);
         *header = Some(self.inner.shared.header(revision));

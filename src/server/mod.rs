@@ -27,5 +27,6 @@ pub mod queue;
 pub mod quota;
 pub mod shared;
 mod tls;
+pub mod unsent;
 pub mod value;
 pub mod writer;

@@ -25,6 +25,8 @@ mod kv;
 mod lease;
 /// Sizes and numbers past which a request is refused.
 mod limits;
+/// Ours alone: clients that give up or read nothing, by the hundred.
+mod load;
 /// Locks and elections.
 mod lock;
 /// Status, alarms, defragmentation, hashes, and what an operator may ask of one member.

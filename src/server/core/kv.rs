@@ -68,6 +68,10 @@ impl Core {
         context: &RequestContext,
         r: pb::PutRequest,
     ) -> Result<pb::PutResponse, Error> {
+        let _admitted = match r.prev_kv {
+            true => Some(self.inner.admission.admit_write(1).await?),
+            false => None,
+        };
         self.write(context, r).await
     }
 
@@ -99,10 +103,12 @@ impl Core {
         r: pb::TxnRequest,
     ) -> Result<pb::TxnResponse, Error> {
         if !txn::is_read_only(&r) {
-            // A transaction may return as much as a range.
-            let _admitted = match reading::returns_few_keys(&r, &self.inner.shared.index) {
-                true => None,
-                false => Some(self.inner.admission.admit(Size::Large).await?),
+            // A transaction may return as much as a range does.
+            let admission = &self.inner.admission;
+            let _admitted = match reading::few_keys_returned(&r, &self.inner.shared.index) {
+                Some(0) => None,
+                Some(values) => Some(admission.admit_write(values).await?),
+                None => Some(admission.admit(Size::Large).await?),
             };
             return self.write(context, r).await;
         }

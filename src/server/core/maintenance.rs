@@ -1,6 +1,10 @@
 //! The Maintenance service: alarms, status, defragmentation, hashes and snapshots.
 
-use super::{Core, Snapshot, VERSION, admission::Size, hashing};
+use super::{
+    Core, Snapshot, VERSION,
+    admission::{Admitted, Size},
+    hashing,
+};
 use crate::{
     proto::etcdserverpb as pb,
     schema::fresh,
@@ -126,5 +130,13 @@ impl Core {
     pub async fn snapshot(&self, context: &RequestContext) -> Result<Snapshot, Error> {
         self.check_admin(context)?;
         Ok(Snapshot::new(&self.inner.shared.published()?.tx))
+    }
+
+    /// Waits until a piece of a snapshot may be read, so that many streams use few threads.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub async fn admit_snapshot_read(&self) -> Result<Admitted, Error> {
+        self.inner.admission.admit_snapshot_read().await
     }
 }

@@ -23,6 +23,8 @@ use crate::{
 
 /// Maximum number of keys in a short read.
 const SHORT: usize = 32;
+/// Maximum number of keys that a transaction may return without being treated as a large read.
+const FEW: usize = 8 * SHORT;
 /// Maximum number of bytes that an async worker copies for one response.
 const INLINE_BYTES: usize = 256 << 10;
 /// Maximum number of bytes that a small read copies.
@@ -161,25 +163,30 @@ impl Read for TxnRequest {
     }
 }
 
-/// Whether all parts of a transaction together return only a few keys, whatever the result of the compares.
-pub fn returns_few_keys(r: &TxnRequest, index: &TreeIndex) -> bool {
-    fn returning(r: &TxnRequest, index: &TreeIndex, parts: &mut usize) -> bool {
+/// The maximum number of keys that a transaction returns, whatever the result of the compares; `None` if it may be large.
+pub fn few_keys_returned(r: &TxnRequest, index: &TreeIndex) -> Option<usize> {
+    fn add(r: &TxnRequest, index: &TreeIndex, keys: &mut usize) -> bool {
         r.success.iter().chain(&r.failure).all(|op| {
-            let few = match &op.request {
-                Some(Request::RequestRange(r)) => is_short(index, &r.key, &r.range_end),
-                Some(Request::RequestDeleteRange(r)) if r.prev_kv => {
-                    is_short(index, &r.key, &r.range_end)
+            let (key, end): (&[u8], &[u8]) = match &op.request {
+                Some(Request::RequestRange(r)) if r.count_only => return true,
+                Some(Request::RequestRange(r)) => (&r.key, &r.range_end),
+                Some(Request::RequestDeleteRange(r)) if r.prev_kv => (&r.key, &r.range_end),
+                Some(Request::RequestPut(r)) if r.prev_kv => (&r.key, &[]),
+                Some(Request::RequestTxn(nested)) => return add(nested, index, keys),
+                Some(Request::RequestDeleteRange(_) | Request::RequestPut(_)) | None => {
+                    return true;
                 }
-                Some(Request::RequestDeleteRange(_)) => return true,
-                Some(Request::RequestTxn(nested)) => return returning(nested, index, parts),
-                Some(Request::RequestPut(r)) if r.prev_kv => true,
-                Some(Request::RequestPut(_)) | None => return true,
             };
-            *parts += 1;
-            few && *parts <= SHORT
+            *keys += match KeyRange::new(key, end) {
+                KeyRange::One(_) => 1,
+                _ if is_short(index, key, end) => SHORT / 4,
+                _ => return false,
+            };
+            *keys <= FEW
         })
     }
-    returning(r, index, &mut 0)
+    let mut keys = 0;
+    add(r, index, &mut keys).then_some(keys)
 }
 
 /// Whether a range contains only a few keys.

@@ -2,19 +2,26 @@
 //! Every gRPC response ends with trailers that contain its status.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
+    sync::{Arc, Weak},
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::{message, stream::Part};
-use crate::server::mvcc::encoded::Encoded;
+use crate::server::{
+    mvcc::encoded::{Encoded, PIECE, SHORT},
+    unsent::{HeldBuffer, Holder, Unsent},
+};
 
 /// The body of every response of this server.
 #[derive(Default)]
@@ -30,11 +37,54 @@ enum Content {
     PlainStream(mpsc::Receiver<Bytes>),
     /// One gRPC message and the status.
     Message(Bytes),
-    /// One gRPC message in chunks, and the status.
-    Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
     Trailers(Box<HeaderMap>),
-    /// gRPC messages as they become available, then the status.
+    /// Data that can be dropped before it is sent.
+    Rest(Arc<Rest>),
+}
+
+/// The rest of a long response or of a stream.
+pub(super) struct Rest(Mutex<State>);
+
+struct State {
+    source: Source,
+    /// Since when data has been available to the client; `None` while the server has nothing to send.
+    waiting_since: Option<Instant>,
+}
+
+enum Source {
+    /// One gRPC message in pieces, then the status.
+    Pieces(VecDeque<Bytes>),
+    /// Plain HTTP in pieces, and the number of bytes left.
+    Plain(VecDeque<Bytes>, u64),
+    /// gRPC messages as they come, then the status.
     Stream(mpsc::Receiver<Part>),
+    /// The data was dropped because the client did not read it.
+    Discarded,
+}
+
+impl Rest {
+    fn new(source: Source) -> Rest {
+        let waiting_since = match source {
+            Source::Stream(_) => None,
+            _ => Some(Instant::now()),
+        };
+        Rest(Mutex::new(State {
+            source,
+            waiting_since,
+        }))
+    }
+}
+
+impl Unsent for Rest {
+    fn stalled(&self) -> Duration {
+        (self.0.lock().waiting_since).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn discard(&self) {
+        let source = std::mem::replace(&mut self.0.lock().source, Source::Discarded);
+        // Dropping the data wakes waiting reads, so it happens without the lock.
+        drop(source);
+    }
 }
 
 impl Body {
@@ -57,17 +107,55 @@ impl Body {
     pub fn encoded(mut message: Encoded) -> Body {
         let length = message.length() - message::PREFIX;
         message::put_prefix(&mut message.front(), length);
-        let mut pieces = message.into_pieces();
-        match (pieces.next(), pieces.size_hint()) {
-            (Some(only), (_, Some(0))) => Body::message(only),
-            (first, _) => Body(Content::Pieces(Box::new(first.into_iter().chain(pieces)))),
+        let holder = message.holder();
+        let mut pieces: VecDeque<Bytes> = message.into_pieces().collect();
+        match pieces.pop_front() {
+            Some(only) if pieces.is_empty() && holder.is_none() => Body::message(only),
+            Some(first) => {
+                pieces.push_front(first);
+                Body::rest(Source::Pieces(pieces), holder.as_ref())
+            }
+            None => Body::message(Bytes::new()),
         }
     }
 
-    /// A stream of gRPC messages.
-    pub(super) fn stream(parts: mpsc::Receiver<Part>) -> Body {
-        Body(Content::Stream(parts))
+    /// One framed gRPC message and status 0; `holder` counts the unsent bytes.
+    pub fn framed_counted(framed: &[u8], holder: &Arc<dyn Holder>) -> Body {
+        Body::rest(Source::Pieces(counted_pieces(framed, holder)), Some(holder))
     }
+
+    /// Plain HTTP; `holder` counts the unsent bytes.
+    pub fn plain_counted(bytes: Vec<u8>, holder: &Arc<dyn Holder>) -> Body {
+        if bytes.len() <= SHORT {
+            return Body::plain(bytes);
+        }
+        let length = bytes.len() as u64;
+        let pieces = counted_pieces(&bytes, holder);
+        Body::rest(Source::Plain(pieces, length), Some(holder))
+    }
+
+    /// A stream of gRPC messages, and a handle that can drop the queued ones.
+    pub(super) fn stream(parts: mpsc::Receiver<Part>) -> (Body, Weak<Rest>) {
+        let rest = Arc::new(Rest::new(Source::Stream(parts)));
+        let weak = Arc::downgrade(&rest);
+        (Body(Content::Rest(rest)), weak)
+    }
+
+    fn rest(source: Source, holder: Option<&Arc<dyn Holder>>) -> Body {
+        let rest = Arc::new(Rest::new(source));
+        if let Some(holder) = holder {
+            let weak: Weak<Rest> = Arc::downgrade(&rest);
+            holder.watch(weak);
+        }
+        Body(Content::Rest(rest))
+    }
+}
+
+/// Separate buffers, so that each one is freed as soon as it has been sent.
+fn counted_pieces(bytes: &[u8], holder: &Arc<dyn Holder>) -> VecDeque<Bytes> {
+    let counted =
+        |piece: &[u8]| Bytes::from_owner(HeldBuffer::new(piece.to_vec(), Arc::clone(holder)));
+    bytes.chunks(PIECE).map(counted).collect()
 }
 
 fn success() -> HeaderMap {
@@ -111,24 +199,24 @@ impl http_body::Body for Body {
                 Content::Trailers(Box::new(success())),
                 Some(Frame::data(bytes)),
             ),
-            Content::Pieces(mut pieces) => match pieces.next() {
-                Some(piece) => (Content::Pieces(pieces), Some(Frame::data(piece))),
-                None => trailers(success()),
-            },
             Content::Trailers(status) => trailers(*status),
-            Content::Stream(mut parts) => match parts.poll_recv(cx) {
-                Poll::Pending => {
-                    self.0 = Content::Stream(parts);
-                    return Poll::Pending;
+            Content::Rest(rest) => {
+                let frame = {
+                    let mut state = rest.0.lock();
+                    let frame = state.source.poll(cx);
+                    state.waiting_since = frame.is_ready().then(Instant::now);
+                    frame
+                };
+                match frame {
+                    Poll::Pending => {
+                        self.0 = Content::Rest(rest);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Next::Data(data)) => (Content::Rest(rest), Some(Frame::data(data))),
+                    Poll::Ready(Next::Trailers(status)) => trailers(status),
+                    Poll::Ready(Next::End) => (Content::Empty, None),
                 }
-                Poll::Ready(Some(Part::Message(framed))) => {
-                    (Content::Stream(parts), Some(Frame::data(framed)))
-                }
-                Poll::Ready(Some(Part::End(Ok(())))) => trailers(success()),
-                Poll::Ready(Some(Part::End(Err(status)))) => trailers(failure(&status)),
-                // The task was lost. The client must not mistake the messages so far for all of them.
-                Poll::Ready(None) => trailers(failure(&Status::internal("stream ended early"))),
-            },
+            }
         };
         self.0 = next;
         Poll::Ready(frame.map(Ok))
@@ -142,8 +230,48 @@ impl http_body::Body for Body {
         match &self.0 {
             Content::Empty => http_body::SizeHint::with_exact(0),
             Content::Plain(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Content::Rest(rest) => match &rest.0.lock().source {
+                Source::Plain(_, left) => http_body::SizeHint::with_exact(*left),
+                _ => http_body::SizeHint::default(),
+            },
             _ => http_body::SizeHint::default(),
         }
+    }
+}
+
+/// The next part of a response.
+enum Next {
+    Data(Bytes),
+    Trailers(HeaderMap),
+    End,
+}
+
+impl Source {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        Poll::Ready(match self {
+            Source::Pieces(pieces) => match pieces.pop_front() {
+                Some(piece) => Next::Data(piece),
+                None => Next::Trailers(success()),
+            },
+            Source::Plain(pieces, left) => match pieces.pop_front() {
+                Some(piece) => {
+                    *left -= piece.len() as u64;
+                    Next::Data(piece)
+                }
+                None => Next::End,
+            },
+            Source::Stream(parts) => match std::task::ready!(parts.poll_recv(cx)) {
+                Some(Part::Message(framed)) => Next::Data(framed),
+                Some(Part::End(Ok(()))) => Next::Trailers(success()),
+                Some(Part::End(Err(status))) => Next::Trailers(failure(&status)),
+                // The task was lost: the messages so far must not pass for all of them.
+                None => Next::Trailers(failure(&Status::internal("stream ended early"))),
+            },
+            // Plain HTTP then ends before the announced length, so hyper closes the connection.
+            Source::Discarded => Next::Trailers(failure(&Status::resource_exhausted(
+                "etcdserver: the answer was not read in time and memory is short",
+            ))),
+        })
     }
 }
 
@@ -167,7 +295,7 @@ mod tests {
         let (sender, parts) = mpsc::channel(2);
         assert!(sender.send(Part::Message("message".into())).await.is_ok());
         drop(sender);
-        let whole = Body::stream(parts).collect().await.unwrap();
+        let whole = Body::stream(parts).0.collect().await.unwrap();
         assert_eq!(whole.trailers().unwrap()["grpc-status"], "13");
         assert_eq!(whole.to_bytes(), "message");
     }

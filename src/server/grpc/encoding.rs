@@ -1,7 +1,10 @@
 //! The encoding of messages on the wire: uncompressed, or compressed with gzip like grpc-go's `encoding/gzip`. Knows
 //! nothing of requests.
 
-use std::io::{Read as _, Write as _};
+use std::{
+    io::{Read as _, Write as _},
+    sync::Arc,
+};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
@@ -10,7 +13,12 @@ use prost::Message;
 use tonic::Status;
 
 use super::{body::Body, message};
-use crate::server::{error::Error, heavy, mvcc::encoded::Encoded};
+use crate::server::{
+    error::Error,
+    heavy,
+    mvcc::encoded::{Encoded, SHORT},
+    unsent::{Held, Holder},
+};
 
 /// Maximum size of a sent message in bytes (etcd v3.7.1, server/etcdserver/api/v3rpc/grpc.go, `maxSendBytes`). The
 /// length prefix has 32 bits, so messages of 4 GiB could not be sent at all.
@@ -62,15 +70,21 @@ impl Encoding {
         }
     }
 
-    /// The body of a response with one message.
+    /// The body of a response of one message. `holder` counts it unless it is short.
     ///
     /// # Errors
-    /// See [`Encoding::frame`].
-    pub async fn body<M: Message>(self, message: &M) -> Result<Body, Status> {
-        match self {
-            Encoding::Identity => self.frame(message).map(Body::message),
-            Encoding::Gzip => compressed_body(message.encode_to_vec().into()).await,
+    /// As [`Encoding::frame`].
+    pub async fn body<M: Message>(
+        self,
+        message: &M,
+        holder: impl FnOnce() -> Arc<dyn Holder>,
+    ) -> Result<Body, Status> {
+        if message.encoded_len() <= SHORT {
+            return self.frame(message).map(Body::message);
         }
+        let mut encoded = Encoded::of_message(message, message::PREFIX);
+        encoded.counted_by(&holder());
+        self.encoded_body(encoded).await
     }
 
     /// The body of a response with one message that is already encoded, preceded by [`PREFIX`](message::PREFIX) unused
@@ -84,12 +98,19 @@ impl Encoding {
         match self {
             Encoding::Identity => Ok(Body::encoded(message)),
             Encoding::Gzip => {
+                let holder = message.holder();
                 let mut payload = BytesMut::with_capacity(length);
                 for piece in message.into_pieces() {
                     payload.put(piece);
                 }
                 payload.advance(message::PREFIX);
-                compressed_body(payload.freeze()).await
+                // The message may wait a long time to be compressed, and then for its client to read it.
+                let _held = holder.clone().map(|holder| Held::new(length, holder));
+                let framed = compressed_off_worker(payload.freeze()).await?;
+                Ok(match holder {
+                    Some(holder) => Body::framed_counted(&framed, &holder),
+                    None => Body::message(framed),
+                })
             }
         }
     }
@@ -134,15 +155,13 @@ pub(super) fn check_size(size: usize) -> Result<(), Status> {
     Ok(())
 }
 
-async fn compressed_body(payload: Bytes) -> Result<Body, Status> {
+async fn compressed_off_worker(payload: Bytes) -> Result<Bytes, Status> {
     check_size(payload.len())?;
-    let framed = if payload.len() < heavy::LARGE {
-        compressed(&payload)
-    } else {
-        let compressed = heavy::run(move || compressed(&payload)).await;
-        compressed.ok_or(Error::Stopped)?
-    };
-    Ok(Body::message(framed))
+    if payload.len() < heavy::LARGE {
+        return Ok(compressed(&payload));
+    }
+    let compressed = heavy::run(move || compressed(&payload)).await;
+    Ok(compressed.ok_or(Error::Stopped)?)
 }
 
 /// A compressed message with its prefix. Like grpc-go, sends an empty message uncompressed.

@@ -12,6 +12,7 @@ use crate::{
         error::Error,
         mvcc::encoded::Encoded,
         quota::{put_cost, txn_cost},
+        unsent::Held,
     },
 };
 
@@ -84,8 +85,12 @@ impl Kv {
             let mut whole = self.core.range(context, r).await?;
             whole.kvs.clear();
             whole.more = false;
-            return send(&outbound, whole).await;
+            let held = Held::new(0, self.core.answers());
+            return send(&outbound, whole, held).await;
         }
+        // The pieces count as unsent responses, so that clients which do not read cannot fill the memory.
+        let answers = self.core.answers();
+        outbound.watched_by(&answers);
         let limit = if r.limit == 0 { i64::MAX } else { r.limit };
         let target = self.max_request_bytes;
         r.limit = FIRST_PIECE.min(limit);
@@ -93,6 +98,7 @@ impl Kv {
         let mut first_header: Option<pb::ResponseHeader> = None;
         loop {
             let mut piece = self.core.range_chunk(context, r.clone()).await?;
+            let held = Held::new(piece.encoded_len(), answers.clone());
             let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
             if r.revision == 0 {
                 r.revision = header.revision;
@@ -106,13 +112,13 @@ impl Kv {
                 if let Some(key) = next.filter(|_| piece.more) {
                     piece.count += self.count_from(context, &r, key).await?;
                 }
-                return send(&outbound, piece).await;
+                return send(&outbound, piece, held).await;
             }
             let size = piece.encoded_len();
             piece.header = None;
             piece.more = false;
             piece.count = 0;
-            send(&outbound, piece).await?;
+            send(&outbound, piece, held).await?;
             if let Some(key) = next {
                 r.key = key;
             }
@@ -141,11 +147,15 @@ impl Kv {
 async fn send(
     outbound: &Outbound<pb::RangeStreamResponse>,
     piece: pb::RangeResponse,
+    held: Held,
 ) -> Result<(), Error> {
     let piece = pb::RangeStreamResponse {
         range_response: Some(piece),
     };
-    outbound.send(&piece).await
+    // The encoded message replaces the piece, both in memory and in the count.
+    let answers = held.holder().clone();
+    drop(held);
+    outbound.send_counted(piece, &answers).await
 }
 
 /// The key that directly follows `key`.

@@ -154,7 +154,8 @@ macro_rules! shape {
             handling,
             $services.$object.$function(&context, request).await
         );
-        let body = attempt!(handling, encoding.body(&response).await);
+        let counted = encoding.body(&response, || $services.core.answers());
+        let body = attempt!(handling, counted.await);
         handling.sent();
         handling.end(Code::Ok);
         Ok(body)

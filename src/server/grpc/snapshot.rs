@@ -3,12 +3,12 @@
 //! thread. If the client reads nothing at all, the stream is ended, because its snapshot keeps old pages from being
 //! reused.
 
-use std::{io::Read as _, sync::Arc, time::Duration};
+use std::{io::Read as _, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tonic::Code;
 
 use super::{encoding::Encoding, message, stream::Outbound};
@@ -52,35 +52,44 @@ impl Snapshots {
     ) -> Result<(), Error> {
         let snapshot = self.core.snapshot(context).await?;
         let encoding = outbound.encoding();
-        let mut reading = read_next(Reader::new(snapshot, encoding), FIRST_MESSAGE);
+        let mut reading = self.read_next(Reader::new(snapshot, encoding), FIRST_MESSAGE);
         let mut sent = 0;
         loop {
-            let (reader, message) = reading.await.map_err(|_| Error::Stopped)??;
+            let (reader, message) = reading.await?;
             let Some(message) = message else {
                 let digest = reader.digest();
                 return outbound.send_framed_within(digest, self.stall).await;
             };
             if sent < SMALL_MESSAGES {
                 outbound.send_framed_within(message, self.stall).await?;
-                reading = read_next(reader, FIRST_MESSAGE);
+                reading = self.read_next(reader, FIRST_MESSAGE);
             } else {
-                reading = read_next(reader, MESSAGE);
+                let next = tokio::spawn(self.read_next(reader, MESSAGE));
                 outbound.send_framed_within(message, self.stall).await?;
+                let read = next.await.map_err(|_| Error::Stopped)?;
+                reading = Box::pin(std::future::ready(read));
             }
             sent += 1;
         }
     }
+
+    /// Reads and hashes the next message on a blocking thread. Only a few streams do this at a time.
+    fn read_next(&self, mut reader: Reader, size: usize) -> Reading {
+        let core = self.core.clone();
+        Box::pin(async move {
+            let admitted = core.admit_snapshot_read().await?;
+            let read = spawn_blocking(move || {
+                let message = reader.next(size)?;
+                drop(admitted);
+                Ok((reader, message))
+            });
+            read.await.map_err(|_| Error::Stopped)?
+        })
+    }
 }
 
-type Read = Result<(Reader, Option<Bytes>), Error>;
-
-/// Reads the next message on a blocking thread, because it waits for the disk and computes a hash.
-fn read_next(mut reader: Reader, size: usize) -> JoinHandle<Read> {
-    spawn_blocking(move || {
-        let message = reader.next(size)?;
-        Ok((reader, message))
-    })
-}
+/// The reader and the message it has read; `None` at the end of the file.
+type Reading = Pin<Box<dyn Future<Output = Result<(Reader, Option<Bytes>), Error>> + Send>>;
 
 /// Reads and hashes the file.
 struct Reader {

@@ -33,7 +33,11 @@
     reason = "`ready` waits for the watch, which reads and writes at the same time"
 )]
 
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
@@ -41,8 +45,16 @@ use prost::Message;
 use tokio::{sync::mpsc, time::timeout};
 use tonic::Status;
 
-use super::{body::Body, encoding::Encoding, message::Messages};
-use crate::server::{error::Error, metrics};
+use super::{
+    body::{Body, Rest},
+    encoding::Encoding,
+    message::Messages,
+};
+use crate::server::{
+    error::Error,
+    metrics,
+    unsent::{HeldBuffer, Holder},
+};
 
 /// Number of messages queued for the client in each stream, in addition to the one that HTTP/2 is sending.
 const QUEUED: usize = 2;
@@ -87,6 +99,7 @@ impl<Q: Message + Default + 'static> Inbound<Q> {
 /// The server's half of a call.
 pub struct Outbound<R> {
     parts: mpsc::Sender<Part>,
+    rest: Weak<Rest>,
     encoding: Encoding,
     count: metrics::Messages,
     kind: PhantomData<fn(R)>,
@@ -107,13 +120,15 @@ impl<R: Message> Outbound<R> {
         count: metrics::Messages,
     ) -> (Outbound<R>, mpsc::Sender<Part>, Body) {
         let (parts, receiver) = mpsc::channel(QUEUED);
+        let (body, rest) = Body::stream(receiver);
         let outbound = Outbound {
             parts: parts.clone(),
+            rest,
             encoding,
             count,
             kind: PhantomData,
         };
-        (outbound, parts, Body::stream(receiver))
+        (outbound, parts, body)
     }
 
     /// Sends a message. Waits if the client does not read.
@@ -137,7 +152,31 @@ impl<R: Message> Outbound<R> {
         })
     }
 
-    /// The encoding of messages, for callers that frame them.
+    /// Registers the stream with `holder`, which may end it if memory is short and the client reads nothing.
+    pub(super) fn watched_by(&self, holder: &Arc<dyn Holder>) {
+        let rest: Weak<Rest> = self.rest.clone();
+        holder.watch(rest);
+    }
+
+    /// Sends a message that `holder` counts until it has been sent.
+    ///
+    /// # Errors
+    /// As [`Outbound::send`].
+    pub(super) async fn send_counted(
+        &self,
+        message: R,
+        holder: &Arc<dyn Holder>,
+    ) -> Result<(), Error> {
+        let framed = self.encoding.frame(&message)?;
+        drop(message);
+        let counted = match framed.try_into_mut() {
+            Ok(framed) => Bytes::from_owner(HeldBuffer::new(framed.into(), Arc::clone(holder))),
+            Err(shared) => shared,
+        };
+        self.send_framed(counted).await
+    }
+
+    /// How messages are encoded, for those who frame them on their own.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 
 use super::{
     json,
-    route::{Caller, with_type},
+    route::{Caller, with_body, with_type},
 };
 use crate::{
     golang::descriptors::{Descriptors, MessageId},
@@ -26,6 +26,7 @@ use crate::{
         context::{Peer, RequestContext},
         grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
         heavy,
+        unsent::Held,
     },
 };
 
@@ -99,8 +100,14 @@ where
         Ok(whole) => whole.to_bytes(),
         Err(never) => match never {},
     };
+    // A response may wait a long time to be printed, and then for its client to read it.
+    let answers = services.core.answers();
+    let held = Held::new(message.len(), answers.clone());
     let json = print(answer, message.slice(PREFIX.min(message.len())..)).await?;
-    Ok(success(with_type("application/json", json.into())))
+    drop(message);
+    let body = Body::plain_counted(json, &answers);
+    drop(held);
+    Ok(success(with_body("application/json", body)))
 }
 
 /// The request and response types of a method.
@@ -227,7 +234,8 @@ fn stopped() -> Status {
 async fn print(answer: MessageId, message: Bytes) -> Result<Vec<u8>, Status> {
     let small = message.len() < heavy::LARGE;
     let print = move || {
-        let mut json = Vec::new();
+        // Base64 needs a third more than the bytes. A growing buffer would need up to three times as much.
+        let mut json = Vec::with_capacity(message.len() + message.len() / 2);
         let printed = json::print(answer, &message, &mut json);
         printed.map(|()| json)
     };

@@ -187,7 +187,12 @@ pub fn text(status: StatusCode, body: String) -> Response<Body> {
 
 /// A body with this content type and status 200.
 pub fn with_type(content_type: &'static str, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::plain(body));
+    with_body(content_type, Body::plain(body))
+}
+
+/// A response with this body, of this type.
+pub fn with_body(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -15,14 +15,17 @@ use crate::{
         etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader},
         mvccpb::KeyValue,
     },
-    server::error::Error,
+    server::{
+        error::Error,
+        unsent::{Held, HeldBuffer, Holder},
+    },
 };
 
-/// Size in bytes of each chunk except the last: four HTTP/2 frames of the default size, and small enough for the
-/// allocator to reuse memory. It would map larger chunks anew each time, and the system would have to zero them.
-const PIECE: usize = 64 << 10;
-/// Responses of up to this many bytes are not counted while they wait to be sent.
-const SHORT: usize = 1 << 10;
+/// Bytes of each piece but the last: four HTTP/2 frames of the default size, and small enough for the allocator to reuse
+/// memory. It would map larger pieces anew each time, and the system would zero them.
+pub const PIECE: usize = 64 << 10;
+/// Messages of up to so many bytes are not counted while they wait to be sent.
+pub const SHORT: usize = 1 << 10;
 /// Number of the field `kvs` of `RangeResponse`.
 const KVS: u32 = 2;
 /// Maximum size of the field `header` in bytes.
@@ -30,48 +33,7 @@ const HEADER: usize = 2 + 4 * FIELD;
 /// Maximum size in bytes of a field's number and length, which precede a record.
 const FIELD: usize = 11;
 
-/// Counts the memory of responses that have not been sent yet.
-pub trait Holder: Send + Sync + std::fmt::Debug {
-    /// Adds to the number of bytes held.
-    fn hold(&self, bytes: usize);
-
-    /// Subtracts from the number of bytes held.
-    fn release(&self, bytes: usize);
-}
-
-/// Bytes that are counted by a [`Holder`] until this is dropped.
-#[derive(Debug)]
-struct Held {
-    bytes: usize,
-    holder: Arc<dyn Holder>,
-}
-
-impl Held {
-    fn new(bytes: usize, holder: Arc<dyn Holder>) -> Held {
-        holder.hold(bytes);
-        Held { bytes, holder }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.holder.release(self.bytes);
-    }
-}
-
-/// A chunk of a response that is counted until it has been sent.
-struct Piece {
-    bytes: Vec<u8>,
-    _held: Held,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-/// An encoded message in chunks.
+/// An encoded message in pieces.
 #[derive(Debug, Default)]
 pub struct Encoded {
     full: Vec<Vec<u8>>,
@@ -114,13 +76,19 @@ impl Encoded {
 
     /// Any other message, preceded by `free` unused bytes.
     pub fn of_message(message: &impl prost::Message, free: usize) -> Encoded {
-        let mut last = Vec::with_capacity(free + message.encoded_len());
+        let length = free + message.encoded_len();
+        let mut last = Vec::with_capacity(length.min(PIECE));
         last.resize(free, 0);
-        message.encode_raw(&mut last);
-        Encoded {
+        let mut encoded = Encoded {
             last,
             ..Encoded::default()
+        };
+        if length > PIECE {
+            encoded.bytes(&message.encode_to_vec());
+        } else {
+            message.encode_raw(&mut encoded.last);
         }
+        encoded
     }
 
     /// Counts the memory of the message until it has been sent. Short messages are not worth counting.
@@ -189,7 +157,12 @@ impl Encoded {
         self.full.first_mut().unwrap_or(&mut self.last)
     }
 
-    /// All chunks, none of which is empty.
+    /// The holder that counts the memory of the message, if it is counted.
+    pub fn holder(&self) -> Option<Arc<dyn Holder>> {
+        self.held.as_ref().map(|held| held.holder().clone())
+    }
+
+    /// All of it, none of the pieces empty.
     pub fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
         let Encoded {
             full, last, held, ..
@@ -198,12 +171,9 @@ impl Encoded {
         let all = all.filter(|piece| !piece.is_empty());
         let pieces: Vec<Bytes> = match &held {
             None => all.map(Bytes::from).collect(),
-            // From here on, each chunk is counted separately.
+            // From here on each piece is counted separately.
             Some(held) => all
-                .map(|bytes| {
-                    let _held = Held::new(bytes.len(), held.holder.clone());
-                    Bytes::from_owner(Piece { bytes, _held })
-                })
+                .map(|bytes| Bytes::from_owner(HeldBuffer::new(bytes, held.holder().clone())))
                 .collect(),
         };
         pieces.into_iter()
@@ -238,6 +208,8 @@ mod tests {
             self.0
                 .fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
         }
+
+        fn watch(&self, _: std::sync::Weak<dyn crate::server::unsent::Unsent>) {}
     }
 
     #[test]
