@@ -1,12 +1,12 @@
-//! Settings for the linker. On Linux the programs are static and have a fixed address, as Go links etcd's: they run in
-//! an empty container, and neither loading libraries nor relocating takes a share of a short command's time. Nothing
-//! is generated here: the protocol's Rust is committed (`proto/generate`).
+//! Linker settings. On Linux the programs are static and have a fixed address, as Go links etcd's: they run in an empty
+//! container, and neither loading libraries nor relocation adds to the time of a short command. Generates nothing: the
+//! protocol's Rust code is committed (`proto/generate`).
 
 use std::{
     env, error::Error, ffi::OsString, fs, os::unix::fs::symlink, path::PathBuf, process::Command,
 };
 
-/// glibc, in as many archives as rustc names libraries.
+/// glibc, under all the library names that rustc uses.
 const LIBC: [&str; 6] = [
     "libc.a",
     "libm.a",
@@ -29,13 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Links glibc into the programs.
 ///
-/// The usual way, `-C target-feature=+crt-static`, cannot be had for the programs alone: in `RUSTFLAGS` or a
-/// configuration file it also reaches the procedural macros, which must be shared libraries. So the linker finds static
-/// archives in a folder of ours before it looks for shared libraries. Where an archive is not installed (Fedora has
-/// them in `glibc-static`), the programs are linked dynamically.
+/// The usual way, `-C target-feature=+crt-static`, cannot be limited to the programs: in `RUSTFLAGS` or a configuration
+/// file it also affects procedural macros, which must be shared libraries. Instead, the linker finds static archives in
+/// a folder of ours before it looks for shared libraries. If an archive is not installed (on Fedora they are in
+/// `glibc-static`), the programs are linked dynamically.
 fn link_statically() -> Result<(), Box<dyn Error>> {
     let archives: Option<Vec<PathBuf>> = LIBC.iter().map(|name| archive(name)).collect();
-    // The unwinder: rustc asks for its shared form, `libgcc_s`.
+    // The unwinder: rustc requests its shared form, `libgcc_s`.
     let unwinder = archive("libgcc_eh.a").zip(archive("libgcc.a"));
     let (Some(archives), Some((unwinder, support))) = (archives, unwinder) else {
         println!(
@@ -64,14 +64,14 @@ fn link_statically() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where the C compiler, which is also the linker, has an archive.
+/// The path of an archive according to the C compiler, which is also the linker.
 fn archive(name: &str) -> Option<PathBuf> {
     let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| OsString::from("cc"));
     let output = Command::new(linker)
         .arg(format!("-print-file-name={name}"))
         .output()
         .ok()?;
-    // A compiler that has none repeats the name.
+    // A compiler that does not have it prints the name unchanged.
     let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
     path.is_absolute().then_some(path)
 }

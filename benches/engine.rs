@@ -1,10 +1,10 @@
-//! Our storage engine, LMDB and redb doing the same work in one run, on the same disk, all durable.
-//! Prints a table of medians and ratios; absolute times say little about another machine.
+//! Our storage engine, LMDB and redb doing the same work in one run, on the same disk, with durable commits. Prints a
+//! table of medians and ratios; absolute times say little about other machines.
 //!
 //!     cargo run --release --example engine-bench            # in the directory for temporary files
 //!     cargo run --release --example engine-bench -- DIR     # on another disk
 //!
-//! Keys have 17 bytes and ascend unless said otherwise, values 1 KiB, as in etcd's `key` bucket.
+//! Keys have 17 bytes and ascend unless stated otherwise, values have 1 KiB, as in etcd's `key` bucket.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -20,7 +20,7 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Runs of each measurement; the median counts.
+/// Number of runs of each measurement; the median is used.
 const RUNS: usize = 3;
 const TABLE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("key");
 
@@ -29,7 +29,7 @@ trait Engine {
     fn name(&self) -> &'static str;
     /// Commits a batch durably.
     fn commit(&mut self, keys: &[[u8; 17]], value: &Bytes) -> Outcome<()>;
-    /// Reads everything in order; returns the number of keys and a sum over all bytes of the values' ends.
+    /// Reads everything in order. Returns the number of keys and a sum over the first and last bytes of the values.
     fn scan(&self) -> Outcome<(u64, u64)>;
     /// Reads one key.
     fn get(&self, key: &[u8; 17]) -> Outcome<usize>;
@@ -85,7 +85,7 @@ struct Lmdb {
 }
 
 impl Lmdb {
-    // heed's `open` is unsafe because the file must not be opened twice in one process: each run has its own.
+    // heed's `open` is unsafe because a file must not be opened twice in one process: each run has its own file.
     #[allow(unsafe_code)]
     fn open(dir: &Path) -> Outcome<Box<dyn Engine>> {
         let env = unsafe { EnvOpenOptions::new().map_size(8 << 30).open(dir)? };
@@ -167,7 +167,7 @@ impl Engine for Redb {
     }
 }
 
-/// Touches both ends of a value.
+/// Accesses both ends of a value.
 fn sample(value: &[u8]) -> u64 {
     u64::from(value.first().copied().unwrap_or(0)) + u64::from(value.last().copied().unwrap_or(0))
 }
@@ -191,8 +191,8 @@ fn value(n: u64) -> Vec<u8> {
     .collect()
 }
 
-/// Commits the same batches to every engine in turn, so that whatever else the machine does hits all alike;
-/// the times of each engine's commits.
+/// Commits the same batches to every engine in turn, so that other load on the machine affects all of them equally.
+/// Returns the times of each engine's commits.
 fn in_turn(
     engines: &mut [Box<dyn Engine>],
     batches: impl Iterator<Item = Vec<[u8; 17]>>,
@@ -210,7 +210,7 @@ fn in_turn(
     Ok(times)
 }
 
-/// New keys from 0 up to `n`, `batch` at a time.
+/// New keys from 0 to `n`, in batches of `batch`.
 fn ascending(n: u64, batch: u64) -> impl Iterator<Item = Vec<[u8; 17]>> {
     (0..n)
         .step_by(batch as usize)
@@ -228,7 +228,7 @@ fn random() -> impl FnMut(u64) -> u64 {
     }
 }
 
-/// One run: for each row of the table, one number for each engine.
+/// One run: for each row of the table, one number per engine.
 fn run(fresh: &mut dyn FnMut() -> Outcome<Vec<Box<dyn Engine>>>) -> Outcome<Vec<Vec<f64>>> {
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
     let rate = |n: u64| {
@@ -284,7 +284,7 @@ fn median<T: PartialOrd + Copy>(list: &mut [T]) -> T {
     list[list.len() / 2]
 }
 
-/// What a row shows, and whether more is better.
+/// What a row shows, and whether higher is better.
 const ROWS: [(&str, bool); 6] = [
     ("puts/s, batches of 100", true),
     ("puts/s, batches of 10,000", true),
@@ -306,7 +306,7 @@ fn main() -> Outcome<()> {
     for _ in 0..RUNS {
         let mut count = 0;
         let mut fresh = || -> Outcome<Vec<Box<dyn Engine>>> {
-            // What the row before left is not this row's affair.
+            // Do not let the previous row affect this one.
             if count > 0 {
                 std::fs::remove_dir_all(root.path().join(format!("{}", count - 1))).ok();
             }

@@ -1,11 +1,11 @@
-//! ARCHITECTURE.md held against the code: which part may name which, which parts are synchronous, what is done in one
-//! place only, and that the tests which it names exist. It reads source text, and needs no compiler.
+//! Checks the code against ARCHITECTURE.md: which module may use which, which modules are synchronous, what only one
+//! place may do, and that the tests named there exist. Reads source text, without a compiler.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Parts that know no tokio.
+/// Modules that do not use tokio.
 const SYNCHRONOUS: &[&str] = &[
     "bolt",
     "wal",
@@ -13,16 +13,17 @@ const SYNCHRONOUS: &[&str] = &[
     "snapshot",
     "output",
     "golang",
+    "files::flusher",
     "server::mvcc",
 ];
 
-/// What only some files do.
+/// Something that only some files may do.
 struct Reserved {
-    /// As a person says it.
+    /// Description.
     what: &'static str,
-    /// Words that do it. A word that ends in `(` or `!` is a call.
+    /// Code that does it. An entry that ends in `(` or `!` is a call.
     words: &'static [&'static str],
-    /// Files and folders below `src/` where it is done.
+    /// Files and folders below `src/` that may do it.
     places: &'static [&'static str],
 }
 
@@ -70,19 +71,15 @@ const RESERVED: &[Reserved] = &[
         places: &[
             "bolt/disk.rs",
             "files/",
-            // Syncs a file while `disk.rs` still writes it; the sync that counts is `disk.rs`'s.
-            "bolt/flusher.rs",
-            // Cuts a file to its length that has no name yet.
-            "bolt/editor.rs",
-            // Builds a whole directory of files, which gets its name by one rename.
+            // Builds a whole directory of files, which is then renamed into place.
             "snapshot/restore/",
             // Grows and syncs segments of a log in such a directory.
             "wal/writer.rs",
             // Appends to the files of `--log-outputs`.
             "commands/serve/log.rs",
-            // Makes the certificate of `--auto-tls`, once, in a folder of its own.
+            // Generates the certificate of `--auto-tls`, once, in a separate folder.
             "server/tls/auto.rs",
-            // Removes the socket file that it has made itself.
+            // Removes the socket file that it created.
             "server/address.rs",
         ],
     },
@@ -103,9 +100,9 @@ const RESERVED: &[Reserved] = &[
     },
 ];
 
-/// A source file without comments, texts and tests.
+/// A source file without comments, string literals and tests.
 struct Source {
-    /// Below `src/`.
+    /// Path below `src/`.
     file: String,
     /// `server::http::gateway`.
     module: Vec<String>,
@@ -190,7 +187,7 @@ fn what_is_reserved_for_one_place_is_done_there_only() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Every invariant has a number of its own and names at least one test that is there.
+/// Every invariant has a unique number and names at least one existing test.
 #[test]
 fn every_invariant_names_tests_that_exist() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
@@ -217,7 +214,7 @@ fn every_invariant_names_tests_that_exist() {
             wrong.push(format!("{number} names no test"));
             continue;
         };
-        // Every second piece stands between backticks.
+        // Every second piece is between backticks.
         for name in named.split('`').skip(1).step_by(2) {
             let test = format!("fn {name}(");
             let case = format!("{name};");
@@ -230,7 +227,7 @@ fn every_invariant_names_tests_that_exist() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Which part may name which: the indented lines `part -> part part` of ARCHITECTURE.md.
+/// The permitted dependencies: the indented lines `module -> module module` of ARCHITECTURE.md.
 fn picture() -> BTreeMap<String, BTreeSet<String>> {
     let page = root().join("ARCHITECTURE.md");
     let page = fs::read_to_string(page).expect("ARCHITECTURE.md");
@@ -249,7 +246,7 @@ fn picture() -> BTreeMap<String, BTreeSet<String>> {
     picture
 }
 
-/// The most specific part of the picture that the module lies in.
+/// The most specific entry of the table that contains the module.
 fn part(picture: &BTreeMap<String, BTreeSet<String>>, module: &[String]) -> Option<String> {
     (1..=module.len())
         .rev()
@@ -270,11 +267,14 @@ fn sources() -> Vec<Source> {
     for path in files {
         let below = path.strip_prefix(&src).expect("it was found there");
         let file = below.display().to_string();
-        // The programs' `main`, the list of modules, generated code, and files that hold only tests.
+        // The programs' `main`, the list of modules, generated code, and files that contain only tests.
         if file.starts_with("bin/")
             || file == "lib.rs"
             || file.starts_with("proto")
             || tests.contains(&path)
+            || tests
+                .iter()
+                .any(|test| path.starts_with(test.with_extension("")))
         {
             continue;
         }
@@ -294,7 +294,7 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// The files that `#[cfg(test)] mod name;` brings in.
+/// The files included by `#[cfg(test)] mod name;`.
 fn test_modules(files: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for path in files {
@@ -332,7 +332,7 @@ fn walk_all(dir: &Path, files: &mut Vec<PathBuf>) {
     files.sort();
 }
 
-/// Code in which neither comments nor texts can be taken for code.
+/// Code without comments and string literals, which could otherwise be mistaken for code.
 fn without_comments_and_texts(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -348,7 +348,7 @@ fn without_comments_and_texts(text: &str) -> String {
             out.push_str("\"\"");
             rest = text_end(&rest[1..]);
         } else if c == '\'' {
-            // A character; a lifetime has no second quote so close.
+            // A character literal; a lifetime has no second quote so close.
             let end = match rest.as_bytes().get(1) {
                 Some(b'\\') => rest[2..].find('\'').filter(|n| *n < 12).map(|n| n + 3),
                 _ => {
@@ -366,7 +366,7 @@ fn without_comments_and_texts(text: &str) -> String {
     out
 }
 
-/// What follows a raw text, if one begins here.
+/// The text after a raw string literal, if there is one here.
 fn raw_text(rest: &str) -> Option<&str> {
     let after = rest.strip_prefix('r').or(rest.strip_prefix("br"))?;
     let hashes = after.len() - after.trim_start_matches('#').len();
@@ -388,7 +388,7 @@ fn text_end(body: &str) -> &str {
     ""
 }
 
-/// Leaves out items marked `#[cfg(test)]`.
+/// Removes items marked `#[cfg(test)]`.
 fn without_tests(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
@@ -419,11 +419,11 @@ fn without_tests(code: &str) -> String {
     out
 }
 
-/// The paths within this crate that the code names, without `crate`, `self` and `super`.
+/// The paths within this crate that the code uses, without `crate`, `self` and `super`.
 fn names(source: &Source) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for (at, _) in source.code.match_indices("::") {
-        // The first segment of a path stands before its first pair of colons.
+        // The first segment of a path precedes its first pair of colons.
         let before = &source.code[..at];
         let start = before.rfind(|c: char| !is_word(c)).map_or(0, |n| {
             n + before[n..].chars().next().map_or(1, char::len_utf8)
@@ -446,7 +446,7 @@ fn names(source: &Source) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// Follows a path, and all branches of a group in braces. What follows it comes back.
+/// Follows a path, and all branches of a group in braces. Returns the rest.
 fn expand<'a>(
     mut rest: &'a str,
     mut base: Vec<String>,
@@ -480,7 +480,7 @@ fn expand<'a>(
     if !base.is_empty() {
         found.insert(base);
     }
-    // A name of its own: `as other`.
+    // Renamed: `as other`.
     match rest.trim_start().strip_prefix("as ") {
         Some(name) => name.trim_start().trim_start_matches(is_word),
         None => rest,
@@ -491,7 +491,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Whether `word` occurs, and not as the end or the beginning of another one.
+/// Whether `word` occurs as a whole word.
 fn has_word(code: &str, word: &str) -> bool {
     let open = word.ends_with(is_word);
     code.match_indices(word).any(|(at, _)| {

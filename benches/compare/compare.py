@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Ours and etcd's side by side on this machine, in one run: prints a table of figures with ratios and aims.
+"""Compares our programs with etcd's on this machine, in one run: prints a table of figures with ratios and targets.
 
     compare.py [--build] [--only process,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
 
-Needs etcd's programs (.ci/etcd brings them), ours in the release profile (--build), `taskset`, `strace`, and GNU `time`. Takes
-about a quarter of an hour and 6 GiB of disk; needs a machine with two cores that does nothing else meanwhile. Exit
-code 1 if an aim is missed.
+Needs etcd's programs (.ci/etcd installs them), ours in the release profile (--build), `taskset`, `strace`, and GNU
+`time`. Takes about 15 minutes and 6 GiB of disk; needs a machine with two cores that is otherwise idle. The exit code
+is 1 if a target is missed.
 """
 
 import argparse
@@ -61,15 +61,15 @@ def main():
     print(f"{datetime.date.today()}, {machine()}; etcd {args.release}; a write and its sync here take "
           f"{sync_milliseconds(folder):.2f} ms (median).")
     priority = ", all with real-time priority" if args.realtime else ""
-    print(f"Servers on core 0, load on core 1, what a person waits for (commands, saving, reading a file) on both{priority}.\n")
-    print("| figure | ours | etcd | ratio | aim | |")
+    print(f"Servers on core 0, load on core 1, commands on both{priority}.\n")
+    print("| figure | ours | etcd | ratio | target | |")
     print("|---|---:|---:|---:|---|---|", flush=True)
     rows = []
     for name in wanted:
         for row in getattr(figures, name)():
-            what, ours, theirs, unit, ratio, aim, met = row
-            mark = "" if not aim else "met" if met else "MISSED"
-            print(f"| {what} | {number(ours)} {unit} | {number(theirs)} {unit} | {ratio:.2f} | {aim} | {mark} |", flush=True)
+            what, ours, theirs, unit, ratio, target, met = row
+            mark = "" if not target else "met" if met else "MISSED"
+            print(f"| {what} | {number(ours)} {unit} | {number(theirs)} {unit} | {ratio:.2f} | {target} | {mark} |", flush=True)
             rows.append(row)
     (folder / "results.json").write_text(json.dumps(rows, indent=1))
     sys.exit(any(not row[-1] for row in rows))

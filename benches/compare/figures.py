@@ -1,7 +1,7 @@
-"""The figures: each function measures ours and etcd's in one run and gives rows for the table.
+"""The figures: each function measures our programs and etcd's in one run and returns rows for the table.
 
-A row is (what, ours, etcd's, unit, ratio, aim as text, whether the aim is met). Ratios are ours to etcd's; an aim of
-"<= 0.5" means half of etcd's or less.
+A row is (what, ours, etcd's, unit, ratio, target as text, whether the target is met). Ratios are ours to etcd's; a
+target of "<= 0.5" means half of etcd's value or less.
 """
 
 import json
@@ -40,10 +40,10 @@ class Figures:
         return [self.programs.etcdctl[kind], f"--endpoints={server.endpoint}", "--command-timeout=600s", *args]
 
     def filled(self, kind):
-        """A data directory with all keys in it, made once.
+        """A data directory with all keys, created once.
 
-        etcd's is restored from a snapshot of the filled one: its log is short then, which is the best case for its
-        start.
+        etcd's is restored from a snapshot of the filled one, so that its log is short, which is the best case for its
+        startup.
         """
         path = self.folder / f"filled-{kind}"
         done = self.folder / f"filled-{kind}.done"
@@ -66,7 +66,7 @@ class Figures:
         shutil.copytree(self.filled(kind), path)
         return path
 
-    # What a person waits for at each command.
+    # The time that a user waits for each command.
     def process(self):
         rows = []
         with Server(self.programs, "etcd", self.fresh("process")) as server:
@@ -74,7 +74,8 @@ class Figures:
             for name, args in (("etcdctl get", ["get", "key"]), ("etcdctl endpoint status", ["endpoint", "status"])):
                 commands = {kind: self.etcdctl(kind, server, *args) for kind in KINDS}
                 for kind, command in commands.items():
-                    # As it is installed: what a linker has just written lies in memory in smaller pieces.
+                    # Copied, as an installation does: the page cache of a file that a linker just wrote is more
+                    # fragmented.
                     command[0] = shutil.copy(command[0], self.folder / f"etcdctl-{kind}")
                 with both_cores():
                     took = alternate(commands, 100)
@@ -107,7 +108,7 @@ class Figures:
                 rows.append(row(what + ", p99", ours["p99_ms"], theirs["p99_ms"], "ms", most=0.5))
         return rows
 
-    # A disk of the usual kind: the machine's own may sync in a tenth of a millisecond, which hides what waits for it.
+    # Simulates an ordinary disk: the machine's own may sync in 0.1 ms, which hides the time spent waiting for it.
     def slow_disk(self):
         rows = []
         for clients, least in ((1, 1.25), (64, 1.5)):
@@ -208,7 +209,7 @@ class Figures:
                 )
                 time.sleep(1)
                 took[kind] = min(run(self.etcdctl(kind, server, "defrag"))[1] for _ in range(3))
-                # The reader's own end tells the longest time that one read waited.
+                # When the reader ends, it reports the longest time that a read took.
                 out, _ = reading.communicate(timeout=120)
                 reads[kind] = json.loads(out)
         return [

@@ -1,8 +1,8 @@
-"""Starting servers, running programs and measuring them: what every figure of this folder needs.
+"""Starts servers, runs programs and measures them, for all figures in this folder.
 
-Servers run on one core and the load on another, so that neither takes time from the other; what a person waits for
-(commands, saving, reading a file) has both. Everything listens on 127.0.0.1, is bounded in time, and is ended by its
-process id. Must not know what is compared with what.
+Servers run on one core and the load on another, so that neither takes time from the other; operations that a user
+waits for (commands, saving, reading a file) may use both. Everything listens on 127.0.0.1, has a time limit, and is
+ended by its process id. Does not know what is compared with what.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ TIME_LIMIT = 900
 
 
 class Programs:
-    """The programs that are compared: ours, and etcd's of one release."""
+    """The programs to compare: ours, and those of one etcd release."""
 
     def __init__(self, release, build, itself=False):
         etcd = Path(os.environ.get("ETCD_TEST_BIN") or ROOT / "target/etcd")
@@ -48,12 +48,12 @@ class Programs:
 
 
 def slow_syncs(milliseconds):
-    """A wrapper under which every sync of a server takes so much longer, and nothing else is slowed down."""
+    """A wrapper that makes every sync of a server take this much longer and slows down nothing else."""
     if not shutil.which("strace"):
         sys.exit("strace is needed to make syncs slow (package `strace`)")
     syncs = "fdatasync,fsync"
     delay = f"inject={syncs}:delay_exit={milliseconds * 1000}"
-    # With -D the server stays the process that was started; with seccomp only the syncs stop it.
+    # With -D the started process remains the server; with seccomp only the syncs are intercepted.
     return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={syncs}", "-e", delay]
 
 
@@ -64,10 +64,10 @@ def free_port():
 
 
 def settle(realtime):
-    """Keeps this program, and with it every client and load that it starts, on its core.
+    """Pins this program, and with it every client and load that it starts, to its core.
 
-    With real-time priority (needs root) what else runs on the machine hardly counts. Nothing stands between this
-    program and what it measures: a wrapper such as `taskset` would be measured too.
+    With real-time priority (needs root) other programs on the machine hardly affect the results. Done here, because a
+    wrapper such as `taskset` would be measured too.
     """
     os.sched_setaffinity(0, {CLIENT_CORE})
     if realtime:
@@ -76,7 +76,7 @@ def settle(realtime):
 
 @contextlib.contextmanager
 def both_cores():
-    """For what a person waits for: everything runs where the system puts it, as it does for that person."""
+    """For operations that a user waits for: everything runs on the cores that the system chooses."""
     os.sched_setaffinity(0, {SERVER_CORE, CLIENT_CORE})
     try:
         yield
@@ -85,7 +85,7 @@ def both_cores():
 
 
 def clean_env():
-    """Without the variables that change what the tools do."""
+    """The environment without the variables that affect the tools."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("ETCD_", "ETCDCTL_"))}
 
 
@@ -109,7 +109,7 @@ class Server:
         self.log = self.data.with_name(self.data.name + ".log")
         started = time.perf_counter()
         with open(self.log, "wb") as log:
-            # taskset and a wrapper replace themselves by the server, so the process id is the server's.
+            # taskset and a wrapper exec the server, so the process id is the server's.
             self.process = subprocess.Popen(
                 ["taskset", "-c", ",".join(map(str, cores)), *wrapper, *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(),
@@ -125,7 +125,7 @@ class Server:
         self.start_seconds = time.perf_counter() - started
 
     def memory(self):
-        """Resident bytes: the process's own, and pages of mapped files, which the system can take back."""
+        """Resident bytes: those of the process itself, and pages of mapped files, which the system can reclaim."""
         fields = {}
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             name, _, value = line.partition(":")
@@ -150,7 +150,7 @@ class Server:
 
 
 def run(command):
-    """Runs a program that must succeed; gives its standard output and the seconds it took."""
+    """Runs a program that must succeed; returns its standard output and the seconds that it took."""
     started = time.perf_counter()
     done = subprocess.run(
         [str(part) for part in command],
@@ -165,8 +165,8 @@ def run(command):
 def peak_memory(command):
     """Peak resident bytes of a program that must succeed.
 
-    By GNU time, whose own few pages are all that the kernel's count starts from; a program started from here would
-    be charged with the size of this interpreter.
+    Measured by GNU time, which is small: the kernel's count starts at the size of the parent, so a program started
+    from here would be charged with the size of this interpreter.
     """
     if not shutil.which("/usr/bin/time"):
         sys.exit("GNU time is needed to measure memory (package `time`)")
@@ -185,7 +185,7 @@ def peak_memory(command):
 
 
 def alternate(commands, times):
-    """Median seconds of each command, run in turn so that a busy moment meets all of them."""
+    """Median seconds of each command. They are run in turn, so that a busy moment affects all of them."""
     took = {name: [] for name in commands}
     env = clean_env()
     nothing = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
@@ -202,7 +202,7 @@ def alternate(commands, times):
 
 
 def load(programs, server, **options):
-    """One run of the load generator on its own core."""
+    """One run of the load generator, on the core of the clients."""
     command = [programs.load, "--endpoint", server.endpoint, "--pid", server.process.pid]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", value]
@@ -218,11 +218,11 @@ def background_load(programs, server, **options):
 
 
 def sync_milliseconds(folder):
-    """Median time of a 4 KiB write and its fdatasync: the floor of every durable write on this disk."""
+    """Median time of a 4 KiB write and its fdatasync: the minimum for a durable write on this disk."""
     file = Path(folder) / "sync-probe"
     took = []
     with contextlib.closing(os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "wb", buffering=0)) as f:
-        # Written, not only claimed: the first write to claimed space costs the file system's journal too.
+        # Written, not only allocated: the first write to allocated space also updates the file system's journal.
         f.write(bytes(1 << 20))
         os.fsync(f.fileno())
         for i in range(200):

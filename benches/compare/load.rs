@@ -1,9 +1,9 @@
-//! Puts a bounded load on one etcd-compatible server and prints, as one JSON object, what it measured: rate,
-//! latencies, and the CPU time that the server and the load itself took.
+//! Puts a bounded load on an etcd-compatible server and prints its measurements as a JSON object: rate, latencies, and
+//! the CPU time used by the server and by the load itself.
 //!
-//! One thread, to be pinned to a core of its own. It speaks gRPC through the generated stubs straight on HTTP/2
-//! connections, without the layers of a client library, so that the server is what is measured. Each client sends
-//! its next request when the answer to the last one has come. It must not know which server it talks to.
+//! Single-threaded, to be pinned to its own core. Uses the generated stubs directly on HTTP/2 connections, without the
+//! layers of a client library, so that it measures the server. Each client sends its next request when it has received
+//! the response to the last one. Must not know which server it talks to.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -31,31 +31,31 @@ struct Args {
     endpoint: String,
     #[arg(long, value_enum)]
     op: Op,
-    /// Clients, each with one request under way
+    /// Number of clients, each with one request in flight
     #[arg(long, default_value_t = 1)]
     clients: usize,
-    /// Clients that share a connection
+    /// Number of clients that share a connection
     #[arg(long, default_value_t = 1)]
     clients_per_connection: usize,
-    /// Seconds to measure; fill ends with its keys
+    /// Seconds to measure; fill ends when all keys are written
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     /// Seconds to run before measuring
     #[arg(long, default_value_t = 1.0)]
     warmup: f64,
-    /// Keys to choose from
+    /// Number of keys to choose from
     #[arg(long, default_value_t = 10_000)]
     keys: u64,
-    /// Bytes of a value
+    /// Size of a value in bytes
     #[arg(long, default_value_t = 1024)]
     value: usize,
-    /// Keys of one range
+    /// Number of keys in a range
     #[arg(long, default_value_t = 1000)]
     limit: u64,
     /// Process id of the server, for its CPU time
     #[arg(long)]
     pid: Option<u32>,
-    /// Compact, physically, up to the present so many seconds after the measurement began
+    /// Compact physically up to the current revision this many seconds after the start of the measurement
     #[arg(long)]
     compact_after: Option<f64>,
 }
@@ -64,15 +64,15 @@ struct Args {
 enum Op {
     Put,
     Get,
-    /// `--limit` keys in their order
+    /// `--limit` keys in key order
     Range,
     /// Ten puts in a transaction
     Txn,
-    /// Each key once, a hundred to a transaction
+    /// Each key once, a hundred per transaction
     Fill,
 }
 
-/// One HTTP/2 connection as the generated stubs want it.
+/// An HTTP/2 connection for the generated stubs.
 #[derive(Clone)]
 struct Connection {
     sender: SendRequest<Body>,
@@ -126,7 +126,7 @@ async fn connect(endpoint: &str) -> Result<Kv, Failure> {
     Ok(KvClient::new(connection).max_decoding_message_size(usize::MAX))
 }
 
-/// SplitMix64: quick enough that values cost next to nothing.
+/// SplitMix64: fast enough that generating values costs next to nothing.
 struct Random(u64);
 
 impl Random {
@@ -138,7 +138,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Bytes that do not repeat, so that nobody gains by compressing them.
+    /// Bytes that do not repeat, so that compression does not help.
     fn value(&mut self, size: usize) -> Bytes {
         let mut value = Vec::with_capacity(size + 8);
         while value.len() < size {
@@ -208,7 +208,7 @@ async fn once(kv: &mut Kv, random: &mut Random, args: &Args) -> Result<(), tonic
     Ok(())
 }
 
-/// What one client has seen while it was measured.
+/// The measurements of one client.
 #[derive(Default)]
 struct Seen {
     latencies: Vec<Duration>,
@@ -234,7 +234,7 @@ async fn client(mut kv: Kv, number: u64, args: Rc<Args>, begin: Instant, end: In
             Err(status) => {
                 seen.errors += 1;
                 seen.last = Some(status);
-                // So that a server that refuses everything is not called as fast as it can refuse.
+                // Do not repeat requests as fast as a server can reject them.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -347,7 +347,7 @@ async fn measure(kvs: Vec<Kv>, args: Rc<Args>) -> Result<serde_json::Value, Fail
 fn cpu(pid: Option<u32>) -> Result<f64, Failure> {
     let Some(pid) = pid else { return Ok(0.0) };
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may hold blanks; the fields after its bracket do not.
+    // The name may contain spaces; the fields after the parenthesis do not.
     let (_, fields) = stat.rsplit_once(") ").ok_or("no process status")?;
     let mut ticks = 0_u64;
     for field in fields.split(' ').skip(11).take(2) {

@@ -1,5 +1,5 @@
-//! Completion scripts for four shells and one man page a command, made from the same tree of commands that reads
-//! the command line. Writes nothing.
+//! Completion scripts for four shells and one man page per command, generated from the command tree that also parses
+//! the command line. Writes no files.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,34 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use etcd_maintenance::program::documentation::{self, script, trees};
 
-/// The folders that hold nothing but what is made here.
+/// The folders that contain only generated files.
 pub const FOLDERS: [&str; 2] = ["completions", "man"];
 
 const SHELLS: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell];
 
-/// Exit codes that scripts rely on, with what they say.
+/// Exit codes that scripts rely on, and their meanings.
 const EXIT_CODES: [(&str, &str); 7] = [
     ("0", "Success."),
     (
         "1",
-        "Failure: refused by the server, timed out, an unknown command or flag, a value that cannot be parsed, a file \
+        "Failure: an error from the server, a timeout, an unknown command or flag, a value that cannot be parsed, a file \
          that cannot be read.",
     ),
     ("2", "The client could not be set up."),
     ("3", "The input of txn is not a transaction."),
     (
         "4",
-        "An unknown format, or one that the reply does not have; an unknown --order, --sort-by or \
+        "An output format that is unknown or that the reply does not support; an unknown --order, --sort-by or \
          --consistency.",
     ),
     ("5", "snapshot save failed."),
     (
         "128",
-        "Arguments that are missing, too many, or contradict each other; a file of --cacert, --cert or \
-         --key that cannot be used.",
+        "Missing, surplus or conflicting arguments; an unusable file for --cacert, --cert or --key.",
     ),
 ];
 
-/// Every file with its path in the project.
+/// Every file by its path in the project.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for tree in trees() {
@@ -52,7 +51,7 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The page of `command`, which has this path below `root`, and those of its subcommands.
+/// The man page of `command`, which has this path below `root`, and those of its subcommands.
 fn pages(root: &Command, command: &Command, path: &[&str], files: &mut BTreeMap<String, Vec<u8>>) {
     let words: Vec<&str> = std::iter::once(root.get_name())
         .chain(path.iter().copied())
@@ -90,7 +89,7 @@ fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
         .source(concat!("etcd-maintenance ", env!("CARGO_PKG_VERSION")))
         .manual("etcd maintenance");
     let mut out = Vec::new();
-    // A Vec takes everything.
+    // Writing to a Vec cannot fail.
     let _ = (|| {
         man.render_title(&mut out)?;
         unbroken().to_writer(&mut out)?;
@@ -106,7 +105,7 @@ fn page(root: &Command, command: &Command, words: &[&str]) -> Vec<u8> {
     out
 }
 
-/// Names of flags and variables are not cut at the end of a line.
+/// Do not break names of flags and variables at the end of a line.
 fn unbroken() -> Roff {
     let mut roff = Roff::new();
     roff.control("nh", []);
@@ -114,7 +113,7 @@ fn unbroken() -> Roff {
     roff
 }
 
-/// What stands at the end of a page: examples, exit codes, where to read on.
+/// The end of a page: examples, exit codes, related pages.
 fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
     let mut roff = Roff::new();
     if let Some(examples) = examples.and_then(|text| text.split_once("Examples:\n")) {
@@ -145,7 +144,7 @@ fn closing(root: &Command, is_root: bool, examples: Option<&str>) -> Roff {
     roff
 }
 
-/// The variable of a global flag belongs to etcdctl; etcdutl reads none.
+/// The environment variables of global flags belong to etcdctl; etcdutl reads none.
 fn with_variable(root: &Command, arg: clap::Arg) -> clap::Arg {
     if root.get_name() == "etcdctl" {
         documentation::with_variable(arg)

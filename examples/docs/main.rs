@@ -1,4 +1,4 @@
-//! Writes `completions/` and `man/` anew: `cargo run --example docs`.
+//! Regenerates `completions/` and `man/`: `cargo run --example docs`.
 
 use std::path::Path;
 use std::{fs, io};

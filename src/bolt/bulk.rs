@@ -4,9 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskFile, Watcher};
+use super::disk::{Disk, DiskFile};
 use super::error::{Error, Result};
-use super::flusher::Flusher;
 use super::merge::FILL_PERCENT;
 use super::meta::{MAX_PAGE_SIZE, MIN_PAGE_SIZE, Meta, NO_FREELIST};
 use super::page::{
@@ -15,6 +14,8 @@ use super::page::{
 };
 use super::page_counts::PageCounts;
 use super::tree::{bucket_value, inline_bucket_value};
+use super::watcher::Watcher;
+use crate::files::flusher::Flusher;
 
 /// Size of the write buffer in bytes.
 const BUFFER: usize = 1 << 20;

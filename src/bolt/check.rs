@@ -9,7 +9,7 @@ use super::file::FileReader;
 use super::meta::{Metas, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, FREELIST, HEADER_SIZE, META, Page, check_pgid};
 use super::page_set::PageSet;
-use super::tree::{Bucket, MAX_DEPTH, Root, Source};
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, too_deep};
 
 /// A check stops after this many findings.
 pub const MAX_FINDINGS: usize = 50;
@@ -296,9 +296,7 @@ impl<S: Source> Checker<'_, S> {
         depth: usize,
     ) -> Result<()> {
         if depth >= MAX_DEPTH {
-            self.find(page.damage(format!(
-                "the tree is more than {MAX_DEPTH} levels deep here"
-            )));
+            self.find(page.damage(too_deep()));
             return Ok(());
         }
         // Check the page by itself, and against the keys that its parents have for it.
@@ -331,8 +329,8 @@ impl<S: Source> Checker<'_, S> {
         let mut announced = 0;
         for i in 0..page.count() {
             let (key, child) = page.branch(i).map_err(|d| d.in_file(&file))?;
-            if let Err(d) = check_pgid(child, high_water, "its parent") {
-                self.find(page.damage(format!("element {i} is wrong: {}", d.what)));
+            if let Err(d) = page.check_child(i, child, high_water) {
+                self.find(d);
                 continue;
             }
             let next = match i + 1 < page.count() {

@@ -4,8 +4,8 @@
 use std::ops::Bound;
 
 use super::error::{Damage, Result};
-use super::page::{BUCKET_ELEMENT, Buf, Page, check_pgid};
-use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
+use super::page::{BUCKET_ELEMENT, Buf, Page};
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source, too_deep};
 
 /// At most this many pages are announced to the source for reading ahead.
 const MAX_AHEAD: u64 = 64;
@@ -112,9 +112,7 @@ impl<S: Source> Cursor<S> {
     ) -> Result<()> {
         let fail = in_source(self.source);
         if self.stack.len() >= MAX_DEPTH {
-            return Err(fail(page.damage(format!(
-                "the tree is more than {MAX_DEPTH} levels deep here"
-            ))));
+            return Err(fail(page.damage(too_deep())));
         }
         page.check_tree_page().map_err(fail)?;
         if S::STRICT {
@@ -138,13 +136,9 @@ impl<S: Source> Cursor<S> {
         let i = top.next;
         top.next += 1;
         let (key, child) = top.page.branch(i).map_err(fail)?;
-        let pgid = top.page.pgid();
-        check_pgid(child, self.source.meta().high_water, "its parent").map_err(|d| {
-            fail(Damage::at(
-                pgid,
-                format!("element {i} is wrong: {}", d.what),
-            ))
-        })?;
+        top.page
+            .check_child(i, child, self.source.meta().high_water)
+            .map_err(fail)?;
         let (mut lower, mut upper) = (None, None);
         if S::STRICT {
             lower = Some(key);

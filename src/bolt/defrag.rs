@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bulk::BulkWriter;
-use super::db::{Db, Sizes, Writer, check_path};
+use super::db::Db;
 use super::disk::{DiskFile, parent};
 use super::error::{Error, Result};
 use super::free::{Free, Pins};
@@ -16,8 +16,10 @@ use super::map::Map;
 use super::meta::Meta;
 use super::open::temp_name;
 use super::page_counts::PageCounts;
+use super::sizes::Sizes;
 use super::tree::Buckets;
 use super::view::{Store, View};
+use super::writer::{Writer, check_path};
 
 impl Db {
     /// Rewrites the database without free pages to a new file, and renames that over the old one. Readers continue and

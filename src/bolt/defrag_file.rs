@@ -9,11 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bulk::BulkWriter;
-use super::db::Sizes;
 use super::disk::{Disk, DiskFile, parent};
 use super::error::{Error, Result};
 use super::file::FileReader;
 use super::open::temp_name;
+use super::sizes::Sizes;
 
 /// Interval between attempts to take a lock that is held by another process.
 const RETRY: Duration = Duration::from_millis(50);
@@ -127,11 +127,7 @@ fn wait_for_lock(file: &DiskFile, path: &Path, until: Option<Instant>) -> Result
             Err(TryLockError::WouldBlock) if until.is_none_or(|t| Instant::now() < t) => {
                 thread::sleep(RETRY);
             }
-            Err(TryLockError::WouldBlock) => {
-                let file = path.to_path_buf();
-                return Err(Error::Locked { file });
-            }
-            Err(TryLockError::Error(e)) => return Err(Error::io(path, "lock", e)),
+            Err(e) => return Err(Error::lock(path, e)),
         }
     }
 }

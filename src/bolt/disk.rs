@@ -2,7 +2,7 @@
 //! file refuses all further ones, because a repeated sync can report success although data is lost. Tests can observe
 //! every step and make it fail.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -13,84 +13,10 @@ use rustix::fs::{CWD, FallocateFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::error::{Error, Result, is_full, plain};
+use super::watcher::{Event, Watcher};
 
 /// Bytes written at a time when zeros are written because the file system cannot allocate blocks.
 const ZEROS: usize = 1 << 20;
-
-/// A step that changes the file system, reported before it is taken.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
-    /// A new, empty file is created.
-    Create {
-        /// Its name.
-        path: &'a Path,
-        /// The number that identifies it in later events, even after a rename.
-        file: u64,
-    },
-    /// An existing file is opened.
-    Open {
-        /// Its name.
-        path: &'a Path,
-        /// Its number.
-        file: u64,
-    },
-    /// Bytes are written.
-    Write {
-        /// The file.
-        file: u64,
-        /// Offset in bytes.
-        offset: u64,
-        /// The bytes.
-        bytes: &'a [u8],
-    },
-    /// Disk blocks are allocated up to this length. A shorter file is extended to it.
-    Allocate {
-        /// The file.
-        file: u64,
-        /// Length up to which blocks are allocated.
-        len: u64,
-    },
-    /// The file is truncated: a snapshot loses its digest, or an unlinked file frees its blocks.
-    Truncate {
-        /// The file.
-        file: u64,
-        /// New length.
-        len: u64,
-    },
-    /// The file is synced.
-    Sync {
-        /// The file.
-        file: u64,
-    },
-    /// A file is renamed, replacing any file with the new name.
-    Rename {
-        /// The old name.
-        from: &'a Path,
-        /// The new name.
-        to: &'a Path,
-    },
-    /// A file is removed.
-    Remove {
-        /// Its name.
-        path: &'a Path,
-    },
-    /// A directory is created.
-    CreateDir {
-        /// Its name.
-        path: &'a Path,
-    },
-    /// A directory is synced.
-    SyncDir {
-        /// The directory.
-        path: &'a Path,
-    },
-}
-
-/// Observes every [`Event`] before it happens, and can make it fail.
-pub trait Watcher: Send + Sync {
-    /// An error prevents the step and becomes its result.
-    fn event(&self, event: Event<'_>) -> io::Result<()>;
-}
 
 /// The file system, with an optional watcher.
 #[derive(Clone, Default)]
@@ -103,7 +29,7 @@ impl Disk {
         Disk { watcher }
     }
 
-    fn tell(&self, event: Event<'_>) -> io::Result<()> {
+    fn notify(&self, event: Event<'_>) -> io::Result<()> {
         self.watcher.as_ref().map_or(Ok(()), |w| w.event(event))
     }
 
@@ -111,7 +37,7 @@ impl Disk {
     pub fn open(&self, path: &Path) -> io::Result<DiskFile> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let opened = DiskFile::new(self, path, file);
-        self.tell(Event::Open {
+        self.notify(Event::Open {
             path,
             file: opened.id,
         })?;
@@ -122,7 +48,8 @@ impl Disk {
     pub fn create(&self, path: &Path) -> Result<DiskFile> {
         let id = next_id();
         let fail = |e| Error::io(path, "create", e);
-        self.tell(Event::Create { path, file: id }).map_err(fail)?;
+        self.notify(Event::Create { path, file: id })
+            .map_err(fail)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -138,7 +65,7 @@ impl Disk {
 
     /// Renames a file, replacing any file with the new name.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.tell(Event::Rename { from, to })
+        self.notify(Event::Rename { from, to })
             .and_then(|()| fs::rename(from, to))
             .map_err(|e| Error::io(to, "rename a new file to", e))
     }
@@ -146,7 +73,7 @@ impl Disk {
     /// Renames a file unless the new name exists. Returns false if it does.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<bool> {
         let fail = |e| Error::io(to, "rename a new file to", e);
-        self.tell(Event::Rename { from, to }).map_err(fail)?;
+        self.notify(Event::Rename { from, to }).map_err(fail)?;
         match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(true),
             Err(Errno::EXIST) => return Ok(false),
@@ -162,7 +89,7 @@ impl Disk {
 
     /// Removes a file.
     pub fn remove(&self, path: &Path) -> Result<()> {
-        self.tell(Event::Remove { path })
+        self.notify(Event::Remove { path })
             .and_then(|()| fs::remove_file(path))
             .map_err(|e| Error::io(path, "remove", e))
     }
@@ -170,7 +97,7 @@ impl Disk {
     /// Syncs a directory.
     pub fn sync_dir(&self, path: &Path) -> Result<()> {
         let fail = |e| Error::io(path, "sync the directory", e);
-        self.tell(Event::SyncDir { path }).map_err(fail)?;
+        self.notify(Event::SyncDir { path }).map_err(fail)?;
         let dir = File::open(path).map_err(fail)?;
         match dir.sync_all() {
             // Some file systems cannot sync directories and do not need to.
@@ -200,7 +127,7 @@ impl Disk {
         }
         if mine {
             let made = self
-                .tell(Event::CreateDir { path })
+                .notify(Event::CreateDir { path })
                 .and_then(|()| fs::DirBuilder::new().mode(0o700).create(path));
             match made {
                 Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
@@ -211,13 +138,13 @@ impl Disk {
         }
         match self.sync_dir(above) {
             // A directory that we may not read was not created by a process like this one.
-            Err(Error::Io { source, .. }) if !mine && cannot_have_made(&source) => Ok(()),
+            Err(Error::Io { source, .. }) if !mine && is_read_only(&source) => Ok(()),
             done => done,
         }
     }
 }
 
-fn cannot_have_made(e: &io::Error) -> bool {
+fn is_read_only(e: &io::Error) -> bool {
     matches!(
         e.kind(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
@@ -295,24 +222,14 @@ impl DiskFile {
 
     /// Takes the exclusive flock without waiting.
     pub fn lock(&self) -> Result<()> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(()),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked {
-                file: self.path.clone(),
-            }),
-            Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
-        }
+        self.file.try_lock().map_err(|e| Error::lock(&self.path, e))
     }
 
     /// Takes a shared flock without waiting.
     pub fn lock_shared(&self) -> Result<()> {
-        match self.file.try_lock_shared() {
-            Ok(()) => Ok(()),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked {
-                file: self.path.clone(),
-            }),
-            Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
-        }
+        self.file
+            .try_lock_shared()
+            .map_err(|e| Error::lock(&self.path, e))
     }
 
     /// Releases the lock.
@@ -373,7 +290,7 @@ impl DiskFile {
 
     /// Asks the system to evict the file from the page cache. Returns whether it did.
     #[cfg(all(test, target_os = "linux"))]
-    pub fn throw_out(&self) -> bool {
+    pub fn evict(&self) -> bool {
         let asked = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
         asked.is_ok() && self.read_at_once(8 << 12).is_none()
     }
@@ -407,7 +324,7 @@ impl DiskFile {
         self.check_latch()?;
         let done = self
             .disk
-            .tell(Event::Write {
+            .notify(Event::Write {
                 file: self.id,
                 offset,
                 bytes,
@@ -421,12 +338,12 @@ impl DiskFile {
         self.check_latch()?;
         let done = self
             .disk
-            .tell(Event::Sync { file: self.id })
+            .notify(Event::Sync { file: self.id })
             .and_then(|()| self.file.sync_data());
         self.latching("sync", done)
     }
 
-    /// Takes the result of a [`Flusher`](super::flusher::Flusher) of this file. A failure counts as a failed sync.
+    /// Takes the result of a [`Flusher`](crate::files::flusher::Flusher) of this file. A failure counts as a failed sync.
     pub fn flushed(&self, done: io::Result<()>) -> Result<()> {
         self.latching("sync", done)
     }
@@ -446,7 +363,7 @@ impl DiskFile {
         };
         let before = self.metadata()?.len();
         self.disk
-            .tell(Event::Allocate { file: self.id, len })
+            .notify(Event::Allocate { file: self.id, len })
             .map_err(fail)?;
         let done = loop {
             match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), from, len - from) {
@@ -464,10 +381,20 @@ impl DiskFile {
             };
             let _ = self
                 .disk
-                .tell(event)
+                .notify(event)
                 .and_then(|()| self.file.set_len(before));
         }
         done.map_err(fail)
+    }
+
+    /// Extends the file to `len` bytes, without disk blocks.
+    pub fn extend(&self, len: u64) -> Result<()> {
+        self.check_latch()?;
+        let done = self
+            .disk
+            .notify(Event::Allocate { file: self.id, len })
+            .and_then(|()| self.file.set_len(len));
+        done.map_err(self.fail("grow"))
     }
 
     /// Truncates the file to `len` bytes. Nobody may be reading the part beyond, in particular not through a mapping.
@@ -475,7 +402,7 @@ impl DiskFile {
         self.check_latch()?;
         let done = self
             .disk
-            .tell(Event::Truncate { file: self.id, len })
+            .notify(Event::Truncate { file: self.id, len })
             .and_then(|()| self.file.set_len(len));
         self.latching("cut", done)
     }
@@ -486,7 +413,7 @@ impl DiskFile {
         let mut at = from;
         while at < to {
             let bytes = &zeros[..(to - at).min(ZEROS as u64) as usize];
-            self.disk.tell(Event::Write {
+            self.disk.notify(Event::Write {
                 file: self.id,
                 offset: at,
                 bytes,
@@ -506,7 +433,7 @@ impl DiskFile {
             return Ok(());
         }
         let bytes = &vec![0; metas as usize];
-        self.disk.tell(Event::Write {
+        self.disk.notify(Event::Write {
             file: self.id,
             offset: 0,
             bytes,
@@ -519,7 +446,7 @@ impl DiskFile {
         if self.file.metadata()?.nlink() > 0 {
             return Ok(());
         }
-        self.disk.tell(Event::Truncate {
+        self.disk.notify(Event::Truncate {
             file: self.id,
             len: metas,
         })?;

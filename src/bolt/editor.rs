@@ -15,7 +15,7 @@ use super::error::{Damage, Error, Result};
 use super::file::FileReader;
 use super::meta::{Meta, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, HEADER_SIZE, Header, Page, check_pgid};
-use super::tree::{BUCKET_HEADER, MAX_DEPTH};
+use super::tree::{BUCKET_HEADER, MAX_DEPTH, too_deep};
 
 /// bbolt grows a file by this many bytes once it is larger than this.
 const ALLOC_SIZE: u64 = 16 << 20;
@@ -311,8 +311,7 @@ impl Editor {
         if depth < MAX_DEPTH {
             return Ok(());
         }
-        let what = format!("the tree is more than {MAX_DEPTH} levels deep here");
-        Err(Damage::at(node.pgid, what).in_file(self.file.path()))
+        Err(Damage::at(node.pgid, too_deep()).in_file(self.file.path()))
     }
 
     fn free_node(&mut self, node: &mut Node) {
@@ -411,10 +410,7 @@ impl Editor {
         } else {
             least + ALLOC_SIZE
         };
-        self.file
-            .file()
-            .set_len(self.file_len)
-            .map_err(|e| Error::io(self.file.path(), "grow", e))
+        self.file.extend(self.file_len)
     }
 
     fn node(&self, pgid: u64) -> Result<Node> {

@@ -1,6 +1,7 @@
 //! The errors of the engine. Every message names the file, and the page if there is one. Callers decide what to do
 //! about an error.
 
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ pub enum Error {
         page: u64,
     },
     /// An earlier write or sync failed, so the engine refuses all further ones.
-    #[error("{}: writes are refused since an earlier failure: {cause}", file.display())]
+    #[error("{}: writes are refused after an earlier failure: {cause}", file.display())]
     Latched {
         /// The database file.
         file: PathBuf,
@@ -73,7 +74,7 @@ pub enum Error {
     /// The path no longer leads to the open file. Whatever is written now would be lost.
     #[error(
         "{}: the database file has been replaced or removed while it was open; \
-         writes are refused because they would be lost: restart on the file that is to be used",
+         writes are refused because they would be lost: restart with the file that should be used",
         file.display()
     )]
     Replaced {
@@ -91,6 +92,16 @@ impl Error {
             file: file.to_path_buf(),
             doing,
             source,
+        }
+    }
+
+    /// The error for a file that could not be locked without waiting.
+    pub(super) fn lock(file: &Path, error: TryLockError) -> Error {
+        match error {
+            TryLockError::WouldBlock => Error::Locked {
+                file: file.to_path_buf(),
+            },
+            TryLockError::Error(e) => Error::io(file, "lock", e),
         }
     }
 

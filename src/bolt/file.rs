@@ -2,7 +2,7 @@
 //! truncating a mapped file raises a signal; never writes; locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -86,13 +86,9 @@ impl FileReader {
     /// # Errors
     /// [`Error::Locked`] if a server or a tool has the file open for writing.
     pub fn lock_shared(&self) -> Result<()> {
-        match self.file.try_lock_shared() {
-            Ok(()) => Ok(()),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked {
-                file: self.path.clone(),
-            }),
-            Err(TryLockError::Error(e)) => Err(Error::io(&self.path, "lock", e)),
-        }
+        self.file
+            .try_lock_shared()
+            .map_err(|e| Error::lock(&self.path, e))
     }
 
     /// Path of the file.

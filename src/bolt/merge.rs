@@ -13,7 +13,9 @@ use super::new_pages::NewPages;
 use super::node::{Body, Child, Merged, Node, Op};
 use super::page::{BUCKET_ELEMENT, Element, Page};
 use super::page_counts::PageCounts;
-use super::tree::{Bucket, MAX_DEPTH, Root, Source, bucket_value, in_source, inline_bucket_value};
+use super::tree::{
+    Bucket, MAX_DEPTH, Root, Source, bucket_value, in_source, inline_bucket_value, too_deep,
+};
 use super::view::View;
 
 /// Fill percentage of pages after which more keys are expected.
@@ -226,7 +228,7 @@ impl<'v> Merge<'v, '_> {
         };
         match inline {
             Some(value) => Ok(value),
-            None => Ok(bucket_value(self.top(children)?, sequence)),
+            None => Ok(bucket_value(self.write_tree(children)?, sequence)),
         }
     }
 
@@ -245,9 +247,7 @@ impl<'v> Merge<'v, '_> {
         let fail = in_source(self.view);
         page.check_tree_page().map_err(fail)?;
         if depth > MAX_DEPTH {
-            return Err(fail(page.damage(format!(
-                "the tree is more than {MAX_DEPTH} levels deep here"
-            ))));
+            return Err(fail(page.damage(too_deep())));
         }
         self.free(page);
         for i in 0..page.count() {
@@ -279,7 +279,7 @@ impl<'v> Merge<'v, '_> {
         let mut children = Vec::new();
         self.subtree(&[], root, ops, 0, &mut children)?;
         let children = self.settle_root(children)?;
-        self.top(children)
+        self.write_tree(children)
     }
 
     /// Applies operations below one child of a branch. Appends what replaces the child to `children`.
@@ -298,9 +298,7 @@ impl<'v> Merge<'v, '_> {
         let page = self.view.page(pgid, || 1)?;
         page.check_tree_page().map_err(fail)?;
         if depth > MAX_DEPTH {
-            return Err(fail(page.damage(format!(
-                "the tree is more than {MAX_DEPTH} levels deep here"
-            ))));
+            return Err(fail(page.damage(too_deep())));
         }
         if page.is_branch() {
             match self.branch(&page, ops, depth)? {

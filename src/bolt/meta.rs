@@ -61,7 +61,7 @@ pub enum MetaFault {
     #[error("its version is {0}, and only {VERSION} is known")]
     Version(u32),
     /// Wrong checksum.
-    #[error("its checksum does not fit")]
+    #[error("its checksum does not match")]
     Checksum,
     /// The meta is valid, but not all pages of its commit are in the file: a crash interrupted the commit before it was
     /// acknowledged.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::disk::Watcher;
+use super::watcher::Watcher;
 
 /// Settings of [`Db::open`](super::Db::open).
 #[derive(Clone)]

@@ -307,6 +307,14 @@ impl<B: Buf> Page<B> {
         )
     }
 
+    /// Checks the page number `child` in element `i` of a branch.
+    pub(super) fn check_child(&self, i: usize, child: u64, high_water: u64) -> Result<(), Damage> {
+        check_pgid(child, high_water, "its parent").map_err(|d| {
+            let what = format!("element {i} is wrong: {}", d.what);
+            Damage::at(self.pgid, what)
+        })
+    }
+
     /// Fails unless this is a leaf or a branch.
     pub(crate) fn check_tree_page(&self) -> Result<(), Damage> {
         match self.header.flags {
@@ -472,7 +480,7 @@ impl<B: Buf> Page<B> {
             }
             if exact && key.start != end_of_last {
                 let how = if key.start < end_of_last {
-                    "overlaps what stands before it"
+                    "overlaps the data before it"
                 } else {
                     "leaves a gap before it"
                 };

@@ -2,12 +2,12 @@
 //! header and element table of each page once, but no keys or values of the buckets.
 
 use super::check::read_freelist;
-use super::error::{Damage, Error, Result};
+use super::error::{Error, Result};
 use super::free::Free;
 use super::meta::NO_FREELIST;
-use super::page::{BUCKET_ELEMENT, Page, check_pgid};
+use super::page::{BUCKET_ELEMENT, Page};
 use super::page_set::PageSet;
-use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source, too_deep};
 
 /// The number of pages in trees, by kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +114,7 @@ impl<S: Source> Walk<S> {
         let page = self.source.page(pgid, || 1)?;
         page.check_tree_page().map_err(fail)?;
         if depth > MAX_DEPTH {
-            return Err(fail(page.damage(format!(
-                "the tree is more than {MAX_DEPTH} levels deep here"
-            ))));
+            return Err(fail(page.damage(too_deep())));
         }
         let pages = page.header().pages();
         self.reach(pgid, pages)?;
@@ -127,12 +125,8 @@ impl<S: Source> Walk<S> {
         }
         for i in 0..page.count() {
             let child = page.child(i).map_err(fail)?;
-            check_pgid(child, self.source.meta().high_water, "its parent").map_err(|d| {
-                fail(Damage::at(
-                    pgid,
-                    format!("element {i} is wrong: {}", d.what),
-                ))
-            })?;
+            page.check_child(i, child, self.source.meta().high_water)
+                .map_err(fail)?;
             self.tree(child, depth + 1, top)?;
         }
         Ok(())

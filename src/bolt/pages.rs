@@ -75,7 +75,7 @@ impl PageScan<'_> {
         Ok(self.chunk.slice(start..start + len as usize))
     }
 
-    fn look(&mut self, pgid: u64) -> Result<Scanned> {
+    fn scan_page(&mut self, pgid: u64) -> Result<Scanned> {
         let first = self.bytes(pgid, 1)?;
         let Some(head) = first.first_chunk::<HEADER_SIZE>() else {
             return Ok(Scanned::Other);
@@ -110,7 +110,7 @@ impl Iterator for PageScan<'_> {
             return None;
         }
         self.next += 1;
-        let found = self.look(pgid);
+        let found = self.scan_page(pgid);
         if found.is_err() {
             self.next = self.pages;
         }

@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::db::Sizes;
 use super::digest::check_trailing_digest;
 use super::disk::DiskFile;
 use super::error::{Error, Result};
 use super::map::Map;
 use super::open::{OPEN_ATTEMPTS, is_regular, read_metas, refuse_empty};
 use super::page_counts::scan;
+use super::sizes::Sizes;
 use super::view::{ReadTx, Store, View};
 
 /// A database opened for reading. Cheap to clone; all clones share the open file.

@@ -218,7 +218,7 @@ mod tests {
         let tx = db.read();
         // The system evicts clean pages that nobody has mapped. On file systems in memory it does not, and there is
         // nothing to test.
-        let thrown_out = tx.0.store.file.throw_out();
+        let thrown_out = tx.0.store.file.evict();
         let get = |key: &str| {
             let bucket = tx.bucket_if_resident(b"b")?.expect("it exists");
             bucket.get(key.as_bytes()).map(|v| v.map(<[u8]>::len))

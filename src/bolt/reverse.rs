@@ -2,9 +2,9 @@
 //! one page per level.
 
 use super::cursor::{Entry, check_bounds};
-use super::error::{Damage, Result};
-use super::page::{Page, check_pgid};
-use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source};
+use super::error::Result;
+use super::page::Page;
+use super::tree::{Bucket, MAX_DEPTH, Root, Source, in_source, too_deep};
 
 /// The entries of a bucket in reverse order; created by [`Bucket::iter_rev`].
 pub struct Reverse<S: Source> {
@@ -47,8 +47,7 @@ impl<S: Source> Reverse<S> {
     ) -> Result<()> {
         let fail = in_source(self.source);
         if self.stack.len() >= MAX_DEPTH {
-            let what = format!("the tree is more than {MAX_DEPTH} levels deep here");
-            return Err(fail(page.damage(what)));
+            return Err(fail(page.damage(too_deep())));
         }
         page.check_tree_page().map_err(fail)?;
         page.verify(false).map_err(fail)?;
@@ -76,13 +75,9 @@ impl<S: Source> Reverse<S> {
             } else {
                 top.upper.clone()
             };
-            let parent = top.page.pgid();
-            check_pgid(child, self.source.meta().high_water, "its parent").map_err(|d| {
-                fail(Damage::at(
-                    parent,
-                    format!("element {i} is wrong: {}", d.what),
-                ))
-            })?;
+            top.page
+                .check_child(i, child, self.source.meta().high_water)
+                .map_err(fail)?;
             let page = self.source.page(child, || 1)?;
             self.push(page, Some(&key), upper)?;
         }

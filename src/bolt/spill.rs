@@ -27,7 +27,7 @@ impl<'v> Merge<'v, '_> {
     }
 
     /// Writes a tree from its leaves up to its root. Returns the root page.
-    pub(super) fn top(&mut self, children: Vec<Child<'_>>) -> Result<u64> {
+    pub(super) fn write_tree(&mut self, children: Vec<Child<'_>>) -> Result<u64> {
         let mut elements = Vec::new();
         self.write_children(&children, &mut elements)?;
         // Add levels above until there is a single root.

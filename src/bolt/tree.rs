@@ -11,6 +11,12 @@ use super::page::{BUCKET_ELEMENT, Buf, Element, HEADER_SIZE, Page, check_pgid, e
 
 /// Maximum depth of a tree. A tree with two elements per page reaches it with 2^64 leaves.
 pub(crate) const MAX_DEPTH: usize = 64;
+
+/// What is wrong with a page below [`MAX_DEPTH`].
+pub(super) fn too_deep() -> String {
+    format!("the tree is more than {MAX_DEPTH} levels deep here")
+}
+
 /// Size of a bucket's root page number and sequence, which precede an inline page, in bytes.
 pub(crate) const BUCKET_HEADER: usize = 16;
 
@@ -205,9 +211,7 @@ impl<S: Source> Bucket<S> {
             let i = page.lower(key, true).map_err(fail)?.saturating_sub(1);
             page = self.source.page(page.child(i).map_err(fail)?, || 1)?;
         }
-        Err(fail(page.damage(format!(
-            "the tree is more than {MAX_DEPTH} levels deep here"
-        ))))
+        Err(fail(page.damage(too_deep())))
     }
 
     /// A cursor positioned before the first key greater than or equal to `key`.

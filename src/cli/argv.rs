@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    value::Kind,
+    value::ValueType,
     words::{SEPARATED_WORDS, WORDS},
 };
 use crate::golang::{format::quote, string};
@@ -46,7 +46,7 @@ struct Flag<'a> {
     level: usize,
     long: &'a str,
     short: Option<char>,
-    kind: Kind,
+    kind: ValueType,
 }
 
 impl Flag<'_> {
@@ -62,7 +62,7 @@ const HELP: Flag<'static> = Flag {
     level: 0,
     long: "help",
     short: Some('h'),
-    kind: Kind::Bool,
+    kind: ValueType::Bool,
 };
 
 /// The flags that the last command of `path` accepts: its own and those inherited from its ancestors.
@@ -76,7 +76,7 @@ fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
                     level: i,
                     long,
                     short: arg.get_short(),
-                    kind: Kind::of(arg),
+                    kind: ValueType::of(arg),
                 });
             }
         }
@@ -116,7 +116,9 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
         let hint = match wrong.near {
             Some(flag) => Some(format!("did you mean --{flag}?")),
             None => wrong.word.filter(|_| takes_words).map(|word| {
-                format!("to use {word} as a word rather than a flag, put it behind --: -- {word}")
+                format!(
+                    "to pass {word} as an argument rather than a flag, put it after --: -- {word}"
+                )
             }),
         };
         ArgvError::Flag(names.clone(), wrong.text, hint)
@@ -135,7 +137,7 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
                 continue;
             }
             let values = match flag.kind {
-                Kind::List => &values[..],
+                ValueType::List => &values[..],
                 _ => &values[values.len().saturating_sub(1)..],
             };
             for value in values {
@@ -179,7 +181,7 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
     }
     let mut arg = format!("--{}=", flag.long).into_bytes();
     match flag.kind {
-        Kind::Bool => {
+        ValueType::Bool => {
             let value = std::str::from_utf8(value).map(super::value::boolean);
             arg.extend_from_slice(if matches!(value, Ok(Ok(true))) {
                 b"true"
@@ -279,12 +281,14 @@ fn word_positions(args: &[Vec<u8>], path: &[&clap::Command]) -> Vec<usize> {
             bare && !flags
                 .iter()
                 .chain([&HELP].into_iter().filter(|_| path.len() == 1))
-                .any(|f| f.long.as_bytes() == long && f.kind == Kind::Bool)
+                .any(|f| f.long.as_bytes() == long && f.kind == ValueType::Bool)
         } else if let (Some(short), 2) = (arg.strip_prefix(b"-"), arg.len()) {
             bare && !flags
                 .iter()
                 .chain([&HELP].into_iter().filter(|_| path.len() == 1))
-                .any(|f| f.short.map(|c| c as u8) == short.first().copied() && f.kind == Kind::Bool)
+                .any(|f| {
+                    f.short.map(|c| c as u8) == short.first().copied() && f.kind == ValueType::Bool
+                })
         } else {
             false
         };
@@ -367,7 +371,7 @@ fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>, separated: bool) -> Result<Read
             };
             let value = match value {
                 Some(value) => value,
-                None if flag.kind == Kind::Bool => b"true".to_vec(),
+                None if flag.kind == ValueType::Bool => b"true".to_vec(),
                 None => args
                     .next()
                     .ok_or_else(|| format!("flag needs an argument: --{}", flag.long))?,
@@ -406,7 +410,7 @@ fn shorthands(
                 rest = &[];
                 tail[1..].to_vec()
             }
-            _ if flag.kind == Kind::Bool => {
+            _ if flag.kind == ValueType::Bool => {
                 rest = tail;
                 b"true".to_vec()
             }
@@ -643,11 +647,11 @@ mod tests {
             ("get k --cons s", "did you mean --consistency?"),
             (
                 "get -5",
-                "to use -5 as a word rather than a flag, put it behind --: -- -5",
+                "to pass -5 as an argument rather than a flag, put it after --: -- -5",
             ),
             (
                 "get --nothing-like-it",
-                "to use --nothing-like-it as a word rather than a flag, put it behind --: -- --nothing-like-it",
+                "to pass --nothing-like-it as an argument rather than a flag, put it after --: -- --nothing-like-it",
             ),
         ] {
             match typed(line) {

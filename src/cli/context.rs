@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, sync::Arc};
 
 use super::{
-    error::{CommandError, Kind},
+    error::{CommandError, ErrorKind},
     global::GlobalArgs,
     login::Login,
     settings::{Credentials, Extra, Settings},
@@ -27,7 +27,7 @@ pub fn emit(
     ui.data(|out| match render(reply, format, options, out) {
         Ok(()) => Ok(()),
         Err(RenderError::Io(error)) => Err(CommandError::stdout(error)),
-        Err(error) => Err(CommandError::new(Kind::BadFeature, error)),
+        Err(error) => Err(CommandError::new(ErrorKind::BadFeature, error)),
     })
 }
 
@@ -91,11 +91,11 @@ impl Context {
             return Ok(());
         }
         Err(CommandError::new(
-            Kind::Failed,
-            format!("{flag} before `{command}` is for commands that ask a server"),
+            ErrorKind::Failed,
+            format!("{flag} before `{command}` is for commands that contact a server"),
         )
         .hint(format!(
-            "put the flags of `{command}` behind it: see `etcdctl {command} --help`"
+            "put the flags of `{command}` after it: see `etcdctl {command} --help`"
         )))
     }
 
@@ -142,7 +142,7 @@ impl Context {
             let found = discovery
                 .endpoints(settings.dial_timeout.to_std())
                 .await
-                .map_err(|error| CommandError::new(Kind::Failed, error))?;
+                .map_err(|error| CommandError::new(ErrorKind::Failed, error))?;
             for endpoint in &found.ignored {
                 self.ui.note(&format!(
                     "ignoring discovered insecure endpoint {endpoint:?}"
@@ -164,8 +164,8 @@ impl Context {
         let endpoints = self.endpoints().await?.iter();
         let endpoints: Vec<String> = endpoints.map(|e| e.trim().to_owned()).collect();
         let client = self.client_of(&endpoints)?;
-        let refused = |e: ClientError| CommandError::from(e).kind(Kind::BadConnection);
-        self.login()?.tell(&client).await.map_err(refused)?;
+        let refused = |e: ClientError| CommandError::from(e).kind(ErrorKind::BadConnection);
+        self.login()?.log_in(&client).await.map_err(refused)?;
         Ok(client)
     }
 
@@ -243,12 +243,12 @@ impl Context {
     /// The error if some endpoints failed, each with its own line: printed as lines, or as a single JSON error.
     pub fn some_failed(&self, lines: &[String], hints: Vec<String>) -> CommandError {
         if self.error_format() == Format::Json {
-            return CommandError::new(Kind::Failed, lines.join("; "));
+            return CommandError::new(ErrorKind::Failed, lines.join("; "));
         }
         for line in lines {
             self.ui.note(line);
         }
-        let mut error = CommandError::said(Kind::Failed);
+        let mut error = CommandError::already_reported(ErrorKind::Failed);
         error.hints = hints;
         error
     }

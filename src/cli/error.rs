@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io};
 
 /// Category of a failure, as far as scripts can distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Most failures: an error from the server, a timeout, an unknown command or flag.
     Failed,
     /// The client could not be set up.
@@ -18,7 +18,7 @@ pub enum Kind {
     Interrupted,
     /// Invalid arguments, if etcdctl has a separate exit code for them.
     BadArgs,
-    /// Like [`Kind::Failed`], followed by the usage of the command.
+    /// Like [`ErrorKind::Failed`], followed by the usage of the command.
     Usage,
     /// A program that the command ran failed with this exit code.
     Child(u8),
@@ -33,24 +33,24 @@ pub enum Kind {
     Signal(rustix::process::Signal),
 }
 
-impl Kind {
+impl ErrorKind {
     /// etcdctl's exit code (etcd v3.7.1, pkg/cobrautl/error.go).
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed | Kind::Usage => 1,
-            Kind::BadConnection => 2,
-            Kind::InvalidInput => 3,
-            Kind::BadFeature => 4,
-            Kind::Interrupted => 5,
-            Kind::BadArgs => 128,
-            Kind::Child(code) => code,
+            ErrorKind::Failed | ErrorKind::Usage => 1,
+            ErrorKind::BadConnection => 2,
+            ErrorKind::InvalidInput => 3,
+            ErrorKind::BadFeature => 4,
+            ErrorKind::Interrupted => 5,
+            ErrorKind::BadArgs => 128,
+            ErrorKind::Child(code) => code,
             // etcdctl calls exit(-1) here.
-            Kind::PromptInterrupted => 255,
-            Kind::Verdict(code) => code,
+            ErrorKind::PromptInterrupted => 255,
+            ErrorKind::Verdict(code) => code,
             // As a shell reports the SIGPIPE that ends a Go program here.
-            Kind::BrokenPipe => 141,
+            ErrorKind::BrokenPipe => 141,
             // As a shell reports it. Signal numbers are at most 64.
-            Kind::Signal(signal) => 128 + u8::try_from(signal.as_raw()).unwrap_or(0),
+            ErrorKind::Signal(signal) => 128 + u8::try_from(signal.as_raw()).unwrap_or(0),
         }
     }
 }
@@ -59,7 +59,7 @@ impl Kind {
 #[derive(Debug)]
 pub struct CommandError {
     /// Determines the exit code.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// What went wrong; `None` if everything has already been printed.
     pub source: Option<Box<dyn Error + Send + Sync>>,
     /// gRPC status code, if the error came from a server.
@@ -70,7 +70,7 @@ pub struct CommandError {
 
 impl CommandError {
     /// A failure with a text or an error.
-    pub fn new(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> CommandError {
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> CommandError {
         CommandError {
             kind,
             source: Some(source.into()),
@@ -80,7 +80,7 @@ impl CommandError {
     }
 
     /// A failure about which everything has already been printed.
-    pub fn said(kind: Kind) -> CommandError {
+    pub fn already_reported(kind: ErrorKind) -> CommandError {
         CommandError {
             kind,
             source: None,
@@ -107,8 +107,8 @@ impl CommandError {
 
     /// Replaces the kind, for commands with their own exit code.
     #[must_use]
-    pub fn kind(mut self, kind: Kind) -> CommandError {
-        if !matches!(self.kind, Kind::BrokenPipe | Kind::Signal(_)) {
+    pub fn kind(mut self, kind: ErrorKind) -> CommandError {
+        if !matches!(self.kind, ErrorKind::BrokenPipe | ErrorKind::Signal(_)) {
             self.kind = kind;
         }
         self
@@ -117,10 +117,10 @@ impl CommandError {
     /// The error of a failed write to stdout.
     pub fn stdout(error: io::Error) -> CommandError {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return CommandError::said(Kind::BrokenPipe);
+            return CommandError::already_reported(ErrorKind::BrokenPipe);
         }
         CommandError::new(
-            Kind::Failed,
+            ErrorKind::Failed,
             format!("write /dev/stdout: {}", io_text(&error)),
         )
     }

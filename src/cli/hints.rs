@@ -3,7 +3,7 @@
 
 use super::{
     context::Context,
-    error::{CommandError, Kind},
+    error::{CommandError, ErrorKind},
 };
 use crate::{
     client::{Client, ClientError, Deadline, Limit, error::Attempt},
@@ -16,7 +16,7 @@ pub const COMPACTED: &str = "etcdserver: mvcc: required revision has been compac
 const NO_SPACE: &str = "etcdserver: mvcc: database space exceeded";
 
 /// For a request that changes something and whose response was not received.
-const MAYBE_DONE: &str = "the request may have been carried out: look before you repeat it";
+const MAYBE_DONE: &str = "the request may have been executed: check before you repeat it";
 
 /// At most this many endpoints are listed individually.
 const NAMED: usize = 5;
@@ -24,8 +24,8 @@ const NAMED: usize = 5;
 impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> CommandError {
         let kind = match &error {
-            ClientError::NoEndpoints => Kind::BadConnection,
-            _ => Kind::Failed,
+            ClientError::NoEndpoints => ErrorKind::BadConnection,
+            _ => ErrorKind::Failed,
         };
         let mut out = CommandError::new(kind, error.clone());
         out.code = error.code().map(|c| c as i32);
@@ -44,7 +44,7 @@ pub fn of(error: &ClientError) -> Vec<String> {
         } => {
             let mut hints = of_attempts(attempts);
             if !limit.flag.is_empty() && !hints.iter().any(|h| h.contains(limit.flag)) {
-                hints.push(format!("given up after {limit}"));
+                hints.push(format!("gave up after {limit}"));
             }
             hints.extend(maybe_done.then(|| MAYBE_DONE.into()));
             hints
@@ -135,10 +135,10 @@ fn of_attempts(attempts: &[Attempt]) -> Vec<String> {
 
 fn no_space() -> Vec<String> {
     [
-        "the database has reached its quota (--quota-backend-bytes); three commands lead out of it:",
-        "  etcdctl compaction REVISION    forget old revisions; `etcdctl endpoint status -w json` shows the latest",
-        "  etcdctl defrag                 give their space back",
-        "  etcdctl alarm disarm           take writes again",
+        "the database has reached its quota (--quota-backend-bytes); three commands recover from it:",
+        "  etcdctl compaction REVISION    discard old revisions; `etcdctl endpoint status -w json` shows the latest",
+        "  etcdctl defrag                 release their space",
+        "  etcdctl alarm disarm           allow writes again",
     ]
     .map(String::from)
     .to_vec()

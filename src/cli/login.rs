@@ -54,7 +54,7 @@ impl Login {
     ///
     /// # Errors
     /// The server rejected the request, or could not be reached in time.
-    pub async fn tell(&self, client: &Client) -> Result<(), ClientError> {
+    pub async fn log_in(&self, client: &Client) -> Result<(), ClientError> {
         match self {
             Login::Nobody => Ok(()),
             Login::Token(token) => client.set_token(token),

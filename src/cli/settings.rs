@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, ffi::OsString, os::unix::ffi::OsStrExt, sync::Arc};
 
 use super::{
-    error::{CommandError, Kind},
+    error::{CommandError, ErrorKind},
     global::{ENV_PREFIX, GlobalArgs, variable},
     value::{self, GoDuration, ValueError},
 };
@@ -236,10 +236,12 @@ impl Settings {
         let format = match args.write_out.as_deref().unwrap_or("simple").parse() {
             Ok(format) => format,
             Err(error) => {
-                return Err(CommandError::new(Kind::BadFeature, error).hint(format!(
-                    "--write-out takes {}",
-                    super::global::FORMATS.join(", ")
-                )));
+                return Err(
+                    CommandError::new(ErrorKind::BadFeature, error).hint(format!(
+                        "--write-out takes {}",
+                        super::global::FORMATS.join(", ")
+                    )),
+                );
             }
         };
         let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
@@ -339,7 +341,7 @@ fn not_empty(args: &GlobalArgs) -> Result<(), CommandError> {
     ] {
         if value.as_deref() == Some("") {
             return Err(CommandError::new(
-                Kind::BadArgs,
+                ErrorKind::BadArgs,
                 format!("empty string is passed to --{flag} option"),
             ));
         }
@@ -367,7 +369,7 @@ pub fn tls(
             Some(name) => tls.for_server(name),
             None => tls,
         }))),
-        Err(error) => Err(CommandError::new(Kind::BadArgs, error)),
+        Err(error) => Err(CommandError::new(ErrorKind::BadArgs, error)),
     }
 }
 
@@ -381,7 +383,7 @@ fn limits(args: &GlobalArgs) -> Result<(usize, Option<usize>), CommandError> {
         && send > recv
     {
         return Err(CommandError::new(
-            Kind::BadConnection,
+            ErrorKind::BadConnection,
             format!(
                 "gRPC message recv limit ({recv} bytes) must be greater than send limit ({send} bytes)"
             ),
@@ -467,7 +469,7 @@ mod tests {
             ..Default::default()
         };
         let error = resolve(&args, &[]).unwrap_err();
-        assert_eq!(error.kind, Kind::BadArgs);
+        assert_eq!(error.kind, ErrorKind::BadArgs);
         assert_eq!(
             error.to_string(),
             "KeyFile and CertFile must both be present[key: , cert: /c]"

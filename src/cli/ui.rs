@@ -6,7 +6,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
 };
 
-use super::error::{CommandError, Kind, io_text};
+use super::error::{CommandError, ErrorKind, io_text};
 use crate::golang::string;
 use crate::output::{ErrorReply, Format};
 use crate::process::signals::Interrupts;
@@ -140,7 +140,7 @@ impl Ui {
     /// Prints why a command failed. Returns the exit code.
     pub fn failed(&self, error: &CommandError, format: Format) -> u8 {
         let exit = error.kind.exit_code();
-        if error.kind == Kind::BrokenPipe {
+        if error.kind == ErrorKind::BrokenPipe {
             return exit;
         }
         if format == Format::Json {
@@ -213,7 +213,7 @@ fn read_line(interrupts: &Interrupts) -> Result<Vec<u8>, CommandError> {
             polled => polled.map_err(|e| failed(e.into()))?,
         };
         if !sources[0].revents().is_empty() {
-            return Err(CommandError::said(Kind::PromptInterrupted));
+            return Err(CommandError::already_reported(ErrorKind::PromptInterrupted));
         }
         let mut byte = [0];
         match rustix::io::read(&stdin, &mut byte) {
@@ -229,7 +229,7 @@ fn read_line(interrupts: &Interrupts) -> Result<Vec<u8>, CommandError> {
 
 /// The error of a failed read from the terminal.
 fn failed(error: io::Error) -> CommandError {
-    CommandError::new(Kind::Failed, io_text(&error))
+    CommandError::new(ErrorKind::Failed, io_text(&error))
 }
 
 /// Where to print the prompt.

@@ -170,7 +170,7 @@ pub fn list(text: &str) -> Result<Vec<String>, ValueError> {
 
 /// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueType {
     /// `--flag` alone means true.
     Bool,
     /// A whole number with sign.
@@ -185,26 +185,26 @@ pub enum Kind {
     Text,
 }
 
-impl Kind {
+impl ValueType {
     /// The type of a flag in clap's command tree.
-    pub fn of(arg: &clap::Arg) -> Kind {
+    pub fn of(arg: &clap::Arg) -> ValueType {
         use clap::ArgAction::{Append, SetFalse, SetTrue};
         if matches!(arg.get_action(), SetTrue | SetFalse) {
-            return Kind::Bool;
+            return ValueType::Bool;
         }
         let parser = arg.get_value_parser().type_id();
         if parser == TypeId::of::<bool>() {
-            Kind::Bool
+            ValueType::Bool
         } else if parser == TypeId::of::<i64>() {
-            Kind::Int
+            ValueType::Int
         } else if parser == TypeId::of::<u64>() {
-            Kind::Uint
+            ValueType::Uint
         } else if parser == TypeId::of::<GoDuration>() {
-            Kind::Duration
+            ValueType::Duration
         } else if matches!(arg.get_action(), Append) {
-            Kind::List
+            ValueType::List
         } else {
-            Kind::Text
+            ValueType::Text
         }
     }
 
@@ -214,12 +214,12 @@ impl Kind {
     /// Go's error texts.
     pub fn check(self, text: &str) -> Result<(), ValueError> {
         match self {
-            Kind::Bool => boolean(text).map(drop),
-            Kind::Int => int(text, 0).map(drop),
-            Kind::Uint => uint(text, 0).map(drop),
-            Kind::Duration => duration(text).map(drop),
-            Kind::List => list(text).map(drop),
-            Kind::Text => Ok(()),
+            ValueType::Bool => boolean(text).map(drop),
+            ValueType::Int => int(text, 0).map(drop),
+            ValueType::Uint => uint(text, 0).map(drop),
+            ValueType::Duration => duration(text).map(drop),
+            ValueType::List => list(text).map(drop),
+            ValueType::Text => Ok(()),
         }
     }
 }

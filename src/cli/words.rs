@@ -144,7 +144,7 @@ macro_rules! words {
             $(const $option: $crate::words!(@type $option) = $value;)*
 
             fn error(_given: usize) -> $crate::cli::error::CommandError {
-                $crate::cli::error::CommandError::new($crate::cli::error::Kind::$kind, $error)
+                $crate::cli::error::CommandError::new($crate::cli::error::ErrorKind::$kind, $error)
             }
         }
     };
@@ -162,7 +162,7 @@ words! {
 /// The error of cobra's `ExactArgs`, followed by the usage.
 pub fn exact_args(wanted: usize, given: usize) -> CommandError {
     CommandError::new(
-        super::error::Kind::Usage,
+        super::error::ErrorKind::Usage,
         format!("accepts {wanted} arg(s), received {given}"),
     )
 }

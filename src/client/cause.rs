@@ -131,26 +131,26 @@ impl fmt::Display for Cause {
         match self {
             Cause::Refused => f.write_str("connection refused: nothing listens on that port"),
             Cause::NoSocket => f.write_str("no such socket file"),
-            Cause::NoRoute(text) => write!(f, "no way to that host: {text}"),
+            Cause::NoRoute(text) => write!(f, "the host cannot be reached: {text}"),
             Cause::NameNotFound(name) => write!(f, "the name {name:?} has no address"),
-            Cause::NameUnknown(text) => write!(f, "the name could not be looked up: {text}"),
+            Cause::NameUnknown(text) => write!(f, "the name could not be resolved: {text}"),
             Cause::Proxy(text) => f.write_str(text),
             Cause::ConnectTimeout(limit) => {
                 write!(f, "no connection within {limit}: a wrong address, or a firewall")
             }
             Cause::Closed => f.write_str(
-                "the server closed the connection without a word: no etcd behind that port, or one that wants TLS (https://)",
+                "the server closed the connection without a response: no etcd on that port, or one that requires TLS (https://)",
             ),
             Cause::Silent(limit) => write!(
                 f,
-                "connected, but the server said nothing within {limit}: no etcd behind that port, or one that hangs"
+                "connected, but the server sent nothing within {limit}: no etcd on that port, or one that hangs"
             ),
-            Cause::TlsExpected => f.write_str("the server wants TLS: use https:// and --cacert"),
+            Cause::TlsExpected => f.write_str("the server requires TLS: use https:// and --cacert"),
             Cause::PlainExpected => f.write_str(
-                "the server does not speak TLS: use http://, or leave out the flags that ask for TLS",
+                "the server does not speak TLS: use http://, or omit the flags that select TLS",
             ),
             Cause::TlsClosed => f.write_str(
-                "the server closed the connection in place of TLS: one without it (http://), or no etcd behind that port",
+                "the server closed the connection during the TLS handshake: a server without TLS (http://), or no etcd on that port",
             ),
             Cause::Tls(text) => {
                 f.write_str(text)?;
@@ -158,9 +158,9 @@ impl fmt::Display for Cause {
                     // Our own files already explain it.
                     Ok(())
                 } else if text.contains("unknown authority") {
-                    f.write_str("; --cacert names what to trust")
+                    f.write_str("; --cacert names the authorities to trust")
                 } else if text.starts_with("remote error") && text.contains("certificate") {
-                    f.write_str("; --cert and --key say who this client is")
+                    f.write_str("; --cert and --key identify this client")
                 } else {
                     Ok(())
                 }
@@ -168,7 +168,7 @@ impl fmt::Display for Cause {
             Cause::PeerPort => {
                 f.write_str("that is etcd's port for its peers (2380): use the client port (2379)")
             }
-            Cause::NotEtcd(answer) => write!(f, "no etcd behind that port; it answered {answer:?}"),
+            Cause::NotEtcd(answer) => write!(f, "no etcd on that port; it answered {answer:?}"),
             Cause::Broken(text) => write!(f, "the connection broke: {text}"),
             Cause::NoAnswer(limit) => write!(f, "connected, but no answer within {limit}"),
             Cause::Unavailable(text) => write!(f, "the server answered: {text}"),

@@ -111,7 +111,7 @@ impl Client {
                 .iter()
                 .find(|e| e.starts_with(EMBEDDED) || e.starts_with(SNAPSHOT))
         {
-            return Err(EndpointError::not_alone(directory).into());
+            return Err(EndpointError::combined(directory).into());
         }
         let endpoints: Vec<Endpoint> = parsed
             .into_iter()
@@ -171,7 +171,7 @@ impl Client {
             let token = self.inner.tokens.current();
             let message = self.request(request.clone(), &token, deadline);
             match deadline.run(grpc.unary(message, uri, codec)).await {
-                None => return Err(self.late(index, &connection, repeat, deadline).await),
+                None => return Err(self.timed_out(index, &connection, repeat, deadline).await),
                 Some(Ok(answer)) => return Ok(answer.into_inner()),
                 Some(Err(status)) => {
                     let failure = Failure::of(&status, &connection);
@@ -243,7 +243,7 @@ impl Client {
             _ => true,
         };
         if deadline.passed() && out_of_time {
-            return Err(self.late(index, connection, repeat, deadline).await);
+            return Err(self.timed_out(index, connection, repeat, deadline).await);
         }
 
         history.attempts += 1;
@@ -294,7 +294,9 @@ impl Client {
             _ => {}
         }
         if deadline.passed() && !matches!(&failure, Failure::Answered(e) if !e.is_timeout()) {
-            return self.late(index, connection, Repeat::Read, deadline).await;
+            return self
+                .timed_out(index, connection, Repeat::Read, deadline)
+                .await;
         }
         self.final_error(index, failure, Repeat::Read)
     }

@@ -184,12 +184,12 @@ impl Client {
             }
         }
         ClientError::Unreachable {
-            attempts: self.look_closer(causes).await,
+            attempts: self.probe_failed_ports(causes).await,
         }
     }
 
     /// The deadline passed while a request was in progress.
-    pub(super) async fn late(
+    pub(super) async fn timed_out(
         &self,
         index: usize,
         connection: &Connection,
@@ -217,13 +217,16 @@ impl Client {
         let causes = self.inner.balancer.causes(deadline.limit);
         ClientError::Deadline {
             limit: deadline.limit,
-            attempts: self.look_closer(causes).await,
+            attempts: self.probe_failed_ports(causes).await,
             maybe_done: false,
         }
     }
 
     /// Probes the first few ports that failed.
-    async fn look_closer(&self, causes: std::collections::BTreeMap<usize, Cause>) -> Vec<Attempt> {
+    async fn probe_failed_ports(
+        &self,
+        causes: std::collections::BTreeMap<usize, Cause>,
+    ) -> Vec<Attempt> {
         let Inner {
             endpoints, proxies, ..
         } = &*self.inner;

@@ -59,7 +59,7 @@ pub async fn dial(
             let Some(proxy) = proxies.proxy_for(host, *port) else {
                 let stream = connect(host, *port, limit).await?;
                 connected();
-                return speak(stream, endpoint, secret, options).await;
+                return start_http2(stream, endpoint, secret, options).await;
             };
             let stream = connect(&proxy.host, proxy.port, limit)
                 .await
@@ -71,7 +71,7 @@ pub async fn dial(
                 .await
                 .map_err(late)??;
             connected();
-            speak(stream, endpoint, secret, options).await
+            start_http2(stream, endpoint, secret, options).await
         }
         Target::Unix { path, tls: secret } => {
             let stream = timeout(limit, UnixStream::connect(path))
@@ -79,7 +79,7 @@ pub async fn dial(
                 .map_err(late)?
                 .map_err(|e| Cause::of_connect(&e))?;
             connected();
-            speak(stream, endpoint, secret.then_some(tls), options).await
+            start_http2(stream, endpoint, secret.then_some(tls), options).await
         }
         Target::Malformed(reason) => Err(Cause::Malformed(reason.clone())),
         Target::Embedded { .. } | Target::Snapshot { .. } => Err(Cause::Unsupported(
@@ -89,7 +89,7 @@ pub async fn dial(
 }
 
 /// Starts HTTP/2 over a connected stream, with TLS if `secret` is given.
-async fn speak<S>(
+async fn start_http2<S>(
     stream: S,
     endpoint: &Endpoint,
     secret: Option<&Tls>,

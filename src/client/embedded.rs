@@ -136,7 +136,7 @@ impl Embedded {
         // A snapshot shows leases unchanged, and is readable without authentication.
         let is_snapshot = flags.iter().any(|(name, _)| name == "snapshot");
         config.leases_count_downtime = !is_snapshot;
-        config.asks_no_permission = is_snapshot;
+        config.bypass_auth = is_snapshot;
         for (name, value) in flags {
             config
                 .set(name, value)

@@ -66,7 +66,7 @@ pub struct EndpointError {
 
 impl EndpointError {
     /// The error for a data directory given together with other endpoints.
-    pub fn not_alone(typed: &str) -> EndpointError {
+    pub fn combined(typed: &str) -> EndpointError {
         EndpointError {
             typed: typed.to_owned(),
             reason: "a data directory is the only endpoint of a command; a comma in --endpoints separates endpoints, so \
@@ -170,7 +170,7 @@ impl Endpoint {
             .authority(authority.as_str())
             .path_and_query("/")
             .build()
-            .map_err(|e| Cause::Unsupported(format!("{authority:?} is no host: {e}")))
+            .map_err(|e| Cause::Unsupported(format!("{authority:?} is not a host: {e}")))
     }
 
     /// The `:authority` of requests.
@@ -237,7 +237,7 @@ fn embedded(rest: &str) -> Result<Target, String> {
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
         if name.trim_start_matches('-') == "data-dir" {
-            return Err("the data directory stands before the question mark".into());
+            return Err("the data directory must precede the question mark".into());
         }
         flags.push((name.trim_start_matches('-').to_owned(), value.to_owned()));
     }
@@ -265,7 +265,7 @@ fn check_directory(dir: &str) -> Result<(), String> {
     }
     if dir.trim() != dir || dir.contains(char::is_control) {
         return Err(
-            "the name of the data directory begins or ends with a blank, or has a control character in it".into(),
+            "the name of the data directory begins or ends with a space, or contains a control character".into(),
         );
     }
     Ok(())
@@ -280,13 +280,13 @@ fn tcp(text: &str, tls: bool) -> Result<Target, String> {
     } else {
         let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
         if host.contains(':') {
-            return Err("an IPv6 address stands in brackets: [::1]:2379".into());
+            return Err("write an IPv6 address in brackets: [::1]:2379".into());
         }
         (host, port)
     };
     let port = port
         .parse()
-        .map_err(|_| format!("{port:?} is no port number"))?;
+        .map_err(|_| format!("{port:?} is not a port number"))?;
     Ok(Target::Tcp {
         // An empty host means this machine, as in Go.
         host: if host.is_empty() {

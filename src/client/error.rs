@@ -157,12 +157,12 @@ fn status_text(code: Code, message: &str) -> String {
     if given_up || message.starts_with("etcdserver: ") {
         message.to_owned()
     } else {
-        status_as_it_came(code, message)
+        go_status(code, message)
     }
 }
 
 /// A gRPC status as Go prints it.
-pub fn status_as_it_came(code: Code, message: &str) -> String {
+pub fn go_status(code: Code, message: &str) -> String {
     format!("rpc error: code = {} desc = {message}", code_name(code))
 }
 

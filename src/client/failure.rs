@@ -11,7 +11,7 @@ use super::{cause::Cause, connection, connection::Connection, error::ClientError
 
 /// How a request failed below gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FailureKind {
     /// It never left this process.
     NotSent,
     /// The server sent GOAWAY and will not process this request.
@@ -26,20 +26,20 @@ enum Kind {
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Transport {
-    kind: Kind,
+    kind: FailureKind,
     text: String,
 }
 
 impl Transport {
     /// The request never left this process.
     pub fn not_sent(text: String) -> Transport {
-        let kind = Kind::NotSent;
+        let kind = FailureKind::NotSent;
         Transport { kind, text }
     }
 
     /// The connection broke during the request.
     pub fn broken(text: String) -> Transport {
-        let kind = Kind::Broken;
+        let kind = FailureKind::Broken;
         Transport { kind, text }
     }
 
@@ -47,24 +47,24 @@ impl Transport {
     pub fn of_hyper(error: &hyper::Error) -> Option<Transport> {
         let kind = kind_of_hyper(error);
         let text = connection::text(error);
-        (kind != Kind::Broken).then_some(Transport { kind, text })
+        (kind != FailureKind::Broken).then_some(Transport { kind, text })
     }
 }
 
-fn kind_of_hyper(error: &hyper::Error) -> Kind {
+fn kind_of_hyper(error: &hyper::Error) -> FailureKind {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = source {
         if let Some(h2) = error.downcast_ref::<h2::Error>() {
             return match h2.reason() {
                 // GOAWAY ends only those streams that the server has not processed.
-                _ if h2.is_go_away() && h2.is_remote() => Kind::Draining,
-                Some(reason) if h2.is_reset() && h2.is_remote() => Kind::Reset(reason),
-                _ => Kind::Broken,
+                _ if h2.is_go_away() && h2.is_remote() => FailureKind::Draining,
+                Some(reason) if h2.is_reset() && h2.is_remote() => FailureKind::Reset(reason),
+                _ => FailureKind::Broken,
             };
         }
         source = error.source();
     }
-    Kind::Broken
+    FailureKind::Broken
 }
 
 /// A failed call.
@@ -106,14 +106,14 @@ impl Failure {
         };
         let refused = |code, message: String| ClientError::Status { code, message };
         match kind {
-            Kind::NotSent => {
+            FailureKind::NotSent => {
                 Failure::Unprocessed(Unprocessed::NotSent(connection.broken(status.message())))
             }
-            Kind::Draining => Failure::Unprocessed(Unprocessed::Refused(refused(
+            FailureKind::Draining => Failure::Unprocessed(Unprocessed::Refused(refused(
                 Code::Unavailable,
                 "the stream is rejected because server is draining the connection".into(),
             ))),
-            Kind::Reset(reason) => {
+            FailureKind::Reset(reason) => {
                 let text = format!(
                     "stream terminated by RST_STREAM with error code: {}",
                     reason_name(reason)
@@ -125,7 +125,7 @@ impl Failure {
                     Failure::Aborted(error)
                 }
             }
-            Kind::Broken => Failure::Broken(connection.broken(status.message())),
+            FailureKind::Broken => Failure::Broken(connection.broken(status.message())),
         }
     }
 }
@@ -139,7 +139,7 @@ fn is_cut_short(status: &Status) -> bool {
 }
 
 /// `None` if it is the server's own gRPC status.
-fn kind_of(status: &Status) -> Option<Kind> {
+fn kind_of(status: &Status) -> Option<FailureKind> {
     // The server did answer; tonic also attaches a source to its error about a response that is too large.
     if status.code() == Code::OutOfRange {
         return None;
@@ -154,7 +154,7 @@ fn kind_of(status: &Status) -> Option<Kind> {
         }
         match source.source() {
             Some(next) => source = next,
-            None => return Some(Kind::Broken),
+            None => return Some(FailureKind::Broken),
         }
     }
 }

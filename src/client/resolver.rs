@@ -70,7 +70,7 @@ async fn within<T>(
 
 /// The addresses of `name`, in the order in which to try them.
 async fn addresses(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-    if let Some(known) = special(name) {
+    if let Some(known) = special_use_name(name) {
         return known;
     }
     // A trailing dot means that the name is fully qualified.
@@ -85,7 +85,7 @@ async fn addresses(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
 }
 
 /// Names that are not sent to a name server (RFC 6761).
-fn special(name: &str) -> Option<Result<Vec<IpAddr>, ResolveError>> {
+fn special_use_name(name: &str) -> Option<Result<Vec<IpAddr>, ResolveError>> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let is_in = |domain: &str| {
         name.strip_suffix(domain)
@@ -169,7 +169,7 @@ async fn ask_for_services(
     options: ResolverOpts,
     name: &str,
 ) -> Result<Vec<(String, u16)>, ResolveError> {
-    if let Some(Err(error)) = special(name) {
+    if let Some(Err(error)) = special_use_name(name) {
         return Err(error);
     }
     let name = Name::from_utf8(name).map_err(|_| ResolveError::NoSuchHost)?;

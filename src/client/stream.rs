@@ -116,8 +116,7 @@ pub struct Answers<A> {
     first: Option<Option<A>>,
     deadline: Deadline,
     /// Ends the requests of a bidirectional stream when this is dropped.
-    #[allow(dead_code, reason = "its drop is the signal")]
-    on_drop_cancel: Option<oneshot::Sender<()>>,
+    _cancel_on_drop: Option<oneshot::Sender<()>>,
 }
 
 impl<A: Message + Default + 'static> Answers<A> {
@@ -134,7 +133,7 @@ impl<A: Message + Default + 'static> Answers<A> {
         match self.deadline.run(self.state.message()).await {
             None => Err(self
                 .client
-                .late(self.index, &self.connection, Repeat::Read, self.deadline)
+                .timed_out(self.index, &self.connection, Repeat::Read, self.deadline)
                 .await),
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self
@@ -240,7 +239,7 @@ impl Client {
         let mut answers = self
             .open_stream(path, requests, options, connect, deadline)
             .await?;
-        answers.on_drop_cancel = Some(cancel);
+        answers._cancel_on_drop = Some(cancel);
         let limit = self.inner.options.max_request_bytes;
         Ok((Requests { sender, limit }, answers))
     }
@@ -275,7 +274,7 @@ impl Client {
             let status = match first.deadline.run(state.message()).await {
                 None => {
                     return Err(self
-                        .late(index, &connection, Repeat::Read, first.deadline)
+                        .timed_out(index, &connection, Repeat::Read, first.deadline)
                         .await);
                 }
                 Some(Ok(answer)) => {
@@ -286,7 +285,7 @@ impl Client {
                         state,
                         first: Some(answer),
                         deadline,
-                        on_drop_cancel: None,
+                        _cancel_on_drop: None,
                     });
                 }
                 Some(Err(status)) => status,
@@ -332,7 +331,7 @@ impl Client {
             state,
             first: None,
             deadline,
-            on_drop_cancel: None,
+            _cancel_on_drop: None,
         })
     }
 }

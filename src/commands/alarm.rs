@@ -11,7 +11,7 @@ use crate::{
 /// Clear every alarm
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  etcdctl alarm disarm    # after compaction and defrag have made room")]
+  etcdctl alarm disarm    # after compaction and defrag have freed space")]
 pub struct DisarmArgs {
     #[command(flatten)]
     words: Words<DisarmWords>,

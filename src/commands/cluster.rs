@@ -8,7 +8,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         hints,
     },
     client::{
@@ -28,7 +28,7 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
     }
     ctx.settings()?;
     // etcdctl has no separate exit code here for a client that cannot be created.
-    let client = ctx.client().await.map_err(|e| e.kind(Kind::Failed))?;
+    let client = ctx.client().await.map_err(|e| e.kind(ErrorKind::Failed))?;
     let request = pb::MemberListRequest { linearizable: true };
     match client.member_list(request, ctx.deadline()?).await {
         Ok(answer) => Ok(answer
@@ -38,7 +38,7 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
             .collect()),
         Err(error) => {
             let mut out = CommandError::new(
-                Kind::Failed,
+                ErrorKind::Failed,
                 format!("failed to fetch endpoints from etcd cluster member list: {error}"),
             );
             out.code = error.code().map(|c| c as i32);
@@ -52,7 +52,9 @@ pub async fn endpoints(ctx: &Context, cluster: bool) -> Result<Vec<String>, Comm
 ///
 /// # Errors
 /// All are malformed.
-pub fn meaningless(endpoints: &[String]) -> Result<BTreeMap<usize, EndpointError>, CommandError> {
+pub fn malformed_endpoints(
+    endpoints: &[String],
+) -> Result<BTreeMap<usize, EndpointError>, CommandError> {
     let errors: BTreeMap<_, _> = endpoints
         .iter()
         .enumerate()
@@ -119,7 +121,7 @@ impl<T> Outcomes<T> {
             _ => None,
         });
         match refusal {
-            Some(error) => Err(CommandError::from(error).kind(Kind::BadConnection)),
+            Some(error) => Err(CommandError::from(error).kind(ErrorKind::BadConnection)),
             None => Ok(self.each),
         }
     }
@@ -140,13 +142,13 @@ where
     F: Future<Output = Result<T, ClientError>> + Send + 'static,
 {
     let limit = ctx.limit()?;
-    let mut meaningless = meaningless(&endpoints)?;
+    let mut malformed = malformed_endpoints(&endpoints)?;
     let login = ctx.login()?;
     let turns = Arc::new(Semaphore::new(at_once()));
     let mut asked = JoinSet::new();
     let mut outcomes: Vec<Option<Outcome<T>>> = vec![];
     for (index, endpoint) in endpoints.into_iter().enumerate() {
-        if let Some(error) = meaningless.remove(&index) {
+        if let Some(error) = malformed.remove(&index) {
             let result = Err(error.into());
             outcomes.push(Some(Outcome { endpoint, result }));
             continue;
@@ -157,7 +159,7 @@ where
         asked.spawn(async move {
             // The semaphore is never closed.
             let _turn = turns.acquire_owned().await;
-            if let Err(error) = login.tell(&client).await {
+            if let Err(error) = login.log_in(&client).await {
                 let result = Err(error);
                 return (index, Outcome { endpoint, result }, false);
             }
@@ -167,7 +169,7 @@ where
     }
     let mut logged_in = false;
     while let Some(done) = asked.join_next().await {
-        let (index, outcome, known) = done.map_err(|e| CommandError::new(Kind::Failed, e))?;
+        let (index, outcome, known) = done.map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         outcomes[index] = Some(outcome);
         logged_in |= known;
     }

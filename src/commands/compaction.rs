@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         hints, value,
         words::Words,
     },
@@ -39,7 +39,7 @@ words! { pub CompactionWords: 1..=1, "<revision>", BadArgs "compaction command n
 pub async fn compaction(ctx: &Context, args: CompactionArgs) -> Result<Compacted, CommandError> {
     let [revision] = args.words.exactly()?;
     let revision = value::int(&string::text(revision.as_bytes()), 10)
-        .map_err(|e| CommandError::new(Kind::Failed, e))?;
+        .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let client = ctx.client().await?;
     let request = pb::CompactionRequest {
         revision,

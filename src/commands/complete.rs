@@ -42,7 +42,7 @@ pub enum After {
 
 /// The suggestions.
 #[derive(Debug)]
-pub struct Offer {
+pub struct Suggestions {
     after: After,
     /// Words, each with a description.
     words: Vec<(String, String)>,
@@ -102,7 +102,7 @@ fn split(words: &[OsString]) -> (String, Vec<String>, String) {
 }
 
 /// Prints what should follow the word, and then one suggestion with its description per line.
-fn print(ui: &Ui, shell: &str, offer: &Offer) -> Result<(), CommandError> {
+fn print(ui: &Ui, shell: &str, offer: &Suggestions) -> Result<(), CommandError> {
     // bash and zsh complete only the value of `--flag=value`.
     let before = match shell {
         "bash" | "zsh" => "",
@@ -153,8 +153,8 @@ fn asking_context(words: &[String]) -> Option<Context> {
 }
 
 /// The suggestions that need no server, and what would have to be requested from one.
-fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>) {
-    let mut offer = Offer {
+fn offer(tree: &Command, words: &[String], cur: &str) -> (Suggestions, Option<Wanted>) {
+    let mut offer = Suggestions {
         after: After::Blank,
         words: vec![],
         before: String::new(),
@@ -219,7 +219,7 @@ fn offer(tree: &Command, words: &[String], cur: &str) -> (Offer, Option<Wanted>)
     (offer, Some(wanted))
 }
 
-fn commands(command: &Command, cur: &str, offer: &mut Offer) {
+fn commands(command: &Command, cur: &str, offer: &mut Suggestions) {
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
         if sub.get_name().starts_with(cur) {
             let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
@@ -229,7 +229,7 @@ fn commands(command: &Command, cur: &str, offer: &mut Offer) {
 }
 
 /// The values of a flag.
-fn values(flag: &Arg, cur: &str, offer: &mut Offer) {
+fn values(flag: &Arg, cur: &str, offer: &mut Suggestions) {
     if flag.get_long() == Some("endpoints") {
         endpoints(flag, cur, offer);
         return;
@@ -250,7 +250,7 @@ fn values(flag: &Arg, cur: &str, offer: &mut Offer) {
 }
 
 /// Endpoints, separated by commas: their forms, and after a scheme the names of directories or sockets.
-fn endpoints(flag: &Arg, cur: &str, offer: &mut Offer) {
+fn endpoints(flag: &Arg, cur: &str, offer: &mut Suggestions) {
     offer.after = After::Nothing;
     let (done, last) = match cur.rsplit_once(',') {
         Some((done, last)) => (format!("{done},"), last),

@@ -7,7 +7,7 @@ use super::table;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         ui::Ui,
         words::{Arity, Words, exact_args},
     },
@@ -64,7 +64,7 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
         other => {
             let command = format!("{} completion", tree.get_name());
             return Err(CommandError::new(
-                Kind::Usage,
+                ErrorKind::Usage,
                 format!(
                     "invalid argument {} for {}",
                     quote(other),

@@ -8,7 +8,7 @@ use super::cluster::{ask_all, endpoints};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         hints,
         progress::Spinner,
         words::{Ignored, Words},
@@ -58,11 +58,11 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
             Err(error) if several => Err(ClientError::from(error)),
             _ => {
                 let client = ctx.client_of(std::slice::from_ref(&endpoint))?;
-                match login.tell(&client).await {
+                match login.log_in(&client).await {
                     Ok(()) => Ok(client),
                     Err(error) if several => Err(error),
                     Err(error) => {
-                        return Err(CommandError::from(error).kind(Kind::BadConnection));
+                        return Err(CommandError::from(error).kind(ErrorKind::BadConnection));
                     }
                 }
             }
@@ -101,9 +101,9 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
         return Ok(());
     }
     if format == Format::Json {
-        return Err(CommandError::new(Kind::Failed, failures.join("; ")));
+        return Err(CommandError::new(ErrorKind::Failed, failures.join("; ")));
     }
-    let mut error = CommandError::said(Kind::Failed);
+    let mut error = CommandError::already_reported(ErrorKind::Failed);
     error.hints = hints::of_all(&errors);
     Err(error)
 }

@@ -49,7 +49,7 @@ const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 /// Conflicting arguments, or an error from the server.
 pub async fn del(ctx: &Context, args: DelArgs) -> Result<pb::DeleteRangeResponse, CommandError> {
     let request = args.request()?;
-    args.second_thoughts(ctx).await;
+    args.warn_before_deleting(ctx).await;
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
     Ok(client.delete_range(request, deadline).await?)
@@ -72,7 +72,7 @@ impl DelArgs {
     }
 
     /// Warns and waits before deleting a range without confirmation.
-    pub async fn second_thoughts(&self, ctx: &Context) {
+    pub async fn warn_before_deleting(&self, ctx: &Context) {
         if let (Ok([key, end]), false) = (self.words.get(), self.range) {
             ctx.ui.note(&format!(
                 "Warning: Keys between {} and {} will be deleted. Please interrupt the command within next 2 seconds to cancel. You can provide `--range` flag to avoid the delay.",

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::{Arity, Ignored, Words},
     },
     golang::string,
@@ -29,7 +29,7 @@ impl Arity for TargetVersion {
             0 => "TARGET_VERSION not provided",
             _ => "too many arguments",
         };
-        CommandError::new(Kind::BadArgs, text)
+        CommandError::new(ErrorKind::BadArgs, text)
     }
 }
 
@@ -90,7 +90,7 @@ fn version(words: &Words<TargetVersion>) -> Result<String, CommandError> {
     let [version] = words.exactly()?;
     if version.is_empty() {
         let text = "target version not provided";
-        return Err(CommandError::new(Kind::BadArgs, text));
+        return Err(CommandError::new(ErrorKind::BadArgs, text));
     }
     Ok(string::text(version.as_bytes()).into_owned())
 }

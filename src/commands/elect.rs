@@ -9,7 +9,7 @@ use super::recipes::{queue::Place, watcher::Watcher};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::Words,
     },
     client::{Client, rpc::prefix_end, stream::StreamOptions},
@@ -52,7 +52,7 @@ const TTL: i64 = 60;
 /// # Errors
 /// Conflicting arguments (exit code 128), an error from the server, or a lost session.
 pub async fn elect(ctx: &Context, args: ElectArgs) -> Result<(), CommandError> {
-    let bad = |text: &'static str| CommandError::new(Kind::BadArgs, text);
+    let bad = |text: &'static str| CommandError::new(ErrorKind::BadArgs, text);
     let words = args.words.get()?;
     let name = string::text(words[0].as_bytes());
     match (words.get(1), args.listen) {
@@ -68,13 +68,13 @@ pub async fn elect(ctx: &Context, args: ElectArgs) -> Result<(), CommandError> {
 async fn campaign(ctx: &Context, name: &str, value: Bytes) -> Result<(), CommandError> {
     ctx.deadline()?;
     let client = ctx.client().await?;
-    let failed = |e| CommandError::new(Kind::Failed, e);
+    let failed = |e| CommandError::new(ErrorKind::Failed, e);
     // Handle signals from here on, because the leadership must be given up at the end.
     let mut signals = Termination::listen().map_err(failed)?;
     let mut place = Place::take(ctx, client, name, value, TTL).await?;
     let elected = tokio::select! {
         waited = place.wait(ctx) => waited,
-        _ = signals.recv() => Err(CommandError::new(Kind::Failed, "context canceled")),
+        _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
     let led = match elected {
         Ok(()) => lead(ctx, &mut place, &mut signals).await,
@@ -97,14 +97,14 @@ async fn lead(
     })?;
     tokio::select! {
         _ = signals.recv() => Ok(()),
-        () = place.lost() => Err(CommandError::new(Kind::Failed, "elect: session expired")),
+        () = place.lost() => Err(CommandError::new(ErrorKind::Failed, "elect: session expired")),
     }
 }
 
 async fn observe(ctx: &Context, name: &str) -> Result<(), CommandError> {
     ctx.deadline()?;
     let client = ctx.client().await?;
-    let failed = |e| CommandError::new(Kind::Failed, e);
+    let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     let prefix = format!("{name}/");
     tokio::select! {
@@ -208,5 +208,5 @@ async fn proposals(
 }
 
 fn lost() -> CommandError {
-    CommandError::new(Kind::Failed, "elect: observer lost")
+    CommandError::new(ErrorKind::Failed, "elect: observer lost")
 }

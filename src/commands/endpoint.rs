@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         hints, value,
         words::{Ignored, Words},
     },
@@ -119,7 +119,7 @@ pub async fn health(ctx: &Context, args: HealthArgs) -> Result<(), CommandError>
     if healthy {
         return Ok(());
     }
-    let mut error = CommandError::new(Kind::Failed, "unhealthy cluster");
+    let mut error = CommandError::new(ErrorKind::Failed, "unhealthy cluster");
     error.hints = hints::of_all(&errors);
     Err(error)
 }

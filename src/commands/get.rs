@@ -7,7 +7,7 @@ use super::range;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         hints,
         value::{self, Suggest},
         words::Words,
@@ -101,7 +101,8 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
             let old_server = args.stream && error.code() == Some(Code::Unimplemented);
             let mut error = hints::add_oldest_readable(ctx, error.into(), &client, revision).await;
             if old_server {
-                error = error.hint("servers before 3.7, and sorted results, know no --stream");
+                error =
+                    error.hint("servers before 3.7, and sorted results, do not support --stream");
             }
             return Err(error);
         }
@@ -120,11 +121,11 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
-fn no_choice(text: String) -> CommandError {
-    CommandError::new(Kind::BadFeature, text)
+fn invalid_choice(text: String) -> CommandError {
+    CommandError::new(ErrorKind::BadFeature, text)
 }
 
 impl GetArgs {
@@ -148,7 +149,7 @@ impl GetArgs {
             "" => SortOrder::None,
             "ASCEND" => SortOrder::Ascend,
             "DESCEND" => SortOrder::Descend,
-            _ => return Err(no_choice(format!("bad sort order {typed}"))),
+            _ => return Err(invalid_choice(format!("bad sort order {typed}"))),
         };
         let typed = self.sort_by.as_deref().unwrap_or_default();
         let target = match typed.to_uppercase().as_str() {
@@ -157,7 +158,7 @@ impl GetArgs {
             "MODIFY" => SortTarget::Mod,
             "VALUE" => SortTarget::Value,
             "VERSION" => SortTarget::Version,
-            _ => return Err(no_choice(format!("bad sort target {typed}"))),
+            _ => return Err(invalid_choice(format!("bad sort target {typed}"))),
         };
         if target == SortTarget::Key && order == SortOrder::Ascend {
             // This is the server's default order; requesting it explicitly would make the server fetch everything
@@ -189,7 +190,7 @@ impl GetArgs {
             ("ModRev", request.min_mod_revision, request.max_mod_revision),
         ] {
             if max > 0 && min > max {
-                return Err(no_choice(format!(
+                return Err(invalid_choice(format!(
                     "getMin{name}(={min}) > getMax{name}(={max})"
                 )));
             }

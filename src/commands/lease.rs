@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::{Ignored, Words},
     },
@@ -43,7 +43,7 @@ words! {
 pub async fn grant(ctx: &Context, args: GrantArgs) -> Result<pb::LeaseGrantResponse, CommandError> {
     let [ttl] = args.words.exactly()?;
     let ttl = value::int(&string::text(ttl.as_bytes()), 10)
-        .map_err(|e| CommandError::new(Kind::BadArgs, format!("bad TTL ({e})")))?;
+        .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("bad TTL ({e})")))?;
     let deadline = ctx.deadline()?;
     let client = ctx.client().await?;
     let request = pb::LeaseGrantRequest { ttl, id: 0 };
@@ -173,7 +173,7 @@ pub async fn keep_alive(ctx: &Context, args: KeepAliveArgs) -> Result<(), Comman
             .map_err(bad_connection)?;
         if answer.ttl <= 0 {
             let text = "etcdserver: requested lease not found";
-            return Err(CommandError::new(Kind::BadConnection, text));
+            return Err(CommandError::new(ErrorKind::BadConnection, text));
         }
         return ctx.emit(&answer);
     }
@@ -205,7 +205,7 @@ async fn renew_once(
 fn lease_id(word: &OsStr) -> Result<i64, CommandError> {
     value::int(&string::text(word.as_bytes()), 16).map_err(|e| {
         CommandError::new(
-            Kind::BadArgs,
+            ErrorKind::BadArgs,
             format!("bad lease ID arg ({e}), expecting ID in Hex"),
         )
     })
@@ -213,5 +213,5 @@ fn lease_id(word: &OsStr) -> Result<i64, CommandError> {
 
 /// For some lease commands, etcdctl reports errors from the server as a bad connection.
 fn bad_connection(error: ClientError) -> CommandError {
-    CommandError::from(error).kind(Kind::BadConnection)
+    CommandError::from(error).kind(ErrorKind::BadConnection)
 }

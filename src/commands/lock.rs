@@ -8,7 +8,7 @@ use super::recipes::{child, queue::Place};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -54,7 +54,7 @@ pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     ctx.deadline()?;
     let client = ctx.client().await?;
     // Handle signals from here on, because the lock must be released at the end.
-    let failed = |e| CommandError::new(Kind::Failed, e);
+    let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     // etcd's client ignores a time that is not positive and uses its default.
     let ttl = args.ttl.filter(|ttl| *ttl > 0);
@@ -62,7 +62,7 @@ pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     let mut place = Place::take(ctx, client, &name, bytes::Bytes::new(), ttl).await?;
     let held = tokio::select! {
         waited = place.wait(ctx) => waited,
-        _ = signals.recv() => Err(CommandError::new(Kind::Failed, "context canceled")),
+        _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
     let held = match held {
         Ok(()) if program.is_empty() => hold(ctx, &mut place, &mut signals).await,
@@ -81,7 +81,7 @@ async fn hold(
 ) -> Result<(), CommandError> {
     let answer = place.pair(ctx).await?;
     if answer.kvs.is_empty() {
-        return Err(CommandError::new(Kind::Failed, "lock lost on init"));
+        return Err(CommandError::new(ErrorKind::Failed, "lock lost on init"));
     }
     ctx.emit(&Get {
         answer,
@@ -89,7 +89,7 @@ async fn hold(
     })?;
     tokio::select! {
         _ = signals.recv() => Ok(()),
-        () = place.lost() => Err(CommandError::new(Kind::Failed, "session expired")),
+        () = place.lost() => Err(CommandError::new(ErrorKind::Failed, "session expired")),
     }
 }
 
@@ -97,7 +97,7 @@ async fn hold(
 async fn run(ctx: &Context, place: &Place, program: &[OsString]) -> Result<(), CommandError> {
     let answer = place.pair(ctx).await?;
     if answer.kvs.is_empty() {
-        return Err(CommandError::new(Kind::Failed, "session expired"));
+        return Err(CommandError::new(ErrorKind::Failed, "session expired"));
     }
     let revision = answer.header.map_or(0, |h| h.revision);
     let key = string::bytes(&place.key).into_owned();
@@ -110,5 +110,5 @@ async fn run(ctx: &Context, place: &Place, program: &[OsString]) -> Result<(), C
     ];
     child::run(program, variables)
         .await
-        .map_err(|failed| CommandError::new(Kind::Child(failed.code), failed))
+        .map_err(|failed| CommandError::new(ErrorKind::Child(failed.code), failed))
 }

@@ -10,7 +10,7 @@ use super::recipes::watcher::Watcher;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         login::Login,
         settings::{Credentials, tls},
         value,
@@ -93,7 +93,7 @@ pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), Comm
     let source = ctx.client().await?;
     if args.no_dest_prefix && args.dest_prefix.as_deref().is_some_and(|p| !p.is_empty()) {
         return Err(CommandError::new(
-            Kind::BadArgs,
+            ErrorKind::BadArgs,
             "`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one",
         ));
     }
@@ -133,8 +133,8 @@ impl MakeMirrorArgs {
         let login = Login::new(&credentials, asked.as_deref(), time);
         let endpoint = string::text(endpoint.as_bytes()).into_owned();
         let client = ctx.client_with(&[endpoint], tls)?;
-        let refused = |e: ClientError| named(e.into()).kind(Kind::BadConnection);
-        login.tell(&client).await.map_err(refused)?;
+        let refused = |e: ClientError| named(e.into()).kind(ErrorKind::BadConnection);
+        login.log_in(&client).await.map_err(refused)?;
         Ok(client)
     }
 
@@ -251,7 +251,7 @@ impl Mirror<'_> {
     ) -> Result<(), CommandError> {
         match done {
             Some(Ok(put)) => put.map_err(|e| named(e.into()))?,
-            Some(Err(panic)) => return Err(CommandError::new(Kind::Failed, panic)),
+            Some(Err(panic)) => return Err(CommandError::new(ErrorKind::Failed, panic)),
             None => {}
         }
         self.copied += 1;
@@ -279,7 +279,9 @@ impl Mirror<'_> {
                     let lost = "the watch of the source was canceled".to_owned();
                     return Err(match (ended.error, ended.reason) {
                         (Some(error), _) => error.into(),
-                        (None, reason) => CommandError::new(Kind::Failed, reason.unwrap_or(lost)),
+                        (None, reason) => {
+                            CommandError::new(ErrorKind::Failed, reason.unwrap_or(lost))
+                        }
                     });
                 }
             }

@@ -8,7 +8,7 @@ use super::range;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value::{self, Suggest},
         words::{Arity, Ignored, Words},
     },
@@ -44,7 +44,7 @@ pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::MemberListRespons
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// Add a member to the cluster
@@ -126,7 +126,9 @@ fn peer_urls(given: Option<String>) -> Result<String, CommandError> {
 fn split(urls: &str) -> Result<Vec<String>, CommandError> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
     let wrong = urls.iter().find_map(|url| fault(url.trim()));
-    wrong.map_or(Ok(urls), |text| Err(CommandError::new(Kind::Failed, text)))
+    wrong.map_or(Ok(urls), |text| {
+        Err(CommandError::new(ErrorKind::Failed, text))
+    })
 }
 
 /// The defect of a peer URL, with Go's error text.

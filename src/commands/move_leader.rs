@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -39,14 +39,14 @@ words! {
 pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMoved, CommandError> {
     let [target] = args.words.exactly()?;
     let target = value::uint(&string::text(target.as_bytes()), 16)
-        .map_err(|e| CommandError::new(Kind::BadArgs, e))?;
+        .map_err(|e| CommandError::new(ErrorKind::BadArgs, e))?;
     let endpoints = &ctx.settings()?.endpoints;
     let deadline = ctx.deadline()?;
     // Ask each endpoint whether it leads, and the first that does to transfer the leadership.
     for endpoint in endpoints {
         let client = ctx.client_of(std::slice::from_ref(endpoint))?;
-        let refused = |e| CommandError::from(e).kind(Kind::BadConnection);
-        ctx.login()?.tell(&client).await.map_err(refused)?;
+        let refused = |e| CommandError::from(e).kind(ErrorKind::BadConnection);
+        ctx.login()?.log_in(&client).await.map_err(refused)?;
         let status = client.status(pb::StatusRequest {}, deadline).await?;
         if status.header.is_none_or(|h| h.member_id != status.leader) {
             continue;
@@ -59,6 +59,6 @@ pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMo
         });
     }
     let text = format!("no leader endpoint given at [{}]", endpoints.join(" "));
-    Err(CommandError::new(Kind::BadArgs, text)
+    Err(CommandError::new(ErrorKind::BadArgs, text)
         .hint("`etcdctl endpoint status --cluster` shows which member leads"))
 }

@@ -9,7 +9,7 @@ use super::range::bytes;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -61,7 +61,7 @@ pub async fn put(ctx: &Context, args: PutArgs) -> Result<pb::PutResponse, Comman
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// All of stdin; `None` if it cannot be read.

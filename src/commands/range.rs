@@ -5,7 +5,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 use bytes::Bytes;
 
 use crate::{
-    cli::error::{CommandError, Kind},
+    cli::error::{CommandError, ErrorKind},
     client::rpc::prefix_end,
     golang::format::quote_text,
 };
@@ -22,7 +22,7 @@ pub fn bytes(word: &OsString) -> Bytes {
 pub fn prefix_or_from_key(prefix: bool, from_key: bool) -> Result<(), CommandError> {
     if prefix && from_key {
         return Err(CommandError::new(
-            Kind::BadArgs,
+            ErrorKind::BadArgs,
             "`--prefix` and `--from-key` cannot be set at the same time, choose one",
         ));
     }
@@ -43,7 +43,7 @@ pub fn range(
     if let Some(word) = words.get(1) {
         if prefix || from_key {
             return Err(CommandError::new(
-                Kind::BadArgs,
+                ErrorKind::BadArgs,
                 "too many arguments, only accept one argument when `--prefix` or `--from-key` is set",
             ));
         }
@@ -69,7 +69,7 @@ pub fn serializable(consistency: Option<&str>) -> Result<bool, CommandError> {
         None | Some("l") => Ok(false),
         Some("s") => Ok(true),
         Some(other) => Err(CommandError::new(
-            Kind::BadFeature,
+            ErrorKind::BadFeature,
             format!("unknown consistency flag {}", quote_text(other)),
         )),
     }

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::Words,
     },
     client::rpc::prefix_end,
@@ -30,7 +30,7 @@ fn text(word: &OsStr) -> String {
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// Add a role

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         global::GlobalArgs,
     },
     output::Reply,
@@ -33,18 +33,18 @@ const AUTHENTICATION: &str = "Authentication commands";
 const UTILITY: &str = "Utility commands";
 
 /// How the return value of a command is printed. `()` means that the command has already printed its replies.
-trait HandOver {
-    fn hand_over(self, ctx: &Context) -> Result<(), CommandError>;
+trait Emit {
+    fn emit(self, ctx: &Context) -> Result<(), CommandError>;
 }
 
-impl<T: Reply> HandOver for T {
-    fn hand_over(self, ctx: &Context) -> Result<(), CommandError> {
+impl<T: Reply> Emit for T {
+    fn emit(self, ctx: &Context) -> Result<(), CommandError> {
         ctx.emit(&self)
     }
 }
 
-impl HandOver for () {
-    fn hand_over(self, _ctx: &Context) -> Result<(), CommandError> {
+impl Emit for () {
+    fn emit(self, _ctx: &Context) -> Result<(), CommandError> {
         Ok(())
     }
 }
@@ -66,7 +66,7 @@ macro_rules! command {
                 run: (|ctx, matches| {
                     Box::pin(async move {
                         let args = <$args>::from_arg_matches(matches).map_err(misread)?;
-                        $call(ctx, args).await?.hand_over(ctx)
+                        $call(ctx, args).await?.emit(ctx)
                     })
                 }) as Run,
             },
@@ -103,7 +103,7 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("list", "", alarm::ListArgs, alarm::list),
     ]),
     command!("defrag", MAINTENANCE, defrag::DefragArgs, defrag::defrag),
-    group!("endpoint", MAINTENANCE, "Check endpoints one by one", endpoint::Cluster::augment_args, [
+    group!("endpoint", MAINTENANCE, "Check individual endpoints", endpoint::Cluster::augment_args, [
         command!("hashkv", "", endpoint::HashKvArgs, endpoint::hashkv),
         command!("health", "", endpoint::HealthArgs, endpoint::health),
         command!("status", "", endpoint::StatusArgs, endpoint::status),
@@ -125,7 +125,7 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("remove", "", member::RemoveArgs, member::remove),
         command!("update", "", member::UpdateArgs, member::update),
     ]),
-    group!("snapshot", MAINTENANCE, "Save a member's database to a file, and inspect such files", [
+    group!("snapshot", MAINTENANCE, "Save, inspect and restore snapshots of a member's database", [
         command!("restore", "", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
         command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
         command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
@@ -134,7 +134,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("make-mirror", UTILITY, make_mirror::MakeMirrorArgs, make_mirror::make_mirror),
     command!("lock", CONCURRENCY, lock::LockArgs, lock::lock),
     command!("elect", CONCURRENCY, elect::ElectArgs, elect::elect),
-    group!("auth", AUTHENTICATION, "Switch authentication on and off", [
+    group!("auth", AUTHENTICATION, "Enable and disable authentication", [
         command!("disable", "", auth::DisableArgs, auth::disable),
         command!("enable", "", auth::EnableArgs, auth::enable),
         command!("status", "", auth::StatusArgs, auth::status),
@@ -182,7 +182,7 @@ Examples:
 
 fn root() -> clap::Command {
     GlobalArgs::augment_args(clap::Command::new("etcdctl"))
-        .about("A client for etcd: keys, maintenance, and a server to try it on")
+        .about("A command-line client for etcd, with a single-member server built in")
         .override_usage("etcdctl [options] <command>")
         .after_help(EXAMPLES)
         .disable_help_subcommand(true)
@@ -213,7 +213,7 @@ pub fn find(matches: &ArgMatches) -> Option<(Run, &ArgMatches)> {
 /// clap should accept every line that [`crate::cli::argv`] produces; this is the error if it does not.
 fn misread(error: clap::Error) -> CommandError {
     let text = error.to_string();
-    CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())
+    CommandError::new(ErrorKind::Failed, text.lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::Words,
     },
     golang::string,
@@ -25,7 +25,7 @@ fn text(word: &OsStr) -> String {
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// Add a user
@@ -35,7 +35,7 @@ fn bad(text: impl Into<String>) -> CommandError {
 #[command(after_help = "Examples:
   etcdctl user add alice
   etcdctl user add alice --interactive=false < password.txt
-  etcdctl user add backup --no-password    # for certificates that name the user")]
+  etcdctl user add backup --no-password    # logs in with a client certificate")]
 pub struct AddArgs {
     /// Prompt for the password; otherwise read it from the first line of stdin [default: true]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
@@ -98,9 +98,9 @@ pub async fn add(
 /// The new password of a user: prompted for twice, or the first word on stdin.
 fn new_password(ctx: &Context, name: &str, interactive: bool) -> Result<String, CommandError> {
     let failed = |error: CommandError| match error.kind {
-        Kind::PromptInterrupted => error,
+        ErrorKind::PromptInterrupted => error,
         _ => error
-            .kind(Kind::BadArgs)
+            .kind(ErrorKind::BadArgs)
             .reworded(|text| format!("failed to ask password: {text}")),
     };
     if !interactive {

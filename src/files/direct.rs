@@ -11,7 +11,7 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-use crate::bolt::Flusher;
+use super::flusher::Flusher;
 
 /// Size of a buffer in bytes. There are two: one is being filled while the other is being written.
 const BUFFER: usize = 512 << 10;
@@ -23,7 +23,7 @@ const ALIGN: usize = 4096;
 pub struct DirectFile {
     buffer: Buffer,
     /// Owned by the thread while there is one; `None` if the thread failed.
-    out: Option<Out>,
+    out: Option<OutputFile>,
     thread: Option<Disk>,
 }
 
@@ -32,7 +32,7 @@ impl DirectFile {
     pub fn new(file: File, read_soon: bool) -> DirectFile {
         DirectFile {
             buffer: Buffer::new(),
-            out: Some(Out {
+            out: Some(OutputFile {
                 file,
                 wanted: !read_soon,
                 direct: false,
@@ -85,7 +85,7 @@ impl DirectFile {
         Ok(())
     }
 
-    fn out(&mut self) -> io::Result<&mut Out> {
+    fn out(&mut self) -> io::Result<&mut OutputFile> {
         self.join()?;
         self.out
             .as_mut()
@@ -158,11 +158,11 @@ struct Disk {
     full: SyncSender<Buffer>,
     empty: Receiver<Buffer>,
     second: Option<Buffer>,
-    thread: JoinHandle<io::Result<Out>>,
+    thread: JoinHandle<io::Result<OutputFile>>,
 }
 
 impl Disk {
-    fn start(mut out: Out) -> io::Result<Disk> {
+    fn start(mut out: OutputFile) -> io::Result<Disk> {
         let (full, to_write) = sync_channel::<Buffer>(1);
         let (written, empty) = sync_channel(2);
         let thread = Builder::new().name("disk".into()).spawn(move || {
@@ -186,7 +186,7 @@ impl Disk {
 }
 
 /// The file itself.
-struct Out {
+struct OutputFile {
     file: File,
     /// Whether direct I/O should be used for long writes.
     wanted: bool,
@@ -196,7 +196,7 @@ struct Out {
     flusher: Flusher,
 }
 
-impl Out {
+impl OutputFile {
     fn indirect(&mut self) -> io::Result<()> {
         if self.direct {
             set_direct(&self.file, false)?;

@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod direct;
+pub mod flusher;
 mod part;
 pub mod part_file;
 mod target;

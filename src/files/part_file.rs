@@ -31,7 +31,7 @@ pub enum PartError {
         error: io::Error,
     },
     /// The path is a device, pipe or socket, which the file would replace for every program on the machine.
-    #[error("could not open {0} (neither a file nor free to become one)")]
+    #[error("could not open {0} (neither a regular file nor an unused name)")]
     Special(String),
     /// The path is a symbolic link to something that does not exist.
     #[error("could not open {path} (a symbolic link to {to}, which does not exist)")]

@@ -50,7 +50,7 @@ impl Target {
     /// The obstacle.
     pub fn find(path: &Path) -> Result<Target, Obstacle> {
         let Some(name) = name(path) else {
-            return Err(nameless(path));
+            return Err(no_file_name(path));
         };
         check(path)?;
         let (directory, readable) = open_directory(directory(path)).map_err(Obstacle::NoPlace)?;
@@ -121,7 +121,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// Why a path without a file name is not a valid destination.
-fn nameless(path: &Path) -> Obstacle {
+fn no_file_name(path: &Path) -> Obstacle {
     match fs::metadata(path) {
         Ok(_) => Obstacle::NotReplaceable(Errno::EXIST.into()),
         Err(error) if path.as_os_str().is_empty() => Obstacle::NotReplaceable(error),

@@ -45,7 +45,7 @@ pub struct Field {
     /// Name in lowerCamelCase, which JSON accepts as well.
     pub json_name: String,
     /// Type of the value.
-    pub kind: Kind,
+    pub kind: FieldType,
     /// Whether the field is repeated.
     pub repeated: bool,
     /// Name of the oneof that the field belongs to.
@@ -54,7 +54,7 @@ pub struct Field {
 
 /// The type of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldType {
     /// A scalar, by its name in protobuf.
     Scalar(Type),
     /// A message.
@@ -183,9 +183,11 @@ impl<'a> Types<'a> {
             .filter_map(|field| {
                 let type_name = field.type_name().trim_start_matches('.');
                 let kind = match field.r#type() {
-                    Type::Message | Type::Group => Kind::Message(*self.message_ids.get(type_name)?),
-                    Type::Enum => Kind::Enum(*self.enum_ids.get(type_name)?),
-                    scalar => Kind::Scalar(scalar),
+                    Type::Message | Type::Group => {
+                        FieldType::Message(*self.message_ids.get(type_name)?)
+                    }
+                    Type::Enum => FieldType::Enum(*self.enum_ids.get(type_name)?),
+                    scalar => FieldType::Scalar(scalar),
                 };
                 let oneof = field.oneof_index.and_then(|index| {
                     let oneof = message.oneof_decl.get(usize::try_from(index).ok()?)?;
@@ -253,7 +255,7 @@ mod tests {
         assert_eq!(all.message(output).name, "etcdserverpb.TxnResponse");
         let compare = all.message(input).field_named("compare").unwrap();
         assert!(compare.repeated && compare.number == 1);
-        let Kind::Message(compare) = compare.kind else {
+        let FieldType::Message(compare) = compare.kind else {
             panic!("{compare:?}");
         };
         let compare = all.message(compare);
@@ -262,7 +264,7 @@ mod tests {
             Some("target_union")
         );
         assert_eq!(compare.field_named("rangeEnd").unwrap().number, 64);
-        let Kind::Enum(target) = compare.field(2).unwrap().kind else {
+        let FieldType::Enum(target) = compare.field(2).unwrap().kind else {
             panic!("no enum");
         };
         assert!(

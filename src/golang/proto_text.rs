@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::field_descriptor_proto::Type;
 
-use super::descriptors::{Descriptors, Field, Kind, MessageId};
+use super::descriptors::{Descriptors, Field, FieldType, MessageId};
 
 /// Maximum nesting of messages. Clients can write deeply nested transactions, which are then in the log.
 const MAX_DEPTH: usize = 100;
@@ -83,9 +83,9 @@ fn piece<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
 
 fn is_number(field: &Field) -> bool {
     match field.kind {
-        Kind::Message(_) => false,
-        Kind::Enum(_) => true,
-        Kind::Scalar(scalar) => !matches!(scalar, Type::String | Type::Bytes),
+        FieldType::Message(_) => false,
+        FieldType::Enum(_) => true,
+        FieldType::Scalar(scalar) => !matches!(scalar, Type::String | Type::Bytes),
     }
 }
 
@@ -115,7 +115,7 @@ fn write_field(
 ) -> Result<(), Malformed> {
     // Zero values are omitted even if they were transmitted, except in a oneof or a repeated field.
     let shows_zero = field.repeated || field.oneof.is_some();
-    if let Kind::Message(nested) = field.kind {
+    if let FieldType::Message(nested) = field.kind {
         let mut write = |bytes: &[u8]| {
             let _ = write!(out, "{}:<", field.name); // a String takes everything
             write_message(nested, bytes, depth + 1, out)?;
@@ -131,7 +131,7 @@ fn write_field(
     }
     let pieces = last_unless(field.repeated, &values.pieces);
     for piece in pieces.iter().filter(|p| shows_zero || !p.is_empty()) {
-        if field.kind == Kind::Scalar(Type::String) && std::str::from_utf8(piece).is_err() {
+        if field.kind == FieldType::Scalar(Type::String) && std::str::from_utf8(piece).is_err() {
             return Err(Malformed);
         }
         let _ = write!(out, "{}:{} ", field.name, quote(piece));
@@ -151,9 +151,9 @@ fn last_unless<T>(repeated: bool, values: &[T]) -> &[T] {
     }
 }
 
-fn number_text(kind: Kind, number: u64) -> String {
+fn number_text(kind: FieldType, number: u64) -> String {
     match kind {
-        Kind::Enum(id) => {
+        FieldType::Enum(id) => {
             let number = number as i32;
             let values = &Descriptors::get().enumeration(id).values;
             match values.iter().find(|(_, value)| *value == number) {
@@ -161,10 +161,10 @@ fn number_text(kind: Kind, number: u64) -> String {
                 None => number.to_string(),
             }
         }
-        Kind::Scalar(Type::Bool) => (number != 0).to_string(),
-        Kind::Scalar(Type::Int32) => (number as i32).to_string(),
-        Kind::Scalar(Type::Uint32) => (number as u32).to_string(),
-        Kind::Scalar(Type::Uint64) => number.to_string(),
+        FieldType::Scalar(Type::Bool) => (number != 0).to_string(),
+        FieldType::Scalar(Type::Int32) => (number as i32).to_string(),
+        FieldType::Scalar(Type::Uint32) => (number as u32).to_string(),
+        FieldType::Scalar(Type::Uint64) => number.to_string(),
         _ => (number as i64).to_string(),
     }
 }

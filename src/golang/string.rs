@@ -13,21 +13,21 @@ use std::{
 /// do, each of their bytes is replaced by a stand-in.
 const FIRST: u32 = 0x10_ff00;
 
-fn is_stand_in(c: char) -> bool {
+fn is_placeholder(c: char) -> bool {
     u32::from(c) >= FIRST
 }
 
 /// Converts bytes to text. Valid UTF-8 is unchanged.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
-        && !text.contains(is_stand_in)
+        && !text.contains(is_placeholder)
     {
         return text.into();
     }
     let mut out = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if is_stand_in(c) {
+            if is_placeholder(c) {
                 push(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut out);
             } else {
                 out.push(c);
@@ -45,7 +45,7 @@ fn push(bytes: &[u8], out: &mut String) {
 
 /// Converts text back to the original bytes.
 pub fn bytes(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains(is_stand_in) {
+    if !text.contains(is_placeholder) {
         return text.as_bytes().into();
     }
     let mut out = Vec::with_capacity(text.len());
@@ -68,7 +68,7 @@ pub fn lossy(text: &str) -> Cow<'_, str> {
 
 /// Whether the original bytes are valid UTF-8.
 pub fn is_utf8(text: &str) -> bool {
-    !text.contains(is_stand_in)
+    !text.contains(is_placeholder)
 }
 
 /// The text as a path.

@@ -8,7 +8,7 @@ use super::line::{self, Line};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         global::GlobalArgs,
         settings::Extra,
         ui::Ui,
@@ -27,7 +27,7 @@ pub fn etcdctl(args: Vec<OsString>) -> u8 {
         Ok(line) => line,
         Err(exit) => return exit,
     };
-    let failed = |error: String| Err(CommandError::new(Kind::Failed, error));
+    let failed = |error: String| Err(CommandError::new(ErrorKind::Failed, error));
     let matches = match line::matches(root, args) {
         Ok(matches) => matches,
         Err(error) => return line::end(&ui, table::tree, &path, failed(error), Format::Simple),
@@ -55,7 +55,7 @@ fn run_to_end(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::new(Kind::Failed, error))?;
+        .map_err(|error| CommandError::new(ErrorKind::Failed, error))?;
     let result = runtime.block_on(async {
         let result = match context.check_globals(path) {
             Ok(()) => run(context, matches).await,

@@ -7,7 +7,7 @@ use clap::FromArgMatches;
 use super::line::{self, Line};
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         ui::Ui,
     },
     commands::utl::{Context, GlobalArgs, table},
@@ -24,7 +24,7 @@ pub fn etcdutl(args: Vec<OsString>) -> u8 {
         Ok(line) => line,
         Err(exit) => return exit,
     };
-    let failed = |error: String| Err(CommandError::new(Kind::Failed, error));
+    let failed = |error: String| Err(CommandError::new(ErrorKind::Failed, error));
     let matches = match line::matches(root, args) {
         Ok(matches) => matches,
         Err(error) => return line::end(&ui, table::tree, &path, failed(error), Format::Simple),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::{
     cli::{
         argv::{self, ArgvError, Parsed},
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         help,
         ui::{self, Ui},
     },
@@ -44,17 +44,17 @@ pub fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Li
         }
         Err(ArgvError::Command(text)) if format == Format::Json => {
             let line = text.lines().next().unwrap_or_default();
-            return Err(ui.failed(&CommandError::new(Kind::Usage, line), format));
+            return Err(ui.failed(&CommandError::new(ErrorKind::Usage, line), format));
         }
         Err(ArgvError::Command(text)) => {
             ui.note(&format!("Error: {text}"));
             ui.note(&format!("Run '{} --help' for usage.", root.get_name()));
             repeat_error(ui, root, &text);
-            return Err(Kind::Usage.exit_code());
+            return Err(ErrorKind::Usage.exit_code());
         }
         Err(ArgvError::Flag(path, text, hint)) => (path, text, hint),
     };
-    let mut error = CommandError::new(Kind::Usage, text);
+    let mut error = CommandError::new(ErrorKind::Usage, text);
     error.hints.extend(hint);
     Err(end(ui, || root.clone(), &path, Err(error), format))
 }
@@ -109,10 +109,10 @@ pub fn end(
         return 0;
     };
     let exit = ui.failed(&error, format);
-    if let Kind::Signal(signal) = error.kind {
+    if let ErrorKind::Signal(signal) = error.kind {
         signals::die_of(signal);
     }
-    if error.kind == Kind::Usage && format != Format::Json {
+    if error.kind == ErrorKind::Usage && format != Format::Json {
         let root = tree();
         ui.note(&help::usage(&root, path));
         repeat_error(ui, &root, &error.to_string());

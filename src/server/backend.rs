@@ -101,18 +101,18 @@ impl Tx {
             .map_err(Error::storage)
     }
 
-    /// CRC-32C over all buckets, as computed by etcd's `Hash` RPC. Calls `go_on` for every record.
+    /// CRC-32C over all buckets, as computed by etcd's `Hash` RPC. Calls `check_cancelled` for every record.
     ///
     /// # Errors
-    /// A page is damaged, or the error that `go_on` returned.
-    pub fn hash(&self, go_on: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
+    /// A page is damaged, or the error that `check_cancelled` returned.
+    pub fn hash(&self, check_cancelled: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
         let mut crc = hash::Crc32c::default();
         for next in self.0.buckets().map_err(Error::storage)? {
             let (name, records) = next.map_err(Error::storage)?;
             crc.write(name);
             for entry in records.iter().map_err(Error::storage)? {
                 let entry = entry.map_err(Error::storage)?;
-                go_on()?;
+                check_cancelled()?;
                 if !hash::ignored_by_server(name, entry.key) {
                     crc.write(entry.key);
                     crc.write(entry.value);
@@ -206,7 +206,7 @@ impl Values for MeteredTx<'_> {
         }
     }
 
-    fn go_on(&self) -> Result<(), Error> {
+    fn check_cancelled(&self) -> Result<(), Error> {
         self.meter.check()
     }
 }

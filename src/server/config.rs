@@ -90,7 +90,7 @@ pub struct Config {
     pub leases_count_downtime: bool,
     /// Whether requests need no authentication and no permissions. `snapshot:` sets it, because whoever can read the
     /// file can read all of its content anyway; there is no flag for it.
-    pub asks_no_permission: bool,
+    pub bypass_auth: bool,
     /// Whether metrics include histograms of request durations.
     pub extensive_metrics: bool,
     /// A request that takes longer than this to apply is logged as slow.
@@ -154,7 +154,7 @@ impl Config {
             auth_token_ttl: Duration::from_secs(300),
             bcrypt_cost: 10,
             leases_count_downtime: false,
-            asks_no_permission: false,
+            bypass_auth: false,
             extensive_metrics: false,
             warning_apply_duration: Duration::from_millis(100),
             warning_unary_request_duration: Duration::from_millis(300),

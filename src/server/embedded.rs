@@ -219,7 +219,7 @@ impl Server {
     }
 
     /// Accepts connections on an address bound by [`bind`].
-    pub fn accept_on(&self, bound: Bound) -> String {
+    pub fn accept_on(&self, bound: BoundAddress) -> String {
         let endpoint = bound.endpoint.clone();
         if bound.traffic != Traffic::Metrics {
             let mut listening = self.listening.write();
@@ -278,7 +278,7 @@ impl Server {
 
 /// An address that is bound, but not accepting connections yet.
 #[derive(Debug)]
-pub struct Bound {
+pub struct BoundAddress {
     listener: Listener,
     endpoint: String,
     traffic: Traffic,
@@ -288,12 +288,12 @@ pub struct Bound {
 ///
 /// # Errors
 /// See [`Server::listen`].
-pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Result<Bound> {
+pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Result<BoundAddress> {
     let options = SocketOptions {
         reuse_port: config.reuse_port,
     };
     let (listener, endpoint) = Listener::bind(address, options).await?;
-    Ok(Bound {
+    Ok(BoundAddress {
         listener,
         endpoint,
         traffic,
@@ -366,7 +366,7 @@ impl Connector {
 }
 
 /// Accepts connections. Each handshake is a separate task, so that a slow one delays nobody.
-async fn accept(bound: Bound, tls: Option<Arc<Acceptor>>, connector: Connector) {
+async fn accept(bound: BoundAddress, tls: Option<Arc<Acceptor>>, connector: Connector) {
     let traffic = bound.traffic;
     let link = |address| Link {
         peer: Peer {

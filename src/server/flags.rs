@@ -7,7 +7,7 @@ pub use self::table::FLAGS;
 
 /// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FlagType {
     /// Any text.
     Text,
     /// `--flag` alone means true.
@@ -31,10 +31,10 @@ pub enum Effect {
     Served,
     /// Only used to compute the ids of member and cluster.
     Ids,
-    /// Accepted without effect, so that unit files need no changes: only clusters need it.
+    /// Accepted but ignored, so that unit files need no changes: only clusters need it.
     Cluster,
-    /// Accepted without effect, for the given reason.
-    Moot(&'static str),
+    /// Accepted but ignored, for the given reason.
+    Ignored(&'static str),
     /// Rejected unless it has its default value; the text says what to use instead.
     Refused(&'static str),
 }
@@ -47,7 +47,7 @@ pub struct Flag {
     /// As shown in etcd's help; empty if there is none.
     pub default: &'static str,
     /// The type of the value.
-    pub kind: Kind,
+    pub kind: FlagType,
     /// Its effect here.
     pub effect: Effect,
     /// One line without a full stop; empty if the flag has no effect here.

@@ -142,7 +142,7 @@ impl Writer {
         let rest = group.split_off(applied);
         // 3. and 4. Commit and publish.
         if let Err(error) = self.commit() {
-            error!(%error, "commit failed; no more writes are taken");
+            error!(%error, "commit failed; no more writes are accepted");
             refuse(group, &error);
             self.failed = Some(error);
             return rest;
@@ -171,7 +171,7 @@ impl Writer {
             return group;
         };
         if !is_no_space(&error) {
-            error!(%error, "nothing can be written to the file; no more writes are taken");
+            error!(%error, "nothing can be written to the file; no more writes are accepted");
             refuse(group, &error);
             self.failed = Some(error);
             return Vec::new();
@@ -205,7 +205,7 @@ impl Writer {
 
     fn commit(&mut self) -> Result<(), Error> {
         if self.applier.is_broken() {
-            let broken = "etcdserver: a damaged record stopped a write half-way";
+            let broken = "etcdserver: a damaged record stopped a write halfway";
             return Err(Error::Other(tonic::Code::DataLoss, broken.into()));
         }
         let Some(batch) = self.applier.take_batch()? else {

@@ -67,11 +67,11 @@ pub enum Error {
     /// All pages and records in use are intact, but the file is not the one that was saved. The status describes what
     /// was read.
     #[error("{}: {source}", file.display())]
-    Seal {
+    Integrity {
         /// The file.
         file: PathBuf,
         /// The reason.
-        source: Box<SealError>,
+        source: Box<IntegrityError>,
         /// The result of `snapshot status`, if that was the request.
         status: Option<Box<Status>>,
     },
@@ -85,7 +85,7 @@ pub enum Error {
 
 /// How a snapshot shows that it was changed after it was saved. Offsets and sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
+pub enum IntegrityError {
     /// One of the two meta pages is damaged, and the other one is used. In a member's file a crash can cause this; a
     /// snapshot is always written with two valid ones.
     #[error("page {page}: the meta of a snapshot is damaged: {fault}")]
@@ -97,7 +97,7 @@ pub enum SealError {
     },
     /// The SHA-256 at the end does not match.
     #[error(
-        "the digest does not fit: the SHA-256 of its first {size} bytes is {}, but {} stands behind them",
+        "the digest does not match: the SHA-256 of the first {size} bytes is {}, but the stored digest is {}",
         hex(actual),
         hex(stored)
     )]
@@ -111,7 +111,7 @@ pub enum SealError {
     },
     /// The length fits neither a snapshot nor a member's file.
     #[error(
-        "the digest does not fit: the database ends at byte {size}, and {rest} bytes stand behind it instead of 32"
+        "the digest does not match: the database ends at byte {size}, and {rest} bytes follow it instead of 32"
     )]
     Length {
         /// The end of the pages.

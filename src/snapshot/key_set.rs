@@ -49,17 +49,17 @@ fn spread(hash: u32) -> u64 {
 
 /// The keys exceed the 16 GiB that 32-bit offsets can address.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct TooLarge;
 
 impl KeySet {
     /// Sets whether `key` is live from now on.
-    pub fn mark(&mut self, key: &[u8], live: bool) -> Result<(), Full> {
+    pub fn mark(&mut self, key: &[u8], live: bool) -> Result<(), TooLarge> {
         let most = self.bytes.len()
             + self.waiting_bytes.len()
             + key.len()
             + (self.waiting.len() + 1) * (HEADER + ALIGN);
         if most / ALIGN > u32::MAX as usize || key.len() > u32::MAX as usize {
-            return Err(Full);
+            return Err(TooLarge);
         }
         self.waiting_bytes.extend_from_slice(key);
         self.waiting.push(Waiting {

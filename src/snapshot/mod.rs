@@ -13,10 +13,10 @@ pub mod restore;
 mod status;
 mod verify;
 
-pub use error::{Error, SealError};
+pub use error::{Error, IntegrityError};
 pub use hash_kv::{HashKv, hash_kv};
 pub use live_keys::{LiveKeys, live_keys};
-pub use open::{Seal, SnapshotFile, exists};
+pub use open::{SnapshotFile, Trailer, exists};
 pub use records::{Item, Records, Visitor, inspect};
 pub use status::{Status, status};
 pub use verify::verify;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, SealError};
+use super::{Error, IntegrityError};
 use crate::bolt::{self, FileReader};
 
 /// Length of the SHA-256 after a snapshot, in bytes.
@@ -14,20 +14,20 @@ const SECTOR: u64 = 512;
 
 /// What follows the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seal {
+pub enum Trailer {
     /// Nothing. This is a member's file, which has no digest. It may extend beyond its pages.
     None,
     /// A digest of everything before it.
     Digest,
     /// Something that neither a snapshot nor a member's file has.
-    Wrong(SealError),
+    Wrong(IntegrityError),
 }
 
-fn bad_meta(reader: &FileReader) -> Option<SealError> {
+fn bad_meta(reader: &FileReader) -> Option<IntegrityError> {
     let mut metas = (0..).zip(&reader.metas().pages);
     metas.find_map(|(page, meta)| {
         let fault = meta.as_ref().err()?.to_string();
-        Some(SealError::Meta { page, fault })
+        Some(IntegrityError::Meta { page, fault })
     })
 }
 
@@ -45,7 +45,7 @@ pub fn exists(path: &Path) -> Result<(), Error> {
 pub struct SnapshotFile {
     path: PathBuf,
     reader: FileReader,
-    seal: Seal,
+    trailer: Trailer,
 }
 
 impl SnapshotFile {
@@ -63,18 +63,18 @@ impl SnapshotFile {
             return Err(e.into());
         }
         let rest = reader.file_len().saturating_sub(reader.size());
-        let seal = if rest == DIGEST_LEN {
-            bad_meta(&reader).map_or(Seal::Digest, Seal::Wrong)
+        let trailer = if rest == DIGEST_LEN {
+            bad_meta(&reader).map_or(Trailer::Digest, Trailer::Wrong)
         } else if reader.file_len() % SECTOR == 0 {
-            Seal::None
+            Trailer::None
         } else {
             let size = reader.size();
-            Seal::Wrong(SealError::Length { size, rest })
+            Trailer::Wrong(IntegrityError::Length { size, rest })
         };
         Ok(SnapshotFile {
             path: path.to_owned(),
             reader,
-            seal,
+            trailer,
         })
     }
 
@@ -89,7 +89,7 @@ impl SnapshotFile {
     }
 
     /// Whether there is a digest. It is not verified here: see [`super::verify`].
-    pub fn seal(&self) -> &Seal {
-        &self.seal
+    pub fn trailer(&self) -> &Trailer {
+        &self.trailer
     }
 }

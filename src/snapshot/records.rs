@@ -110,7 +110,7 @@ fn read_history<'a>(
     let main = at.revision.main;
     if at.tombstone {
         if kv.mod_revision != 0 || kv.create_revision != 0 || !kv.value.is_empty() {
-            return wrong("a tombstone holds nothing but its key".into());
+            return wrong("a tombstone contains only its key".into());
         }
     } else if key.len() == TOMBSTONE_LEN {
         return wrong("a revision of 18 bytes ends in 't'".into());
@@ -208,7 +208,7 @@ impl<'a, 'v> Inspector<'a, 'v> {
                 (page, item.and_then(&mut *self.visit))
             }
             Visit::Entry { page, key, .. } => {
-                let problem = "a bucket stands where a record should";
+                let problem = "there is a bucket in place of a record";
                 (page, Err(RecordError::new(&self.bucket, key, problem)))
             }
         };

@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    Error, Item, Seal, SnapshotFile, inspect,
-    key_set::{Full, KeySet},
-    verify::check_seal,
+    Error, Item, SnapshotFile, Trailer, inspect,
+    key_set::{KeySet, TooLarge},
+    verify::check_integrity,
 };
 use crate::schema::{RecordError, bucket, hash::Crc32c};
 
@@ -33,29 +33,30 @@ pub struct Status {
 ///
 /// # Errors
 /// The first defect, by file, page and record. If pages and records are intact and only the digest does not match,
-/// [`Error::Seal`] contains the status.
+/// [`Error::Integrity`] contains the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
     let give_up = AtomicBool::new(false);
     // Compute the digest on a second thread, which reads the file sequentially and ahead of the walk.
-    let (status, seal) = std::thread::scope(|scope| {
-        let sealed = *file.seal() == Seal::Digest && file.reader().size() > BESIDE;
-        let digest = sealed.then(|| scope.spawn(|| check_seal(&file, &give_up)));
+    let (status, integrity) = std::thread::scope(|scope| {
+        let concurrently =
+            *file.trailer() == Trailer::Digest && file.reader().size() > MIN_SIZE_FOR_TWO_THREADS;
+        let digest = concurrently.then(|| scope.spawn(|| check_integrity(&file, &give_up)));
         let status = walk(&file);
         if status.is_err() {
             give_up.store(true, Ordering::Relaxed);
         }
-        let seal = match digest.map(|thread| thread.join()) {
-            Some(Ok(seal)) => seal,
+        let integrity = match digest.map(|thread| thread.join()) {
+            Some(Ok(integrity)) => integrity,
             // The file is small, or the thread panicked (which it never does).
-            Some(Err(_)) | None => check_seal(&file, &give_up),
+            Some(Err(_)) | None => check_integrity(&file, &give_up),
         };
-        (status, seal)
+        (status, integrity)
     });
     let status = status?;
-    match seal? {
+    match integrity? {
         None => Ok(status),
-        Some(source) => Err(Error::Seal {
+        Some(source) => Err(Error::Integrity {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: Some(Box::new(status)),
@@ -63,8 +64,8 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     }
 }
 
-/// Size in bytes up to which a second thread is not worthwhile.
-const BESIDE: u64 = 1 << 20;
+/// Size in bytes above which a second thread is worthwhile.
+const MIN_SIZE_FOR_TWO_THREADS: u64 = 1 << 20;
 
 fn walk(file: &SnapshotFile) -> Result<Status, Error> {
     let mut crc = Crc32c::default();
@@ -77,7 +78,7 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
             }
             Item::Record { key, value } => (key, value),
             Item::History { key, value, at, kv } => {
-                keys.mark(kv.key, !at.tombstone).map_err(|Full| {
+                keys.mark(kv.key, !at.tombstone).map_err(|TooLarge| {
                     RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                 })?;
                 (key, value)

@@ -13,8 +13,8 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Error, SealError,
-    open::{Seal, SnapshotFile},
+    Error, IntegrityError,
+    open::{SnapshotFile, Trailer},
 };
 use crate::bolt::{self, FileReader};
 
@@ -30,9 +30,9 @@ const AHEAD: usize = 4;
 /// The file cannot be opened (see [`SnapshotFile::open`]) or read, or the digest does not match.
 pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     let file = SnapshotFile::open(path)?;
-    match check_seal(&file, &AtomicBool::new(false))? {
+    match check_integrity(&file, &AtomicBool::new(false))? {
         None => Ok(()),
-        Some(source) => Err(Error::Seal {
+        Some(source) => Err(Error::Integrity {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: None,
@@ -41,14 +41,14 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
 }
 
 /// What is wrong with the end of the file, if anything. Returns early, without a result, once `give_up` is set.
-pub(super) fn check_seal(
+pub(super) fn check_integrity(
     file: &SnapshotFile,
     give_up: &AtomicBool,
-) -> Result<Option<SealError>, Error> {
-    match file.seal() {
-        Seal::None => return Ok(None),
-        Seal::Wrong(e) => return Ok(Some(e.clone())),
-        Seal::Digest => {}
+) -> Result<Option<IntegrityError>, Error> {
+    match file.trailer() {
+        Trailer::None => return Ok(None),
+        Trailer::Wrong(e) => return Ok(Some(e.clone())),
+        Trailer::Digest => {}
     }
     let reader = file.reader();
     let size = reader.size();
@@ -57,7 +57,7 @@ pub(super) fn check_seal(
     };
     let mut stored = [0; 32];
     reader.read_raw(size, &mut stored)?;
-    Ok((actual != stored).then_some(SealError::Mismatch {
+    Ok((actual != stored).then_some(IntegrityError::Mismatch {
         size,
         stored,
         actual,

@@ -14,6 +14,6 @@ pub use error::{Error, Result};
 pub use log::{Log, Snapshots, valid_snapshots};
 pub use names::{SegmentName, SnapName, segments, snap_files};
 pub use reader::{Reader, ReaderOptions};
-pub use record::{Content, Frame, Kind, MAX_RECORD, Record};
+pub use record::{Content, Frame, MAX_RECORD, Record, RecordType};
 pub use snap::{Newest, decode_snap, encode_snap, newest_snap, read_snap};
 pub use writer::{SEGMENT_SIZE, Writer};

@@ -153,7 +153,7 @@ impl Reader {
             .map_err(|e| fail(format!("it is no record: {e}"), torn))?;
         let data_len = record.data.as_ref().map_or(0, Bytes::len);
         let stored = record.crc.unwrap_or_default();
-        let is_crc = record.r#type == Some(super::Kind::Crc.number());
+        let is_crc = record.r#type == Some(super::RecordType::Crc.number());
         let actual = if is_crc {
             self.crc.value()
         } else {

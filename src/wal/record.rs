@@ -68,7 +68,7 @@ impl Frame {
 
 /// The type of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordType {
     /// The writer of the log: ids of member and cluster.
     Metadata,
     /// An entry of the replicated log.
@@ -81,26 +81,26 @@ pub enum Kind {
     Snapshot,
 }
 
-impl Kind {
+impl RecordType {
     /// The number that encodes it.
     pub fn number(self) -> i64 {
         match self {
-            Kind::Metadata => 1,
-            Kind::Entry => 2,
-            Kind::State => 3,
-            Kind::Crc => 4,
-            Kind::Snapshot => 5,
+            RecordType::Metadata => 1,
+            RecordType::Entry => 2,
+            RecordType::State => 3,
+            RecordType::Crc => 4,
+            RecordType::Snapshot => 5,
         }
     }
 
     /// The type with this number.
-    pub fn of(number: i64) -> Option<Kind> {
+    pub fn of(number: i64) -> Option<RecordType> {
         Some(match number {
-            1 => Kind::Metadata,
-            2 => Kind::Entry,
-            3 => Kind::State,
-            4 => Kind::Crc,
-            5 => Kind::Snapshot,
+            1 => RecordType::Metadata,
+            2 => RecordType::Entry,
+            3 => RecordType::State,
+            4 => RecordType::Crc,
+            5 => RecordType::Snapshot,
             _ => return None,
         })
     }
@@ -128,15 +128,15 @@ pub struct Record {
 /// The decoded data of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// [`Kind::Metadata`].
+    /// [`RecordType::Metadata`].
     Metadata(Metadata),
-    /// [`Kind::Entry`].
+    /// [`RecordType::Entry`].
     Entry(raftpb::Entry),
-    /// [`Kind::State`].
+    /// [`RecordType::State`].
     State(raftpb::HardState),
-    /// [`Kind::Crc`].
+    /// [`RecordType::Crc`].
     Crc(u32),
-    /// [`Kind::Snapshot`].
+    /// [`RecordType::Snapshot`].
     Snapshot(walpb::Snapshot),
 }
 
@@ -147,15 +147,17 @@ impl Content {
     /// The type is unknown, or the data is invalid.
     pub(super) fn decode(record: walpb::Record) -> Result<Content, String> {
         let number = record.r#type.unwrap_or_default();
-        let kind = Kind::of(number).ok_or_else(|| format!("no record has type {number}"))?;
+        let kind = RecordType::of(number).ok_or_else(|| format!("no record has type {number}"))?;
         let data = record.data.unwrap_or_default();
         let wrong = |e: prost::DecodeError| format!("a {kind:?} record that is not one: {e}");
         Ok(match kind {
-            Kind::Metadata => Content::Metadata(Metadata::decode(data).map_err(wrong)?),
-            Kind::Entry => Content::Entry(raftpb::Entry::decode(data).map_err(wrong)?),
-            Kind::State => Content::State(raftpb::HardState::decode(data).map_err(wrong)?),
-            Kind::Crc => Content::Crc(record.crc.unwrap_or_default()),
-            Kind::Snapshot => Content::Snapshot(walpb::Snapshot::decode(data).map_err(wrong)?),
+            RecordType::Metadata => Content::Metadata(Metadata::decode(data).map_err(wrong)?),
+            RecordType::Entry => Content::Entry(raftpb::Entry::decode(data).map_err(wrong)?),
+            RecordType::State => Content::State(raftpb::HardState::decode(data).map_err(wrong)?),
+            RecordType::Crc => Content::Crc(record.crc.unwrap_or_default()),
+            RecordType::Snapshot => {
+                Content::Snapshot(walpb::Snapshot::decode(data).map_err(wrong)?)
+            }
         })
     }
 }
@@ -182,9 +184,9 @@ mod tests {
     #[test]
     fn kinds_have_their_numbers() {
         for number in 1..=5 {
-            assert_eq!(Kind::of(number).map(Kind::number), Some(number));
+            assert_eq!(RecordType::of(number).map(RecordType::number), Some(number));
         }
-        assert_eq!(Kind::of(0), None);
-        assert_eq!(Kind::of(6), None);
+        assert_eq!(RecordType::of(0), None);
+        assert_eq!(RecordType::of(6), None);
     }
 }

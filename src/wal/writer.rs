@@ -14,7 +14,7 @@ use super::{
     crc::Chain,
     error::{Error, Result},
     names::SegmentName,
-    record::{Frame, Kind},
+    record::{Frame, RecordType},
 };
 use crate::proto::{
     etcdserverpb::Metadata,
@@ -58,8 +58,8 @@ impl Writer {
             crc: Chain::from(0),
             buffer: Vec::new(),
         };
-        writer.push(Kind::Crc, None);
-        writer.push(Kind::Metadata, Some(metadata.encode_to_vec()));
+        writer.push(RecordType::Crc, None);
+        writer.push(RecordType::Metadata, Some(metadata.encode_to_vec()));
         writer.snapshot(&walpb::Snapshot {
             index: Some(0),
             term: Some(0),
@@ -70,20 +70,20 @@ impl Writer {
 
     /// Adds an entry.
     pub fn entry(&mut self, entry: &Entry) {
-        self.push(Kind::Entry, Some(entry.encode_to_vec()));
+        self.push(RecordType::Entry, Some(entry.encode_to_vec()));
     }
 
     /// Adds a hard state.
     pub fn state(&mut self, state: &HardState) {
-        self.push(Kind::State, Some(state.encode_to_vec()));
+        self.push(RecordType::State, Some(state.encode_to_vec()));
     }
 
     /// Adds a record of a raft snapshot.
     pub fn snapshot(&mut self, snapshot: &walpb::Snapshot) {
-        self.push(Kind::Snapshot, Some(snapshot.encode_to_vec()));
+        self.push(RecordType::Snapshot, Some(snapshot.encode_to_vec()));
     }
 
-    fn push(&mut self, kind: Kind, data: Option<Vec<u8>>) {
+    fn push(&mut self, kind: RecordType, data: Option<Vec<u8>>) {
         let crc = self.crc.add(data.as_deref().unwrap_or_default());
         let record = walpb::Record {
             r#type: Some(kind.number()),

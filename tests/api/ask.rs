@@ -1,4 +1,4 @@
-//! Requests in short form, and assertions on refusals.
+//! Requests in short form, and assertions about errors.
 
 use std::fmt::Debug;
 
@@ -68,7 +68,7 @@ pub fn op(request: impl Into<Op>) -> pb::RequestOp {
     }
 }
 
-/// A request inside a transaction.
+/// A request in a transaction.
 pub struct Op(Request);
 
 impl From<pb::PutRequest> for Op {
@@ -150,7 +150,7 @@ pub fn facts(kv: &KeyValue) -> (String, String, i64, i64, i64) {
     )
 }
 
-/// Asserts that a request is refused with this code and this text.
+/// Asserts that a request fails with this code and text.
 #[track_caller]
 pub fn refused<T: Debug>(answer: Result<Response<T>, Status>, code: Code, text: &str) {
     match answer {
@@ -159,7 +159,7 @@ pub fn refused<T: Debug>(answer: Result<Response<T>, Status>, code: Code, text: 
     }
 }
 
-/// Puts `pairs` one after the other; the first gets revision 2 on a fresh server.
+/// Puts `pairs` one after the other; on a new server, the first gets revision 2.
 pub async fn fill(target: &Target, pairs: &[(&str, &str)]) {
     let mut kv = target.kv();
     for (key, value) in pairs {

@@ -1,4 +1,4 @@
-//! Users, roles, permissions, tokens, and what each RPC needs once authentication is on.
+//! Users, roles, permissions, tokens, and what each RPC needs when authentication is enabled.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::{
     ask::{bytes, compact, compare, delete, get, op, prefix_end, put, refused, txn},
     support::program::scratch,
-    target::{Kind, Target, start},
+    target::{Target, TargetKind, start},
 };
 
 on_every_target! {
@@ -110,8 +110,8 @@ async fn log_in(t: &Target, name: &str, password: &str) -> Result<String, Status
     Ok(answer.token)
 }
 
-/// Users root (password r) and ann (password a) with role `role`, which reads and writes [a, c) and reads [r, s); then
-/// authentication goes on. Returns the tokens of both.
+/// Creates the users root (password r) and ann (password a, role `role`, which reads and writes [a, c) and reads [r,
+/// s)), and enables authentication. Returns the tokens of both.
 async fn set_up(t: &Target) -> (String, String) {
     add_users(t).await;
     t.auth()
@@ -181,7 +181,7 @@ async fn authentication_needs_a_root_with_its_role(t: Arc<Target>) {
         .await
         .unwrap();
     assert_eq!(status(None).await, (false, 4));
-    // A token means nothing now, and nobody gets one.
+    // A token now means nothing, and none is issued.
     assert_eq!(status(Some("garbage")).await, (false, 4));
     let refused = log_in(&t, "root", "r").await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
@@ -468,7 +468,7 @@ async fn a_changed_password_ends_tokens(t: Arc<Target>) {
     assert_eq!((refused.code(), refused.message()), FAILED);
     let ann = log_in(&t, "ann", "new").await.unwrap();
     t.kv().put(with(&ann, put("a", "v"))).await.unwrap();
-    // A hash in place of the password is taken as it is.
+    // A hash instead of the password is stored unchanged.
     let hash = pb::AuthUserChangePasswordRequest {
         name: "ann".into(),
         // bcrypt of "U*U" with cost 5, in base64.
@@ -488,7 +488,7 @@ async fn a_changed_password_ends_tokens(t: Arc<Target>) {
     refuse(t.kv().put(with(&ann, put("a", "v"))).await, BAD_TOKEN);
 }
 
-/// Makes every request that this target is asked, and gives what came of each.
+/// Sends every request to the target, and returns the results.
 async fn ask_all(t: &Target, token: Option<&str>) -> Vec<(&'static str, Result<(), Status>)> {
     macro_rules! ask {
         ($answers:ident, $($name:literal $client:ident.$method:ident $request:expr;)*) => {$(
@@ -593,7 +593,7 @@ async fn a_bad_token_is_refused(t: Arc<Target>) {
             assert_eq!(outcome(&result), BAD_TOKEN, "{name} with {token:?}");
         }
     }
-    // A login asks for no token, not even with a bad one.
+    // Authentication needs no token, and succeeds even with an invalid one.
     let request = pb::AuthenticateRequest {
         name: "root".into(),
         password: "r".into(),
@@ -613,7 +613,7 @@ async fn a_bad_token_is_refused(t: Arc<Target>) {
 async fn administration_is_for_root(t: Arc<Target>) {
     let (root, ann) = set_up(&t).await;
     t.auth().role_add(with(&root, role("other"))).await.unwrap();
-    // Those that a user without the role root may make, with what comes of them.
+    // The requests that are permitted without the role root, with their results.
     let may = |name| match name {
         "status" | "alarm list" | "member list" | "lease grant" | "lease look" | "lease list"
         | "lease look at keys" | "user get ann" | "role get role" | "keep alive" => Some(Code::Ok),
@@ -692,7 +692,7 @@ async fn keys_ranges_and_open_ends(t: Arc<Target>) {
         kv.delete_range(with(&ann, gone("a", "\0", false))).await,
         DENIED,
     );
-    // Two permissions that touch make one, and an open end has everything behind it.
+    // Two adjacent permissions are merged, and a range without end includes everything that follows.
     let mut auth = t.auth();
     let more = permit("role", Type::Read, b"c", b"\0");
     auth.role_grant_permission(with(&root, more)).await.unwrap();
@@ -745,7 +745,7 @@ async fn transactions_need_every_permission(t: Arc<Target>) {
         txn(vec![], vec![], vec![op(delete("r"))]),
     ] {
         refuse(kv.txn(with(&ann, bad.clone())).await, DENIED);
-        // The branch that is not taken counts, too, however deep.
+        // The branch that is not executed is checked, too, at any depth.
         refuse(
             kv.txn(with(&ann, nested(nested(bad.clone())))).await,
             DENIED,
@@ -826,7 +826,7 @@ async fn leases_are_as_closed_as_their_keys(t: Arc<Target>) {
 
 async fn tokens_run_out(t: Arc<Target>) {
     let (_, ann) = set_up(&t).await;
-    // Each use begins the time again, so wait longer each time.
+    // Each use restarts the lifetime, so wait longer each time.
     let mut wait = Duration::from_millis(1200);
     let refused = loop {
         tokio::time::sleep(wait).await;
@@ -840,7 +840,7 @@ async fn tokens_run_out(t: Arc<Target>) {
     t.kv().range(with(&again, get("a"))).await.unwrap();
 }
 
-/// Opens a watch stream with one watcher; the first response, and the stream.
+/// Opens a watch stream with one watcher. Returns the first response and the stream.
 async fn watch(
     t: &Target,
     token: Option<&str>,
@@ -921,7 +921,7 @@ async fn watches_need_to_be_permitted(t: Arc<Target>) {
     t.kv().put(with(&root, put("b", "v1"))).await.unwrap();
     let response = events.message().await.unwrap().unwrap();
     assert_eq!(response.events.len(), 1);
-    // A watch that was permitted goes on, whatever becomes of its user.
+    // A permitted watch continues, whatever happens to its user.
     let gone = pb::AuthUserDeleteRequest { name: "ann".into() };
     t.auth().user_delete(with(&root, gone)).await.unwrap();
     t.kv().put(with(&root, put("b", "v2"))).await.unwrap();
@@ -931,7 +931,7 @@ async fn watches_need_to_be_permitted(t: Arc<Target>) {
     assert!(all.created && !all.canceled);
 }
 
-/// A signed token is good on any server, and for users and roles as they were.
+/// A signed token is valid on any server, for users and roles as they were.
 async fn signed_tokens(t: Arc<Target>) {
     let (root, ann) = set_up(&t).await;
     assert_eq!(ann.split('.').count(), 3);
@@ -950,7 +950,7 @@ async fn signed_tokens(t: Arc<Target>) {
     for token in &forged {
         refuse(t.kv().range(with(token, get("a"))).await, BAD_TOKEN);
     }
-    // After a change of users and roles the old tokens are too old for keys; root may still administrate.
+    // After a change of users and roles, older tokens are too old for keys; root may still administrate.
     t.auth().role_add(with(&root, role("more"))).await.unwrap();
     refuse(t.kv().put(with(&ann, put("a", "v"))).await, OLD_REVISION);
     refuse(t.kv().range(with(&ann, get("a"))).await, OLD_REVISION);
@@ -960,7 +960,7 @@ async fn signed_tokens(t: Arc<Target>) {
     t.auth().role_add(with(&root, role("again"))).await.unwrap();
     let ann = log_in(&t, "ann", "a").await.unwrap();
     t.kv().put(with(&ann, put("a", "v"))).await.unwrap();
-    // Nobody remembers signed tokens, so a changed password does not end them by itself.
+    // Signed tokens are not remembered, so a changed password does not invalidate them.
     let gone = pb::AuthUserDeleteRequest { name: "ann".into() };
     t.auth().user_delete(with(&root, gone)).await.unwrap();
     refuse(t.kv().put(with(&ann, put("a", "v"))).await, OLD_REVISION);
@@ -978,7 +978,7 @@ async fn signed_tokens_on_p521(t: Arc<Target>) {
     }
 }
 
-/// With a public key alone, a server takes tokens and gives none.
+/// With only a public key, a server accepts tokens, but issues none.
 async fn signed_tokens_that_others_sign(t: Arc<Target>) {
     add_users(&t).await;
     t.auth()
@@ -994,7 +994,7 @@ async fn signed_tokens_that_others_sign(t: Arc<Target>) {
     refuse(t.kv().range(with("x.y.z", get("a"))).await, BAD_TOKEN);
 }
 
-/// A signed token of etcd is good on our server with the same keys and users, and the other way round.
+/// A token signed by etcd is valid on our server with the same keys and users, and vice versa.
 #[test]
 fn a_signed_token_is_good_on_etcd_and_on_ours() {
     for options in [
@@ -1007,11 +1007,11 @@ fn a_signed_token_is_good_on_etcd_and_on_ours() {
     ] {
         let flag = format!("--auth-token=jwt,{options}");
         let flags = ["--bcrypt-cost=4", &flag];
-        crate::target::run(Kind::Etcd, &flags, async |etcd| {
+        crate::target::run(TargetKind::Etcd, &flags, async |etcd| {
             let dir = scratch();
             let server = start(&dir.path().join("data"), &flags).await;
             let ours = Target {
-                kind: Kind::Memory,
+                kind: TargetKind::Memory,
                 channel: server.channel().await.unwrap(),
                 address: None,
             };
@@ -1027,10 +1027,10 @@ fn a_signed_token_is_good_on_etcd_and_on_ours() {
     }
 }
 
-/// Ours alone: logins take half of the processors, and reads go on beside them.
+/// Ours only: logins use half of the processors, and reads are served meanwhile.
 #[test]
 fn a_flood_of_logins_does_not_stop_reads() {
-    crate::target::run(Kind::Memory, &["--bcrypt-cost=10"], async |t| {
+    crate::target::run(TargetKind::Memory, &["--bcrypt-cost=10"], async |t| {
         let (_, ann) = set_up(&t).await;
         let logins: Vec<_> = (0..40)
             .map(|i| {
@@ -1051,14 +1051,14 @@ fn a_flood_of_logins_does_not_stop_reads() {
     });
 }
 
-/// What a restart finds: users, roles and the switch; not the simple tokens.
+/// A restart restores users, roles and whether authentication is enabled, but not the simple tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_roles_outlast_a_restart() {
     let dir = scratch();
     let open = async || {
         let server = start(dir.path(), &["--bcrypt-cost=4"]).await;
         let target = Target {
-            kind: Kind::Memory,
+            kind: TargetKind::Memory,
             channel: server.channel().await.unwrap(),
             address: None,
         };
@@ -1083,7 +1083,7 @@ async fn users_and_roles_outlast_a_restart() {
 /// The gateway takes the token from the header `Authorization`.
 #[test]
 fn the_gateway_knows_who_asks() {
-    for kind in [Kind::Tcp, Kind::Etcd] {
+    for kind in [TargetKind::Tcp, TargetKind::Etcd] {
         crate::target::run(kind, &["--bcrypt-cost=4"], async |t| {
             set_up(&t).await;
             let login = r#"{"name": "ann", "password": "a"}"#;
@@ -1091,7 +1091,7 @@ fn the_gateway_knows_who_asks() {
             assert_eq!(status, 200, "{answer}");
             let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
             let token = answer["token"].as_str().unwrap();
-            // "a" may be put and "q" may not.
+            // "a" may be put, "q" may not.
             let put = |key: &str| format!(r#"{{"key": "{key}", "value": "dg=="}}"#);
             let (status, answer) = post(&t, "/v3/kv/put", Some(token), &put("YQ==")).await;
             assert_eq!(status, 200, "{answer}");
@@ -1137,7 +1137,7 @@ fn the_gateway_knows_who_asks() {
     }
 }
 
-/// Posts JSON to the gateway; status and body.
+/// Posts JSON to the gateway. Returns status and body.
 async fn post(t: &Target, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
     let address = t.address.as_deref().unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();

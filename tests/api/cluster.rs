@@ -1,4 +1,4 @@
-//! The list of members, and what a single member says to changes of it.
+//! The member list, and the responses of a single member to changes of it.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn the_list_has_one_member(t: Arc<Target>) {
         let list = t.cluster().member_list(request).await.unwrap().into_inner();
         let header = list.header.unwrap();
         assert_eq!(header.member_id, MEMBER);
-        // etcd says no revision here.
+        // etcd omits the revision here.
         assert_eq!((header.revision, header.raft_term), (0, 2));
         assert_eq!(list.members.len(), 1);
         let member = &list.members[0];

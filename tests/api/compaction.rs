@@ -1,4 +1,4 @@
-//! Compaction: what is gone, what stays, and its refusals.
+//! Compaction: what is removed, what stays, and its errors.
 
 use std::sync::Arc;
 
@@ -41,14 +41,14 @@ async fn old_revisions_are_gone_and_the_rest_stays(t: Arc<Target>) {
         assert_eq!(read.kvs[0].value, want);
         assert_eq!(read.kvs[0].create_revision, 2);
     }
-    // What was written below the compact revision and is live at it stays, with all that it was.
+    // Keys written below the compact revision that are live at it keep all their properties.
     let read = kv.range(at(4, "b")).await.unwrap().into_inner();
     assert_eq!(facts(&read.kvs[0]), ("b".into(), "3".into(), 3, 3, 1));
 }
 
 async fn refusals_name_the_reason(t: Arc<Target>) {
     let mut kv = t.kv();
-    // Before any compaction, revision 0 is taken.
+    // Before any compaction, revision 0 is accepted.
     kv.compact(compact(0)).await.unwrap();
     fill(&t, &[("a", "2"), ("a", "3"), ("a", "4")]).await;
     kv.compact(compact(3)).await.unwrap();

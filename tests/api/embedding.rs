@@ -1,4 +1,4 @@
-//! Ours alone: the server as a library, its listeners, its end.
+//! Ours only: the server as a library, its listeners, and stopping it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -90,7 +90,7 @@ async fn requests_under_way_are_finished_at_shutdown() {
     let dir = scratch();
     let server = start(&dir.path().join("data"), &[]).await;
     let channel = server.channel().await.unwrap();
-    // One put first, so that the connection is up.
+    // One put first, so that the connection is established.
     KvClient::new(channel.clone())
         .put(put("k", "v"))
         .await
@@ -136,7 +136,7 @@ async fn an_open_stream_does_not_hold_up_the_end() {
         .watch(tonic_health::pb::HealthCheckRequest::default())
         .await
         .unwrap();
-    // A snapshot that nobody reads on.
+    // A snapshot that is not read further.
     let mut maintenance = pb::maintenance_client::MaintenanceClient::new(channel);
     let snapshot = maintenance.snapshot(pb::SnapshotRequest {}).await.unwrap();
     tokio::time::timeout(Duration::from_secs(60), server.shutdown())
@@ -163,7 +163,7 @@ async fn a_client_that_reads_no_further_loses_its_snapshot() {
     let stream = maintenance.snapshot(pb::SnapshotRequest {}).await.unwrap();
     let mut stream = stream.into_inner();
     stream.message().await.unwrap().unwrap();
-    // Long enough for the server to lose patience.
+    // Longer than the server waits for progress.
     tokio::time::sleep(Duration::from_millis(600)).await;
     let ended = loop {
         match stream.message().await {

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::target::{Kind, Target};
+use crate::target::{Target, TargetKind};
 
 on_every_target! {
     the_session_of_the_documentation;
@@ -20,10 +20,10 @@ on_every_target! {
     a_refused_stream_has_a_status;
 }
 
-/// Status and body of a request; `None` where there is no port.
+/// Status and body of a request; `None` if there is no port.
 async fn ask(t: &Target, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let Some(address) = t.address.as_deref() else {
-        assert!(matches!(t.kind, Kind::Memory | Kind::Tls));
+        assert!(matches!(t.kind, TargetKind::Memory | TargetKind::Tls));
         return None;
     };
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -196,8 +196,8 @@ async fn a_snapshot_is_lines(t: Arc<Target>) {
     else {
         return;
     };
-    // The gateway of a real etcd is a client of its own server, and may lose its first connection.
-    if t.kind == Kind::Etcd && status >= 500 {
+    // The gateway of a real etcd is a client of its server, and may lose its first connection.
+    if t.kind == TargetKind::Etcd && status >= 500 {
         (status, body) = ask(&t, "POST", "/v3/maintenance/snapshot", "{}")
             .await
             .unwrap();
@@ -216,7 +216,7 @@ async fn a_snapshot_is_lines(t: Arc<Target>) {
 
 async fn requests_are_read_as_etcds_gateway_reads_them(t: Arc<Target>) {
     for (path, request, status) in [
-        // Text behind the request is not looked at, and neither is an unknown field.
+        // Text after the request is ignored, and so are unknown fields.
         (
             "/v3/kv/put",
             r#"{"key":"Zm9v","value":"YmFy"} and more"#,
@@ -269,7 +269,7 @@ async fn a_watch_is_lines_both_ways(t: Arc<Target>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // The watch goes on behind the end of the request.
+    // The watch continues after the end of the request.
     while !answer.contains("\"events\"") {
         let mut piece = [0; 4096];
         let size = stream.read(&mut piece).await.unwrap();

@@ -1,4 +1,4 @@
-//! Put, range and delete, and every option of them.
+//! Put, range and delete, with all their options.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ async fn put_keeps_what_it_is_told_to_keep(t: Arc<Target>) {
             "etcdserver: key not found",
         );
     }
-    // A refusal leaves the revision where it was.
+    // An error leaves the revision unchanged.
     let read = kv.range(get("k")).await.unwrap().into_inner();
     assert_eq!(read.header.unwrap().revision, 3);
 }
@@ -159,7 +159,7 @@ async fn limit_more_and_count(t: Arc<Target>) {
         let read = kv.range(request).await.unwrap().into_inner();
         assert_eq!((read.kvs.len(), read.more, read.count), (len, more, 3));
     }
-    // With an order the limit is taken after sorting.
+    // With an order, the limit applies after sorting.
     let request = pb::RangeRequest {
         limit: 1,
         sort_order: SortOrder::Descend.into(),
@@ -235,7 +235,7 @@ async fn sorted_by_every_target_and_order(t: Arc<Target>) {
 
 async fn filtered_by_revisions(t: Arc<Target>) {
     let mut kv = t.kv();
-    // Created at 2, 3, 4; changed last at 5, 3, 4.
+    // Created at 2, 3, 4; last changed at 5, 3, 4.
     fill(&t, &[("a", "1"), ("b", "1"), ("c", "1"), ("a", "2")]).await;
     let all = pb::RangeRequest {
         range_end: bytes("\0"),
@@ -282,7 +282,7 @@ async fn filtered_by_revisions(t: Arc<Target>) {
     ] {
         let read = kv.range(request.clone()).await.unwrap().into_inner();
         assert_eq!(keys(&read), want, "{request:?}");
-        // The count is of the range, before the filters.
+        // The count is that of the range, before the filters.
         assert_eq!(read.count, 3, "{request:?}");
     }
 }
@@ -299,7 +299,7 @@ async fn read_at_a_revision(t: Arc<Target>) {
         (4, None),
         (5, Some(("k".into(), "v5".into(), 5, 5, 1))),
         (0, Some(("k".into(), "v5".into(), 5, 5, 1))),
-        // Anything below zero is the newest.
+        // Anything below zero means the current revision.
         (-1, Some(("k".into(), "v5".into(), 5, 5, 1))),
     ] {
         let request = pb::RangeRequest {

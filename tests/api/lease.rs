@@ -49,7 +49,7 @@ async fn look(t: &Target, id: i64) -> pb::LeaseTimeToLiveResponse {
     answer.unwrap().into_inner()
 }
 
-/// The keys on a lease, in order: etcd lists them in any.
+/// The keys attached to a lease, sorted, because etcd lists them in any order.
 async fn attached(t: &Target, id: i64) -> Vec<String> {
     let mut keys: Vec<String> = look(t, id).await.keys.iter().map(text).collect();
     keys.sort();
@@ -128,7 +128,7 @@ async fn a_revocation_deletes_the_keys_in_one_revision(t: Arc<Target>) {
     refused(lease.lease_revoke(revoke).await, Code::NotFound, NOT_FOUND);
     let none = pb::LeaseRevokeRequest { id: 0 };
     refused(lease.lease_revoke(none).await, Code::NotFound, NOT_FOUND);
-    // The id may be used again, and the old keys are not on it.
+    // The id can be used again, and the old keys are not attached to it.
     grant(&t, 5, 600).await;
     assert_eq!(attached(&t, 5).await, [""; 0]);
     let empty = lease.lease_revoke(revoke).await.unwrap().into_inner();
@@ -236,7 +236,7 @@ type KeepAlive = (
     Streaming<pb::LeaseKeepAliveResponse>,
 );
 
-/// A stream with a first message for this lease: grpc-go sends no headers before it has an answer.
+/// A stream with a first message for this lease, because grpc-go sends no headers before the first response.
 async fn keep_alive(t: &Target, id: i64) -> KeepAlive {
     let (sender, requests) = mpsc::channel(100);
     sender.send(pb::LeaseKeepAliveRequest { id }).await.unwrap();
@@ -381,20 +381,20 @@ async fn a_full_database_grants_nothing(t: Arc<Target>) {
     assert_eq!(read.count, 0);
 }
 
-/// Our server on a directory, with what `embedded:` sets.
+/// Our server on a directory, with the settings of `embedded:`.
 async fn open(dir: &std::path::Path, count_downtime: bool) -> (Server, Target) {
     let mut config = Config::new(dir);
     config.leases_count_downtime = count_downtime;
     let server = Server::start(config).await.unwrap();
     let target = Target {
-        kind: crate::target::Kind::Memory,
+        kind: crate::target::TargetKind::Memory,
         channel: server.channel().await.unwrap(),
         address: None,
     };
     (server, target)
 }
 
-/// Unlike in etcd, leases of a directory that is opened for each command expire while it is closed.
+/// Unlike in etcd, leases in a directory that is opened for each command expire while it is closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn leases_expire_across_restarts_where_downtime_counts() {
     let dir = scratch();
@@ -419,18 +419,18 @@ async fn leases_expire_across_restarts_where_downtime_counts() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    // Both keys went in one revision, before anybody could read.
+    // Both keys were deleted in one revision, before anything could be read.
     assert_eq!((revision, opened > 1), (5, true));
 }
 
-/// A server that restarts goes on where it stopped; clients have time to find it again.
+/// A restarted server continues where it stopped; clients have time to reconnect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_server_knows_what_remained_of_its_leases() {
     let dir = scratch();
     let (server, t) = open(dir.path(), false).await;
     grant(&t, 1, 600).await;
     t.kv().put(leased("k", 1)).await.unwrap();
-    // Two roundings to whole seconds, and the second that every lease gets at a start.
+    // Twice rounding to whole seconds, and the second that every lease gets at a start.
     while look(&t, 1).await.ttl >= 597 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -442,7 +442,7 @@ async fn a_restarted_server_knows_what_remained_of_its_leases() {
         (seen.granted_ttl, attached(&t, 1).await.as_slice()),
         (600, &["k".to_string()][..])
     );
-    // A renewal outlasts the next restart, although it writes no more than once.
+    // A renewal survives the next restart, although it writes only once.
     let (sender, mut answers) = keep_alive(&t, 1).await;
     assert_eq!(answers.message().await.unwrap().unwrap().ttl, 600);
     sender
@@ -457,7 +457,7 @@ async fn a_restarted_server_knows_what_remained_of_its_leases() {
     server.shutdown().await;
 }
 
-/// Who opens a directory only to read does not see the keys of leases that have expired either.
+/// A client that opens a directory only for reading does not see the keys of expired leases either.
 #[tokio::test(flavor = "multi_thread")]
 async fn leases_expire_for_those_who_only_read() {
     let dir = scratch();
@@ -480,12 +480,12 @@ async fn leases_expire_for_those_who_only_read() {
     }
 }
 
-/// `kill -9`: whatever was answered is there, and a lease has its whole TTL again, as in etcd.
+/// `kill -9`: everything acknowledged is there, and a lease has its whole TTL again, as in etcd.
 #[tokio::test(flavor = "multi_thread")]
 async fn leases_outlast_a_kill() {
     let mut server = Launch::serve().start();
     let target = async |server: &Process| Target {
-        kind: crate::target::Kind::Tcp,
+        kind: crate::target::TargetKind::Tcp,
         channel: server.channel().await,
         address: None,
     };

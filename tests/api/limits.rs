@@ -1,4 +1,4 @@
-//! Sizes and numbers past which a request is refused.
+//! Sizes and numbers above which a request is rejected.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ on_every_target! {
 async fn the_default_request_limit(t: Arc<Target>) {
     let mut kv = t.kv();
     let limit = 1_572_864;
-    // The encoded internal request counts, which is a little more than the value.
+    // The size of the encoded internal request counts, which is slightly larger than the value.
     kv.put(put("k", &"v".repeat(limit - 512))).await.unwrap();
     refused(
         kv.put(put("k", &"v".repeat(limit + 1))).await,
@@ -43,7 +43,7 @@ async fn the_default_request_limit(t: Arc<Target>) {
         Code::ResourceExhausted,
         &format!("grpc: received message larger than max ({size} vs. 2097152)"),
     );
-    // The connection goes on.
+    // The connection remains usable.
     let read = kv.range(get("k")).await.unwrap().into_inner();
     assert_eq!(read.kvs[0].value.len(), limit - 512);
 }

@@ -1,4 +1,4 @@
-//! Locks and elections: whoever comes first has it, the next one follows, and who goes away gives up its place.
+//! Locks and elections: the first comer has it, the next one follows, and a caller that goes away leaves the queue.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ fn lock(name: &str, lease: i64) -> LockRequest {
     }
 }
 
-/// Waits until so many keys are queued under the name.
+/// Waits until this number of keys is queued under the name.
 async fn queued(t: &Target, name: &str, count: i64) {
     while t.kv().range(prefix(name)).await.unwrap().into_inner().count != count {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -53,7 +53,7 @@ async fn a_lock_goes_to_one_after_the_other(t: Arc<Target>) {
     let held = locks.lock(lock("l", first)).await.unwrap().into_inner();
     assert_eq!(text(&held.key), format!("l/{first:x}"));
     assert_eq!(held.header.unwrap().revision, 2);
-    // Who has it gets it again.
+    // The holder gets it again.
     let again = locks.lock(lock("l", first)).await.unwrap().into_inner();
     assert_eq!(again.key, held.key);
     let mut waiting = Vec::new();
@@ -71,7 +71,7 @@ async fn a_lock_goes_to_one_after_the_other(t: Arc<Target>) {
         locks.unlock(UnlockRequest { key }).await.unwrap();
         key = next.await.unwrap().unwrap().into_inner().key;
     }
-    // Without a lease the server grants one.
+    // Without a lease, the server grants one.
     let other = locks.lock(lock("other", 0)).await.unwrap().into_inner();
     let kv = t
         .kv()

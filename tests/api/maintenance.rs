@@ -1,4 +1,4 @@
-//! Status, alarms, defragmentation, hashes, and what an operator may ask of one member.
+//! Status, alarms, defragmentation, hashes, and other requests to a single member.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ async fn status_tells_all_of_a_member(t: Arc<Target>) {
         (downgrade.enabled, downgrade.target_version),
         (false, String::new())
     );
-    // One write is one step of the index.
+    // One write increments the index by one.
     fill(&t, &[("c", "4")]).await;
     let next = t.maintenance().status(request).await.unwrap().into_inner();
     assert_eq!(next.raft_index, s.raft_index + 1);
@@ -88,7 +88,7 @@ async fn an_alarm_is_raised_listed_and_cleared(t: Arc<Target>) {
         Code::ResourceExhausted,
         "etcdserver: mvcc: database space exceeded",
     );
-    // Clearing one that is not raised clears nothing.
+    // Clearing an inactive alarm clears nothing.
     let other = m
         .alarm(alarm(AlarmAction::Deactivate, MEMBER, Corrupt))
         .await
@@ -101,7 +101,7 @@ async fn an_alarm_is_raised_listed_and_cleared(t: Arc<Target>) {
     assert_eq!(cleared.into_inner().alarms, [nospace]);
     assert_eq!(raised(&mut m).await, []);
     t.kv().put(put("k", "v")).await.unwrap();
-    // With CORRUPT raised, nothing is read or written.
+    // While CORRUPT is active, nothing can be read or written.
     m.alarm(alarm(AlarmAction::Activate, MEMBER, Corrupt))
         .await
         .unwrap();
@@ -131,7 +131,7 @@ async fn defragmentation_gives_space_back(t: Arc<Target>) {
     kv.put(put("k", "after")).await.unwrap();
 }
 
-/// Puts, deletes and a transaction, always the same.
+/// Always the same puts, deletions and transaction.
 async fn history(t: &Target) {
     let mut kv = t.kv();
     fill(t, &[("a", "2"), ("b", "3"), ("a", "4")]).await;
@@ -141,7 +141,7 @@ async fn history(t: &Target) {
     fill(t, &[("a", "7"), ("e", "8")]).await;
 }
 
-/// What a real etcd 3.7.1 says of `history` at each revision.
+/// The hashes that a real etcd 3.7.1 returns for `history` at each revision.
 const HASHES: [(i64, u32); 3] = [(4, 3_874_426_018), (6, 2_563_242_659), (8, 2_824_009_174)];
 
 async fn history_hashes_the_same_everywhere(t: Arc<Target>) {
@@ -179,7 +179,7 @@ async fn a_hash_is_of_one_revision(t: Arc<Target>) {
     assert_ne!(one.hash, three.hash);
 }
 
-/// What a real etcd 3.7.1 says of `history` compacted at 5, at revision 8.
+/// The hash that a real etcd 3.7.1 returns for `history` compacted at 5, at revision 8.
 const COMPACTED: u32 = 1_314_530_314;
 
 async fn a_hash_below_a_compaction_is_remembered(t: Arc<Target>) {
@@ -194,7 +194,7 @@ async fn a_hash_below_a_compaction_is_remembered(t: Arc<Target>) {
         Code::OutOfRange,
         "etcdserver: mvcc: required revision has been compacted",
     );
-    // The next compaction makes what was kept at the last one unreadable, but not its hash.
+    // After the next compaction, the previous compact revision cannot be read, but its hash is still available.
     let at = m.hash_kv(pb::HashKvRequest { revision: 5 }).await.unwrap();
     let at = at.into_inner();
     t.kv().compact(compact(7)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Ours alone: `serve` as a process, from its first line to its end.
+//! Ours only: `serve` as a process, from its first line to its end.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use crate::support::{
     small_disk::SmallDisk,
 };
 
-/// Every file below a directory with its bytes, to see that nothing was changed.
+/// Every file below a directory with its content, to check that nothing has changed.
 fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     let mut left = vec![dir.to_path_buf()];
@@ -35,7 +35,7 @@ fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Runs a `serve` that can't start: one line on stderr that says `says`, exit code 1.
+/// Runs a `serve` that cannot start: one line on stderr that contains `says`, exit code 1.
 #[track_caller]
 fn refuses(args: &[&str], says: &[&str]) -> Finished {
     let port = free_ports::<1>()[0];
@@ -169,7 +169,7 @@ fn a_directory_that_may_not_be_written() {
     fs::create_dir(&data).unwrap();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o500)).unwrap();
     if fs::write(data.join("probe"), b"").is_ok() {
-        // No permission binds root, but a read-only file system does.
+        // Root ignores permissions, but not a read-only file system.
         let Some(disk) = SmallDisk::mount(1 << 20) else {
             return;
         };
@@ -270,7 +270,7 @@ fn a_unit_file_of_etcd_needs_no_change() {
     );
 }
 
-/// What a plain HTTP request is answered, status line and all.
+/// The complete response to a plain HTTP request.
 fn http(address: &str, request: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let request = format!("{request} HTTP/1.0\r\nHost: elsewhere.com\r\n\r\n");

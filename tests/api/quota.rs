@@ -1,4 +1,4 @@
-//! A database that is full, and the way out.
+//! A full database, and the recovery.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ async fn full_and_out_again(t: Arc<Target>) {
             Ok(_) => puts += 1,
             Err(status) => break status,
         }
-        // etcd sees the size of its file only when it has written it, and so takes a few more.
+        // etcd notices the size of its file only after writing it, and therefore accepts a few more.
         assert!(puts < 64, "the quota is not kept");
     };
     assert_eq!(
@@ -39,7 +39,7 @@ async fn full_and_out_again(t: Arc<Target>) {
     let raised = raised.unwrap().into_inner().alarms;
     assert_eq!(raised.len(), 1);
     assert_eq!(raised[0].alarm, i32::from(pb::AlarmType::Nospace));
-    // What is wrong with a request beside that is not looked at.
+    // Other errors of the request are not checked.
     let too_large = put("s", &"v".repeat(1_600_000));
     let twice = vec![op(put("s", &value)), op(put("s", ""))];
     for status in [
@@ -49,7 +49,7 @@ async fn full_and_out_again(t: Arc<Target>) {
     ] {
         assert_eq!(status.as_ref().map(tonic::Status::message), Some(FULL));
     }
-    // Whatever grows the database is refused, however small; the rest is taken.
+    // Everything that grows the database is rejected, however small; the rest is accepted.
     refused(kv.put(put("s", "")).await, Code::ResourceExhausted, FULL);
     let write = txn(vec![], vec![op(put("s", ""))], vec![]);
     refused(kv.txn(write).await, Code::ResourceExhausted, FULL);
@@ -62,14 +62,14 @@ async fn full_and_out_again(t: Arc<Target>) {
     let revision = answer.header.unwrap().revision;
     let status = t.maintenance().status(pb::StatusRequest {}).await.unwrap();
     assert_eq!(status.into_inner().db_size_quota, 16_777_216);
-    // Out: compact, defragment, disarm.
+    // Recovery: compact, defragment, disarm.
     kv.compact(compact(revision)).await.unwrap();
     t.maintenance()
         .defragment(pb::DefragmentRequest {})
         .await
         .unwrap();
     refused(kv.put(put("s", "")).await, Code::ResourceExhausted, FULL);
-    // With room again, the alarm is what comes last.
+    // If there is space again, the alarm is checked last.
     let empty = "etcdserver: key is not provided";
     refused(kv.put(put("", "")).await, Code::InvalidArgument, empty);
     let disarm = pb::AlarmRequest {
@@ -82,7 +82,7 @@ async fn full_and_out_again(t: Arc<Target>) {
     kv.put(put("newkey", "123")).await.unwrap();
 }
 
-/// A request that can't be carried out raises the alarm too.
+/// A request that cannot be executed raises the alarm too.
 async fn full_from_the_beginning(t: Arc<Target>) {
     let refusal = t.kv().put(put("", "")).await;
     refused(refusal, Code::ResourceExhausted, FULL);

@@ -38,13 +38,13 @@ async fn a_snapshot_is_the_file_and_its_digest(t: Arc<Target>) {
         left -= piece.blob.len() as u64;
         assert_eq!(piece.remaining_bytes, left);
         assert_eq!(piece.version, "3.7.0");
-        // A gRPC client's own default limit is 4 MiB.
+        // The default limit of gRPC clients is 4 MiB.
         assert!(piece.blob.len() >= 32 << 10 || left == 0);
         assert!(piece.blob.len() < 2 << 20);
         file.extend_from_slice(&piece.blob);
     }
     assert_eq!(digest.blob, Sha256::digest(&file).as_slice());
-    // Two meta pages of a bbolt file: magic number 0xED0CDAED behind a header of 16 bytes.
+    // Two meta pages of a bbolt file: magic number 0xED0CDAED after a header of 16 bytes.
     assert_eq!(file[16..20], 0xED0C_DAEDu32.to_le_bytes());
     assert_eq!(file.len() % 4096, 0);
     let status = m.status(pb::StatusRequest {}).await.unwrap().into_inner();
@@ -68,7 +68,7 @@ async fn writes_go_on_while_a_snapshot_is_taken(t: Arc<Target>) {
     assert!(first.remaining_bytes > 10_000_000);
     let newest = pb::HashKvRequest { revision: 0 };
     let then = m.hash_kv(newest).await.unwrap().into_inner();
-    // The stream stands still, far from its end, and puts are answered.
+    // The stream is paused, far from its end, and puts are answered.
     for i in 0..20 {
         kv.put(put(&format!("k{i}"), "changed")).await.unwrap();
     }
@@ -80,7 +80,7 @@ async fn writes_go_on_while_a_snapshot_is_taken(t: Arc<Target>) {
     let path = dir.path().join("snapshot.db");
     std::fs::write(&path, &file).unwrap();
     snapshot::verify(&path).unwrap();
-    // What was put after the snapshot is not in it.
+    // Later puts are not in the snapshot.
     let kept = snapshot::hash_kv(&path, 0).unwrap();
     assert_eq!((kept.hash_revision, kept.hash), (201, then.hash));
 }

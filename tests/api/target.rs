@@ -1,4 +1,4 @@
-//! The servers that a case runs on.
+//! The servers on which a case runs.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -18,11 +18,11 @@ use super::support::{
     server::Server as Process,
 };
 
-/// No case takes longer, on a machine that does other things too.
+/// No case takes longer, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TargetKind {
     /// Our server in this process, over an in-memory connection.
     Memory,
     /// Our server in this process, over TCP.
@@ -35,9 +35,9 @@ pub enum Kind {
 
 /// A running target and a connection to it.
 pub struct Target {
-    pub kind: Kind,
+    pub kind: TargetKind,
     pub channel: Channel,
-    /// `127.0.0.1:PORT` where bytes go over it as they are: not in memory, and not with TLS.
+    /// `127.0.0.1:PORT` if bytes are sent over it unencrypted: not in memory, and not with TLS.
     pub address: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Target {
     }
 }
 
-/// Our server with these flags (`--name=value`) on a data directory.
+/// Starts our server with these flags (`--name=value`) on a data directory.
 pub async fn start(dir: &std::path::Path, flags: &[&str]) -> Server {
     let mut config = Config::new(dir);
     for flag in flags {
@@ -75,14 +75,14 @@ pub async fn start(dir: &std::path::Path, flags: &[&str]) -> Server {
     Server::start(config).await.unwrap()
 }
 
-/// Runs a case on one kind of target, or says that it is passed over.
+/// Runs a case on one kind of target, or prints that it is skipped.
 #[track_caller]
-pub fn run<F>(kind: Kind, flags: &[&str], case: impl FnOnce(Arc<Target>) -> F)
+pub fn run<F>(kind: TargetKind, flags: &[&str], case: impl FnOnce(Arc<Target>) -> F)
 where
     F: Future<Output = ()>,
 {
     let process = match kind {
-        Kind::Etcd => match etcd::server(Release::V3_7) {
+        TargetKind::Etcd => match etcd::server(Release::V3_7) {
             Some(launch) => Some(launch.flags(flags.iter().copied()).start()),
             None => return,
         },
@@ -100,7 +100,7 @@ where
 }
 
 async fn on_target<F>(
-    kind: Kind,
+    kind: TargetKind,
     process: Option<Process>,
     flags: &[&str],
     case: impl FnOnce(Arc<Target>) -> F,
@@ -119,13 +119,13 @@ async fn on_target<F>(
             let authority = Authority::new();
             let mut flags = flags.to_vec();
             let files = authority.server_files(dir.path());
-            if kind == Kind::Tls {
+            if kind == TargetKind::Tls {
                 flags.extend(files.iter().map(String::as_str));
             }
             let server = server.insert(start(&data, &flags).await);
-            if kind == Kind::Memory {
+            if kind == TargetKind::Memory {
                 (server.channel().await.unwrap(), None)
-            } else if kind == Kind::Tls {
+            } else if kind == TargetKind::Tls {
                 let url = server.listen("https://127.0.0.1:0").await.unwrap();
                 let address = url.trim_start_matches("https://").to_string();
                 (authority.channel(&address, None).await.unwrap(), None)
@@ -149,7 +149,7 @@ async fn on_target<F>(
     }
 }
 
-/// A fresh etcd decides on its version a moment after it is ready, with writes of its own.
+/// A new etcd determines its version a moment after it is ready, with writes of its own.
 async fn settle(target: &Target) {
     let request = pb::StatusRequest {};
     let mut maintenance = target.maintenance();
@@ -161,33 +161,33 @@ async fn settle(target: &Target) {
     }
 }
 
-/// Makes four tests of each case: `case::memory`, `case::tcp`, `case::tls`, `case::etcd`. Flags of the server may
-/// stand behind the name.
+/// Generates four tests for each case: `case::memory`, `case::tcp`, `case::tls`, `case::etcd`. The name may be followed
+/// by flags for the server.
 macro_rules! on_every_target {
     ($($case:ident $([$($flag:literal),*])?;)*) => {$(
         mod $case {
-            use crate::target::{Kind, run};
+            use crate::target::{TargetKind, run};
 
             const FLAGS: &[&str] = &[$($($flag),*)?];
 
             #[test]
             fn memory() {
-                run(Kind::Memory, FLAGS, super::$case);
+                run(TargetKind::Memory, FLAGS, super::$case);
             }
 
             #[test]
             fn tcp() {
-                run(Kind::Tcp, FLAGS, super::$case);
+                run(TargetKind::Tcp, FLAGS, super::$case);
             }
 
             #[test]
             fn tls() {
-                run(Kind::Tls, FLAGS, super::$case);
+                run(TargetKind::Tls, FLAGS, super::$case);
             }
 
             #[test]
             fn etcd() {
-                run(Kind::Etcd, FLAGS, super::$case);
+                run(TargetKind::Etcd, FLAGS, super::$case);
             }
         }
     )*};

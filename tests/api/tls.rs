@@ -1,4 +1,4 @@
-//! Ours alone: listeners with TLS, what they demand of clients, and certificates that change.
+//! Ours only: listeners with TLS, their requirements on clients, and certificates that change.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use crate::{
     target::start,
 };
 
-/// A server with TLS and these further flags; its address.
+/// Starts a server with TLS and these additional flags. Returns it with its address.
 async fn serve(authority: &Authority, dir: &Path, flags: &[String]) -> (Server, String) {
     let mut all = authority.server_files(dir).to_vec();
     all.extend_from_slice(flags);
@@ -37,7 +37,7 @@ async fn answers(channel: Channel) -> bool {
     KvClient::new(channel).range(get("k")).await.is_ok()
 }
 
-/// Whether a client with this certificate is served.
+/// Whether a client with this certificate is accepted.
 async fn admits(authority: &Authority, address: &str, client: Option<&Signed>) -> bool {
     match authority.channel(address, client).await {
         Ok(channel) => answers(channel).await,
@@ -69,14 +69,14 @@ async fn grpc_the_gateway_and_probes_share_a_port() {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        // A server that closes without a word of TLS is seen as an error, after the answer.
+        // A server that closes without TLS's close message causes an error after the response.
         let _ = stream.read_to_string(&mut answer).await;
         assert!(
             answer.contains(" 200 ") && answer.contains(says),
             "{request}: {answer}"
         );
     }
-    // Who speaks without TLS is turned away, and nobody else notices.
+    // A client that does not use TLS is rejected, and nobody else is affected.
     let mut plain = tokio::net::TcpStream::connect(&address).await.unwrap();
     plain
         .write_all(b"GET /health HTTP/1.0\r\n\r\n")
@@ -125,7 +125,7 @@ async fn clients_are_told_apart_by_their_certificates() {
             "{name:?}"
         );
     }
-    // What was revoked can be made good, and the other way round, without a restart.
+    // A revoked certificate can become valid again, and vice versa, without a restart.
     std::fs::write(&list, authority.revoke(&[&good])).unwrap();
     assert!(admits(&authority, &address, Some(&revoked)).await);
     assert!(!admits(&authority, &address, Some(&good)).await);
@@ -141,7 +141,7 @@ async fn certificates_change_under_open_connections() {
     assert!(answers(old.clone()).await);
     let next = Authority::new();
     let signed = next.sign("server", &["127.0.0.1"], 2);
-    // Half way through a replacement, certificate and key do not fit: the former pair goes on.
+    // In the middle of a replacement, certificate and key do not match: the old pair stays in use.
     std::fs::write(dir.path().join("server.pem"), signed.cert.pem()).unwrap();
     assert!(admits(&authority, &address, None).await);
     next.write(dir.path(), "server", &signed);
@@ -178,7 +178,7 @@ fn auto_tls_serves_our_own_client() {
     };
     put(server.url()).success();
     server.terminate();
-    // A plain listener beside the one with TLS, and TLS on a unix socket.
+    // A plain listener in addition to the one with TLS, and TLS on a Unix socket.
     let socket = server.data_dir().join("s");
     let server = Launch::serve()
         .data_dir(server.data_dir())
@@ -197,7 +197,7 @@ fn auto_tls_serves_our_own_client() {
         .success();
 }
 
-/// With `--client-cert-auth`, the common name of a certificate is the name of a user, unless a token names another.
+/// With `--client-cert-auth`, the common name of a certificate is the user name, unless there is a token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_common_name_is_a_user() {
     let dir = scratch();
@@ -229,7 +229,7 @@ async fn a_common_name_is_a_user() {
     auth.user_grant_role(role).await.unwrap();
     auth.auth_enable(pb::AuthEnableRequest {}).await.unwrap();
     KvClient::new(root).put(put("k", "v")).await.unwrap();
-    // Who has no permission, who is no user, and who has no name.
+    // A user without permission, an unknown user, and a certificate without a name.
     let text = "etcdserver: permission denied";
     for name in ["alice", "eve", ""] {
         let channel = connect(name).await;
@@ -247,7 +247,7 @@ async fn a_common_name_is_a_user() {
         };
         refused(answer, code, text);
     }
-    // A token counts for more than the certificate.
+    // A token takes precedence over the certificate.
     let alice = connect("alice").await;
     let login = pb::AuthenticateRequest {
         name: "root".into(),
@@ -260,7 +260,7 @@ async fn a_common_name_is_a_user() {
         .metadata_mut()
         .insert("token", token.parse().unwrap());
     KvClient::new(alice).range(request).await.unwrap();
-    // The gateway knows tokens alone, as in etcd.
+    // As in etcd, the gateway accepts only tokens.
     let client = authority.sign("root", &["client.test"], 21);
     let stream = authority.connect(&address, Some(&client), "http/1.1").await;
     let mut stream = stream.unwrap();

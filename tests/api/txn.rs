@@ -34,7 +34,7 @@ use CompareResult::{Equal, Greater, Less, NotEqual};
 
 async fn every_target_and_result_is_compared(t: Arc<Target>) {
     let mut kv = t.kv();
-    // Create 2, mod 3, version 2, value "m".
+    // Create revision 2, mod revision 3, version 2, value "m".
     fill(&t, &[("k", "a"), ("k", "m")]).await;
     type Of = fn(i64) -> TargetUnion;
     let targets: [(&str, Of, i64); 4] = [
@@ -81,7 +81,7 @@ async fn a_missing_key_compares_as_zeros(t: Arc<Target>) {
         (compare("no", Less, TargetUnion::ModRevision(1)), true),
         (compare("no", Equal, TargetUnion::Lease(0)), true),
         (compare("no", Greater, TargetUnion::Version(0)), false),
-        // A value that is not there equals none, not even an empty one.
+        // A missing value equals nothing, not even an empty value.
         (compare("no", Equal, TargetUnion::Value(bytes(""))), false),
         (
             compare("no", NotEqual, TargetUnion::Value(bytes("x"))),
@@ -110,7 +110,7 @@ async fn a_compare_over_a_range_holds_for_all_of_it(t: Arc<Target>) {
         let answer = kv.txn(txn(vec![request], vec![], vec![])).await.unwrap();
         assert_eq!(answer.into_inner().succeeded, holds, "[{key}, {end})");
     }
-    // Over no key at all, a compare of anything but a value holds as for a missing key.
+    // If the range is empty, a compare of anything but a value is that of a missing key.
     let empty = pb::Compare {
         range_end: bytes("c"),
         ..compare("b", Equal, TargetUnion::Version(0))
@@ -141,7 +141,7 @@ async fn operations_run_in_order_in_one_revision(t: Arc<Target>) {
     assert!(answer.succeeded);
     assert_eq!(answer.header.unwrap().revision, 3);
     let ops = &answer.responses;
-    // The answers inside have headers too, and only a revision in them: that which the operation saw.
+    // The nested responses have headers too, which contain only the revision seen by the operation.
     let revisions: Vec<_> = ops
         .iter()
         .map(|op| {
@@ -269,7 +269,7 @@ async fn nested_transactions_choose_before_anything_runs(t: Arc<Target>) {
         other => panic!("{other:?}"),
     };
     assert!(nested.succeeded);
-    // The compare saw the state before the transaction, the range sees what was put in it.
+    // The compare saw the state before the transaction; the range sees what the transaction has put.
     assert_eq!(range_of(&nested.responses[1]).kvs[0].value, "new");
     let read = kv.range(get("chose")).await.unwrap().into_inner();
     assert_eq!(read.kvs[0].value, "old");
@@ -417,7 +417,7 @@ async fn too_many_operations(t: Arc<Target>) {
         Code::InvalidArgument,
         text,
     );
-    // A nested transaction has what its parent leaves.
+    // A nested transaction may contain what its parent leaves.
     let nested = |n| txn(vec![], vec![op(txn(vec![], puts(n), vec![]))], vec![]);
     kv.txn(nested(3)).await.unwrap();
     refused(kv.txn(nested(4)).await, Code::InvalidArgument, text);

@@ -1,4 +1,4 @@
-//! Watches: what is delivered, in which order, and what each response says.
+//! Watches: what is delivered, in which order, and the content of each response.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -38,11 +38,11 @@ on_every_target! {
     an_idle_watch_is_told_its_progress ["--watch-progress-notify-interval=100ms"];
 }
 
-/// One watch stream, with the responses taken in order.
+/// A watch stream whose responses are read in order.
 struct Watch {
     requests: Option<mpsc::Sender<pb::WatchRequest>>,
-    /// A real etcd sends the head of its response with the first message, so that this is not awaited before
-    /// something was asked for.
+    /// A real etcd sends its response headers with the first message, so this is not awaited before a request has been
+    /// sent.
     opening: Option<JoinHandle<Streaming<pb::WatchResponse>>>,
     responses: Option<Streaming<pb::WatchResponse>>,
 }
@@ -96,7 +96,7 @@ impl Watch {
         self.next().await
     }
 
-    /// So many events of the one watcher on this stream, from as many responses as it takes.
+    /// Reads this number of events for the only watcher on this stream, from as many responses as necessary.
     async fn events(&mut self, number: usize) -> Vec<Event> {
         let mut events = Vec::new();
         while events.len() < number {
@@ -238,7 +238,7 @@ async fn a_compacted_revision_cancels_the_watch(t: Arc<Target>) {
     assert_eq!(cancelled.compact_revision, last - 1);
     assert_eq!(cancelled.watch_id, created.watch_id);
 
-    // At the compact revision itself everything is there.
+    // At the compact revision itself, everything is available.
     w.create(pb::WatchCreateRequest {
         start_revision: last - 1,
         ..watch("k")
@@ -284,7 +284,7 @@ async fn filters_and_previous_values(t: Arc<Target>) {
         filters: filters.iter().map(|f| i32::from(*f)).collect(),
         ..watch("k")
     };
-    // From now, and the same from history afterwards.
+    // First live, then the same from history.
     let mut streams = VecDeque::new();
     for filters in [&[][..], &[FilterType::Noput], &[FilterType::Nodelete]] {
         let mut w = Watch::open(&t).await;
@@ -347,7 +347,7 @@ async fn ids_are_chosen_or_given_and_free_after_a_cancel(t: Arc<Target>) {
     assert!(cancelled.canceled && !cancelled.created);
     assert_eq!((cancelled.watch_id, cancelled.compact_revision), (7, 0));
     assert_eq!(cancelled.cancel_reason, "");
-    // A second time, and an id that never was, are passed over.
+    // Canceling again, or with an unknown id, is ignored.
     w.cancel(7).await;
     w.cancel(99).await;
     assert_eq!(w.create(with_id(7)).await.watch_id, 7);
@@ -387,7 +387,7 @@ async fn ranges_without_keys_and_negative_revisions_are_refused(t: Arc<Target>) 
         refused.cancel_reason,
         "etcdserver: mvcc: required revision has been compacted"
     );
-    // The stream goes on.
+    // The stream continues.
     assert_eq!(w.create(watch("k")).await.watch_id, 0);
 }
 
@@ -491,7 +491,7 @@ async fn many_watchers_share_a_stream(t: Arc<Target>) {
 async fn large_responses_are_cut_only_where_that_is_asked_for(t: Arc<Target>) {
     let large = "x".repeat(700_000);
     let first = write(&t, "k0", &large).await;
-    // One revision with two large events, since those are never split without asking.
+    // One revision with two large events, which is never split unless requested.
     let ops = vec![op(put("k1", &large)), op(put("k2", &large[..600_000]))];
     t.kv().txn(txn(vec![], ops, vec![])).await.unwrap();
     let mut w = Watch::open(&t).await;
@@ -505,7 +505,7 @@ async fn large_responses_are_cut_only_where_that_is_asked_for(t: Arc<Target>) {
     let response = w.next().await;
     assert_eq!((response.events.len(), response.fragment), (2, false));
 
-    // With the previous values, the same revision is more than a message may hold.
+    // With the previous values, the same revision exceeds the size of a message.
     let ops = vec![op(put("k1", &large)), op(put("k2", &large[..600_000]))];
     t.kv().txn(txn(vec![], ops, vec![])).await.unwrap();
     let response = w.next().await;
@@ -598,7 +598,7 @@ async fn an_idle_watch_is_told_its_progress(t: Arc<Target>) {
         .await;
     let mut revision = created.header.unwrap().revision;
     for _ in 0..3 {
-        // Only the watcher that has asked for it is told, and sooner or later of every revision.
+        // Only the watcher that requested it is notified, and eventually of every revision.
         while {
             let told = w.next().await;
             assert_eq!((told.watch_id, told.events.len()), (9, 0));

@@ -1,4 +1,4 @@
-//! Plain HTTP on the client port, and gRPC as far as it is not about keys.
+//! Plain HTTP on the client port, and gRPC apart from keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     ask::{get, put, refused},
-    target::{Kind, Target},
+    target::{Target, TargetKind},
 };
 
 on_every_target! {
@@ -61,7 +61,7 @@ async fn metadata_is_looked_at(t: Arc<Target>) {
         Code::InvalidArgument,
         "etcdserver: invalid client api version",
     );
-    // Auth is off: a token is not looked at.
+    // Authentication is disabled: tokens are ignored.
     kv.range(with("token", b"whatever")).await.unwrap();
 }
 
@@ -72,7 +72,7 @@ async fn a_head_may_be_long(t: Arc<Target>) {
     t.kv().range(request).await.unwrap();
 }
 
-/// One frame of HTTP/2.
+/// Encodes an HTTP/2 frame.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
     frame.extend([kind, flags]);
@@ -92,8 +92,8 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
     let Some(address) = &t.address else {
         return;
     };
-    if t.kind == Kind::Etcd {
-        // etcd 3.7 never answers the request behind such a burst.
+    if t.kind == TargetKind::Etcd {
+        // etcd 3.7 never answers the request after such a burst.
         return;
     }
     let mut head = Vec::new();
@@ -105,7 +105,7 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
         ("content-type", "application/grpc"),
         ("te", "trailers"),
     ] {
-        // A literal that is not indexed.
+        // A literal without indexing.
         head.push(0);
         for text in [name, value] {
             head.push(u8::try_from(text.len()).unwrap());
@@ -120,11 +120,11 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
         burst.extend(frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()));
     }
     burst.extend(frame(HEADERS, END_HEADERS, last, &head));
-    // An empty message, which is refused for want of a key.
+    // An empty message, which is rejected because it has no key.
     burst.extend(frame(DATA, END_STREAM, last, &[0; 5]));
     let mut stream = TcpStream::connect(address.as_str()).await.unwrap();
     stream.write_all(&burst).await.unwrap();
-    // The last request is answered, on this connection.
+    // The last request is answered on this connection.
     loop {
         let mut prefix = [0; 9];
         stream.read_exact(&mut prefix).await.unwrap();
@@ -138,8 +138,8 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
     }
 }
 
-/// Code and text that the server gives to a request with this timeout, without a timer on this side
-/// that would be faster.
+/// The server's code and text for a request with this timeout, without a timer on the client, which could expire
+/// earlier.
 async fn raw_put(address: &str, timeout: &'static str) -> (String, String) {
     use http_body_util::{BodyExt as _, Full};
     use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -177,8 +177,8 @@ async fn a_deadline_that_has_passed(t: Arc<Target>) {
     };
     let late = raw_put(address, "0n").await;
     assert_eq!(late, ("4".into(), "context deadline exceeded".into()));
-    if t.kind == Kind::Tcp {
-        // Real etcd may have proposed it before it looked at the clock.
+    if t.kind == TargetKind::Tcp {
+        // A real etcd may have proposed it before it checked the deadline.
         let read = t.kv().range(get("k")).await.unwrap().into_inner();
         assert_eq!(read.count, 0);
     }
@@ -245,7 +245,7 @@ async fn probes_and_version_over_http(t: Arc<Target>) {
         ("GET /nothing/here", 404, "404 page not found\n"),
     ] {
         let Some(answer) = http(&t, request).await else {
-            assert!(matches!(t.kind, Kind::Memory | Kind::Tls));
+            assert!(matches!(t.kind, TargetKind::Memory | TargetKind::Tls));
             return;
         };
         assert_eq!(answer, (status, body.to_string()), "{request}");
@@ -284,7 +284,7 @@ async fn metrics_tell_the_truth(t: Arc<Target>) {
     let status = t.maintenance().status(pb::StatusRequest {}).await.unwrap();
     let status = status.into_inner();
     let Some((200, page)) = http(&t, "GET /metrics").await else {
-        assert!(matches!(t.kind, Kind::Memory | Kind::Tls));
+        assert!(matches!(t.kind, TargetKind::Memory | TargetKind::Tls));
         return;
     };
     let value = |name: &str| -> f64 {
@@ -338,7 +338,7 @@ async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
         stream.write_all(garbage).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
-        // The server closes, one way or the other.
+        // The server closes the connection in one way or another.
         let closed = stream.read_to_end(&mut answer);
         let _ = tokio::time::timeout(Duration::from_secs(20), closed)
             .await
@@ -350,5 +350,5 @@ async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
 #[test]
 fn a_burst_of_cancelled_requests() {
     let case = a_burst_of_cancelled_requests_costs_no_connection;
-    crate::target::run(Kind::Tcp, &[], case);
+    crate::target::run(TargetKind::Tcp, &[], case);
 }

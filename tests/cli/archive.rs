@@ -1,4 +1,4 @@
-//! The release archive: what is in it. The programs of this build stand in for those of a release.
+//! The content of the release archive. The programs of this build are used instead of those of a release.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +26,7 @@ fn the_release_archive_holds_everything_that_is_installed() {
         .parent()
         .expect("a folder");
     let out = scratch();
-    // Cargo itself needs the environment of the person who runs the tests.
+    // Cargo needs the environment of the person running the tests.
     let packed = std::process::Command::new(project.join(".ci/release"))
         .arg("--programs")
         .arg(programs)
@@ -77,7 +77,7 @@ fn the_release_archive_holds_everything_that_is_installed() {
         .arg("version")
         .run();
     assert!(unpacked.success().out().starts_with("etcdctl version: "));
-    // The licences are those of what is linked in, with their texts, and not of what only builds or tests.
+    // The licences of everything that is linked in, with their texts, but not of build or test dependencies.
     let licences = fs::read_to_string(out.path().join("THIRD-PARTY-LICENCES")).expect("text");
     for there in [
         "\ntokio 1",

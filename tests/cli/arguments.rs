@@ -1,9 +1,9 @@
-//! How a command line is read: pflag's rules, cobra's texts, etcdctl's exit codes. What the recorded transcripts
-//! hold is not repeated here.
+//! Parsing the command line: pflag's rules, cobra's texts, etcdctl's exit codes. Does not repeat what is in the
+//! recorded transcripts.
 
 use crate::support::program::{Program, scratch};
 
-/// Never asked: the command line is refused before.
+/// Never contacted: the command line is rejected before.
 const NOBODY: &str = "--endpoints=127.0.0.1:1";
 
 #[test]
@@ -59,7 +59,7 @@ fn a_command_that_is_unknown_or_not_unique_is_refused_with_suggestions() {
         run.err(),
         "Error: unknown command \"snapshto\" for \"etcdctl\"\n\nDid you mean this?\n\tsnapshot\n\nRun 'etcdctl --help' for usage.\n"
     );
-    // What etcdctl does not have takes no prefix from what it has.
+    // Commands that etcdctl does not have do not make its prefixes ambiguous.
     for prefix in [&["s", "save"][..], &["snapshot", "s"]] {
         let error = "Error: snapshot save expects one argument <filename>\n";
         Program::etcdctl().args(prefix).run().failure(128, error);
@@ -126,7 +126,7 @@ fn help_is_for_people_and_goes_to_stdout() {
     );
     let same = Program::etcdctl().args(["help", "get"]).run().success();
     assert_eq!(same.out(), out);
-    // Only the name of the command is looked at.
+    // Only the name of the command is used.
     for topic in [&["get", "--", "-a"][..], &["get", "more"]] {
         let same = Program::etcdctl().arg("help").args(topic).run().success();
         assert_eq!(same.out(), out);
@@ -141,7 +141,7 @@ fn with_json_a_line_that_can_not_be_read_is_one_object_too() {
     for (args, object) in [
         (
             &["get", "k", "--nope", "-w", "json"][..],
-            r#"{"error":"unknown flag: --nope","exit":1,"hints":["to use --nope as a word rather than a flag, put it behind --: -- --nope"]}"#,
+            r#"{"error":"unknown flag: --nope","exit":1,"hints":["to pass --nope as an argument rather than a flag, put it after --: -- --nope"]}"#,
         ),
         (
             &["-wjson", "snapshto"],
@@ -192,7 +192,7 @@ fn global_flags_before_serve_work_or_are_refused_by_name() {
     let format = run(&["-w", "json", "--hex", "serve", &data, "--log-level=error"]);
     assert!(format.err().starts_with("{\"error\":\""), "{format}");
     let client = run(&["--endpoints=127.0.0.1:1", "serve", &data]);
-    let refused = "Error: --endpoints before `serve` is for commands that ask a server\nhint: ";
+    let refused = "Error: --endpoints before `serve` is for commands that contact a server\nhint: ";
     assert!(client.err().starts_with(refused), "{client}");
     for (args, text) in [
         (["serve", "-w", "json"], "Error: unknown flag: -w\n"),
@@ -244,7 +244,7 @@ fn bytes_that_are_no_text_are_shown_as_they_are_and_name_files() {
         let expected = [b"Error: ", error].concat();
         assert!(run.stderr.starts_with(&expected), "{run}");
     }
-    // A file name of another locale works wherever a file is named.
+    // A file name that is not valid UTF-8 works wherever a file can be named.
     Program::etcdctl()
         .arg(&endpoint)
         .args(["put", "k", "v"])
@@ -348,7 +348,7 @@ fn help_fits_the_terminal_and_lists_commands_under_headings() {
         &["get", "-h"],
     ] {
         let help = Program::etcdctl().args(command).run().success().out();
-        // Examples are commands to copy, and are not wrapped.
+        // Examples are not wrapped, so that they can be copied.
         let text = help
             .split("\nExamples:\n")
             .next()
@@ -380,7 +380,7 @@ fn the_version_is_told_in_the_way_that_people_try_first() {
         let run = Program::etcdctl().args(args).run().success();
         assert_eq!(run.out(), version);
     }
-    // Behind a command it is a flag of that command, which has none.
+    // After a command, it is a flag of that command, which does not have it.
     Program::etcdctl()
         .args(["get", "k", "--version"])
         .run()
@@ -400,7 +400,7 @@ fn what_was_probably_meant_is_suggested() {
         ),
         (
             &["put", "temperature", "-5"],
-            "hint: to use -5 as a word rather than a flag, put it behind --: -- -5\n",
+            "hint: to pass -5 as an argument rather than a flag, put it after --: -- -5\n",
         ),
     ] {
         Program::etcdctl().args(args).run().failure(1, hint);
@@ -409,5 +409,5 @@ fn what_was_probably_meant_is_suggested() {
         .args([NOBODY, "txn"])
         .stdin("value(\"a\")=\"b\"\n\n\n\n")
         .run()
-        .failure(3, "hint: blanks are needed around the operator");
+        .failure(3, "hint: put spaces around the operator");
 }

@@ -1,7 +1,7 @@
-//! `completions/` and `man/`: that they are what `cargo run --example docs` makes of the programs as they are, and
-//! that real shells load the scripts and complete with them.
+//! `completions/` and `man/`: checks that they are what `cargo run --example docs` generates from the current programs,
+//! and that real shells can load and use the scripts.
 //!
-//! A shell that is not installed is passed over, with a word; continuous integration installs them.
+//! A shell that is not installed is skipped with a message; continuous integration installs them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -40,7 +40,7 @@ fn files_are_up_to_date() {
     );
 }
 
-/// What a shell must offer: a command, a flag, a flag's value, the form of an endpoint, a flag of the server.
+/// What a shell must suggest: a command, a flag, a value of a flag, the form of an endpoint, a flag of the server.
 const CASES: &[(&str, &str, &str)] = &[
     ("etcdctl", "sna", "snapshot"),
     ("etcdctl snapshot", "sa", "save"),
@@ -94,7 +94,7 @@ fn bash_completes_the_path_behind_a_scheme() {
     }
 }
 
-/// Takes the folder of the scripts and the words; prints what is offered for the last of these.
+/// Takes the folder of the scripts and the words; prints the suggestions for the last word.
 const BASH: &str = r#"
     source "$1/$2.bash"; shift
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -106,7 +106,7 @@ const BASH: &str = r#"
 fn bash_completes() {
     let Some(bash) = find("bash") else { return };
     for (words, word, want) in CASES.iter().copied() {
-        // Bash hands `--flag=value` over as three words.
+        // Bash passes `--flag=value` as three words.
         let split: Vec<String> = format!("{words} {}", word.replace('=', " = "))
             .split(' ')
             .map(String::from)
@@ -155,7 +155,7 @@ fn fish_completes() {
     }
 }
 
-/// The pages are drawn without a complaint of the typesetter.
+/// The pages are formatted without warnings.
 #[test]
 fn man_draws_every_page() {
     let Some(man) = find("man") else { return };
@@ -179,7 +179,7 @@ fn man_draws_every_page() {
 fn offers(output: &Output, want: &str, word: &str) {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{word}: {output:?}");
-    // A description may follow behind a tab; fish repeats the flag in front of a value.
+    // A description may follow after a tab; fish repeats the flag before a value.
     let offered = text
         .lines()
         .filter_map(|line| line.split('\t').next())
@@ -204,7 +204,7 @@ fn run(command: &mut Command) -> Output {
         .unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
-/// The program in `PATH`, or `None` after having said that the test is passed over.
+/// The path of the program in `PATH`. `None` if it is missing; prints that the test is skipped.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -216,7 +216,7 @@ fn find(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Keys of a running server are offered up to the next slash, and nothing at all where no server answers.
+/// Keys of a running server are suggested up to the next slash; if no server responds, there are no suggestions.
 #[test]
 fn the_keys_of_a_running_server_are_offered() {
     use crate::support::{program::Program, server::Launch};
@@ -251,7 +251,7 @@ fn the_keys_of_a_running_server_are_offered() {
     let id = offered(&[&endpoint, "member", "remove", ""]);
     assert!(id.ends_with("\tdefault\n"), "{id}");
     assert_eq!(offered(&["--endpoints=127.0.0.1:1", "get", ""]), "blank\n");
-    // A password is not asked for, and no directory is made.
+    // No password is prompted for, and no directory is created.
     assert_eq!(offered(&[&endpoint, "--user=root", "get", ""]), "blank\n");
     let dir = crate::support::program::scratch();
     let embedded = format!("--endpoints=embedded:{}", dir.path().join("d").display());

@@ -1,5 +1,5 @@
-//! `etcdutl list-bucket`, `iterate-bucket`, `hash`, `scan-keys`, `meta` and `wal dump` beside what etcd's own
-//! tools etcd-dump-db and etcd-dump-logs print of the same files.
+//! `etcdutl list-bucket`, `iterate-bucket`, `hash`, `scan-keys`, `meta` and `wal dump`, compared with the output of
+//! etcd's tools etcd-dump-db and etcd-dump-logs for the same files.
 
 use std::{
     fs::{self, File},
@@ -37,7 +37,7 @@ fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Words of a line: the blanks in etcd's protobuf texts vary with the build.
+/// The words of a line, because the number of spaces in etcd's protobuf text varies between builds.
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
@@ -138,7 +138,7 @@ fn scans_find_what_etcd_dump_db_finds() {
     assert!(records > 100, "{records}");
 }
 
-/// A data directory as the fixtures have it.
+/// A data directory from the fixtures.
 fn tree(name: &str, dir: &Path) -> PathBuf {
     let expected = expected();
     let data = dir.join(name);
@@ -163,7 +163,7 @@ fn logs_are_shown_as_etcd_dump_logs_shows_them() {
     let dir = tempfile::tempdir().unwrap();
     for (name, text, args) in [
         ("datadir-3.5", "3.6-from-snapshot", &[][..]),
-        // 3.6 begins one entry behind the index that it is told, which 3.7 mended.
+        // 3.6 starts one entry after the given index, which was fixed in 3.7.
         ("datadir-3.5", "3.6-from-1", &["--start-index=2"]),
         ("datadir-3.5", "3.6-raw", &["--raw"]),
         ("datadir-3.7", "3.6-from-snapshot", &[]),
@@ -207,7 +207,7 @@ fn logs_are_shown_as_etcd_dump_logs_shows_them() {
     );
     etcdutl(&["wal", "dump", "--entry-type=Nothing"], &data)
         .run()
-        .failure(128, "\"Nothing\" is no kind of entry");
+        .failure(128, "\"Nothing\" is not a type of entry");
 }
 
 #[test]
@@ -221,10 +221,10 @@ fn what_is_damaged_is_named_and_nothing_is_changed() {
     etcdutl(&["wal", "dump"], &data)
         .run()
         .failure(1, "record at byte 12504: its CRC is");
-    // In the raw form everything behind the damage is shown, too.
+    // The raw form shows everything after the damage, too.
     let raw = etcdutl(&["wal", "dump", "--raw"], &data).run();
     assert!(raw.out().contains("Index:55 "), "{raw}");
-    let raw = raw.failure(1, "the CRC of the record at byte 12504 does not fit");
+    let raw = raw.failure(1, "the CRC of the record at byte 12504 does not match");
     assert_eq!(raw.err().lines().count(), 1, "{raw}");
     assert!(fs::read(&segment).unwrap() == bytes);
 
@@ -239,7 +239,7 @@ fn what_is_damaged_is_named_and_nothing_is_changed() {
         .arg("key")
         .run()
         .failure(1, "page 6: its header says page 0");
-    // A scan passes over what it cannot read.
+    // A scan skips what it cannot read.
     assert!(etcdutl(&["scan-keys"], &path).run().success().stdout.len() > 1000);
     etcdutl(&["iterate-bucket"], &path)
         .arg("nope")

@@ -20,7 +20,7 @@ fn one_directory_serves_every_client_of_the_command() {
             .run()
     };
     etcdctl(&endpoint, &["put", "k", "v"]).success();
-    // The member list is asked of one client, each member of another.
+    // One client requests the member list, and another queries each member.
     let run = etcdctl(&endpoint, &["endpoint", "health", "--cluster"]).success();
     assert!(
         run.out().starts_with(&format!("{endpoint} is healthy: ")),
@@ -29,7 +29,7 @@ fn one_directory_serves_every_client_of_the_command() {
     let twice = format!("{endpoint}?quota-backend-bytes=16777216,{endpoint}");
     let run = etcdctl(&twice, &["defrag"]).success();
     assert_eq!(run.out().lines().count(), 2, "{run}");
-    // And the next command finds it closed clean.
+    // The next command finds it closed cleanly.
     let run = etcdctl(&endpoint, &["get", "k"]).success();
     assert_eq!((run.out().as_str(), run.err().as_str()), ("k\nv\n", ""));
 }
@@ -48,7 +48,7 @@ fn etcdctl(dir: &Path, args: &[&str]) -> Program {
         .args(args)
 }
 
-/// Every command that reads, and every one that needs something to change.
+/// Every command that only reads, and every one that needs an existing database.
 const NEEDS_A_DATABASE: &[&[&str]] = &[
     &["get", "k"],
     &["get", "", "--prefix", "--keys-only"],
@@ -114,7 +114,7 @@ fn odd_directories_are_refused_by_name() {
         ("embedded:~/x", "the shell does not expand ~"),
         ("embedded:$HOME/x", "the shell does not expand $"),
         ("embedded://x/y", "embedded:/x/y or embedded:x/y"),
-        ("embedded: x", "begins or ends with a blank"),
+        ("embedded: x", "begins or ends with a space"),
         ("embedded:a,b", "a comma"),
         ("embedded:a,127.0.0.1:1", "a comma"),
     ] {
@@ -142,7 +142,7 @@ fn a_directory_in_use_is_waited_for() {
     };
     busy(&["get", "k"]).failure(1, "serve");
     busy(&["put", "k", "v"]).failure(1, "serve");
-    // One that has more time gets the directory as soon as its user is gone.
+    // With more time, the command opens the directory as soon as it is free.
     let put = etcdctl(&data, &["--command-timeout=60s", "put", "k", "v"]);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| put.run());

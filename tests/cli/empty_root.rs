@@ -1,5 +1,5 @@
-//! The programs in a root directory that holds nothing but them, as in an empty container: they need no shared library
-//! and no configuration of the system, find names in `/etc/hosts`, and take TLS.
+//! The programs in a root directory that contains nothing else, as in an empty container: they need neither shared
+//! libraries nor system configuration, find names in `/etc/hosts`, and support TLS.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::support::skip::skip;
 struct Root(TempDir);
 
 impl Root {
-    /// `None`, after having said so, where root directories cannot be changed or etcd's own programs are tested.
+    /// `None`, with a message, if the root directory cannot be changed or etcd's own programs are being tested.
     #[track_caller]
     fn new() -> Option<Root> {
         if self_test() {
@@ -27,7 +27,7 @@ impl Root {
                 .expect("a program has a name");
             fs::copy(program, root.0.path().join(name)).expect("a program can be copied");
         }
-        // A program that is not there is told apart from a root that cannot be changed.
+        // Distinguish a missing program from a root that cannot be changed.
         let tried = root.program("no-such-program").run();
         if tried.code() == 127 {
             return Some(root);
@@ -38,7 +38,7 @@ impl Root {
         None
     }
 
-    /// Runs one of the programs there; as an ordinary user in a user namespace.
+    /// Runs one of the programs there, as an ordinary user in a user namespace.
     fn program(&self, name: &str) -> Program {
         let chroot = match rustix::process::geteuid().is_root() {
             true => Program::new("chroot"),

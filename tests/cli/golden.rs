@@ -1,14 +1,14 @@
-//! Replays `tests/data/golden`, what etcd v3.7.1's own tools print, with our tools: against our `serve`, and
-//! against a real etcd 3.7 where it is present. One test a family and server.
+//! Replays `tests/data/golden`, the output of etcd v3.7.1's own tools, with our tools: against our `serve`, and against
+//! a real etcd 3.7 if there is one. One test per family and server.
 //!
-//! A step that differs on purpose is in `tests/data/golden/differences.json`, which names what we want instead
-//! and the row of `docs/differences.md` that gives the reason. What our own server cannot answer yet is in
-//! [`SERVE_LACKS`]. Nothing else is passed over but what takes a minute.
+//! A step that differs intentionally is in `tests/data/golden/differences.json`, with the expected output and the row
+//! of `docs/differences.md` that gives the reason. What our own server cannot answer is in [`SERVE_LACKS`]. Nothing
+//! else is skipped, except what takes a minute.
 
 use std::fmt::Write;
 
 use crate::support::etcd::{self, Release};
-use crate::support::server::{Kind, Launch};
+use crate::support::server::{Launch, ServerKind};
 
 mod compare;
 mod differences;
@@ -20,8 +20,8 @@ mod scenario;
 
 use replay::Replay;
 
-/// Commands that our own server cannot answer yet. Those under `member` that change the cluster stay: it is one of one
-/// member.
+/// Commands that our own server cannot answer. Those under `member` that change the cluster will stay: ours has a
+/// single member.
 const SERVE_LACKS: &[&str] = &[
     "lease",
     "watch",
@@ -40,10 +40,10 @@ const SERVE_LACKS: &[&str] = &[
     "member promote",
 ];
 
-/// Scenarios and steps that this replayer cannot run: a member that joins, and files of real servers.
+/// Scenarios and steps that this replayer cannot run: joining members, and files of real servers.
 const MISSING_STEPS: &[&str] = &["move_leader/two-members/", "utl/in-use/", "utl/boot/"];
 
-/// Replays a family and panics with all that differs.
+/// Replays a family, and panics with all differences.
 #[track_caller]
 fn family(name: &str, launch: Launch) {
     let family = scenario::load(name);
@@ -58,8 +58,8 @@ fn family(name: &str, launch: Launch) {
         {
             continue;
         }
-        // `serve` has no TLS, and what only a cluster has is not looked for in it.
-        let ours = launch.kind() == Kind::Serve;
+        // `serve` without what only a cluster has.
+        let ours = launch.kind() == ServerKind::Serve;
         let needs_etcd = scenario
             .server
             .as_ref()
@@ -101,7 +101,7 @@ families! {
     real: auth check downgrade elect lease lock make_mirror move_leader role user watch
 }
 
-/// No server takes part.
+/// No server is involved.
 #[test]
 fn utl() {
     family("utl", Launch::serve());

@@ -1,4 +1,4 @@
-//! What is said besides the error: the way out of a full database, the oldest readable revision.
+//! What is printed besides the error: how to recover a full database, the oldest readable revision.
 
 use crate::support::program::{Program, scratch};
 

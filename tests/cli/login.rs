@@ -1,4 +1,4 @@
-//! Users and passwords: asked for once, told to each server, and refused in etcdctl's words. Servers with
+//! Users and passwords: prompted for once, sent to each server, and errors in etcdctl's words. The servers with
 //! authentication are real ones.
 
 use crate::support::etcd::{self, Release};

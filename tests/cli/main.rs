@@ -1,41 +1,41 @@
-//! The programs as a user or a script meets them: arguments in; stdout, stderr and exit code out.
+//! The programs as seen by a user or a script: arguments in; stdout, stderr and exit code out.
 
 #[path = "../support/mod.rs"]
 mod support;
 
-/// The archive of a release.
+/// The release archive.
 mod archive;
-/// How a command line is read.
+/// Parsing the command line.
 mod arguments;
 /// Completion scripts and man pages.
 mod completions;
-/// What etcd's loose tools show of files.
+/// The functions of etcd's separate tools for files.
 mod dump;
 /// A server in the client's own process.
 mod embedded;
-/// A root directory with nothing but the programs.
+/// A root directory that contains only the programs.
 mod empty_root;
 /// Recorded transcripts of etcd v3.7.1's own tools, replayed with ours.
 mod golden;
-/// What is said besides the error.
+/// What is printed besides the error.
 mod hints;
 /// Users and passwords.
 mod login;
-/// What stands behind an endpoint and is no healthy etcd.
+/// Endpoints that are not a healthy etcd.
 mod peers;
-/// Every block of the README, typed into a shell.
+/// Every block of the README, run in a shell.
 mod readme;
-/// `snapshot save`, whole or not at all.
+/// `snapshot save`: completely or not at all.
 mod save;
 /// Flags, variables and defaults.
 mod settings;
-/// Files that answer as servers do, and verdicts on them.
+/// Files that answer like servers, and `snapshot verify`.
 mod snapshot_endpoint;
-/// stdin, stdout and stderr as scripts bend them.
+/// stdin, stdout and stderr in unusual states.
 mod streams;
-/// The programs at a terminal.
+/// The programs on a terminal.
 mod terminal;
 /// Servers with TLS.
 mod tls;
-/// `etcdutl` on whole and damaged files.
+/// `etcdutl` on intact and damaged files.
 mod utl;

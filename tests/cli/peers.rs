@@ -1,5 +1,5 @@
-//! What stands behind an endpoint and is no healthy etcd: refused, silent, garbage, half an answer, another
-//! protocol. No command hangs, and the hint says what was found.
+//! Endpoints that are not a healthy etcd: refused, silent, garbage, half a response, another protocol. No command
+//! hangs, and the hint says what was found.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use crate::support::peer::{Answer, Begin, BlackHole, PREFACE, Peer, code};
 use crate::support::program::{Finished, Program};
 use crate::support::server::{Launch, Server, free_ports};
 
-/// An empty SETTINGS frame: the first words of every HTTP/2 server.
+/// An empty SETTINGS frame: what every HTTP/2 server sends first.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// A server that treats each connection so, until the test's process ends.
+/// A server that handles each connection like this, until the test process ends.
 fn peer(treat: fn(TcpStream)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
     let address = listener
@@ -38,7 +38,7 @@ fn says(mut stream: TcpStream, words: &[u8]) {
     }
 }
 
-/// Reads the preface and the request: all that comes until nothing more does.
+/// Reads the preface and the request: everything until no more data arrives.
 fn hear(mut stream: &TcpStream) {
     let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
     let mut buffer = [0; 4096];
@@ -46,7 +46,7 @@ fn hear(mut stream: &TcpStream) {
     let _ = stream.set_read_timeout(None);
 }
 
-/// What `get` and `put` end with, and the hint for both.
+/// The error of `get` and `put`, and the hint for both.
 #[track_caller]
 fn deadline(endpoint: &str, hint: &str) {
     for command in [&["get", "k"][..], &["put", "k", "v"]] {
@@ -67,7 +67,7 @@ fn deadline(endpoint: &str, hint: &str) {
             .args(["--command-timeout=700ms", "--write-out=json"])
             .args(command)
             .run();
-        // The object has the same hints.
+        // The JSON object contains the same hints.
         let start = format!(
             "{{\"error\":\"context deadline exceeded\",\"code\":4,\"exit\":1,\"hints\":[\"{endpoint}: "
         );
@@ -83,7 +83,7 @@ fn nobody() {
     deadline(
         &endpoint,
         &format!(
-            "hint: {endpoint}: connection refused: nothing listens on that port\nhint: given up after 700ms (--command-timeout)\n"
+            "hint: {endpoint}: connection refused: nothing listens on that port\nhint: gave up after 700ms (--command-timeout)\n"
         ),
     );
     deadline(
@@ -100,11 +100,11 @@ fn nobody() {
 fn one_that_is_silent() {
     deadline(
         &peer(until_closed),
-        "connected, but the server said nothing within ",
+        "connected, but the server sent nothing within ",
     );
 }
 
-/// Types of the frames of HTTP/2 behind the preface.
+/// The types of the HTTP/2 frames after the preface.
 fn frames(mut bytes: &[u8]) -> Vec<u8> {
     let mut types = vec![];
     bytes = bytes.strip_prefix(PREFACE).expect("a client of HTTP/2");
@@ -143,7 +143,7 @@ fn a_read_is_sent_with_the_first_words_and_a_write_waits_for_those_of_the_server
 fn one_that_hangs_up() {
     deadline(
         &peer(drop),
-        "the server closed the connection without a word",
+        "the server closed the connection without a response",
     );
 }
 
@@ -151,7 +151,7 @@ fn one_that_hangs_up() {
 fn one_that_says_something_else() {
     deadline(
         &peer(|s| says(s, b"SSH-2.0-OpenSSH_9.2\r\n")),
-        "no etcd behind that port; it answered \"SSH-2.0-OpenSSH_9.2\"",
+        "no etcd on that port; it answered \"SSH-2.0-OpenSSH_9.2\"",
     );
     deadline(
         &peer(|mut s| {
@@ -160,11 +160,11 @@ fn one_that_says_something_else() {
         }),
         "it answered \"HTTP/1.1 400 Bad Request\"",
     );
-    deadline(&peer(|s| says(s, &[0x93; 64])), "no etcd behind that port");
-    // An alert of TLS: handshake failure.
+    deadline(&peer(|s| says(s, &[0x93; 64])), "no etcd on that port");
+    // A TLS alert: handshake failure.
     deadline(
         &peer(|s| says(s, &[0x15, 3, 3, 0, 2, 2, 40, 0, 0, 0])),
-        "the server wants TLS: use https:// and --cacert",
+        "the server requires TLS: use https:// and --cacert",
     );
 }
 
@@ -182,7 +182,7 @@ fn one_that_breaks_off_in_the_middle() {
         let _ = stream.write_all(SETTINGS);
         hear(&stream);
     });
-    // A read is sent again until time runs out; a write may have been done.
+    // A read is repeated until the timeout; a write may have been executed.
     Program::etcdctl()
         .arg(format!("--endpoints={endpoint}"))
         .args(["get", "k", "--command-timeout=700ms"])
@@ -214,8 +214,8 @@ fn one_that_breaks_off_in_the_middle() {
     }
 }
 
-/// What is said of a request that may have changed something.
-const MAYBE_DONE: &str = "hint: the request may have been carried out: look before you repeat it\n";
+/// The hint for a request that may have changed something.
+const MAYBE_DONE: &str = "hint: the request may have been executed: check before you repeat it\n";
 
 #[test]
 fn a_write_without_an_answer_may_have_been_done_and_a_read_changes_nothing() {
@@ -255,8 +255,8 @@ fn one_that_gives_half_a_message() {
     let endpoint = peer(|mut stream| {
         let _ = stream.write_all(SETTINGS);
         hear(&stream);
-        // HEADERS of stream 1: status 200, content-type application/grpc; DATA that announces 1000 bytes and
-        // holds 10; the end of the stream.
+        // HEADERS of stream 1: status 200, content-type application/grpc; DATA that announces 1000 bytes and contains
+        // 10; the end of the stream.
         let mut words = vec![0, 0, 20, 1, 4, 0, 0, 0, 1, 0x88, 0x0f, 0x10, 16];
         words.extend_from_slice(b"application/grpc");
         words.extend_from_slice(&[0, 0, 15, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0xe8]);
@@ -271,12 +271,12 @@ fn one_that_gives_half_a_message() {
         .failure(1, "Error: ");
 }
 
-/// Answers the first request with gRPC's Unavailable (14), and no text.
+/// Answers the first request with gRPC's Unavailable (14) without a text.
 fn unavailable(stream: TcpStream) {
     status(stream, b"14");
 }
 
-/// Answers the first request with this gRPC code, and no text.
+/// Answers the first request with this gRPC code without a text.
 fn status(mut stream: TcpStream, code: &[u8]) {
     let _ = stream.write_all(SETTINGS);
     hear(&stream);
@@ -293,7 +293,7 @@ fn status(mut stream: TcpStream, code: &[u8]) {
 #[test]
 fn a_read_goes_on_to_the_next_where_one_is_not_available() {
     let server = Launch::serve().start();
-    // One that is not available, and one that has given up.
+    // One that is unavailable, and one that has timed out.
     for peer in [peer(unavailable), peer(|s| status(s, b"4"))] {
         let run = Program::etcdctl()
             .arg(format!("--endpoints={peer},{}", server.endpoint()))
@@ -340,7 +340,7 @@ fn a_server_that_comes_up_late_is_waited_for() {
                 .run()
         }
     });
-    // Refused until now, or not asked yet: both are to end well.
+    // Refused so far, or not asked yet: both must end well.
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let mut serve = Program::etcdctl()
         .arg("serve")
@@ -411,13 +411,13 @@ fn ten_thousand_endpoints() {
             .collect();
         etcdctl = etcdctl.arg(format!("--endpoints={}", list.join(",")));
     }
-    // Some of these ports may be taken by other tests' servers: the end is not the point, but that there is one.
+    // Other tests' servers may use some of these ports; what matters is that the command ends.
     let run = etcdctl
         .clone()
         .args(["get", "k", "--command-timeout=2s"])
         .run();
     assert!(run.err().lines().count() < 12, "{run}");
-    // They are asked at the same time, so that all of them cost the time of a few.
+    // They are queried at the same time, so that all of them together take as long as a few.
     let run = etcdctl
         .args(["endpoint", "status", "--command-timeout=2s"])
         .time_limit(Duration::from_secs(45))
@@ -429,13 +429,13 @@ fn ten_thousand_endpoints() {
 fn an_endpoint_that_means_nothing_is_refused_at_once() {
     for (endpoint, reason) in [
         ("localhost", "the port is missing"),
-        ("localhost:http", "\"http\" is no port number"),
-        ("::1:2379", "an IPv6 address stands in brackets: [::1]:2379"),
+        ("localhost:http", "\"http\" is not a port number"),
+        ("::1:2379", "write an IPv6 address in brackets: [::1]:2379"),
         ("ftp://localhost:1", "unknown scheme \"ftp\""),
         ("embedded:", "the data directory is missing"),
         (
             "embedded:d?data-dir=other",
-            "the data directory stands before the question mark",
+            "the data directory must precede the question mark",
         ),
         ("snapshot:", "the file is missing"),
     ] {
@@ -525,7 +525,7 @@ fn an_endpoint_that_means_nothing_costs_the_others_nothing() {
 
 #[test]
 fn an_http2_server_that_is_no_etcd() {
-    // HEADERS of stream 1 with its end: status 404; status 503.
+    // HEADERS of stream 1 that end it: status 404, or status 503.
     let not_found = peer(|stream| {
         hear(&stream);
         says(
@@ -556,24 +556,24 @@ fn an_http2_server_that_is_no_etcd() {
     let expected =
         format!("Error: rpc error: code = Unimplemented desc = {text}404 (Not Found); {no_type}\n");
     assert!(run.err().starts_with(&expected), "{run}");
-    // It is asked again until time runs out; what it has said is known all the same.
+    // It is queried again until the timeout, but its earlier response is reported.
     let said = format!("the server answered: {text}503 (Service Unavailable); {no_type}\n");
     get(&unavailable).failure(1, &said);
 }
 
-/// What a bad endpoint beside a good one does to a write.
+/// The effect on a write of a bad endpoint together with a good one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum OnWrite {
-    /// Nothing: it goes to the good one.
+    /// None: the write goes to the good one.
     Succeeds,
-    /// It may have been carried out, or not: it is not sent again, and fails where it met the bad one.
+    /// The write may or may not have been executed: it is not repeated, and fails if it was sent to the bad one.
     Once,
 }
 
-/// Rounds for each case, because the client chooses by chance where it begins.
+/// Number of rounds for each case, because the client starts with a random endpoint.
 const ROUNDS: usize = 4;
 
-/// Runs a read and a write with a bad endpoint beside a good one, several times.
+/// Runs a read and a write with a bad endpoint and a good one, several times.
 #[track_caller]
 fn beside_a_good_one(server: &Server, what: &str, bad: &str, peer: Option<&Peer>, write: OnWrite) {
     let run = |endpoints: String, args: &[&str]| -> Finished {
@@ -695,7 +695,7 @@ fn a_stream_that_is_reset_is_opened_elsewhere_where_that_is_safe() {
         let what = format!("RST_STREAM {reset}");
         beside_a_good_one(&server, &what, &peer.endpoint(), Some(&peer), write);
     }
-    // One alone is asked again only as often as etcd's client does it.
+    // A single endpoint is retried only as often as etcd's client does.
     let refusing = Peer::answering(Answer::Reset(code::REFUSED_STREAM));
     let error = "Error: rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: REFUSED_STREAM\n";
     for args in [&["get", "k"][..], &["put", "k", "v"]] {
@@ -723,7 +723,7 @@ fn an_address_that_drops_everything_is_passed_by() {
     let hole = BlackHole::start(([127, 0, 0, 1], 0).into());
     let bad = hole.address().to_string();
     beside_a_good_one(&server, "dropped SYNs", &bad, None, OnWrite::Succeeds);
-    // The same name, one family of addresses dead: the other one is tried long before the dial timeout is over.
+    // The same name with one unreachable address family: the other one is tried long before the dial timeout.
     let port = hole.address().port();
     let listen = format!("--listen-client-urls=http://[::1]:{port}");
     let _server = Launch::serve().flag(listen).start();
@@ -765,7 +765,7 @@ fn a_snapshot_that_does_not_begin_is_given_up_after_the_dial_timeout() {
             .count();
         assert_eq!(left, 0);
     }
-    // What etcd repeats before the first answer is repeated.
+    // Requests that etcd repeats before the first response are repeated.
     let peer = Peer::answering(Answer::Status(14, "etcdserver: no leader"));
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     Program::etcdctl()
@@ -801,7 +801,7 @@ fn requests_spread_over_the_members() {
             .as_i64()
             .expect("a revision")
             - 1;
-        // By chance none gets nothing: that would happen once in 64,000 runs for each.
+        // By chance, one of them might get nothing: once in 64,000 runs for each.
         assert!(puts > 0, "{status}");
         sum += puts;
     }
@@ -826,7 +826,7 @@ fn what_cannot_change_ends_at_once_and_a_refused_port_is_tried_until_the_end() {
     assert!(run.took < Duration::from_secs(40), "{run}");
 }
 
-/// As etcd's HTTP/1 server on the port for its peers: it refuses HTTP/2 in plain HTTP, and closes late.
+/// Like etcd's HTTP/1 server on the peer port: rejects HTTP/2 with plain HTTP, and closes late.
 fn peer_port(mut stream: TcpStream) {
     let mut head = [0; 4096];
     let n = stream.read(&mut head).unwrap_or(0);
@@ -875,7 +875,7 @@ fn the_authority_of_a_socket_is_its_file_name() {
             .run()
             .failure(1, "Error: context deadline exceeded\n");
         let heard = heard.join().expect("no panic").expect("it is read");
-        // HPACK writes it as it is, or in Huffman's code: both forms are looked for.
+        // HPACK encodes it literally or with its Huffman code: look for both forms.
         let found = contains(&heard, authority.as_bytes()) || contains(&heard, &huffman(authority));
         assert!(found, "{name}: {heard:?}");
     }
@@ -916,7 +916,7 @@ fn huffman(text: &str) -> Vec<u8> {
             bytes.push(u8::try_from(bits >> count & 0xff).expect("eight bits"));
         }
     }
-    // The last byte, filled with ones, is left out where it holds less than a whole letter.
+    // The last byte, padded with ones, is omitted if it contains less than a complete letter.
     bytes
 }
 
@@ -934,7 +934,7 @@ fn hosts_that_are_not_local_are_reached_through_the_proxy() {
         program.run()
     };
     let url = format!("http://us%40er:secret@{proxy}");
-    // Nobody can look this name up: only the proxy knows it.
+    // This name cannot be resolved: only the proxy knows it.
     for name in ["HTTPS_PROXY", "https_proxy"] {
         put("far.away.invalid:2379", &[(name, &url)]).success();
         let head = seen.recv().expect("the proxy was asked");
@@ -948,13 +948,13 @@ fn hosts_that_are_not_local_are_reached_through_the_proxy() {
             "{head}"
         );
     }
-    // Local hosts, and those of NO_PROXY, are reached without it.
+    // Local hosts, and those in NO_PROXY, are reached without it.
     put(server.endpoint(), &[("HTTPS_PROXY", &url)]).success();
     let excepted = [("HTTPS_PROXY", url.as_str()), ("NO_PROXY", "away.invalid")];
     put("far.away.invalid:2379", &excepted).failure(1, "has no address\n");
     put("far.away.invalid:2379", &[("HTTP_PROXY", &url)]).failure(1, "has no address\n");
     assert!(seen.try_recv().is_err());
-    // A proxy that refuses is named, without its password.
+    // The hint names a proxy that refuses, without its password.
     let (refusing, _) = connect_proxy(
         String::new(),
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
@@ -967,7 +967,7 @@ fn hosts_that_are_not_local_are_reached_through_the_proxy() {
     assert!(!run.err().contains("secret"), "{run}");
 }
 
-/// A proxy that connects everybody to `server`, after this answer; the heads of the requests.
+/// A proxy that connects every client to `server` after this response; collects the request headers.
 fn connect_proxy(
     server: String,
     answer: &'static str,
@@ -1000,7 +1000,7 @@ fn connect_proxy(
 
 #[test]
 fn endpoints_are_looked_up_in_dns() {
-    // A domain that nobody can have: the text is that of etcdctl but for the name server.
+    // A domain that nobody can own: the text is etcdctl's except for the name server.
     let lookup = |args: &[&str]| {
         Program::etcdctl()
             .arg("--discovery-srv=no-such.invalid")

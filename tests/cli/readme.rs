@@ -1,9 +1,9 @@
-//! Types what the README tells people to type, and compares what is shown there with what comes.
+//! Runs the commands in the README and compares their output with what is shown there.
 //!
-//! Blocks marked `console` are one session of a shell at a terminal, in a folder that holds nothing but the man pages:
-//! lines that start with `$ ` are typed, the lines below are what must appear on the screen (`...` stands for anything;
-//! how wide a table is does not count). Blocks marked `sh` are typed as well, and must succeed. Building, installing and
-//! testing is left out: this is a test.
+//! Blocks marked `console` are one shell session on a terminal, in a folder that contains only the man pages: lines
+//! that start with `$ ` are typed, and the lines below them must appear on the screen (`...` matches anything; the
+//! width of tables is ignored). Blocks marked `sh` are also typed, and must succeed. Building, installing and testing
+//! are skipped, because this is a test.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::support::program::scratch;
 use crate::support::server::free_ports;
 
-/// What is typed, and what must appear; `None`: anything.
+/// What is typed, and what must appear; `None` means anything.
 struct Typed {
     line: usize,
     command: String,
@@ -81,7 +81,7 @@ fn steps(readme: &str) -> Vec<Typed> {
             }
             Some("console") => match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
-                    // A server prints when it likes.
+                    // A server prints at any time.
                     let screen = (!command.ends_with('&')).then(String::new);
                     steps.push(Typed {
                         line: number + 1,
@@ -125,7 +125,7 @@ fn pattern(want: &str) -> Regex {
     Regex::new(&(text + "$")).expect("a pattern")
 }
 
-/// Runs of blanks and of dashes become one: the width of a table depends on what stands in it.
+/// Replaces runs of spaces and dashes by one: the width of a table depends on its content.
 fn squeeze(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -136,12 +136,12 @@ fn squeeze(text: &str) -> String {
     out
 }
 
-/// One shell for the whole session; all that it starts ends with it.
+/// One shell for the whole session; everything that it starts ends with it.
 struct Shell {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// One for each command: a server in the background writes on into its own.
+    /// One for each command: a server in the background keeps writing to its own.
     screens: Vec<Screen>,
     _dir: TempDir,
 }
@@ -151,7 +151,7 @@ impl Shell {
         let dir = scratch();
         let work = dir.path().join("work");
         fs::create_dir(&work).expect("a folder can be made");
-        // The one part of a checkout that installing needs besides the programs.
+        // Apart from the programs, the only part of a checkout needed for installing.
         let man = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
         std::os::unix::fs::symlink(man, work.join("man")).expect("a link can be made");
         let programs = Path::new(env!("CARGO_BIN_EXE_etcdctl"))
@@ -186,7 +186,7 @@ impl Shell {
         }
     }
 
-    /// The exit code, and what appears on the screen.
+    /// Types a command. Returns the exit code, and what appears on the screen.
     fn type_in(&mut self, command: &str) -> (i32, String) {
         let screen = Screen::new();
         let to = screen.path.display();
@@ -203,14 +203,14 @@ impl Shell {
     }
 }
 
-/// Ends what a command has printed.
+/// Ends the output of a command.
 const END: u8 = 0o36;
 
-/// A terminal that is written to.
+/// A terminal to which programs write.
 struct Screen {
-    /// Of the side that programs write to.
+    /// Path of the side to which programs write.
     path: PathBuf,
-    /// That side, held open, so that the other one does not end between two programs.
+    /// That side, kept open so that the other one does not end between two programs.
     _held: File,
     shown: Receiver<u8>,
 }
@@ -230,7 +230,7 @@ impl Screen {
             .open(&path)
             .expect("its other side can be opened");
         let (send, shown) = channel();
-        // Ends with the terminal, or with the test.
+        // Ends with the terminal or with the test.
         std::thread::spawn(move || {
             for byte in BufReader::new(File::from(controller)).bytes() {
                 let Ok(byte) = byte else { break };
@@ -246,7 +246,7 @@ impl Screen {
         }
     }
 
-    /// What has been printed up to the end of a command.
+    /// The output up to the end of a command.
     fn text(&self) -> String {
         let bytes = self.shown.iter().take_while(|byte| *byte != END);
         // A terminal starts a new line with two characters.

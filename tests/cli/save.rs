@@ -1,4 +1,4 @@
-//! `snapshot save`: the file is complete or not there, whatever happens meanwhile.
+//! `snapshot save`: the file is complete or does not exist, whatever happens in the meantime.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ fn a_saved_file_is_for_its_owner_and_says_what_the_server_held() {
     for key in ["a", "b", "a"] {
         etcdctl().args(["put", key, "v"]).run().success();
     }
-    // What stood there before is replaced and what an earlier run left behind is removed, whatever their mode.
+    // An existing file is replaced, and leftovers of an earlier run are removed, whatever their modes.
     fs::write(&file, "old").expect("a file can be written");
     fs::write(dir.path().join("backup.db.part"), "older").expect("a file can be written");
     fs::set_permissions(
@@ -114,7 +114,7 @@ fn a_dead_endpoint_is_given_up_after_the_dial_timeout_and_nothing_is_left() {
         .run()
         .failure(5, "Error: context deadline exceeded\n")
         .failure(5, "connection refused: nothing listens on that port\n")
-        .failure(5, "hint: given up after 700ms (--dial-timeout)\n");
+        .failure(5, "hint: gave up after 700ms (--dial-timeout)\n");
     assert!(names(dir.path()).is_empty());
 }
 
@@ -150,13 +150,13 @@ fn a_device_or_socket_is_not_replaced_by_a_file() {
             .args(["snapshot", "save"])
             .arg(path)
             .run()
-            .failure(5, "(neither a file nor free to become one)\n");
+            .failure(5, "(neither a regular file nor an unused name)\n");
     }
     assert_eq!(names(dir.path()), ["link", "socket"]);
     drop(listener);
 }
 
-/// A server with some megabytes, so that a download can be held in the middle.
+/// A server with a few MB of data, so that a download can be stopped in the middle.
 fn filled_server() -> Server {
     let server = Launch::serve().start();
     for i in 0..5 {
@@ -170,10 +170,10 @@ fn filled_server() -> Server {
     server
 }
 
-/// Bytes of a download that a gate lets through: some, and far from all.
+/// Number of bytes of a download that a gate passes: some, but far from all.
 const HELD_AT: u64 = 2 << 20;
 
-/// A `snapshot save` that has begun to write and gets no further.
+/// A `snapshot save` that has started to write and cannot continue.
 struct Held {
     child: Child,
     gate: Gate,
@@ -193,7 +193,7 @@ impl Held {
             .stderr(Stdio::piped())
             .spawn()
             .expect("our own program starts");
-        // Bytes in the file tell that it is in the middle.
+        // Bytes in the file show that it is in the middle.
         let end = Instant::now() + LIMIT;
         let begun = |part: &PathBuf| {
             !before.contains(part) && fs::metadata(part).is_ok_and(|m| m.len() > 0)
@@ -210,7 +210,7 @@ impl Held {
         kill_process(pid, signal).expect("a child can be signalled");
     }
 
-    /// Waits for its end: the status, and what it said on stdout and stderr.
+    /// Waits until it ends. Returns the status, stdout and stderr.
     fn end(mut self) -> (ExitStatus, String, String) {
         let status = wait_until(&mut self.child, Instant::now() + LIMIT).expect("it ends");
         let output = self.child.wait_with_output().expect("it has ended");
@@ -231,14 +231,14 @@ impl Held {
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The unfinished files beside `file`.
+/// The unfinished files next to `file`.
 fn part_files(file: &Path) -> Vec<PathBuf> {
     let dir = file.parent().expect("a file in a directory");
     let all = names(dir).into_iter().filter(|n| n.ends_with(".part"));
     all.map(|n| dir.join(n)).collect()
 }
 
-/// The file is a whole snapshot of what `filled_server` holds.
+/// Asserts that the file is a complete snapshot of `filled_server`.
 #[track_caller]
 fn assert_whole(file: &Path) {
     let status = Program::etcdctl()
@@ -278,7 +278,7 @@ fn overlapping_saves_to_one_name_are_all_whole() {
         2,
         "the others' files are left alone"
     );
-    // One is stopped while the other one finishes, and goes on afterwards.
+    // One is stopped while the other one finishes, and then continues.
     first.signal(Signal::STOP);
     second.finish(&file);
     assert_whole(&file);
@@ -336,7 +336,7 @@ fn a_loop_in_a_shell_stops_at_an_interrupt() {
     let gate = Gate::before(server.endpoint(), HELD_AT);
     let dir = scratch();
     let file = dir.path().join("x.db");
-    // The terminal signals the whole group: here the shell and the program, in a group of their own.
+    // The terminal signals the whole group: here the shell and the program, in a separate group.
     let mut shell = Program::new("/bin/bash")
         .args([
             "-c",
@@ -451,7 +451,7 @@ fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
             "could not rename .part to  (rename .part : no such file or directory)".to_owned(),
         ),
     ];
-    // A server that would take the connection, and counts.
+    // A server that would accept the connection, and counts.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
     let address = listener
         .local_addr()
@@ -512,9 +512,9 @@ fn a_full_disk_is_told_and_the_old_file_stays() {
     assert_eq!(fs::read_to_string(&file).expect("the old file"), "old");
 }
 
-/// Runs our `etcdctl` in a shell that lets no file grow past `kib`.
+/// Runs our `etcdctl` in a shell with a file size limit of `kib`.
 fn with_file_size_limit(kib: u32) -> Program {
-    // POSIX counts in blocks of 512 bytes.
+    // POSIX uses blocks of 512 bytes.
     let script = format!("ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
     Program::new("/bin/sh")
         .args(["-c", &script])
@@ -555,7 +555,7 @@ fn a_database_at_the_limit_on_the_size_of_files_refuses_writes_and_goes_on() {
         .expect("twenty values do not fit");
     assert_eq!(refused.code(), 1, "{refused}");
     assert!(refused.err().contains("file too large"), "{refused}");
-    // The others are there, and more fit when the limit is lifted.
+    // The other files are there, and there is space again when the limit is lifted.
     let free = |args: &[&str]| {
         let endpoint = format!("--endpoints=embedded:{}", data.display());
         Program::etcdctl().arg(endpoint).args(args).run().success()

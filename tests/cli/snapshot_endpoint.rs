@@ -1,5 +1,5 @@
-//! `--endpoints=snapshot:FILE`: a file answers what a member on it would, at every revision that it retains, and
-//! is never changed. And `snapshot verify` as a script meets it.
+//! `--endpoints=snapshot:FILE`: a file answers like a member with this data, at every revision that it retains, and is
+//! never changed. And `snapshot verify` as seen by a script.
 
 use std::{
     fs::{self, File},
@@ -102,7 +102,7 @@ fn writes_are_refused_by_name_and_the_owner_is_not_kept_out() {
         at(&path).args(args).run().failure(1, &refused);
     }
     assert!(fs::read(&path).unwrap() == bytes);
-    // A file that somebody has open for writing is not read.
+    // A file that is open for writing elsewhere is not read.
     let owner = File::open(&path).unwrap();
     owner.lock().unwrap();
     at(&path)

@@ -1,4 +1,4 @@
-//! stdin, stdout and stderr as scripts bend them: closed, full, cut off, very long.
+//! stdin, stdout and stderr in unusual states: closed, full, cut off, very long.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -35,7 +35,7 @@ fn a_closed_pipe_ends_quietly() {
     drop(reader);
     let run = Program::etcdctl().arg("options").run_to(writer);
     assert_eq!(run.err(), "");
-    // As a shell shows a program that SIGPIPE has ended.
+    // As a shell reports a program ended by SIGPIPE.
     assert_eq!(run.code(), 141, "{run}");
 }
 

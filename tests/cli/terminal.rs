@@ -1,4 +1,5 @@
-//! The programs at a terminal: one of 0 x 0 cells, without `TERM`, as scripts make them; and one with a person at it.
+//! The programs on a terminal: one with 0 x 0 cells and without `TERM`, as created by scripts; and one used by a
+//! person.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,7 +15,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::program::{Program, scratch, wait_until};
 
-/// A program that runs at a terminal.
+/// A program running on a terminal.
 struct Session {
     child: Child,
     keyboard: File,
@@ -23,7 +24,7 @@ struct Session {
 }
 
 impl Session {
-    /// Starts `program` with a terminal of `columns` for all three streams, on which `typed` has been typed before.
+    /// Starts `program` with a terminal of `columns` for all three streams, on which `typed` has already been typed.
     #[track_caller]
     fn start(program: &Program, columns: u16, typed: &str) -> Session {
         let controller =
@@ -61,7 +62,7 @@ impl Session {
         let (send, screen) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut some = [0; 4096];
-            // The end of a terminal is an error.
+            // The end of a terminal is reported as an error.
             while let Ok(n @ 1..) = reader.read(&mut some) {
                 let _ = send.send(some[..n].to_vec());
             }
@@ -87,7 +88,7 @@ impl Session {
         }
     }
 
-    /// The exit code, and all that the terminal has shown.
+    /// The exit code, and everything that the terminal has shown.
     #[track_caller]
     fn end(mut self) -> (Option<i32>, String) {
         let Some(status) = wait_until(&mut self.child, Instant::now() + Duration::from_secs(60))
@@ -103,7 +104,7 @@ impl Session {
     }
 }
 
-/// Runs `program` at a terminal of 0 x 0 cells, on which `typed` has been typed before it started. The exit code,
+/// Runs `program` on a terminal with 0 x 0 cells, on which `typed` was typed before it started. Returns the exit code
 /// and what the terminal shows.
 #[track_caller]
 fn at_a_terminal(program: &Program, typed: &str) -> (Option<i32>, String) {
@@ -157,7 +158,7 @@ fn after_a_snapshot_its_status_is_shown_to_a_person() {
         .success()
         .out();
     assert!(shown.ends_with(&table), "{shown}");
-    // One JSON answer stands alone on its line.
+    // A JSON reply is alone on its line.
     let (_, shown) = at_a_terminal(&save().arg("--write-out=json"), "");
     assert_eq!(shown.lines().count(), 1, "{shown}");
     assert!(shown.starts_with("{\"path\":"), "{shown}");
@@ -179,7 +180,7 @@ fn nothing_is_coloured_and_nothing_is_left_of_progress() {
     }
 }
 
-/// A way to `server` on which its answers take their time: 16 KiB at once.
+/// A slow proxy for `server`, which passes 16 KiB of responses at a time.
 fn slow_way(server: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
     let address = listener.local_addr().expect("it has an address");
@@ -228,7 +229,7 @@ fn progress_keeps_to_one_line_and_an_interrupt_leaves_nothing_of_it() {
             .arg(dir.path().join("backup.db"));
         let mut session = Session::start(&program, columns, "");
         session.wait_for(text);
-        // A shell's terminal shows the key and sends the signal.
+        // The terminal echoes the key and sends the signal.
         session.keyboard.write_all(b"\x03").expect("it is typed");
         session.wait_for("^C");
         let pid = Pid::from_raw(session.child.id().cast_signed()).expect("a child has an id");
@@ -240,7 +241,7 @@ fn progress_keeps_to_one_line_and_an_interrupt_leaves_nothing_of_it() {
             after.starts_with("Error: context canceled\nhint: interrupted"),
             "{after:?}"
         );
-        // Nothing of it has come to another line, where it would not be erased.
+        // Nothing of it is on another line, where it would not be erased.
         for line in before.split("\r\x1b[2K") {
             let line = line.replace('\x1b', "?");
             assert!(line.len() < usize::from(columns), "{line:?}");

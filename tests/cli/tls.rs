@@ -1,6 +1,6 @@
-//! TLS between `etcdctl` and a server: whom it trusts, what it says when it does not, and the files that it reads.
-//! The server is `serve` behind a small end of TLS with certificates made here; a real etcd with its own certificates
-//! is in the recordings.
+//! TLS between `etcdctl` and a server: whom it trusts, its errors if it does not, and the files that it reads. The
+//! server is `serve` behind a small TLS proxy with certificates generated here; the recordings use a real etcd with its
+//! own certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::support::program::{Finished, Program, scratch};
 use crate::support::server::{Launch, Server};
 
-/// Versions of TLS that a server takes.
+/// The TLS versions that a server accepts.
 const ANY: &[&SupportedProtocolVersion] = rustls::ALL_VERSIONS;
 const ONLY_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
@@ -33,7 +33,7 @@ pub struct Pair {
     key_file: PathBuf,
 }
 
-/// An authority, `serve`, and a folder with the files.
+/// A certificate authority, `serve`, and a folder with the files.
 pub struct World {
     dir: TempDir,
     pub server: Server,
@@ -106,12 +106,12 @@ impl World {
         self.signed("good", &params(&["127.0.0.1", "localhost"]), &new_key())
     }
 
-    /// For a server of this name.
+    /// For a server with this name.
     pub fn named(&self, name: &str) -> Pair {
         self.signed(name, &params(&[name]), &new_key())
     }
 
-    /// TLS with this certificate in front of `serve`, at this address.
+    /// A TLS proxy with this certificate in front of `serve`, at this address.
     pub fn serve(&self, pair: &Pair) -> String {
         self.serve_with(&config(pair, ANY, None))
     }
@@ -150,7 +150,7 @@ impl World {
     }
 }
 
-/// Ends with the test's process.
+/// Ends with the test process.
 fn in_background(server: impl Future<Output = ()> + Send + 'static) {
     std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread()
@@ -173,7 +173,7 @@ async fn relay<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Of a server that asks for certificates of `clients`' authority where one is given.
+/// The configuration of a server that requests certificates of `clients`' authority if that is given.
 fn config(
     pair: &Pair,
     versions: &[&'static SupportedProtocolVersion],
@@ -219,7 +219,7 @@ fn works(program: Program) -> Finished {
     got
 }
 
-/// Ends as with etcdctl, and the hint names the endpoint and says why.
+/// Ends like etcdctl, and the hint names the endpoint and the reason.
 #[track_caller]
 fn refused(program: Program, endpoint: &str, why: &str) {
     let run = program.args(["get", "k"]).run().failure(
@@ -236,10 +236,10 @@ fn an_authority_that_is_trusted() {
     let https = format!("https://{endpoint}");
     works(world.trusting(&https));
     works(world.trusting(&https.replace("127.0.0.1", "localhost")));
-    // Without a scheme, the flag is what asks for TLS.
+    // Without a scheme, the flag requests TLS.
     works(world.trusting(&endpoint));
     works(at(&https).env("ETCDCTL_CACERT", world.authority_file.display().to_string()));
-    // The system's authorities, from where Go looks for them too.
+    // The system's authorities, from the places where Go also looks for them.
     works(at(&https).env("SSL_CERT_FILE", world.authority_file.display().to_string()));
     let saved = world.dir.path().join("saved.db");
     world
@@ -260,14 +260,14 @@ fn an_authority_that_is_not() {
     let world = World::new();
     let endpoint = world.serve(&world.good());
     let https = format!("https://{endpoint}");
-    let unknown = "tls: failed to verify certificate: x509: certificate signed by unknown authority; --cacert names what to trust\n";
+    let unknown = "tls: failed to verify certificate: x509: certificate signed by unknown authority; --cacert names the authorities to trust\n";
     refused(at(&https), &https, unknown);
     refused(
         at(&endpoint).arg("--insecure-transport=false"),
         &endpoint,
         unknown,
     );
-    // An authority of the same name with another key.
+    // An authority with the same name and another key.
     let other = world.dir.path().join("other.pem");
     let pem = authority_params("the authority")
         .self_signed(&new_key())
@@ -279,7 +279,7 @@ fn an_authority_that_is_not() {
         &https,
         "tls: failed to verify certificate: x509: certificate signed by unknown authority",
     );
-    // A file without any certificate trusts nobody, and is said to be one.
+    // A file without certificates trusts nobody, and the hint says so.
     let pem = fs::read(&world.authority_file).expect("it was written");
     let der = rustls_pem(std::str::from_utf8(&pem).expect("PEM is text"));
     for (bytes, why) in [
@@ -296,12 +296,12 @@ fn an_authority_that_is_not() {
     ] {
         fs::write(&other, bytes).expect("a file can be written");
         let why = format!(
-            "tls: failed to verify certificate: x509: certificate signed by unknown authority; --cacert {} holds no certificate: {why}\n",
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority; --cacert {} contains no certificate: {why}\n",
             other.display()
         );
         refused(at(&https).arg(flag("cacert", &other)), &https, &why);
     }
-    // Whoever does not want to know is not told.
+    // With verification disabled, there is no error.
     works(at(&https).arg("--insecure-skip-tls-verify"));
     works(at(&endpoint).arg("--insecure-skip-tls-verify"));
     let json = at(&https).args(["get", "k", "-w", "json"]).run();
@@ -322,7 +322,7 @@ fn a_certificate_for_another_name_or_another_time() {
             &endpoint,
             &format!("tls: failed to verify certificate: x509: {why}"),
         );
-        // That cannot change, and the command does not wait.
+        // This cannot change, so the command does not wait.
         let run = world
             .trusting(&endpoint)
             .args(["get", "k", "--command-timeout=50s"])
@@ -370,7 +370,7 @@ fn a_certificate_for_another_name_or_another_time() {
     );
 }
 
-/// As etcd makes them under `--auto-tls`: an authority that is its own server. Go trusts just the one it is given.
+/// As generated by etcd's `--auto-tls`: a CA certificate used by a server. Go trusts exactly the given one.
 #[test]
 fn a_certificate_that_is_its_own_authority() {
     let world = World::new();
@@ -401,7 +401,7 @@ fn a_certificate_that_is_its_own_authority() {
         &endpoint,
         "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
     );
-    // One that is nobody's authority, trusted by itself.
+    // One that is not a CA certificate, trusted directly.
     let leaf = world.good();
     let endpoint = format!("https://{}", world.serve(&leaf));
     works(at(&endpoint).arg(flag("cacert", &leaf.cert_file)));
@@ -532,7 +532,7 @@ fn files_that_cannot_be_used() {
         .args(["get", "k"])
         .run()
         .failure(128, "Error: x509: malformed certificate\n");
-    // They are read also where no endpoint needs them, and the format is looked at first, as in etcdctl.
+    // As in etcdctl, they are read even if no endpoint needs them, and their format is checked first.
     at(&world.server.url())
         .arg(flag("cacert", &missing))
         .args(["get", "k"])
@@ -552,17 +552,17 @@ fn one_side_without_tls() {
     refused(
         at(&secret),
         &secret,
-        "the server wants TLS: use https:// and --cacert",
+        "the server requires TLS: use https:// and --cacert",
     );
     let http = format!("http://{secret}");
-    refused(world.trusting(&http), &http, "the server wants TLS");
+    refused(world.trusting(&http), &http, "the server requires TLS");
     let https = format!("https://{plain}");
     refused(
         at(&https),
         &https,
         "the server does not speak TLS: use http://",
     );
-    // Endpoints that say so are left without it.
+    // Endpoints that specify it do not use TLS.
     works(world.trusting(&world.server.url()));
 }
 

@@ -1,4 +1,4 @@
-//! `etcdutl` on files of real etcd servers, whole and damaged, as a script meets it.
+//! `etcdutl` on files of real etcd servers, intact and damaged, as seen by a script.
 
 use std::{
     fs::File,
@@ -56,7 +56,7 @@ fn a_digest_that_does_not_fit_follows_the_status() {
         assert_eq!(bad.status.code(), Some(1));
         assert_eq!(text(&bad.stdout), text(&sound.stdout));
         let stderr = text(&bad.stderr);
-        let begin = format!("Error: {}: the digest does not fit", path.display());
+        let begin = format!("Error: {}: the digest does not match", path.display());
         assert!(stderr.starts_with(&begin), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
@@ -90,7 +90,7 @@ fn damage_is_named_and_nothing_else_printed() {
 #[test]
 fn hashkv_leaves_the_file_alone() {
     let scratch = Scratch::new();
-    // etcdutl's own writes into all of these.
+    // etcdutl's own writes to all of these.
     for name in ["rich-3.7.snapshot.db", "killed-3.7.member.db"] {
         let bytes = fixture(name);
         let path = scratch.file(name, &bytes);

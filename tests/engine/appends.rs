@@ -1,4 +1,4 @@
-//! Keys that only ever grow, one a commit, as revisions do: what a file of etcd is filled with.
+//! Keys that only increase, one per commit, like revisions: the main content of an etcd file.
 
 use etcd_maintenance::bolt::Db;
 use tempfile::tempdir;
@@ -15,7 +15,7 @@ fn a_root_leaf_that_is_full_gets_a_neighbour() {
         change.put("key", i.to_be_bytes(), vec![b'v'; 3000]);
         let batch = change.batch;
         db.commit(&batch).unwrap();
-        // With the second key the root becomes a branch; its first element must be named after the old leaf.
+        // With the second key the root becomes a branch. Its first element must have the key of the old leaf.
         assert_sound(&db, &format!("after {} keys", i + 1));
     }
     assert_same(&dump(&db.read()), &model, "at the end");

@@ -1,5 +1,5 @@
-//! Power losses and kills at every step of a workload: what is found afterwards is always the last
-//! acknowledged state or the one that was being written, whole, and the database goes on from there.
+//! Power losses and kills at every step of a workload. Afterwards the database always contains either the last
+//! acknowledged state or the complete state that was being written, and can be used normally.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::sim::{Keep, Recorder, SECTOR, Sim, Step};
 use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, small};
 
-/// A directory for images; in memory where the system has one, as images are many.
+/// A directory for images, in memory if possible, because there are many.
 pub fn scratch() -> TempDir {
     match Path::new("/dev/shm") {
         shm if shm.is_dir() => tempfile::tempdir_in(shm).unwrap(),
@@ -26,15 +26,15 @@ pub fn watched(recorder: &Arc<Recorder>) -> Options {
     }
 }
 
-/// A run of the engine, written down.
+/// A recorded run of the engine.
 pub struct History {
     pub steps: Vec<Step>,
-    /// After so many steps this state was acknowledged; before the first nothing was.
+    /// This state was acknowledged after this number of steps. Nothing was acknowledged before the first.
     pub states: Vec<(usize, Model)>,
 }
 
 impl History {
-    /// The states that a power loss after `n` steps may leave: the last acknowledged and the next.
+    /// The states that a power loss after `n` steps may leave: the last acknowledged one and the next.
     fn allowed(&self, n: usize) -> &[(usize, Model)] {
         let next = self.states.partition_point(|(at, _)| *at <= n);
         &self.states[next.saturating_sub(1)..(next + 1).min(self.states.len())]
@@ -42,7 +42,7 @@ impl History {
 }
 
 impl History {
-    /// Most commits sync once. One whose pages are too scattered for a record syncs twice.
+    /// Most commits sync once. A commit whose pages are too scattered for a record syncs twice.
     fn assert_synced_once_or_twice(&self) {
         let mut counts = [0; 3];
         for pair in self.states.windows(2) {
@@ -51,7 +51,8 @@ impl History {
                 .iter()
                 .filter(|s| matches!(s, Step::Sync { .. }))
                 .count();
-            // The first commit on a snapshot cuts off its digest, and one after a defragmentation comes with it.
+            // The first commit to a snapshot removes its digest, and that after a defragmentation includes the
+            // defragmentation.
             counts[syncs.min(2)] += 1;
         }
         assert_eq!(counts[0], 0, "{counts:?}");
@@ -59,8 +60,8 @@ impl History {
     }
 }
 
-/// Many small commits all over a larger tree: their pages are scattered, so that records become long, some
-/// longer than a sector, and some too long for the meta page.
+/// Many small commits spread over a larger tree. Their pages are scattered, so records become long, some longer than a
+/// sector, and some too long for the meta page.
 fn scattered(
     db: &Db,
     recorder: &Recorder,
@@ -102,7 +103,7 @@ fn scattered(
     );
 }
 
-/// Puts, deletions, a range of deletions, a large value; now and then a defragmentation.
+/// Puts, deletions, a range of deletions, a large value, and sometimes a defragmentation.
 pub fn workload(
     db: &Db,
     recorder: &Recorder,
@@ -146,19 +147,19 @@ pub fn workload(
     }
 }
 
-/// What a database is at the beginning.
+/// The initial database.
 enum Start {
-    /// There is none, nor the directory for it.
+    /// Neither the file nor its directory exists.
     Nothing,
-    /// A snapshot, whose last transaction is odd or even.
+    /// A snapshot whose last transaction is odd or even.
     Snapshot { odd: bool },
-    /// A snapshot with its digest at the end, copied into place.
+    /// A snapshot that was copied to the path, with its digest.
     Digest,
-    /// A tree of buckets of several pages.
+    /// A tree of buckets that takes several pages.
     ManyBuckets,
 }
 
-/// A snapshot of a small database with so many buckets.
+/// A snapshot of a small database with this number of buckets.
 fn snapshot(buckets: u64, odd: Option<bool>, model: &mut Model) -> Vec<u8> {
     let dir = scratch();
     let db = Db::open(dir.path().join("db"), small(1024)).unwrap();
@@ -193,7 +194,7 @@ impl Start {
             Start::Nothing => (None, model, "new/directory/db".into()),
             Start::Snapshot { odd } => {
                 let mut bytes = snapshot(2, Some(*odd), &mut model);
-                // The other meta is of no help: what the winner's page holds must never be lost.
+                // Make the other meta invalid: the page with the current one must never be lost.
                 bytes[1024 + 20] ^= 1;
                 (Some(bytes), model, "db".into())
             }
@@ -210,7 +211,7 @@ impl Start {
 
 type Work = fn(&Db, &Recorder, &mut Rng, &mut Model, &mut Vec<(usize, Model)>);
 
-/// Runs a workload and crashes it in every way.
+/// Runs a workload and simulates every possible crash.
 fn enumerate(start: &Start, work: Work, seed: u64) {
     let mut rng = Rng::new("crash", seed);
     let run = scratch();
@@ -224,7 +225,7 @@ fn enumerate(start: &Start, work: Work, seed: u64) {
     let page_size = db.read().page_size() as usize;
     work(&db, &recorder, &mut rng, &mut model, &mut states);
     assert_sound(&db, "after the workload");
-    // Closing writes too.
+    // Closing writes, too.
     drop(db);
     let history = History {
         steps: recorder.steps(),
@@ -240,10 +241,10 @@ fn enumerate(start: &Start, work: Work, seed: u64) {
         if n > 0 {
             sim.apply(&history.steps[n - 1]);
         }
-        // Between two writes of one run of pages nothing new can happen.
+        // Nothing new can happen between two writes of one run of pages.
         let last = history.steps.get(n.wrapping_sub(1));
         let meta = last.and_then(|step| meta_write(step, page_size));
-        // In a long workload most steps write one of many pages: some of them stand for all.
+        // In a long workload, most steps write one of many pages: test a sample of them.
         let page = meta.is_none() && matches!(last, Some(Step::Write { .. }));
         if page && history.steps.len() > 200 && !rng.chance(10) {
             continue;
@@ -257,7 +258,7 @@ fn enumerate(start: &Start, work: Work, seed: u64) {
             }
         }
         if let Some(len) = meta {
-            // A single missing sector must be noticed wherever it is.
+            // A single missing sector must be detected wherever it is.
             let there = false;
             let sectors = 0..loose.min(16);
             images.extend(sectors.map(|sector| Keep::But { sector, there }));
@@ -286,7 +287,7 @@ fn enumerate(start: &Start, work: Work, seed: u64) {
     assert!(tried > 400, "only {tried} images");
 }
 
-/// Bytes of a write that goes to one of the meta pages.
+/// Number of bytes if a write goes to a meta page.
 fn meta_write(step: &Step, page_size: usize) -> Option<usize> {
     match step {
         Step::Write { offset, bytes, .. }
@@ -298,7 +299,7 @@ fn meta_write(step: &Step, page_size: usize) -> Option<usize> {
     }
 }
 
-/// The state that is found in an image, which must be one of those allowed.
+/// The state found in an image, which must be one of those allowed.
 fn found<'h>(history: &'h History, n: usize, db: &Db, when: &str) -> &'h Model {
     let got = dump(&db.read());
     let allowed = history.allowed(n);
@@ -311,8 +312,8 @@ fn found<'h>(history: &'h History, n: usize, db: &Db, when: &str) -> &'h Model {
     }
 }
 
-/// An image opens, holds an allowed state, is sound, takes a commit; and a second crash during all that
-/// leaves no less.
+/// An image can be opened, contains an allowed state, is intact and accepts a commit; and a second crash during all
+/// that loses nothing.
 fn recovers(history: &History, n: usize, image: &Path, name: &Path, rng: &mut Rng) {
     let when = format!(
         "power loss after step {n} ({:?})",
@@ -350,7 +351,7 @@ fn recovers(history: &History, n: usize, image: &Path, name: &Path, rng: &mut Rn
     }
 }
 
-/// The process is killed, another goes on with what it finds in memory, and then comes the power loss.
+/// The process is killed, another continues with what is in memory, and then the power is lost.
 fn killed(history: &History, n: usize, sim: &Sim, image: &Path, name: &Path, rng: &mut Rng) {
     let when = format!("kill after step {n}");
     sim.visible(image);
@@ -358,8 +359,8 @@ fn killed(history: &History, n: usize, sim: &Sim, image: &Path, name: &Path, rng
     let db =
         Db::open(image.join(name), watched(&recorder)).unwrap_or_else(|e| panic!("{when}: {e}"));
     let mut model = found(history, n, &db, &when).clone();
-    // A power loss before the first acknowledgement of the new process may still take back what the old
-    // one had not acknowledged.
+    // A power loss before the first acknowledgement by the new process may still undo what the old one had not
+    // acknowledged.
     let opened = recorder.len();
     let mut states = vec![(opened, model.clone())];
     for _ in 0..3 {

@@ -1,8 +1,8 @@
-//! Every damaged file: never a panic, never a wait, never a byte written. Where the damage can be
-//! known it is named on one line; where it cannot, etcdutl's answer is given.
+//! Every damaged file: never a panic, a hang or a write. Detectable damage is reported on one line; otherwise the
+//! answer is that of etcdutl.
 //!
-//! What `snapshot status` says of each is kept in `tests/data/damaged.txt`. After a wanted change,
-//! `UPDATE_EXPECTED=1 cargo test --test engine damaged` writes it anew.
+//! The expected output of `snapshot status` is in `tests/data/damaged.txt`. After an intended change,
+//! `UPDATE_EXPECTED=1 cargo test --test engine damaged` updates it.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ fn status_json(s: &Status) -> Value {
     })
 }
 
-/// Status, if there is one, and error, if there is one. With a file that is left as it was.
+/// The status and the error, if any. Checks that the file is unchanged.
 fn outcome(path: &Path) -> (Option<Status>, Option<String>) {
     let before = std::fs::metadata(path).unwrap().modified().unwrap();
     let result = snapshot::status(path);
@@ -49,7 +49,7 @@ fn outcome(path: &Path) -> (Option<Status>, Option<String>) {
             let text = text.strip_prefix(&file);
             let text = text.unwrap_or_else(|| panic!("{file} is not named: {e}"));
             let status = match &e {
-                Error::Seal { status, .. } => status.as_deref().cloned(),
+                Error::Integrity { status, .. } => status.as_deref().cloned(),
                 _ => None,
             };
             (status, Some(format!("FILE{text}")))
@@ -73,7 +73,7 @@ fn what_is_wrong_is_named() {
 
         let theirs = &entry["status"]["3.7"];
         match (&status, theirs["result"] == "ok") {
-            // A status that is printed is etcdutl's, whatever is said besides.
+            // A status that is printed must be etcdutl's, whatever else is reported.
             (Some(s), true) => assert_eq!(status_json(s), theirs["stdout"], "{name}"),
             (Some(_), false) => panic!("{name}: etcdutl says {theirs}"),
             (None, _) => assert!(error.is_some(), "{name}"),
@@ -107,7 +107,7 @@ fn the_other_readers_do_not_panic() {
             snapshot::hash_kv(&path, 0).map(drop),
             snapshot::live_keys(&path, 0).map(drop),
         ];
-        // They look at everything that status looks at, but for the digest.
+        // They check everything that status checks, except the digest.
         let sound = outcome(&path).0.is_some();
         for result in ours {
             assert_eq!(result.is_ok(), sound, "{name}: {result:?}");
@@ -127,7 +127,7 @@ fn files_with_a_terabyte_of_nothing() {
         if theirs["result"] == "ok" {
             let status = status.unwrap_or_else(|| panic!("{name}: {error:?}"));
             assert_eq!(status_json(&status), theirs["stdout"], "{name}");
-            // Only the one whose length is that of a file with a digest has a wrong one.
+            // Only the one with the length of a file with a digest has a wrong digest.
             assert_eq!(
                 error.is_some(),
                 name.contains("sealed"),
@@ -166,7 +166,7 @@ fn what_is_no_file() {
     );
 }
 
-/// A snapshot with any bit turned over is never taken for sound, and nothing panics.
+/// A snapshot with any flipped bit is never considered intact, and nothing panics.
 #[test]
 fn no_flipped_bit_goes_unseen() {
     let seed: u64 = match std::env::var("SEED") {
@@ -186,7 +186,7 @@ fn no_flipped_bit_goes_unseen() {
     let good = bytes("accounts-3.7.snapshot.db");
     for _ in 0..300 {
         let mut bad = good.clone();
-        // Half of them where the structure is dense: metas, page headers, elements.
+        // Half of them where there is more structure: metas, page headers, elements.
         let within = if random() % 2 == 0 {
             4096
         } else {

@@ -1,5 +1,5 @@
-//! `snapshot verify` as a library: every good file is good, and every file on which an etcd dies, or which it
-//! serves wrong, is bad.
+//! `snapshot verify` as a library: every good file passes, and every file on which etcd crashes, or which it serves
+//! incorrectly, fails.
 
 use std::{fs, path::Path};
 
@@ -49,19 +49,19 @@ fn every_good_file_is_good() {
     }
 }
 
-/// Damage that takes nothing away and that only an older copy or a digest could show.
+/// Damage that loses nothing and that only an older copy or a digest could reveal.
 const UNSEEN: &[&str] = &[
-    // A value is another one, and the digest is right again: `--against` finds it.
+    // A changed value with a corrected digest, which `--against` would find.
     "flip-leaf-value.db",
     "flip-leaf-value-3.4.db",
-    // What stands there means nothing.
+    // An unused area.
     "flip-free-page.db",
     "flip-free-page-header.db",
     "flip-after-elements.db",
-    // What a crash leaves of a member's file: the commit before counts, and the log has the rest.
+    // What a crash leaves in a member's file: the previous commit is used, and the log has the rest.
     "member-current-meta.db",
     "member-torn-meta.db",
-    // The pages are whole; that a digest is missing is for `restore` to say.
+    // The pages are complete; `restore` reports the missing digest.
     "cut-trailer.db",
 ];
 
@@ -114,7 +114,7 @@ fn the_first_layer_that_fails_is_named() {
     assert_eq!(Layer::Required.exit_code(), 17);
 }
 
-/// Every byte of a small snapshot changed, and the file cut at every length.
+/// Changes every byte of a small snapshot, and truncates it at every length.
 #[test]
 fn every_flip_and_every_cut_is_found() {
     let scratch = Scratch::new();
@@ -138,7 +138,7 @@ fn every_flip_and_every_cut_is_found() {
             }
         });
         for end in 0..good.len() {
-            // All pages without the digest are what a member's database is.
+            // All pages without the digest are a valid member's database.
             if end != good.len() - 32 {
                 assert!(bad(&scratch.path("cut"), &good[..end]), "cut at {end}");
             }
@@ -146,7 +146,7 @@ fn every_flip_and_every_cut_is_found() {
     });
 }
 
-/// The same under a digest that is right again: damage is named or means nothing, and nothing panics.
+/// The same with a corrected digest: damage is reported or harmless, and nothing panics.
 #[test]
 fn a_right_digest_does_not_make_it_panic() {
     let scratch = Scratch::new();

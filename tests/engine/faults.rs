@@ -1,5 +1,5 @@
-//! A step that fails: the disk is full, or broken. What was acknowledged stays, and nothing is written after
-//! a failure that leaves doubt about what is on the disk.
+//! Steps that fail because the disk is full or broken. Acknowledged writes remain, and nothing is written after a
+//! failure that leaves the state of the disk in doubt.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::crash::{scratch, watched, workload};
 use super::sim::{Keep, Recorder, Sim, Step};
 use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, small};
 
-/// A small database with some history, and what is in it.
+/// A small database with some history, and its content.
 fn prepare(recorder: &Arc<Recorder>, path: &std::path::Path) -> (Db, Model) {
     let mut model = Model::default();
     let db = Db::open(path, watched(recorder)).unwrap();
@@ -33,8 +33,8 @@ fn change(model: &mut Model) -> etcd_maintenance::bolt::Batch {
     c.batch
 }
 
-/// Each step of a commit fails once with an I/O error: the commit fails, the engine refuses what comes after
-/// and says why, readers keep the old state, and after a restart and a power loss one of both states is there.
+/// Each step of a commit fails once with an I/O error. The commit fails, the engine refuses further writes and says
+/// why, readers keep the old state, and after a restart and a power loss one of the two states is there.
 #[test]
 fn a_broken_disk_during_a_commit_latches() {
     let mut rng = Rng::new("broken disk", 12);
@@ -49,7 +49,7 @@ fn a_broken_disk_during_a_commit_latches() {
         let sizes = db.sizes();
         recorder.fail_at(before + n, ErrorKind::Other);
         let Err(e) = db.commit(&batch) else {
-            // All steps of a commit have failed once.
+            // Every step of a commit has failed once.
             assert!(n >= 3, "a commit has only {n} steps");
             assert_same(&dump(&db.read()), &new, "at last");
             assert_sound(&db, "at last");
@@ -85,7 +85,7 @@ fn a_broken_disk_during_a_commit_latches() {
         for step in &steps {
             sim.apply(step);
         }
-        // A sync that failed leaves its pages clean: no later one brings them to the disk.
+        // A failed sync leaves its pages clean: no later sync writes them.
         if let Some(Step::Write { file, .. }) = steps.last() {
             sim.fail_sync(*file);
         }
@@ -131,14 +131,14 @@ fn a_broken_disk_during_a_commit_latches() {
     }
 }
 
-/// A full disk refuses the claim: nothing has changed, free space included, and the database goes on.
+/// A full disk makes the claim fail: nothing has changed, including free space, and the database remains usable.
 #[test]
 fn a_full_disk_refuses_the_claim_and_nothing_else() {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
     let (db, old) = prepare(&recorder, &dir.path().join("db"));
     let sizes = db.sizes();
-    // Twice, as less is tried when much is refused.
+    // Twice, because a smaller allocation is tried after a larger one has failed.
     for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
         let full = Full::new(&recorder, kind);
         let e = full.run(|| db.claim(50 << 20, 3)).unwrap_err();
@@ -150,7 +150,7 @@ fn a_full_disk_refuses_the_claim_and_nothing_else() {
     let mut new = old.clone();
     let batch = change(&mut new);
     db.claim(batch.bytes(), batch.ops()).unwrap();
-    // What was claimed is there: no step of the commit asks for space.
+    // The claimed space is available: no step of the commit allocates space.
     let before = recorder.len();
     db.commit(&batch).unwrap();
     let asked = recorder.steps()[before..]
@@ -184,8 +184,8 @@ fn a_full_disk_refuses_a_commit_without_a_claim() {
     assert_sound(&db, "with space again");
 }
 
-/// Each step of a defragmentation fails once: before the rename everything is as it was, nothing lies about,
-/// and the database goes on; after it the engine refuses writes until the new file's name is on the disk.
+/// Each step of a defragmentation fails once. Before the rename, everything is as before, no files are left behind, and
+/// the database remains usable. After it, the engine refuses writes until the new file's name is durable.
 #[test]
 fn a_defragmentation_that_fails_leaves_everything_as_it_was() {
     for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
@@ -238,7 +238,7 @@ fn a_defragmentation_that_fails_leaves_everything_as_it_was() {
     }
 }
 
-/// Makes every allocation fail while something runs.
+/// Makes every allocation fail until dropped.
 struct Full<'r> {
     recorder: &'r Recorder,
     kind: ErrorKind,

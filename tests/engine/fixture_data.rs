@@ -1,5 +1,5 @@
-//! Unpacks `tests/data/fixtures`: database files of real etcd servers (3.4.23, 3.5.33, 3.6.14,
-//! 3.7.1) and `expected.json`, which says what etcd's own tools make of each.
+//! Unpacks `tests/data/fixtures`: database files of real etcd servers (3.4.23, 3.5.33, 3.6.14, 3.7.1) and
+//! `expected.json`, which contains the output of etcd's own tools for each of them.
 
 use std::{
     fs::File,
@@ -29,7 +29,7 @@ pub fn expected() -> Value {
     serde_json::from_slice(&gunzip(&folder().join("expected.json.gz"))).unwrap()
 }
 
-/// The bytes of a good file by its name.
+/// The bytes of an intact file by its name.
 pub fn bytes(name: &str) -> Vec<u8> {
     gunzip(&folder().join(format!("{name}.gz")))
 }
@@ -46,12 +46,12 @@ impl Scratch {
         }
     }
 
-    /// A path in it.
+    /// A path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Writes `bytes` as `name`, with a hole behind them up to `size`.
+    /// Writes `bytes` as `name`, followed by a hole up to `size`.
     pub fn write(&self, name: &str, bytes: &[u8], size: u64) -> PathBuf {
         let path = self.dir.path().join(name.replace('/', "-"));
         let mut file = File::create(&path).unwrap();
@@ -60,13 +60,13 @@ impl Scratch {
         path
     }
 
-    /// A good file by its name in `expected.json`.
+    /// Writes an intact file by its name in `expected.json`.
     pub fn good(&self, name: &str, entry: &Value) -> PathBuf {
         self.write(name, &bytes(name), entry["size"].as_u64().unwrap())
     }
 }
 
-/// Puts a damaged file together from its `pieces`.
+/// Assembles a damaged file from its `pieces`.
 pub fn damaged(entry: &Value) -> Vec<u8> {
     let base = entry["base"].as_str().map(bytes).unwrap_or_default();
     let mut out = Vec::new();

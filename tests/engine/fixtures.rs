@@ -1,5 +1,5 @@
-//! Every file of a real etcd: status, hash, hashkv, live keys, records and facts are what etcd's
-//! own tools and servers say; every record survives its codec byte for byte.
+//! Every file of a real etcd: status, hash, hashkv, live keys, records and facts match etcd's own tools and servers;
+//! every record is re-encoded identically.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use etcd_maintenance::{
     bolt::FileReader,
     schema::{alarm, auth, bucket, fresh, key, lease, membership, meta},
-    snapshot::{self, Error, Item, Seal, SnapshotFile},
+    snapshot::{self, Error, Item, SnapshotFile, Trailer},
 };
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -73,8 +73,8 @@ fn status_is_etcdutls() {
             "{name}"
         );
         snapshot::verify(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let sealed = *SnapshotFile::open(&path).unwrap().seal() == Seal::Digest;
-        assert_eq!(sealed, entry["kind"] == "snapshot", "{name}");
+        let has_digest = *SnapshotFile::open(&path).unwrap().trailer() == Trailer::Digest;
+        assert_eq!(has_digest, entry["kind"] == "snapshot", "{name}");
     }
 }
 
@@ -101,7 +101,7 @@ fn every_good_file_passes_the_check() {
     }
 }
 
-/// The answer in the words of `expected.json`.
+/// The error in the notation of `expected.json`.
 fn refusal(e: &Error) -> Value {
     json!(format!("Error: {e}"))
 }
@@ -132,7 +132,7 @@ fn hashkv_is_etcdutls_and_the_servers() {
         };
         for (rev, answer) in server {
             let rev: i64 = rev.parse().unwrap();
-            // At the compact revision a server answers from the memory of its compaction.
+            // At the compact revision, a server answers from the hash that it stored during compaction.
             if entry["facts"]["compact_revision"] == rev {
                 continue;
             }
@@ -222,7 +222,7 @@ fn records_and_facts() {
     }
 }
 
-/// What a record becomes when it is read and written again.
+/// A record after decoding and encoding it.
 fn again(name: &[u8], k: &[u8], v: &[u8]) -> (Vec<u8>, Vec<u8>) {
     match name {
         bucket::KEY => {
@@ -305,7 +305,7 @@ fn every_record_is_written_as_it_was_read() {
                 let (k2, v2) = again(&bucket, &k, &v);
                 let place = format!("{name}: {}: {}", String::from_utf8_lossy(&bucket), hex(&k));
                 assert_eq!(hex(&k2), hex(&k), "{place}");
-                // The record that `--bump-revision` leaves is empty, and nobody else writes such.
+                // Only `--bump-revision` writes an empty record.
                 assert!(v2 == v, "{place}");
                 n += 1;
             }

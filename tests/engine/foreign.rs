@@ -1,5 +1,5 @@
-//! Files that others wrote, sound and damaged, opened for writing; and files that change under a reader.
-//! A sound one is gone on with; a damaged one may be refused or not, but nothing panics and nothing hangs.
+//! Files written by other programs, intact and damaged, opened for writing; and files that change while being read.
+//! Intact files remain usable; damaged ones may or may not be rejected, but nothing panics or hangs.
 
 use std::path::Path;
 
@@ -19,8 +19,8 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Members' files and snapshots of four versions of etcd, with inline buckets, freelists and other page
-/// sizes: opened, changed, defragmented and opened again.
+/// Members' files and snapshots of four versions of etcd, with inline buckets, freelists and other page sizes: opened,
+/// changed, defragmented and opened again.
 #[test]
 fn files_of_etcd_are_gone_on_with() {
     let names = names();
@@ -73,7 +73,7 @@ fn files_of_etcd_are_gone_on_with() {
     }
 }
 
-/// Does all that can be done with a file; whatever comes of it is an answer.
+/// Does everything possible with a file; any result is acceptable.
 fn exercise(path: &Path) -> Result<(), Error> {
     let before = std::fs::read(path).unwrap();
     let db = Db::open(path, small(4096)).inspect_err(|_| {
@@ -85,7 +85,7 @@ fn exercise(path: &Path) -> Result<(), Error> {
         let Ok((_, bucket)) = bucket else { continue };
         let _ = bucket.last();
         let _ = bucket.get(b"\0\0\0\0\0\0\0\x20_\0\0\0\0\0\0\0\0");
-        // A damaged tree may be walked for long, but not for ever.
+        // Walking a damaged tree may take long, but must end.
         if let Ok(entries) = bucket.iter() {
             assert!(entries.take(1_000_000).count() < 1_000_000);
         }
@@ -105,7 +105,7 @@ fn exercise(path: &Path) -> Result<(), Error> {
     c.delete_bucket("lease");
     let committed = db.commit(&c.batch);
     let _ = db.defragment();
-    // A sound file takes all that.
+    // All of this succeeds with an intact file.
     if findings == 0 {
         committed?;
         assert_sound(&db, &path.display().to_string());
@@ -138,7 +138,7 @@ fn damaged_files_are_refused_or_not_but_nothing_panics() {
     );
 }
 
-/// Random bytes changed in a database of our own, metas and all.
+/// Random bytes changed in a database of our own, including its metas.
 #[test]
 fn flipped_bytes_do_not_panic() {
     let mut rng = Rng::new("flipped bytes", 32);
@@ -165,7 +165,7 @@ fn flipped_bytes_do_not_panic() {
     for _ in 0..250 {
         let mut bad = good.clone();
         for _ in 0..1 + rng.below(4) {
-            // Headers and element tables are hit more often than values.
+            // Change headers and element tables more often than values.
             let page = rng.below(bad.len() as u64 / 1024);
             let at = page * 1024
                 + if rng.chance(70) {
@@ -185,7 +185,7 @@ fn flipped_bytes_do_not_panic() {
     }
 }
 
-/// A file that is cut while it is read is an error, not a signal, and no wrong answer.
+/// Truncating a file while it is read causes an error, not a signal or a wrong result.
 #[test]
 fn a_file_cut_while_it_is_read_is_an_error() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Who may open a database, and when: the lock, leftovers, names that change under an opener.
+//! Who may open a database, and when: the lock, leftover files, and names that change while a file is being opened.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -13,7 +13,7 @@ fn put(db: &Db, model: &mut Model, key: &str, len: usize) {
     db.commit(&c.batch).unwrap();
 }
 
-/// The second opener is told at once, by name; and the first one's end lets him in.
+/// The second opener fails at once with an error that names the file, and succeeds after the first has closed it.
 #[test]
 fn a_second_opener_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -24,7 +24,7 @@ fn a_second_opener_is_refused_by_name() {
     assert!(e.to_string().contains(&path.display().to_string()), "{e}");
     let e = FileReader::open(&path).unwrap().lock_shared().unwrap_err();
     assert!(matches!(e, Error::Locked { .. }), "{e}");
-    // A clone and a reader are the same database, which is open as long as one of them is.
+    // A clone and a reader share the database, which is open as long as one of them exists.
     let (clone, reader) = (db.clone(), db.read());
     drop(db);
     assert!(matches!(
@@ -35,8 +35,8 @@ fn a_second_opener_is_refused_by_name() {
     assert_sound(&Db::open(&path, small(4096)).unwrap(), "afterwards");
 }
 
-/// A defragmentation changes the inode under the name: neither the new file nor the old one can be locked by
-/// anybody else, also not by someone who opened the old one before.
+/// A defragmentation changes the inode of the file. Neither the new nor the old file can be locked by another process,
+/// not even by one that opened the old one before.
 #[test]
 fn the_lock_survives_a_defragmentation() {
     let dir = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn the_lock_survives_a_defragmentation() {
     put(&db, &mut model, "b", 10);
     assert_sound(&db, "after the defragmentation");
     drop(db);
-    // Whoever waited gets a file in the end that is no database, so he cannot take it for one.
+    // A process that waited finally gets a file that is not a database, so it cannot mistake it for one.
     waiting.try_lock().unwrap();
     assert!(
         waiting.metadata().unwrap().len() <= 2 * 4096,
@@ -81,7 +81,7 @@ fn the_lock_survives_a_defragmentation() {
     assert_sound(&db, "at the end");
 }
 
-/// A hard link to the database is somebody's copy: a defragmentation leaves it as it was.
+/// A hard link to the database may be a copy: a defragmentation does not change it.
 #[test]
 fn a_hard_link_keeps_its_contents() {
     let dir = tempfile::tempdir().unwrap();
@@ -95,7 +95,7 @@ fn a_hard_link_keeps_its_contents() {
     assert_sound(&db, "the database");
 }
 
-/// Readers of before a defragmentation keep their state, and their file is given back when they end.
+/// Readers from before a defragmentation keep their state, and their file is freed when they end.
 #[test]
 fn readers_outlive_a_defragmentation() {
     let dir = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn readers_outlive_a_defragmentation() {
     assert_sound(&db, "the new state");
 }
 
-/// Leftovers of a killed process go, other files stay; modes are private.
+/// Leftovers of killed processes are removed, other files are kept; modes are private.
 #[test]
 fn leftovers_are_removed_and_modes_are_private() {
     let dir = tempfile::tempdir().unwrap();
@@ -157,7 +157,8 @@ fn leftovers_are_removed_and_modes_are_private() {
     assert_sound(&db, "afterwards");
 }
 
-/// What is no database is refused by name and left as it was; an empty file is what remains of a damaged one.
+/// A file that is not a database is rejected with an error and left unchanged. An empty file is the remains of a
+/// damaged one.
 #[test]
 fn what_is_no_database_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -179,7 +180,7 @@ fn what_is_no_database_is_refused_and_left_alone() {
     assert!(Db::open(&path, small(4096)).is_err());
 }
 
-/// Two openers of a database that does not exist: one makes it, and the other is told that it is locked.
+/// Two processes open a database that does not exist: one creates it, and the other finds it locked.
 #[test]
 fn two_makers_of_one_database() {
     for _ in 0..100 {
@@ -208,7 +209,7 @@ fn two_makers_of_one_database() {
     }
 }
 
-/// What a reader holds cannot be written again, what is between two readers can.
+/// Pages that a reader can see are not reused; pages between two readers are.
 #[test]
 fn pages_between_two_readers_are_used_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -236,8 +237,8 @@ fn pages_between_two_readers_are_used_again() {
     assert_sound(&db, "at the end");
 }
 
-/// Whoever replaces or removes the file of an open database would have everything that is written afterwards
-/// lost at the next start: the engine notices and refuses, and overwrites nobody's file.
+/// Writes to a file that has been replaced or removed would be lost at the next start. The engine detects this, refuses
+/// further writes, and overwrites nobody's file.
 #[test]
 fn a_replaced_file_is_not_written_to_any_more() {
     type Replace = fn(&std::path::Path);
@@ -268,7 +269,7 @@ fn a_replaced_file_is_not_written_to_any_more() {
         let e = db.claim(batch.bytes(), batch.ops()).unwrap_err();
         assert!(matches!(e, Error::Replaced { .. }), "{way}: {e}");
         assert!(e.to_string().contains("replaced or removed"), "{way}: {e}");
-        // From then on everything is refused, with that cause.
+        // From then on, everything is refused with that cause.
         for e in [
             db.commit(&batch).map(drop).unwrap_err(),
             db.defragment().map(drop).unwrap_err(),
@@ -281,7 +282,7 @@ fn a_replaced_file_is_not_written_to_any_more() {
     }
 }
 
-/// The same where nobody asked before the commit, and before a defragmentation.
+/// The same if nobody checks before the commit, or before a defragmentation.
 #[test]
 fn a_commit_and_a_defragmentation_notice_a_replaced_file_themselves() {
     for defragment in [false, true] {

@@ -1,40 +1,40 @@
 //! The storage engine, the file formats and the offline tools.
 
-/// Keys that only grow, as revisions do.
+/// Keys that only increase, like revisions.
 mod appends;
 /// Power losses and kills at every step: always the old or the new state.
 mod crash;
-/// Every damaged file: what is wrong is named, or etcdutl's answer is given.
+/// Every damaged file: the damage is reported, or the answer is etcdutl's.
 mod damaged;
-/// Verdicts on files.
+/// `snapshot verify`.
 mod examine;
-/// A disk that is full or broken: what fails, what latches, what goes on.
+/// A disk that is full or broken: what fails, what latches, what continues to work.
 mod faults;
-/// Where the files come from.
+/// Access to the fixtures.
 mod fixture_data;
-/// Files of real etcd servers, with the answers of etcd's own tools.
+/// Files of real etcd servers, compared with the output of etcd's own tools.
 mod fixtures;
-/// Files that others wrote, sound and damaged, opened for writing.
+/// Files written by other programs, intact and damaged, opened for writing.
 mod foreign;
-/// The lock, leftovers, replaced files, pages held by readers.
+/// The lock, leftover files, replaced files, pages held by readers.
 mod lock;
-/// The engine against a plain map: random batches, readers held, reopening, defragmentation.
+/// The engine compared with a plain map: random batches, long-lived readers, reopening, defragmentation.
 mod model;
-/// Random histories of the key space against a plain map for every revision.
+/// Random histories of the key space, compared with a plain map for every revision.
 mod mvcc_model;
-/// Databases that are only read: on a read-only file system, beside others, with nothing written.
+/// Databases opened read-only: on a read-only file system, with other readers, with nothing written.
 mod read_only;
-/// Data directories made from snapshots.
+/// Data directories created from snapshots.
 mod restore;
-/// Files of real etcd servers behind our server.
+/// Files of real etcd servers, served by our server.
 mod served_fixtures;
-/// A disk as a power loss sees it.
+/// A disk with simulated power losses.
 mod sim;
-/// How large files are, as clients see them.
+/// The sizes of files as seen by clients.
 mod sizes;
-/// Random numbers and the model that the engine's tests share.
+/// Random numbers and the model shared by the engine's tests.
 mod support;
-/// A small disk, and tests that are passed over.
+/// A small disk, and tests that are skipped.
 #[path = "../support/mod.rs"]
 mod system;
 /// Logs and raft snapshot files of real etcd members.

@@ -1,5 +1,5 @@
-//! The engine against a `BTreeMap`: random batches, readers held across commits, reopening,
-//! defragmentation, snapshots, and other page sizes.
+//! The engine compared with a `BTreeMap`: random batches, readers held across commits, reopening, defragmentation,
+//! snapshots, and other page sizes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,8 +11,8 @@ use super::support::{Change, Model, Rng, assert_same, assert_sound, dump, dump_f
 
 const BUCKETS: [&str; 5] = ["alarm", "key", "lease", "meta", "members"];
 
-/// One random batch: few or many operations, mostly puts or mostly deletions, now and then a large value, a
-/// run of ascending keys, a range of deletions, a bucket made or dropped.
+/// A random batch: few or many operations, mostly puts or mostly deletions, sometimes a large value, a run of ascending
+/// keys, a range of deletions, or a bucket that is created or deleted.
 fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
     let deletions = [5, 50, 95][(round / 15 % 3) as usize];
     for bucket in BUCKETS {
@@ -71,7 +71,7 @@ fn change(rng: &mut Rng, c: &mut Change<'_>, round: u64) {
     }
 }
 
-/// Counts how often a file is made to grow.
+/// Counts how often a file grows.
 #[derive(Default)]
 struct Growth(AtomicU64);
 
@@ -89,7 +89,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
     let dir = tempdir().unwrap();
     let path = dir.path().join("db");
     let growth = Arc::new(Growth::default());
-    // As little as possible more than was asked for, so that a claim that is too small shows.
+    // Allocate as little as possible beyond what was claimed, so that an insufficient claim is detected.
     let options = || Options {
         grow: 0,
         watcher: Some(growth.clone()),
@@ -155,7 +155,7 @@ fn run(page_size: u32, rounds: u64, seed: u64) {
             assert_eq!(std::fs::metadata(&snapshot).unwrap().len(), n);
             assert_same(&dump_file(&snapshot), &model, &when);
             keep(&snapshot, &format!("{page_size}-{round}.snapshot"));
-            // Half of the time go on with the snapshot: its winning meta is on page 0, whatever its number.
+            // Half of the time, continue with the snapshot: its current meta is on page 0, whatever its transaction.
             if rng.chance(50) {
                 held.clear();
                 db.close();

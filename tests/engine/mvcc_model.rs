@@ -1,7 +1,7 @@
-//! Random histories against a plain map for every revision: puts, deletions, nested transactions,
-//! compactions, defragmentations, restarts; reads with every option at every revision that is left.
+//! Random histories compared with a plain map for every revision: puts, deletions, nested transactions, compactions,
+//! defragmentations and restarts; reads with every option at every available revision.
 //!
-//! A failed run is repeated with `MVCC_MODEL_SEED=N`.
+//! Repeat a failed run with `MVCC_MODEL_SEED=N`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,18 +33,18 @@ use crate::random::Random;
 
 type State = BTreeMap<Bytes, KeyValue>;
 
-/// What a store must be like, told as plainly as possible.
+/// The expected behaviour of a store, in the simplest form.
 struct Model {
     /// The key space at each revision.
     states: BTreeMap<i64, State>,
     /// Every change ever made.
     records: Vec<(Revision, bool, KeyValue)>,
     compacted: i64,
-    /// Revision and hash of each compaction, the compaction before with it.
+    /// Revision and hash of each compaction, with the previous compact revision.
     compactions: Vec<(i64, i64)>,
 }
 
-/// A transaction under way: the state as it is, and what it has changed.
+/// A transaction in progress: the current state, and what it has changed.
 struct Writing {
     state: State,
     main: i64,
@@ -103,7 +103,7 @@ impl Model {
     }
 
     fn hash_kv(&self, revision: i64) -> Result<(u32, i64, i64), Error> {
-        // A compaction at 0 leaves a hash that a request for 0, the newest, does not mean.
+        // A compaction at 0 leaves a hash, but a request for 0 means the current revision.
         let mut stored = self.compactions.iter().rev().take(10);
         let stored = stored.find(|(_, at)| *at == revision && revision != 0);
         let (compacted, up_to) = match stored {
@@ -124,11 +124,11 @@ impl Model {
             .filter(|(_, tombstone)| !tombstone)
             .map(|(rev, _)| *rev)
             .collect();
-        // Where nothing is kept, etcd leaves out nothing; what is still there to be hashed then
-        // depends on what earlier compactions removed.
+        // If nothing is kept, etcd skips nothing; what can then be hashed depends on what earlier compactions have
+        // removed.
         let removed = self.removed(compacted);
-        // A compaction also keeps a deletion exactly at its revision, so that it keeps something where
-        // the same hash computed without it would find nothing kept.
+        // A compaction also keeps a deletion exactly at its revision, so that it may keep something where the same hash
+        // computed without it keeps nothing.
         let by_compaction = stored.is_some();
         let deletion = |(rev, tombstone): &(Revision, bool)| *tombstone && rev.main == up_to;
         let nothing = kept.is_empty() && !(by_compaction && last.values().any(deletion));
@@ -150,7 +150,7 @@ impl Model {
         Ok((hash.sum(), compacted, up_to))
     }
 
-    /// The changes that compactions up to `at` have taken away.
+    /// The changes removed by compactions up to `at`.
     fn removed(&self, at: i64) -> BTreeSet<Revision> {
         let mut removed = BTreeSet::new();
         let mut last: BTreeMap<&Bytes, (Revision, bool)> = BTreeMap::new();
@@ -331,7 +331,7 @@ fn check_put(state: &State, r: &pb::PutRequest) -> Result<(), Error> {
     }
 }
 
-/// The way every compare goes, in the order of the operations, before any of them runs.
+/// The results of all compares in the order of the operations, before any of them is executed.
 fn choose(state: &State, r: &pb::TxnRequest) -> Vec<bool> {
     let mut path = vec![r.compare.iter().all(|c| holds(state, c))];
     for op in branch(r, path[0]) {
@@ -389,7 +389,7 @@ fn answer(state: &State, revision: i64, r: &pb::RangeRequest) -> pb::RangeRespon
         r.min_create_revision,
         r.max_create_revision,
     ];
-    // Without an order, etcd sorts what the limit has let through.
+    // Without an order, etcd sorts only the keys within the limit.
     if r.limit > 0 && r.sort_order() == SortOrder::None && filters == [0; 4] {
         kvs.truncate(r.limit as usize + 1);
     }
@@ -426,7 +426,7 @@ fn answer(state: &State, revision: i64, r: &pb::RangeRequest) -> pb::RangeRespon
     answer
 }
 
-/// Picks requests.
+/// Generates requests.
 struct Maker {
     random: Random,
 }
@@ -533,7 +533,7 @@ impl Maker {
         }
     }
 
-    /// A transaction in which no key is put twice or put and deleted: the gRPC layer refuses those.
+    /// A transaction in which no key is put twice, or put and deleted: the gRPC layer rejects those.
     fn txn(&mut self, newest: i64, depth: u64, taken: &mut BTreeSet<Bytes>) -> pb::TxnRequest {
         let compare = (0..self.random.within(0..3))
             .map(|_| self.compare(newest))
@@ -555,7 +555,7 @@ impl Maker {
                         if taken.iter().any(hit) {
                             continue;
                         }
-                        // From here on no put of a key that it may have deleted.
+                        // From here on, do not put a key that may have been deleted.
                         let names = ["a", "ab", "abc", "b", "b\0", "c", "d", "\u{e9}", "zz"];
                         taken.extend(names.map(Bytes::from).into_iter().filter(hit));
                         Request::RequestDeleteRange(delete)
@@ -577,7 +577,7 @@ impl Maker {
     }
 }
 
-/// Only the revision of a header is compared: the ids are the same everywhere.
+/// Compare only the revision of a header: the ids are always the same.
 fn bare(header: &mut Option<pb::ResponseHeader>) {
     if let Some(header) = header {
         *header = pb::ResponseHeader {
@@ -614,7 +614,7 @@ async fn check_hash(core: &Core, model: &Model, revision: i64) {
     let context = RequestContext::in_process();
     let ask = || core.hash_kv(&context, pb::HashKvRequest { revision });
     let mut got = ask().await;
-    // The hash of a compaction is there when its last record is gone.
+    // The hash of a compaction is available when its last record has been removed.
     for _ in 0..10_000 {
         let waits = got.as_ref().is_ok_and(|h| h.compact_revision == revision);
         if !waits || revision == 0 || !model.compactions.iter().any(|(_, at)| *at == revision) {
@@ -629,8 +629,7 @@ async fn check_hash(core: &Core, model: &Model, revision: i64) {
 
 type Answer<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Sends requests one right after the other, so that the writer takes several into one group, and
-/// waits for all.
+/// Sends requests one right after the other, so that the writer groups several of them, and waits for all.
 async fn all_at_once(mut answers: Vec<Answer<'_>>) {
     let mut done = vec![false; answers.len()];
     std::future::poll_fn(|cx| {
@@ -647,7 +646,7 @@ async fn all_at_once(mut answers: Vec<Answer<'_>>) {
     .await;
 }
 
-/// Some writes; each checks its own answer against what the model said when it was made.
+/// Several writes; each checks its response against the model at the time when it was made.
 fn writes<'a>(core: &'a Core, model: &mut Model, maker: &mut Maker) -> Vec<Answer<'a>> {
     let n = maker.random.within(1..6);
     (0..n)
@@ -676,7 +675,7 @@ fn writes<'a>(core: &'a Core, model: &mut Model, maker: &mut Maker) -> Vec<Answe
                 _ => {
                     let newest = model.revision();
                     let mut r = maker.txn(newest, 2, &mut BTreeSet::new());
-                    // One that only reads overtakes the writes that it is sent with.
+                    // A read-only transaction would overtake the writes that it is sent with.
                     r.failure.push(pb::RequestOp {
                         request: Some(Request::RequestTxn(pb::TxnRequest::default())),
                     });
@@ -739,7 +738,7 @@ async fn history(random: Random, steps: u64) {
                 core.shutdown().await;
                 drop(core);
                 core = tokio::task::block_in_place(open);
-                // The hashes of compactions are not kept on disk.
+                // The hashes of compactions are not stored on disk.
                 model.compactions.clear();
             }
             _ => check_everything(&core, &model).await,

@@ -1,4 +1,4 @@
-//! Databases that are only read: what they show, who may be there besides, and that nothing is ever written.
+//! Databases opened read-only: what they show, who else may open them, and that nothing is ever written.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::support::{Change, Model, assert_same, dump, small};
 use super::system::small_disk::SmallDisk;
 
-/// A database with some history at `path`, closed.
+/// Creates and closes a database with some history at `path`.
 fn make(path: &Path) -> Model {
     let mut model = Model::default();
     let db = Db::open(path, small(4096)).unwrap();
@@ -62,7 +62,7 @@ fn readers_share_a_file_and_a_writer_excludes_them() {
     assert!(matches!(writer, Error::Locked { .. }), "{writer}");
     let held = one.read();
     drop((one, two));
-    // A view keeps the file open, and so locked.
+    // A view keeps the file open, and therefore locked.
     let writer = Db::open(&path, small(4096)).map(drop).unwrap_err();
     assert!(matches!(writer, Error::Locked { .. }), "{writer}");
     assert_same(&dump(&held), &model, "the view");
@@ -102,7 +102,7 @@ fn a_database_that_is_not_there_is_not_made() {
     assert!(matches!(e, Error::NotBolt { .. }), "{e}");
 }
 
-/// A snapshot that was copied into place keeps its digest until somebody writes; a wrong digest is damage.
+/// A copied snapshot keeps its digest until something is written; a wrong digest counts as damage.
 #[test]
 fn the_digest_of_a_snapshot_is_checked_while_it_is_there() {
     let dir = tempfile::tempdir().unwrap();
@@ -114,7 +114,7 @@ fn the_digest_of_a_snapshot_is_checked_while_it_is_there() {
     let digest = Sha256::digest(&bytes);
     bytes.extend_from_slice(&digest);
 
-    // A value bit that no structure would give away.
+    // A bit in a value, which no structural check could detect.
     let value = bytes.windows(100).position(|w| w == [4; 100]).unwrap();
     for flipped in [value, bytes.len() - 1] {
         let mut bad = bytes.clone();
@@ -146,7 +146,7 @@ fn the_digest_of_a_snapshot_is_checked_while_it_is_there() {
     let db = Db::open(&path, small(4096)).unwrap();
     let mut c = Change::new(&mut model);
     c.put("meta", "round", vec![9]);
-    // Without a claim: the commit finds free pages and does not make the file grow.
+    // Without a claim: the commit finds free pages and does not grow the file.
     db.commit(&c.batch).unwrap();
     drop(db);
     assert_eq!(fs::metadata(&path).unwrap().len() % 512, 0);

@@ -1,5 +1,5 @@
-//! `snapshot restore` as a library: the same bytes as etcdutl's, nothing left after a failure, nothing in
-//! the way after a kill.
+//! `snapshot restore` as a library: the same bytes as etcdutl's, nothing left behind after a failure, and no obstacles
+//! after a kill.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::fixture_data::{Scratch, bytes, expected, sha256};
 
-/// The options that a restored tree was made with.
+/// The options with which a restored tree was created.
 fn options(file: PathBuf, args: &Value) -> RestoreOptions {
     let mut options = RestoreOptions::new(file);
     let mut args = args.as_array().unwrap().iter().map(|a| a.as_str().unwrap());
@@ -47,7 +47,7 @@ fn run(options: RestoreOptions, dir: &Path) -> Result<(Outcome, Vec<Line>), Erro
     Ok((outcome, lines))
 }
 
-/// Every file below `dir`, by its path from there.
+/// Every file below `dir`, by its relative path.
 fn files(dir: &Path) -> Vec<String> {
     let mut out = Vec::new();
     let mut todo = vec![dir.to_owned()];
@@ -94,7 +94,7 @@ fn the_files_are_etcdutls_byte_for_byte() {
         );
         for (name, theirs) in theirs {
             let ours = fs::read(dir.join(name)).unwrap();
-            // 3.6 and older write zero fields into log and raft snapshot that 3.7 leaves out.
+            // 3.6 and older encode zero fields in log and raft snapshot, which 3.7 omits.
             let same = theirs["same_bytes_again"] == true
                 && (entry["by"] == "3.7" || name == "member/snap/db");
             if same {
@@ -154,7 +154,7 @@ fn a_failure_leaves_nothing() {
         let error = run(options.clone(), &dir).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
         assert!(!scratch.path("above").exists(), "{text}");
-        // A dry run says the same.
+        // A dry run reports the same.
         let plan = Plan::new(RestoreOptions {
             data_dir: Some(dir.clone()),
             ..options
@@ -162,7 +162,7 @@ fn a_failure_leaves_nothing() {
         assert_eq!(plan.unwrap().check_file().unwrap_err().to_string(), error);
         assert!(fs::read(&file).unwrap() == *damaged);
     }
-    // An empty directory that was there stays.
+    // An existing empty directory is kept.
     let dir = scratch.path("empty");
     fs::create_dir(&dir).unwrap();
     let file = scratch.write("damaged", &flipped, flipped.len() as u64);
@@ -203,7 +203,7 @@ fn what_is_there_is_never_touched() {
     assert_eq!(files(&dir), ["mine"]);
 }
 
-/// What a kill leaves at any step: the work folder, with or without a log outside that has its place.
+/// What a kill leaves at any step: the work folder, with or without a log outside that has already been renamed.
 #[test]
 fn an_interrupted_restore_is_cleared_by_the_next() {
     let (expected, scratch) = (expected(), Scratch::new());
@@ -233,14 +233,14 @@ fn an_interrupted_restore_is_cleared_by_the_next() {
     };
     leave(None);
     restored("killed while building");
-    // Killed between the two renames: the log has its place, and the journal says whose it is.
+    // Killed between the two renames: the log has been renamed, and the journal says whose it is.
     fs::create_dir(&wal).unwrap();
     fs::write(wal.join("0000000000000000-0000000000000000.wal"), "").unwrap();
     let id = fs::metadata(&wal).unwrap();
     use std::os::unix::fs::MetadataExt as _;
     leave(Some(format!("{} {} {}", id.dev(), id.ino(), wal.display())));
     restored("killed between the renames");
-    // A log that somebody else has put there is not ours to remove.
+    // A log that somebody else put there must not be removed.
     fs::create_dir(&wal).unwrap();
     leave(Some(format!("{} {} {}", id.dev(), 1, wal.display())));
     let error = run(options(), &dir).unwrap_err().to_string();
@@ -263,7 +263,7 @@ fn two_restores_at_once_do_not_meet() {
     if results.iter().any(Result::is_ok) {
         assert_eq!(files(&dir).len(), 3);
     } else {
-        // Each found the other in its way; the next one does it.
+        // Each failed because of the other; the next one succeeds.
         run(RestoreOptions::new(&file), &dir).unwrap();
     }
 }

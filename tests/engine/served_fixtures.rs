@@ -1,4 +1,4 @@
-//! Files of real etcd servers behind our server: it must answer what etcd answered.
+//! Files of real etcd servers served by our server: it must answer like etcd.
 
 use std::path::{Path, PathBuf};
 
@@ -72,8 +72,7 @@ async fn live_keys_and_hashes_are_etcds() {
             }
         }
 
-        // Where the file holds a compaction that was not finished, or was compacted after these
-        // answers, the hash is another one.
+        // The hash differs if the file contains an unfinished compaction, or was compacted after these answers.
         let facts = &entry["facts"];
         let compacted = facts["compact_revision"].as_i64().unwrap_or(-1);
         if facts["scheduled_compact_revision"] != facts["finished_compact_revision"] {
@@ -210,7 +209,7 @@ async fn an_interrupted_compaction_is_finished() {
             everything(&core, scheduled - 1).await.err(),
             Some(Error::Compacted)
         );
-        // Physical: answers when all compactions so far are through.
+        // Physical: responds when all compactions so far have finished.
         let compact = pb::CompactionRequest {
             revision,
             physical: true,
@@ -232,8 +231,8 @@ async fn an_interrupted_compaction_is_finished() {
     }
 }
 
-/// Whatever is wrong with a file, opening it ends, in one line if it is refused, and then the file is as
-/// it was. What is served can be read to the end, or says what is wrong.
+/// Whatever is wrong with a file, opening it ends, with a one-line error if it is rejected, and the file is then
+/// unchanged. What is served can be read completely, or reports the damage.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_files_are_refused_or_served_without_a_panic() {
     let expected = fixture_data::expected();

@@ -1,5 +1,5 @@
-//! A disk as a power loss sees it: what was synced is there, of the rest any part may be.
-//! Built from the steps that the engine takes, which a [`Recorder`] writes down.
+//! A disk with simulated power losses: what was synced survives, and of the rest any part may survive. Built from the
+//! steps of the engine, recorded by a [`Recorder`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -10,10 +10,10 @@ use etcd_maintenance::bolt::{Event, Watcher};
 
 use super::support::Rng;
 
-/// Bytes that a disk writes whole or not at all.
+/// Number of bytes that a disk writes atomically.
 pub const SECTOR: usize = 512;
 
-/// A step, with its own bytes and with names relative to the directory that is watched.
+/// A step, with owned bytes and with names relative to the watched directory.
 #[derive(Clone, Debug)]
 pub enum Step {
     Create {
@@ -55,7 +55,7 @@ pub enum Step {
     },
 }
 
-/// Writes down every step, and makes one of them fail if it is told to.
+/// Records every step, and makes one of them fail on demand.
 pub struct Recorder {
     root: PathBuf,
     steps: Mutex<Vec<Step>>,
@@ -82,12 +82,12 @@ impl Recorder {
         self.steps.lock().unwrap().clone()
     }
 
-    /// Makes the `n`-th step from the beginning fail; it is not written down.
+    /// Makes the `n`-th step from the beginning fail; it is not recorded.
     pub fn fail_at(&self, n: usize, kind: io::ErrorKind) {
         *self.fail.lock().unwrap() = Some((n, kind));
     }
 
-    /// Makes every allocation fail from now on, or none any more.
+    /// Makes every allocation fail from now on, or stops that.
     pub fn full(&self, kind: Option<io::ErrorKind>) {
         *self.full.lock().unwrap() = kind;
     }
@@ -153,14 +153,14 @@ impl Watcher for Recorder {
     }
 }
 
-/// A file's contents.
+/// The content of a file.
 #[derive(Clone, Default)]
 struct Inode {
     durable: Vec<u8>,
-    /// Since the last sync: where, what, and whether a sync that failed has made it clean.
+    /// Writes since the last sync: offset, bytes, and whether a failed sync has marked them clean.
     writes: Vec<(usize, Arc<[u8]>, bool)>,
     len: usize,
-    /// Shortest length that the file was cut to since the last sync.
+    /// The shortest length to which the file was truncated since the last sync.
     cut: Option<usize>,
 }
 
@@ -174,7 +174,7 @@ impl Inode {
         }
     }
 
-    /// What is on the disk, without what was cut off since.
+    /// What is on disk, without what has been truncated since.
     fn after_cut(&self) -> Vec<u8> {
         let mut bytes = self.durable.clone();
         bytes.truncate(self.cut.unwrap_or(usize::MAX));
@@ -182,7 +182,7 @@ impl Inode {
     }
 }
 
-/// A change of a directory: a name gets an entry, or loses it.
+/// A change of a directory: an entry is set or removed under a name.
 type NameOps = Vec<(PathBuf, Option<Entry>)>;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -191,8 +191,8 @@ enum Entry {
     Dir,
 }
 
-/// The names of one directory: those on the disk, and the changes since its last sync. A rename inside a
-/// directory is one change of several names.
+/// The names in one directory: those on disk, and the changes since its last sync. A rename within a directory is a
+/// single change of several names.
 #[derive(Clone, Default)]
 struct Dir {
     durable: BTreeMap<PathBuf, Entry>,
@@ -220,16 +220,16 @@ impl Dir {
 pub enum Keep<'r> {
     None,
     All,
-    /// Each sector by chance, the names up to a random change.
+    /// A random set of sectors, and the names up to a random change.
     Some(&'r mut Rng),
-    /// One sector alone is missing, or one alone is there: the `n`-th of all.
+    /// All but one sector, or only one sector: the `n`-th of all.
     But {
         sector: usize,
         there: bool,
     },
-    /// All, but of the last write only so many bytes.
+    /// Everything, but only the first bytes of the last write.
     Torn(usize),
-    /// All, but of the last write only the sectors whose bit is set.
+    /// Everything, but only those sectors of the last write whose bit is set.
     LastSectors(u64),
 }
 
@@ -242,7 +242,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// An empty directory, or one with a file in it, all on the disk.
+    /// An empty directory, or one with a file, completely synced.
     pub fn new(file: Option<(&str, Vec<u8>)>) -> Sim {
         let mut sim = Sim::default();
         let mut root = Dir::default();
@@ -254,7 +254,7 @@ impl Sim {
         sim
     }
 
-    /// What is in a directory, all on the disk.
+    /// The content of a directory, completely synced.
     pub fn from_directory(root: &Path) -> Sim {
         let mut sim = Sim::default();
         sim.take_directory(root, PathBuf::new());
@@ -364,20 +364,20 @@ impl Sim {
         }
     }
 
-    /// A sync that failed: what it should have brought to the disk is clean in memory, and never written.
+    /// A failed sync: the data it should have written is marked clean in memory, and is never written.
     pub fn fail_sync(&mut self, file: u64) {
         for w in &mut self.inode(file).writes {
             w.2 = true;
         }
     }
 
-    /// Number of sectors that a power loss may keep or not.
+    /// Number of sectors that a power loss may keep or lose.
     pub fn loose_sectors(&self) -> usize {
         let writes = self.inodes.iter().flat_map(|i| &i.writes).filter(|w| !w.2);
         writes.map(|(_, b, _)| b.len().div_ceil(SECTOR)).sum()
     }
 
-    /// What a process sees, also one that comes after the one that was killed.
+    /// What a process sees, including one started after another was killed.
     pub fn visible(&self, into: &Path) {
         let dirs = self
             .dirs
@@ -407,7 +407,7 @@ impl Sim {
         }
         let mut number = 0;
         self.write(into, &dirs, |inode| {
-            // Neither a cut nor growth is on the disk for sure before the next sync.
+            // Neither truncation nor growth is durable before the next sync.
             let resized = match &mut keep {
                 Keep::None => false,
                 Keep::Some(rng) => rng.chance(50),
@@ -463,7 +463,7 @@ impl Sim {
             std::fs::remove_dir_all(into).unwrap();
         }
         std::fs::create_dir(into).unwrap();
-        // A directory comes before those in it, as the names are sorted.
+        // A directory precedes those inside it, because the names are sorted.
         for (dir, names) in dirs {
             if !into.join(dir).is_dir() {
                 continue;

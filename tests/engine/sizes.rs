@@ -1,12 +1,12 @@
-//! How large files are, as clients see them: what a fresh database takes, and what the quota is compared with.
+//! The sizes of files as seen by clients: that of a new database, and the size that is compared with the quota.
 
 use etcd_maintenance::bolt::{Batch, Db, Options};
 use tempfile::tempdir;
 
 use super::support::{Change, Model, assert_same, assert_sound, dump, small};
 
-/// The buckets of etcd with little in them fit into the page of the tree of buckets, as bbolt stores them:
-/// etcd's fresh database has 20,480 bytes.
+/// etcd's buckets with little content fit into the page of the tree of buckets, where bbolt stores them: a new database
+/// of etcd has 20,480 bytes.
 #[test]
 fn a_fresh_database_is_as_small_as_etcds() {
     let dir = tempdir().unwrap();
@@ -36,7 +36,7 @@ fn a_fresh_database_is_as_small_as_etcds() {
     let sizes = db.commit(&c.batch).unwrap();
     assert!(sizes.total <= 20_480, "{sizes:?}");
     assert_sound(&db, "fresh");
-    // Small puts use the pages again that those before have freed.
+    // Small puts reuse the pages freed by earlier ones.
     for n in 0..200u32 {
         let mut c = Change::new(&mut model);
         c.put("key", (n % 20).to_be_bytes(), vec![b'v'; 10]);
@@ -54,7 +54,7 @@ fn a_fresh_database_is_as_small_as_etcds() {
     assert_sound(&db, "defragmented");
 }
 
-/// A bucket moves out of its entry as it grows and back into it as it shrinks, at a quarter of a page.
+/// A bucket moves out of its entry when it grows beyond a quarter of a page, and back when it shrinks.
 #[test]
 fn buckets_are_stored_inline_while_they_are_small() {
     let dir = tempdir().unwrap();

@@ -1,15 +1,15 @@
-//! A seeded source of random numbers, and a database as a plain map.
+//! A seeded random number generator, and a database as a plain map.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use etcd_maintenance::bolt::{Batch, Db, FileReader, Options, ReadTx};
 
-/// Small random numbers, the same for the same seed (xorshift64*).
+/// A small random number generator; the same seed gives the same numbers (xorshift64*).
 pub struct Rng(u64);
 
 impl Rng {
-    /// The seed from the environment variable `BOLT_SEED`, or this one; it is printed, and shown on failure.
+    /// Uses the seed in the environment variable `BOLT_SEED`, or this one. It is printed, and shown on failure.
     pub fn new(name: &str, default: u64) -> Rng {
         let seed = std::env::var("BOLT_SEED")
             .ok()
@@ -31,7 +31,7 @@ impl Rng {
         (self.next() >> 16) % n.max(1)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True in `percent` of 100 cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -39,7 +39,7 @@ impl Rng {
 
 pub type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What a database should hold: buckets, their keys and values.
+/// The expected content of a database: buckets, their keys and values.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Model(pub BTreeMap<Vec<u8>, Map>);
 
@@ -87,7 +87,7 @@ impl<'m> Change<'m> {
         self.model.0.remove(bucket.as_bytes());
     }
 
-    /// The keys that the model has in a bucket.
+    /// The keys of a bucket in the model.
     pub fn keys(&self, bucket: &str) -> Vec<Vec<u8>> {
         self.model
             .0
@@ -97,7 +97,7 @@ impl<'m> Change<'m> {
     }
 }
 
-/// All that a view shows.
+/// The content of a view.
 pub fn dump(tx: &ReadTx) -> Model {
     let mut model = Model::default();
     for bucket in tx.buckets().unwrap() {
@@ -113,7 +113,7 @@ pub fn dump(tx: &ReadTx) -> Model {
     model
 }
 
-/// All that a file shows.
+/// The content of a file.
 pub fn dump_file(path: &Path) -> Model {
     let file = FileReader::open(path).unwrap();
     let checked = file.check().unwrap();
@@ -137,7 +137,7 @@ pub fn dump_file(path: &Path) -> Model {
     model
 }
 
-/// Asserts without printing megabytes.
+/// Asserts equality without printing megabytes.
 pub fn assert_same(got: &Model, want: &Model, when: &str) {
     if got == want {
         return;
@@ -166,7 +166,7 @@ pub fn assert_same(got: &Model, want: &Model, when: &str) {
     panic!("{when}: got {g:?}, want {w:?}");
 }
 
-/// Asserts that nothing is wrong with a database.
+/// Asserts that a database is intact.
 pub fn assert_sound(db: &Db, when: &str) {
     let checked = db.check().unwrap();
     let findings: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
@@ -184,7 +184,7 @@ pub fn small(page_size: u32) -> Options {
     }
 }
 
-/// Copies a database to where the environment variable `BOLT_KEEP` says, for other tools to look at.
+/// Copies a database to the path in the environment variable `BOLT_KEEP`, for inspection with other tools.
 pub fn keep(path: &Path, name: &str) {
     if let Some(dir) = std::env::var_os("BOLT_KEEP") {
         std::fs::copy(path, Path::new(&dir).join(name)).unwrap();

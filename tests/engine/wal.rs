@@ -1,5 +1,5 @@
-//! Logs and raft snapshot files of real etcd members, whole and damaged, against what `expected.json` says
-//! of every record; and what our writer makes of the same records.
+//! Logs and raft snapshot files of real etcd members, intact and damaged, compared with `expected.json` for every
+//! record; and what our writer produces for the same records.
 
 use std::{
     fs,
@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use crate::fixture_data::{bytes, expected, hex, sha256};
 
-/// The part of `member/wal/NAME` behind the last slash.
+/// The part of `member/wal/NAME` after the last slash.
 fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap()
 }
 
-/// The log of a tree in a directory of its own.
+/// Writes the log of a tree to a separate directory.
 fn unpack(tree: &str, entry: &Value, dir: &Path) -> PathBuf {
     let wal = dir.join(tree);
     fs::create_dir(&wal).unwrap();
@@ -56,7 +56,7 @@ fn conf_change_type(kind: raftpb::ConfChangeType) -> &'static str {
     }
 }
 
-/// What `expected.json` says of a record that both tell of.
+/// Compares those parts of a record that `expected.json` contains.
 fn check_record(ours: &Record, theirs: &Value, what: &str) {
     assert_eq!(json!(ours.offset), theirs["offset"], "{what}");
     assert_eq!(json!(ours.crc), theirs["crc"], "{what}");
@@ -154,7 +154,7 @@ fn raft_snapshots_are_read_and_written_back() {
     assert!(count > 10, "{count} files");
 }
 
-/// The records of a restored directory, written again, are the same segment to the last byte.
+/// Writing the records of a restored directory again produces an identical segment.
 #[test]
 fn a_segment_is_written_as_etcd_writes_it() {
     let (expected, dir) = (expected(), tempfile::tempdir().unwrap());
@@ -220,7 +220,7 @@ fn damage_is_named_and_a_torn_end_is_no_damage() {
         let log = Log::read(&wal, &walpb::Snapshot::default());
         let served = case["server_3.7"]["result"] == "serves";
         match log {
-            // A server goes on from a torn end, and takes the entries before it.
+            // A server continues from a torn end, with the entries before it.
             Ok(log) => {
                 let entries = case["dump_logs"]["3.6"]["entries"].as_u64();
                 if let (true, Some(entries)) = (served, entries) {
@@ -241,8 +241,8 @@ fn damage_is_named_and_a_torn_end_is_no_damage() {
     }
 }
 
-/// Every byte of a small log changed, and the log cut at every length: an error or fewer records, never a
-/// panic, and never a record that was not there.
+/// Changes every byte of a small log, and truncates it at every length: the result is an error or fewer records, never
+/// a panic, and never a record that did not exist.
 #[test]
 fn no_cut_and_no_flip_makes_another_record() {
     let dir = tempfile::tempdir().unwrap();
@@ -273,14 +273,14 @@ fn no_cut_and_no_flip_makes_another_record() {
             "{cut}"
         );
     }
-    // The CRC is over the data alone, so that a kind which became another one cannot be seen; and the first
-    // record of a segment only says where the chain begins.
+    // The CRC covers only the data, so a changed type is not detected; and the first record of a segment only contains
+    // the start of the chain.
     let kinds: Vec<usize> = all.iter().map(|(at, _)| *at as usize + 9).collect();
     for bit in (16 * 8..end * 8).filter(|bit| !kinds.contains(&(bit / 8))) {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         let (records, damage) = read(&bytes);
-        // Zeros of padding are not looked at.
+        // Padding is not checked.
         assert!(
             all.starts_with(&records),
             "bit {bit}: {records:?} {damage:?}"
@@ -317,7 +317,7 @@ fn a_reader_begins_at_the_segment_of_an_index() {
     );
 }
 
-/// A file that says that its next record is larger than it is, or larger than is read.
+/// A file that claims that its next record is larger than the file, or larger than the limit.
 #[test]
 fn lengths_do_not_take_memory() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Real etcd's programs among themselves, so that a fault of the test's own means shows here and not as one of ours.
-//! Must not start anything of ours.
+//! Real etcd's programs with each other, so that a fault in the test setup shows here and is not attributed to ours.
+//! Must not start any of our programs.
 
 use crate::support::etcd::{self, Release};
 

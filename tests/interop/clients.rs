@@ -1,12 +1,12 @@
-//! Programs on published clients of etcd run one maintenance session against `serve`, and print what a real etcd of
-//! the reference release makes them print.
+//! Programs using published etcd clients run a maintenance session against `serve`, and print the same as with a real
+//! etcd of the reference release.
 
 use crate::support::etcd::{self, Release};
 use crate::support::program::{Program, scratch};
 use crate::support::server::{Launch, Server};
 
-/// Runs `client` (which gets the server and a file name for its snapshot) against a fresh real etcd and a fresh
-/// `serve`, and compares what it prints and that its snapshot can be read.
+/// Runs `client` (which receives the server and a file name for its snapshot) against a new real etcd and a new
+/// `serve`. Compares its output, and checks that its snapshots can be read.
 fn same_on_both(client: impl Fn(&Server) -> Program) {
     let Some(launch) = etcd::server(Release::V3_7) else {
         return;
@@ -22,7 +22,7 @@ fn same_on_both(client: impl Fn(&Server) -> Program) {
             .run()
             .success()
             .json();
-        // Size and hash of the whole file cover what two servers may keep differently.
+        // Size and hash of the whole file may differ between servers.
         (
             printed,
             status["revision"].clone(),

@@ -1,5 +1,5 @@
-//! A disk without room, as a memory file system of a few mebibytes: while writing, while defragmenting, while saving
-//! a snapshot. What was there stays, what fails says why, and the server goes on.
+//! A full disk, as a memory file system of a few MiB: while writing, defragmenting, and saving a snapshot. Existing
+//! data remains, errors give the reason, and the server continues to work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::support::small_disk::SmallDisk;
 
 const MIB: u64 = 1 << 20;
 
-/// A client and what was acknowledged to it.
+/// A client, and what was acknowledged to it.
 struct Writer {
     runtime: tokio::runtime::Runtime,
     kv: KvClient<Channel>,
@@ -51,7 +51,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Asserts that the server holds exactly what was acknowledged.
+    /// Asserts that the server contains exactly what was acknowledged.
     #[track_caller]
     fn verify(&mut self) {
         let request = pb::RangeRequest {
@@ -101,7 +101,7 @@ fn assert_sound(file: &Path) {
     assert!(checked.findings.is_empty(), "{:?}", checked.findings);
 }
 
-/// What lies in the data directory, but for the names that are always there.
+/// The content of the data directory, except for the names that are always there.
 fn leftovers(server: &Server) -> Vec<String> {
     fs::read_dir(server.data_dir())
         .expect("the data directory can be listed")
@@ -119,7 +119,7 @@ fn leftovers(server: &Server) -> Vec<String> {
 #[test]
 fn a_write_without_room_is_refused_and_the_server_goes_on() {
     if self_test() {
-        // A real etcd ends itself when its log cannot be written.
+        // A real etcd exits when its log cannot be written.
         return;
     }
     let Some(disk) = SmallDisk::mount(96 * MIB) else {
@@ -131,7 +131,7 @@ fn a_write_without_room_is_refused_and_the_server_goes_on() {
     let mut writer = Writer::new(&server);
     let mut refusals = 0;
     for i in 0..600 {
-        // Small ones among them: a full disk is met at every size.
+        // Include small values, so that the disk is full at every size.
         let size = if i % 5 == 0 { 50 } else { 100 << 10 };
         if let Err(status) = writer.put(&format!("key/{i:03}"), vec![b'a' + (i % 26) as u8; size]) {
             assert!(
@@ -153,7 +153,7 @@ fn a_write_without_room_is_refused_and_the_server_goes_on() {
         .run()
         .success();
 
-    // Started again while the disk is still full, it may say that it needs room, but loses nothing.
+    // When started while the disk is still full, it may report that it needs space, but loses nothing.
     let mut server = server;
     server.kill();
     assert_sound(&server.db_file());
@@ -169,7 +169,7 @@ fn a_write_without_room_is_refused_and_the_server_goes_on() {
     let server = launch.start();
     let mut writer = writer.follow(&server);
     writer.verify();
-    // A full disk may have raised the alarm of a full database.
+    // The full disk may have raised the NOSPACE alarm.
     etcdctl(&server).args(["alarm", "disarm"]).run().success();
     for i in 0..100 {
         writer
@@ -253,7 +253,7 @@ fn a_snapshot_without_room_leaves_no_file() {
             .count();
         assert_eq!(left, 0, "nothing is left behind");
 
-        // An older backup of that name survives the attempt.
+        // An older backup with the same name survives the attempt.
         fs::write(&file, "an older backup").expect("there is room for that");
         save().failure(5, "Error: ");
         assert_eq!(

@@ -1,9 +1,9 @@
-//! Random requests, one after the other, to `serve` and to a real etcd: every answer and every refusal is the same,
-//! field by field, also after both ended and were started again.
+//! Sends the same random requests to `serve` and to a real etcd: all responses and errors must be identical, field by
+//! field, including after restarts of both.
 //!
-//! A failed run is repeated with `ETCD_HISTORY_SEED=N`; `ETCD_HISTORY_STEPS` makes it longer. Passes over what etcd
-//! leaves open (order among equals in sorted ranges of more than 12 keys) or gets wrong (it ends itself on an unknown
-//! action of an alarm, and remembers the hash of a compaction at 0 as the newest revision's).
+//! Repeat a failed run with `ETCD_HISTORY_SEED=N`; `ETCD_HISTORY_STEPS` makes it longer. Avoids what etcd leaves
+//! undefined (the order of equal elements in sorted ranges of more than 12 keys) or gets wrong (it exits on an unknown
+//! alarm action, and stores the hash of a compaction at 0 as that of the current revision).
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -25,10 +25,10 @@ const KEYS: [&[u8]; 12] = [
 ];
 const VALUES: [&[u8]; 5] = [b"", b"1", b"10", b"2", b"\xff"];
 const STEPS: u64 = 600;
-/// How deep transactions go in transactions.
+/// Maximum nesting of transactions.
 const NESTED: u32 = 3;
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug)]
 enum Ask {
     Range(pb::RangeRequest),
@@ -43,7 +43,7 @@ enum Ask {
     MoveLeader(u64),
 }
 
-/// Makes requests that mean something at the revisions reached so far.
+/// Generates requests that make sense at the revisions reached so far.
 struct Asker {
     random: Random,
     revision: i64,
@@ -70,7 +70,7 @@ impl Asker {
         }
     }
 
-    /// Old and new, compacted, in the future, negative.
+    /// A revision that is old or current, compacted, in the future, or negative.
     fn any_revision(&mut self) -> i64 {
         let (old, new) = (self.compacted.max(1), self.revision);
         match self.random.within(0..20) {
@@ -84,7 +84,7 @@ impl Asker {
         }
     }
 
-    /// A number of an enumeration with `known` values, now and then another.
+    /// A number of an enumeration with `known` values, and sometimes another number.
     fn number(&mut self, known: u64) -> i32 {
         match self.random.chance(2) {
             true => self.pick(&[77, -1, i32::MIN]),
@@ -196,9 +196,9 @@ impl Asker {
         }
     }
 
-    /// No `ignore_` option in here: etcd ends itself where an earlier operation of the same transaction deletes
-    /// the key that it takes from. And no deletion in a nested transaction: etcd allows some in which the key is
-    /// put again in the same revision, and a compaction at that revision then loses the key.
+    /// No `ignore_` options here: etcd exits if an earlier operation of the same transaction deletes the key that they
+    /// refer to. And no deletion in a nested transaction: etcd permits some in which the key is put again in the same
+    /// revision, and a compaction at that revision then loses the key.
     fn op(&mut self, depth: u32) -> pb::RequestOp {
         let request = match self.random.within(0..20) {
             0..=5 => Request::RequestRange(self.range()),
@@ -225,7 +225,7 @@ impl Asker {
             55..=62 => Ask::Delete(self.delete()),
             63..=86 => Ask::Txn(self.txn(NESTED)),
             87..=90 => {
-                // A compaction at 0 would leave etcd with a wrong hash of the newest revision.
+                // A compaction at 0 would leave etcd with a wrong hash of the current revision.
                 let revision = match self.any_revision() {
                     0 => (self.revision - 10).max(1),
                     other => other,
@@ -248,7 +248,7 @@ impl Asker {
     }
 }
 
-/// A refusal, or the answer's text; the revision where it has one.
+/// An error or the response as text, and the revision if there is one.
 type Answer = (Result<String, String>, Option<i64>);
 
 struct Peer {
@@ -308,7 +308,7 @@ impl Peer {
     }
 }
 
-/// The answer without what two servers can't share: the term.
+/// The response without the term, which differs between two servers.
 fn told<T: Debug>(
     answer: Result<tonic::Response<T>, Status>,
     header: impl Fn(&mut T) -> &mut Option<pb::ResponseHeader>,
@@ -339,7 +339,7 @@ async fn history(ours: &Launch, theirs: &Launch, random: Random, steps: u64) {
     };
     for step in 0..steps {
         if step % 200 == 199 {
-            // A killed etcd repeats compactions from its log, and remembers their hashes anew.
+            // A killed etcd repeats compactions from its log, and stores their hashes again.
             ours = ours.again(Signal::KILL).await;
             theirs = theirs.again(Signal::TERM).await;
         }
@@ -354,7 +354,7 @@ async fn history(ours: &Launch, theirs: &Launch, random: Random, steps: u64) {
     }
 }
 
-/// Long enough for a busy machine, short enough to say so when something hangs.
+/// Long enough for a busy machine, and short enough to detect a hang.
 const LIMIT: Duration = Duration::from_secs(300);
 
 #[test]

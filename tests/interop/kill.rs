@@ -1,8 +1,8 @@
-//! `serve` is killed at random moments under load, with compactions and defragmentations going on. At the next start,
-//! which needs no hand: every acknowledged write is there, at its revision; a write that was under way is there as a
-//! whole or not at all; no revision that anybody saw is gone; and the file is sound.
+//! `serve` is killed at random moments under load, during compactions and defragmentations. The next start needs no
+//! intervention: every acknowledged write is there, at its revision; a write in progress is there completely or not at
+//! all; no revision that was ever visible is lost; and the file is intact.
 //!
-//! `CRASH_ROUNDS` (20) and `CRASH_SEED` are taken from the environment.
+//! `CRASH_ROUNDS` (20) and `CRASH_SEED` are read from the environment.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,15 +26,15 @@ use crate::support::server::{Launch, Server};
 const WRITERS: usize = 6;
 const KEYS: u64 = 20;
 
-/// What one key was set to by one write; `None` is a deletion.
+/// The value that one write set for a key; `None` is a deletion.
 type Change = (Bytes, Option<Bytes>);
 
-/// What one writer knows. Its keys are its own, and it sends one request at a time, so the state after a crash is
-/// either what was acknowledged or that with the one request under way on top.
+/// The expectations of one writer. Its keys are not used by others, and it sends one request at a time, so the state
+/// after a crash is either what was acknowledged or that plus the one request in progress.
 #[derive(Default)]
 struct Writer {
     name: usize,
-    /// Key to value and the revision that set it.
+    /// The value of each key and the revision that set it.
     acknowledged: BTreeMap<Bytes, (Bytes, i64)>,
     under_way: Option<Vec<Change>>,
     /// Acknowledged changes with their revisions, newest last.
@@ -42,19 +42,19 @@ struct Writer {
     written: u64,
 }
 
-/// What the tasks of one round share.
+/// What the tasks of a round share.
 struct Round {
     killed: AtomicBool,
-    /// The highest revision that any answer has shown.
+    /// The highest revision in any response.
     seen: AtomicI64,
-    /// The highest revision whose compaction was asked for; it may have happened.
+    /// The highest revision whose compaction was requested; it may have happened.
     compaction_asked: AtomicI64,
-    /// The highest revision whose compaction was answered; it has happened.
+    /// The highest revision whose compaction was acknowledged; it has happened.
     compacted: AtomicI64,
 }
 
 impl Round {
-    /// Passes an answer on; an error is expected only of a server that was killed.
+    /// Passes on a response. An error is expected only if the server was killed.
     #[track_caller]
     fn answer<T>(
         &self,
@@ -123,7 +123,7 @@ fn every_acknowledged_write_survives_kill_9() {
         check(&server.db_file(), bbolt.as_deref(), round);
         drop(server);
         if random.chance(10) {
-            // A second crash in a row, at some moment of the start.
+            // A second crash, at some moment during the start.
             let killed = launch.start_and_kill(Duration::from_micros(random.within(0..40_000)));
             check(&killed, bbolt.as_deref(), round);
         }
@@ -142,12 +142,12 @@ fn every_acknowledged_write_survives_kill_9() {
         "{} rounds, {written} acknowledged writes, revision {seen}, compacted at {compacted}",
         rounds()
     );
-    // A load that never got to write, or never compacted, would prove nothing.
+    // A load that never wrote or never compacted would prove nothing.
     assert!(written > 10 * rounds(), "only {written} writes");
     assert!(compacted > 0, "no compaction was answered");
 }
 
-/// Runs the load until the server is killed at a random moment; gives the writers back with what they know.
+/// Runs the load until the server is killed at a random moment. Returns the writers with their expectations.
 async fn load(
     writers: Vec<Writer>,
     server: &mut Server,
@@ -246,7 +246,7 @@ fn operation((key, change): &Change) -> pb::RequestOp {
     }
 }
 
-/// Only what is durable may be visible, so whatever a read shows must be there after the crash.
+/// Only durable writes may be visible, so everything that a read returns must still be there after the crash.
 async fn read(channel: Channel, shared: Arc<Round>, mut random: Random) {
     let mut kv = KvClient::new(channel);
     while !shared.killed.load(Ordering::SeqCst) {
@@ -334,7 +334,7 @@ impl Writer {
         if random.chance(20) {
             for _ in 0..random.within(1..5) {
                 let other = self.key(random);
-                // A transaction may not change one key twice.
+                // A transaction must not change a key twice.
                 if changes.iter().all(|(key, _)| *key != other) {
                     let value = (!random.chance(20)).then(|| self.value(random));
                     changes.push((other, value));
@@ -365,7 +365,7 @@ impl Writer {
     }
 }
 
-/// Compares what a freshly started server holds with what the writers know.
+/// Compares the content of a restarted server with the writers' expectations.
 async fn verify(
     writers: &mut [Writer],
     server: &Server,
@@ -390,7 +390,8 @@ async fn verify(
         if let Some(changes) = writer.under_way.take()
             && found != writer.acknowledged
         {
-            // Not all that was acknowledged as it was: then the request under way must explain it, as a whole.
+            // If the acknowledged state is not there unchanged, the request in progress must explain the difference
+            // completely.
             let revision = changes
                 .iter()
                 .find_map(|(key, value)| value.as_ref().and_then(|_| found.get(key)))
@@ -412,7 +413,7 @@ async fn verify(
             }
             panic!("acknowledged writes of writer {} are gone", writer.name);
         }
-        // A few of the revisions that must still be readable, as they were.
+        // Check some of the revisions that must still be readable.
         writer
             .history
             .retain(|(revision, _)| *revision >= compaction_asked);
@@ -467,7 +468,7 @@ async fn range(kv: &mut KvClient<Channel>, writer: usize) -> pb::RangeResponse {
     .into_inner()
 }
 
-/// The file that a killed server left behind, under our check and under etcd's own inspector of the format.
+/// Checks the file left behind by a killed server with our check and with etcd's own tool.
 fn check(file: &Path, bbolt: Option<&Path>, round: u64) {
     if !file.exists() {
         return;

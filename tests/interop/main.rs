@@ -1,27 +1,27 @@
-//! Ours beside etcd's own programs: each test pairs one of ours with one of theirs.
+//! Our programs together with etcd's: each test combines one of ours with one of theirs.
 //!
-//! Without etcd's programs (`.ci/etcd` brings them) the tests that need them say that they are passed over; with
-//! `ETCD_INTEROP=require` that is a failure. `ETCD_TEST_SELF=1` puts etcd's programs in the place of ours, to try
-//! the tests themselves.
+//! Tests that need etcd's programs (`.ci/etcd` downloads them) report that they are skipped if these are missing; with
+//! `ETCD_INTEROP=require` that is a failure. `ETCD_TEST_SELF=1` runs etcd's programs instead of ours, to check the
+//! tests themselves.
 
 #[path = "../support/mod.rs"]
 mod support;
 
-/// Real etcd's programs among themselves: that the tests' own means work before ours are judged by them.
+/// Real etcd's programs with each other: checks the test setup before ours are judged by it.
 mod baseline;
-/// Programs on etcd's Go client and on a Python client, against `serve`.
+/// Programs using etcd's Go client and a Python client, with `serve`.
 mod clients;
-/// Disks without room: while writing, defragmenting, saving.
+/// Full disks: while writing, defragmenting and saving.
 mod full_disk;
-/// Random requests, to `serve` and to a real etcd: the same answers.
+/// Random requests to `serve` and to a real etcd, with identical responses.
 mod histories;
-/// `serve` killed under load, again and again: nothing that was acknowledged is lost.
+/// `serve` killed repeatedly under load: no acknowledged write is lost.
 mod kill;
-/// What older servers do not tell.
+/// What older servers do not report.
 mod releases;
-/// Snapshots of theirs read by ours, of ours read and restored by theirs.
+/// Snapshots from etcd read by ours, and ours read and restored by etcd's tools.
 mod snapshots;
-/// Watches, leases, locks, elections, mirrors and tokens of our client library, also over connections that break.
+/// Watches, leases, locks, elections, mirrors and tokens of our client library, including over connections that break.
 mod streams;
-/// The maintenance session, on every pair of client and server.
+/// The maintenance session with every pair of client and server.
 mod walkthrough;

@@ -1,14 +1,14 @@
-//! Our client on every release of etcd's server: what an older server does not tell is left empty, never a crash and
-//! never a zero that nobody measured.
+//! Our client with every release of etcd's server: what an older server does not report is left empty, and is never a
+//! crash or a made-up zero.
 
 use crate::support::etcd::{self, Release};
 use crate::support::program::{Program, scratch, self_test};
 use crate::support::server::Server;
 
-/// A server of each release that is here, with one key, and our client aimed at it.
+/// A server of each available release with one key, and our client configured for it.
 fn each(check: impl Fn(Release, &Server, &dyn Fn(&[&str]) -> String)) {
     if self_test() {
-        // What etcd's own client prints for older servers is what this is different from.
+        // etcd's own client prints something else for older servers.
         return;
     }
     for release in Release::ALL {
@@ -37,7 +37,7 @@ fn status_leaves_empty_what_is_not_told() {
         assert_eq!(cells.len(), 16, "{release}: {line}");
         let fields = run(&["endpoint", "status", "-w", "fields"]);
         let json = run(&["endpoint", "status", "-w", "json"]);
-        // 3.6 brought the quota and the downgrade state; every release here tells the size in use.
+        // The quota and the downgrade state exist since 3.6; every release here reports the size in use.
         let told = release >= Release::V3_7;
         assert_eq!(cells[7].is_empty(), !told, "{release}: the quota in {line}");
         assert_eq!(

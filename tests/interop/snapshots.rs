@@ -1,5 +1,5 @@
-//! Snapshots across the two: theirs through our `snapshot status`, ours through their tools, ours restored by their
-//! tools into a running etcd that holds the same keys and the same hash.
+//! Snapshots across programs: etcd's read by our `snapshot status`, ours read by etcd's tools, and ours restored by
+//! etcd's tools into a running etcd with the same keys and the same hash.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::support::etcd::{self, Release};
 use crate::support::program::{Program, scratch};
 use crate::support::server::{Launch, Server, free_ports};
 
-/// Keys with several versions, deleted ones, bytes that are no text, a compaction in the middle: 5 live keys of
-/// 100 that were, and revisions on both sides of the compaction.
+/// Keys with several versions, deleted keys, bytes that are not text, and a compaction in the middle: 5 live keys of
+/// 100 created ones, and revisions on both sides of the compaction.
 fn populate(etcdctl: &Program, endpoint: &str) {
     let at = etcdctl.clone().arg(format!("--endpoints={endpoint}"));
     let put = |key: &str, value: Vec<u8>| {
@@ -88,12 +88,12 @@ fn our_status_of_their_snapshots_is_their_status() {
         let server = launch.start();
         populate(&theirs, server.endpoint());
         let dir = scratch();
-        // As their client saves it, and as ours does: with 3.4 behind it there is no version to be had.
+        // Saved by their client and by ours; a 3.4 server does not report its version.
         let (by_theirs, by_ours) = (dir.path().join("theirs.db"), dir.path().join("ours.db"));
         save(&theirs, server.endpoint(), &by_theirs);
         save(&Program::etcdctl(), server.endpoint(), &by_ours);
         for file in [&by_theirs, &by_ours] {
-            // Read first by ours, which must leave the file as it was.
+            // First read it with ours, which must leave the file unchanged.
             let before = fs::read(file).expect("the snapshot can be read");
             let ours = status(&Program::etcdutl(), file);
             assert!(
@@ -107,7 +107,7 @@ fn our_status_of_their_snapshots_is_their_status() {
     }
 }
 
-/// A `serve` with the test's data in it, and a snapshot of it.
+/// A `serve` with the test's data, and a snapshot of it.
 struct Saved {
     server: Server,
     dir: tempfile::TempDir,
@@ -126,7 +126,7 @@ impl Saved {
         Self { server, dir }
     }
 
-    /// A copy for one tool alone: some of etcd's write into what they read.
+    /// A separate copy for one tool, because some of etcd's write to what they read.
     fn copy(&self, name: &str) -> PathBuf {
         let copy = self.dir.path().join(format!("{name}.db"));
         fs::copy(self.dir.path().join("backup.db"), &copy).expect("the snapshot can be copied");
@@ -155,7 +155,7 @@ fn their_status_of_our_snapshot_is_our_status() {
     }
     if let Some(bbolt) = etcd::find("bbolt") {
         let file = saved.copy("check");
-        // The inspector takes the digest behind the last page for nothing, as etcd's restore does.
+        // Like etcd's restore, the tool ignores the digest after the last page.
         let checked = Program::new(bbolt).arg("check").arg(&file).run().success();
         assert!(checked.out().contains("OK"), "{checked}");
     }
@@ -190,7 +190,7 @@ fn our_snapshot_restored_by_their_tools_is_a_running_etcd_with_the_same_hash() {
         assert_eq!(their_keys, keys, "etcd {release}");
         assert!(hash.is_u64(), "{hash}");
         assert_eq!(their_hash, hash, "etcd {release}");
-        // It is alive, not only readable.
+        // It accepts writes, not only reads.
         etcdctl
             .arg(format!("--endpoints={}", restored.endpoint()))
             .args(["put", "after", "restore"])
@@ -199,7 +199,7 @@ fn our_snapshot_restored_by_their_tools_is_a_running_etcd_with_the_same_hash() {
     }
 }
 
-/// A snapshot that our own server wrote, restored by our own tool.
+/// Restores a snapshot written by our own server with our own tool.
 fn restore(snapshot: &Path, data: &Path) -> Program {
     Program::etcdutl()
         .args(["snapshot", "restore"])
@@ -228,7 +228,7 @@ fn what_we_restore_is_a_running_etcd_of_every_release() {
         assert_eq!(their_hash, hash, "etcd {release}");
         let at = etcdctl.arg(format!("--endpoints={}", restored.endpoint()));
         at.clone().args(["put", "after", "restore"]).run().success();
-        // It starts again from what it has written since.
+        // It starts again with what has been written since.
         let restored = restored.restart();
         let at = etcd::etcdctl(Release::V3_7)
             .expect("it was there")
@@ -241,7 +241,7 @@ fn what_we_restore_is_a_running_etcd_of_every_release() {
     }
 }
 
-/// Snapshots of older releases, restored without a target, as somebody who upgrades would.
+/// Snapshots of older releases, restored without a target, as in an upgrade.
 #[test]
 fn snapshots_of_every_release_are_restored_for_the_same_release() {
     for release in Release::ALL {
@@ -295,7 +295,7 @@ fn three_members_restored_from_one_snapshot_are_one_cluster() {
                 .run()
                 .success();
         }
-        // None of them answers before two of them run.
+        // None of them is ready before two of them are running.
         let members: Vec<Server> = std::thread::scope(|scope| {
             let start = |i: usize| {
                 let launch = launch
@@ -319,7 +319,7 @@ fn three_members_restored_from_one_snapshot_are_one_cluster() {
         assert_eq!(answers[0].0.as_array().map(Vec::len), Some(LIVE as usize));
         assert!(answers.iter().all(|a| *a == answers[0]), "etcd {release}");
         let at = etcdctl.arg(format!("--endpoints={}", members[1].endpoint()));
-        // A watch from before the bump is told that its history is gone.
+        // A watch from before the bump is told that its history has been compacted.
         let watch = at.clone().args(["watch", "key/1", "--rev=10"]).run();
         assert!(
             watch.err().contains("required revision has been compacted"),
@@ -354,7 +354,7 @@ fn what_we_restore_for_our_own_server_is_served() {
         .success();
 }
 
-/// Directories of real members, defragmented and migrated by ours, boot again.
+/// Directories of real members that we have defragmented and migrated can be started again.
 #[test]
 fn a_stopped_members_directory_survives_our_defrag_and_migrate() {
     let (Some(launch), Some(theirs)) = (etcd::server(Release::V3_7), etcd::etcdctl(Release::V3_7))
@@ -368,7 +368,7 @@ fn a_stopped_members_directory_survives_our_defrag_and_migrate() {
     populate(&theirs, server.endpoint());
     let before = contents(&theirs, server.endpoint(), 16);
     let at_data = format!("--data-dir={}", data.display());
-    // While it runs, the tool waits for the lock as long as it is told, and changes nothing.
+    // While it is running, the tool waits for the lock as long as it is told to, and changes nothing.
     let refused = Program::etcdutl()
         .args(["defrag", "--timeout=100ms", &at_data])
         .run();

@@ -1,5 +1,5 @@
-//! Our client library against a real etcd: watches, leases, locks, elections, mirrors and tokens, also over connections
-//! that break all the time.
+//! Our client library with a real etcd: watches, leases, locks, elections, mirrors and tokens, including over
+//! connections that keep breaking.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn a_watch_over_connections_that_break_sees_every_event_once() {
     assert!(created.created);
     let first = created.header.expect("a header").revision + 1;
 
-    // Two changes a revision in every third, and the connections are cut again and again.
+    // Every third revision has two changes, and the connections are cut repeatedly.
     const CHANGES: i64 = 300;
     let writer = client(&[server.endpoint()]);
     let writing = tokio::spawn(async move {
@@ -121,7 +121,7 @@ async fn a_watch_over_connections_that_break_sees_every_event_once() {
     assert_eq!(seen, expected);
     writing.await.expect("no panic");
 
-    // Progress can be asked for, and says how far it is.
+    // Progress can be requested, and reports the current revision.
     watch.request_progress().await.expect("it is asked for");
     let progress = watch.next().await.expect("an answer");
     assert_eq!(progress.events, []);
@@ -285,7 +285,7 @@ async fn a_lock_is_held_by_one_session_at_a_time() {
             .succeeded
     );
 
-    // Each waits for the one before it: also one whose session ends in place of unlocking.
+    // Each waits for the previous one, even if that one's session ends instead of unlocking.
     let waiting = tokio::spawn(async move {
         second.lock().await.expect("it gets the lock");
         second
@@ -434,7 +434,7 @@ async fn a_mirror_gets_every_key_in_pages_and_then_every_change() {
     let mut keys = vec![];
     let mut sizes = vec![];
     while let Some(page) = syncer.page().await.expect("a page") {
-        // What changes meanwhile is an update, and not in a page.
+        // Changes made meanwhile are updates, and are not in the pages.
         client
             .put(put("k99999", "v"), soon())
             .await
@@ -507,7 +507,7 @@ async fn a_token_that_the_server_forgot_is_renewed_in_calls_and_streams() {
     let mut watch = client.watch(create, StreamOptions::default(), soon());
     assert!(watch.next().await.expect("it is created").created);
 
-    // A member that starts anew knows none of the simple tokens that it gave.
+    // A restarted member does not know the simple tokens that it issued before.
     let server = server.restart();
     relay.point_at(server.endpoint());
     relay.cut();
@@ -518,7 +518,7 @@ async fn a_token_that_the_server_forgot_is_renewed_in_calls_and_streams() {
     let event = watch.next().await.expect("the watch goes on");
     assert_eq!(event.events[0].kv.as_ref().expect("a key").value, "w");
 
-    // A token that the user gave is sent as it is, and never replaced.
+    // A token supplied by the user is sent unchanged, and never replaced.
     let with_token = self::client(&[server.endpoint()]);
     with_token
         .set_token("no-such-token.1")

@@ -1,7 +1,7 @@
 //! The maintenance session of etcd's operations guide: history, compaction, defragmentation, a full database, its
-//! alarm, the way out, a snapshot. One function, run by every pair of client and server.
+//! alarm, the recovery, a snapshot. One function for every pair of client and server.
 //!
-//! Must not know more of a pair than what releases of etcd are known to differ in.
+//! Must not depend on the pair, except for known differences between etcd releases.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::support::target::Target;
 const QUOTA: &str = "--quota-backend-bytes=16777216";
 const MIB: usize = 1 << 20;
 
-/// The client of one pair.
+/// The client of a pair.
 struct Client {
     program: Program,
     /// `None` for ours.
     release: Option<Release>,
-    /// As the client was given it.
+    /// The endpoint as given to the client.
     endpoint: String,
 }
 
@@ -52,7 +52,8 @@ impl Client {
             .take()
     }
 
-    /// `alarm list` or `alarm disarm`. The blanks in etcd's text of an alarm vary with its build; ours does not.
+    /// `alarm list` or `alarm disarm`. The number of spaces in etcd's text of an alarm varies between builds; ours does
+    /// not.
     #[track_caller]
     fn alarms(&self, command: &str) -> String {
         let said = self.ok(&["alarm", command]);
@@ -74,7 +75,7 @@ impl Client {
 #[test]
 fn our_client_on_embedded() {
     if self_test() {
-        // etcd's client knows no such endpoint.
+        // etcd's client does not support such an endpoint.
         return;
     }
     walk(&Client::new(
@@ -158,7 +159,7 @@ fn walk(client: &Client) {
         "Error: etcdserver: mvcc: required revision is a future revision",
     );
 
-    // Half a mebibyte of old versions, which only compaction and defragmentation together give back.
+    // Half a MiB of old versions, which only compaction and defragmentation together return.
     for round in 0..16 {
         let value = vec![b'a' + round; 64 << 10];
         client
@@ -204,7 +205,7 @@ fn walk(client: &Client) {
     );
 }
 
-/// Steps 4 to 8: a full database, its alarm, the way out, a snapshot.
+/// Steps 4 to 8: a full database, its alarm, the recovery, a snapshot.
 fn fill_and_recover(client: &Client) {
     let value = vec![b'v'; MIB];
     let mut written = 0;
@@ -224,7 +225,7 @@ fn fill_and_recover(client: &Client) {
     refused.failure(1, "Error: etcdserver: mvcc: database space exceeded");
     assert!(written >= 4, "refused after {written} MiB of 16");
 
-    // What frees space is taken, and so is all that reads.
+    // Requests that free space are accepted, and so are all reads.
     assert_eq!(
         client
             .ok(&["get", "filler", "--keys-only", "--limit=1"])
@@ -246,7 +247,7 @@ fn fill_and_recover(client: &Client) {
 
     let health = client.run(&["endpoint", "health"]);
     if client.release == Some(Release::V3_4) {
-        // 3.4 does not look at alarms.
+        // 3.4 does not check for alarms.
         health.success();
     } else {
         assert_eq!(health.code(), 1, "{health}");
@@ -279,7 +280,7 @@ fn fill_and_recover(client: &Client) {
     let dir = scratch();
     let backup = dir.path().join("backup.db");
     save(client, &backup);
-    // Ours still has what left etcd's `etcdctl`.
+    // Ours still has a command that was removed from etcd's `etcdctl`.
     let table = if self_test() {
         Program::etcdutl()
     } else {

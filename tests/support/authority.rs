@@ -1,4 +1,5 @@
-//! An authority for TLS in tests: it signs certificates of servers and clients, and connects clients that trust it.
+//! A certificate authority for TLS in tests: signs certificates of servers and clients, and connects clients that trust
+//! it.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// An authority.
+/// A certificate authority.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -38,7 +39,7 @@ impl Authority {
         }
     }
 
-    /// A certificate of this common name, for servers and clients at these names and addresses.
+    /// A certificate with this common name, for servers and clients with these names and addresses.
     pub fn sign(&self, common_name: &str, names: &[&str], serial: u64) -> Signed {
         let names: Vec<String> = names.iter().map(|name| (*name).to_string()).collect();
         let mut params = CertificateParams::new(names).unwrap();
@@ -58,7 +59,7 @@ impl Authority {
         Signed { cert, key, serial }
     }
 
-    /// The list by which these certificates are revoked, in DER.
+    /// The revocation list with these certificates, in DER.
     pub fn revoke(&self, revoked: &[&Signed]) -> Vec<u8> {
         let now = time::OffsetDateTime::now_utc();
         let params = CertificateRevocationListParams {
@@ -81,7 +82,7 @@ impl Authority {
         list.der().to_vec()
     }
 
-    /// Writes `ca.pem`, and `NAME.pem` and `NAME-key.pem` of a certificate.
+    /// Writes `ca.pem`, and `NAME.pem` and `NAME-key.pem` with a certificate.
     pub fn write(&self, dir: &Path, name: &str, signed: &Signed) {
         std::fs::write(dir.join("ca.pem"), self.issuer.pem()).unwrap();
         std::fs::write(dir.join(format!("{name}.pem")), signed.cert.pem()).unwrap();
@@ -102,7 +103,7 @@ impl Authority {
         ]
     }
 
-    /// A connection with TLS to `127.0.0.1:PORT`.
+    /// Opens a TLS connection to `127.0.0.1:PORT`.
     pub async fn connect(
         &self,
         address: &str,

@@ -1,7 +1,7 @@
-//! Finds etcd's own programs, as `.ci/etcd` lays them down.
+//! Finds etcd's own programs, as installed by `.ci/etcd`.
 //!
-//! They are looked for in `$ETCD_TEST_BIN`, else in `target/etcd`. A test that needs one which is not there is
-//! passed over, with a word (see `skip`).
+//! They are searched for in `$ETCD_TEST_BIN`, and then in `target/etcd`. A test that needs a missing one is skipped
+//! with a message (see `skip`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::program::Program;
 use super::server::Launch;
 use super::skip::skip;
 
-/// A release line of etcd that the tests know.
+/// An etcd release line that the tests know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Release {
     V3_4,
@@ -40,7 +40,7 @@ pub fn folder() -> PathBuf {
     }
 }
 
-/// The file `name` in that folder, or `None` after having said that the test is passed over.
+/// The file `name` in that folder. `None` if it is missing; prints that the test is skipped.
 #[track_caller]
 pub fn find(name: &str) -> Option<PathBuf> {
     let file = folder().join(name);
@@ -54,7 +54,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// A real etcd server, ready to be given flags and started.
+/// A real etcd server, to be configured with flags and started.
 #[track_caller]
 pub fn server(release: Release) -> Option<Launch> {
     let program = find(&format!("etcd-{release}"))?;

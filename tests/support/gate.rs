@@ -1,19 +1,20 @@
-//! A proxy in front of a server that lets through as many bytes of an answer as it is told, so that a test can hold
-//! a download at a known place without depending on time.
+//! A proxy in front of a server that passes only a given number of bytes of a response, so that a test can stop a
+//! download at a known point without depending on time.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// Accepts on a free port of 127.0.0.1 and forwards to one server. Connections end with the processes at both ends.
+/// Accepts connections on a free port of 127.0.0.1 and forwards them to one server. Connections end with the processes
+/// at both ends.
 pub struct Gate {
     endpoint: String,
     allowed: Arc<(Mutex<u64>, Condvar)>,
 }
 
 impl Gate {
-    /// A proxy for `server` (`host:port`) that lets `bytes` of each connection's answer through.
+    /// A proxy for `server` (`host:port`) that passes `bytes` of the responses on each connection.
     pub fn before(server: &str, bytes: u64) -> Gate {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
         let endpoint = listener
@@ -22,7 +23,7 @@ impl Gate {
             .to_string();
         let allowed = Arc::new((Mutex::new(bytes), Condvar::new()));
         let (server, shared) = (server.to_owned(), Arc::clone(&allowed));
-        // The threads end with the test's process at the latest.
+        // The threads end with the test process at the latest.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&server) else {
@@ -44,7 +45,7 @@ impl Gate {
         &self.endpoint
     }
 
-    /// Lets everything through from now on.
+    /// Passes everything from now on.
     pub fn open(&self) {
         let (allowed, changed) = &*self.allowed;
         *allowed.lock().expect("nothing panics with it") = u64::MAX;

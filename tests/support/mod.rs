@@ -1,8 +1,9 @@
-//! What the test binaries share: running a program to its end, starting servers (ours and real etcd's) on free
-//! ports, peers that misbehave, holding a download at a known place, finding etcd's own programs, a small disk that fills up.
+//! What the test programs share: running a program to completion, starting servers (ours and real etcd's) on free
+//! ports, misbehaving peers, stopping a download at a known point, finding etcd's own programs, and a small disk that
+//! can be filled.
 //!
-//! Taken in with `#[path = "../support/mod.rs"] mod support;`. Nothing here asserts anything about the product:
-//! it only brings about the situation that a test is about, and stops whatever it started.
+//! Included with `#[path = "../support/mod.rs"] mod support;`. Asserts nothing about the product: it only sets up the
+//! situation that a test is about, and stops whatever it started.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub mod authority;

@@ -1,7 +1,7 @@
-//! A server that misbehaves as a script tells it, down to the frames of HTTP/2: what it does with a connection, with its
-//! first bytes, and with each request. Counts what reaches it, and ends with the test's process.
+//! A misbehaving server that follows a script, down to HTTP/2 frames: what it does with a connection, with its first
+//! bytes, and with each request. Counts what it receives, and ends with the test process.
 //!
-//! It understands frames, not their contents: a request is a HEADERS frame whose stream the client has ended.
+//! It parses frames, but not their contents: a request is a HEADERS frame whose stream the client has ended.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// The preface with which a client begins.
+/// The connection preface of an HTTP/2 client.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Types of frames.
+/// Frame types.
 pub mod kind {
     pub const DATA: u8 = 0;
     pub const HEADERS: u8 = 1;
@@ -27,7 +27,7 @@ const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// Error codes of HTTP/2.
+/// HTTP/2 error codes.
 pub mod code {
     pub const NO_ERROR: u32 = 0;
     pub const REFUSED_STREAM: u32 = 7;
@@ -35,52 +35,52 @@ pub mod code {
     pub const ENHANCE_YOUR_CALM: u32 = 11;
 }
 
-/// What is done with a connection.
+/// What to do with a connection.
 #[derive(Clone, Debug)]
 pub enum Begin {
-    /// It is closed at once.
+    /// Close it at once.
     Close,
-    /// Nothing is said, and all is read.
+    /// Send nothing, but read everything.
     Silence,
-    /// These bytes are said, and all is read.
+    /// Send these bytes, and read everything.
     Bytes(Vec<u8>),
-    /// HTTP/2 begins as it should.
+    /// Start HTTP/2 normally.
     Http2,
-    /// HTTP/2 begins as it should, and the connection is closed right behind the SETTINGS.
+    /// Start HTTP/2 normally, and close the connection right after the SETTINGS.
     Http2ThenClose,
-    /// HTTP/2 begins as it should, and is taken back with GOAWAY before any request.
+    /// Start HTTP/2 normally, and send GOAWAY before any request.
     Http2ThenGoAway,
 }
 
-/// What is done with a request.
+/// What to do with a request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// None. Pings are answered.
+    /// Do not respond. Pings are answered.
     Never,
-    /// The connection is closed.
+    /// Close the connection.
     Close,
-    /// GOAWAY with this code, which says that the request was, or was not, processed; then the connection is closed or kept.
+    /// Send GOAWAY with this code, which says whether the request was processed, and then close or keep the connection.
     GoAway {
         code: u32,
         processed: bool,
         close: bool,
     },
-    /// RST_STREAM with this code.
+    /// Send RST_STREAM with this code.
     Reset(u32),
-    /// The gRPC status with this number and text.
+    /// Respond with this gRPC status and text.
     Status(u32, &'static str),
-    /// A response of HTTP with this status and content type.
+    /// Respond with this HTTP status and content type.
     Http {
         status: u16,
         kind: Option<&'static str>,
     },
-    /// The beginning of a gRPC message, and the end of the stream.
+    /// Send the beginning of a gRPC message, and end the stream.
     HalfMessage,
-    /// The headers of a gRPC answer, and never a message.
+    /// Send the headers of a gRPC response, but no message.
     HeadersOnly,
 }
 
-/// The whole script.
+/// The complete script.
 #[derive(Clone, Debug)]
 pub struct Script {
     pub begin: Begin,
@@ -101,7 +101,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Begins as it should, and treats each request so.
+    /// Starts normally, and handles each request like this.
     pub fn answering(answer: Answer) -> Self {
         Self::start(Script {
             begin: Begin::Http2,
@@ -109,7 +109,7 @@ impl Peer {
         })
     }
 
-    /// Treats each connection so; what request comes gets no answer.
+    /// Handles each connection like this, and answers no request.
     pub fn beginning(begin: Begin) -> Self {
         Self::start(Script {
             begin,
@@ -130,7 +130,7 @@ impl Peer {
             for stream in listener.incoming().flatten() {
                 counts.connections.fetch_add(1, Ordering::Relaxed);
                 let (script, counts) = (script.clone(), Arc::clone(&counts));
-                // What goes wrong with one connection is the end of it.
+                // An error on one connection only ends that connection.
                 thread::spawn(move || drop(treat(stream, &script, &counts)));
             }
         });
@@ -142,12 +142,12 @@ impl Peer {
         self.address.to_string()
     }
 
-    /// Connections that were made.
+    /// Number of connections accepted.
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::Relaxed)
     }
 
-    /// Requests that arrived whole.
+    /// Number of complete requests received.
     pub fn requests(&self) -> usize {
         self.counts.requests.load(Ordering::Relaxed)
     }
@@ -194,7 +194,7 @@ fn treat(mut stream: TcpStream, script: &Script, counts: &Counts) -> io::Result<
     }
 }
 
-/// Whether the connection goes on.
+/// Returns whether the connection continues.
 fn answer(stream: &mut TcpStream, id: u32, answer: &Answer) -> io::Result<bool> {
     match answer {
         Answer::Never => {}
@@ -229,7 +229,7 @@ fn answer(stream: &mut TcpStream, id: u32, answer: &Answer) -> io::Result<bool> 
         }
         Answer::HalfMessage => {
             stream.write_all(&grpc_headers(id))?;
-            // A message of 1000 bytes is announced, and 10 come.
+            // Announce a message of 1000 bytes and send 10.
             let data = [&[0, 0, 0, 3, 0xe8][..], &[b'x'; 10]].concat();
             stream.write_all(&frame(kind::DATA, END_STREAM, id, &data))?;
         }
@@ -238,7 +238,7 @@ fn answer(stream: &mut TcpStream, id: u32, answer: &Answer) -> io::Result<bool> 
     Ok(true)
 }
 
-/// Closes so that the client reads what was said before: a socket that is closed over unread bytes is reset.
+/// Closes a connection so that the client can read what was sent before: closing a socket with unread bytes resets it.
 fn hang_up(stream: TcpStream) -> io::Result<()> {
     stream.shutdown(std::net::Shutdown::Write)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -265,7 +265,7 @@ fn read_frame(stream: &mut TcpStream) -> io::Result<(u8, u8, u32, Vec<u8>)> {
     ))
 }
 
-/// One frame.
+/// Encodes a frame.
 pub fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a short payload");
     let mut frame = length.to_be_bytes()[1..].to_vec();
@@ -288,7 +288,7 @@ fn grpc_headers(id: u32) -> Vec<u8> {
     )
 }
 
-/// A HEADERS frame with these fields, written out: HPACK's literals without indexing.
+/// A HEADERS frame with these fields, encoded as HPACK literals without indexing.
 fn headers(id: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = vec![];
     for (name, value) in fields {
@@ -306,7 +306,7 @@ fn headers(id: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     frame(kind::HEADERS, flags | END_HEADERS, id, &block)
 }
 
-/// An address that drops SYNs, as a host behind a firewall does: a listener whose queue is full.
+/// An address that drops SYNs, like a host behind a firewall: a listener whose queue is full.
 #[derive(Debug)]
 pub struct BlackHole {
     address: SocketAddr,
@@ -316,7 +316,7 @@ pub struct BlackHole {
 }
 
 impl BlackHole {
-    /// On this address, whose port may be 0.
+    /// On this address; its port may be 0.
     pub fn start(address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -332,7 +332,7 @@ impl BlackHole {
         let listener = socket.listen(1).expect("it can listen");
         drop(guard);
         let address = listener.local_addr().expect("it has an address");
-        // Nobody accepts: once the queue is full, the kernel answers no more.
+        // Nobody accepts: once the queue is full, the kernel no longer answers.
         let mut queued = vec![];
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
             queued.push(stream);

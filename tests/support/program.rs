@@ -1,7 +1,7 @@
-//! Runs one program to its end: arguments, environment, standard input, a time limit, and what it printed.
+//! Runs a program to completion: arguments, environment, standard input, a time limit, and its output.
 //!
-//! The environment is built from nothing, so that no `ETCDCTL_*` of the person who runs the tests gets in. Nothing
-//! runs longer than its limit.
+//! The environment is empty at first, so that no `ETCDCTL_*` variables of the person running the tests are used.
+//! Nothing runs longer than its limit.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::etcd::Release;
 
-/// Set to try the tests themselves: etcd's own programs take the place of ours, and what fails then is the test.
+/// Set to check the tests themselves: etcd's own programs run instead of ours, and any failure is a fault of the test.
 pub fn self_test() -> bool {
     std::env::var_os("ETCD_TEST_SELF").is_some()
 }
@@ -27,10 +27,10 @@ fn under_test(name: &str, ours: &str) -> PathBuf {
     }
 }
 
-/// Long enough for any command of a test on a busy machine; what takes longer hangs.
+/// Long enough for any command on a busy machine; anything longer hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// One run of a program, before it starts.
+/// A program and its parameters, before it starts.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
@@ -78,20 +78,20 @@ impl Program {
         self
     }
 
-    /// Sets one variable; all that is there otherwise is `PATH`, `HOME`, `LANG` and `TZ`.
+    /// Sets a variable. The only other ones are `PATH`, `HOME`, `LANG` and `TZ`.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env
             .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// The working directory; the test's own unless given.
+    /// Sets the working directory; by default that of the test.
     pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.dir = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// What the program reads; nothing unless given.
+    /// Sets the standard input; empty by default.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
@@ -102,7 +102,7 @@ impl Program {
         self
     }
 
-    /// The command as the standard library has it, with the clean environment but without its streams.
+    /// The command as a standard library type, with the clean environment but without redirected streams.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
@@ -121,13 +121,13 @@ impl Program {
 
     /// Runs it with pipes for all three streams.
     ///
-    /// Panics if it cannot be started or does not end within its time limit.
+    /// Panics if it cannot be started or exceeds its time limit.
     #[track_caller]
     pub fn run(&self) -> Finished {
         self.run_to(Stdio::piped())
     }
 
-    /// Runs it with standard output on `stdout`, which the test can make a full disk or a closed pipe.
+    /// Runs it with `stdout` as standard output, which can be a full disk or a closed pipe.
     #[track_caller]
     pub fn run_to(&self, stdout: impl Into<Stdio>) -> Finished {
         let started = Instant::now();
@@ -140,7 +140,7 @@ impl Program {
             .unwrap_or_else(|e| panic!("{}: {e}", self.path.display()));
         let mut input = child.stdin.take().expect("stdin is a pipe");
         let bytes = self.stdin.clone();
-        // A program that does not read all of its input closes the pipe, which is no fault of it.
+        // A program that does not read all of its input closes the pipe, which is not an error.
         let feeder = thread::spawn(move || drop(input.write_all(&bytes)));
         let stdout = child.stdout.take().map(drain);
         let stderr = child.stderr.take().map(drain);
@@ -190,7 +190,7 @@ fn collect(drain: Option<Drain>) -> Vec<u8> {
     drain.map_or_else(Vec::new, |d| d.join().unwrap_or_default())
 }
 
-/// Waits for `child` up to `deadline`; `None` if it still runs then.
+/// Waits for `child` until `deadline`; `None` if it is still running then.
 pub fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     let mut pause = Duration::from_micros(500);
     loop {
@@ -216,7 +216,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The exit code as a shell shows it: 128 and the signal for a program that was killed.
+    /// The exit code as a shell reports it: 128 plus the signal if the program was killed.
     pub fn code(&self) -> i32 {
         use std::os::unix::process::ExitStatusExt;
         self.status
@@ -269,7 +269,7 @@ impl fmt::Display for Finished {
     }
 }
 
-/// A fresh directory on the disk that the build is on, not on a memory file system that may be small.
+/// A new directory on the disk of the build, not on a memory file system, which may be small.
 pub fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new()
         .prefix("test-")
@@ -277,7 +277,7 @@ pub fn scratch() -> tempfile::TempDir {
         .expect("a scratch directory can be made")
 }
 
-/// Opens `/dev/full`, on which every write fails for want of space.
+/// Opens `/dev/full`, on which every write fails for lack of space.
 pub fn full_device() -> File {
     File::options()
         .write(true)

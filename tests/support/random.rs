@@ -1,6 +1,6 @@
-//! Random numbers for tests: seeded, repeatable, the seed printed and taken back from the environment.
+//! Random numbers for tests: seeded and repeatable; the seed is printed and can be set by the environment.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to pick what a test does next.
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough for tests.
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,
@@ -11,7 +11,7 @@ impl Random {
         Self { state: seed }
     }
 
-    /// Seeded from the variable `name`, else from the clock; prints which, so that a failed run can be repeated.
+    /// Seeded from the variable `name`, or else from the clock. Prints the seed, so that a failed run can be repeated.
     pub fn from_env(name: &str) -> Self {
         let seed = std::env::var(name)
             .ok()
@@ -38,12 +38,12 @@ impl Random {
         range.start + self.next() % (range.end - range.start)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True in `percent` of 100 cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.within(0..100) < percent
     }
 
-    /// A generator of its own, for another thread.
+    /// A separate generator, for another thread.
     pub fn split(&mut self) -> Self {
         Self::new(self.next())
     }

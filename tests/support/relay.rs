@@ -1,4 +1,4 @@
-//! A relay in front of a server that a test can cut, stall and point at another server, as a network does.
+//! A relay in front of a server that a test can cut, stall, and redirect to another server, like a network.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,7 +12,8 @@ struct State {
     stalled: bool,
 }
 
-/// Accepts on a free port of 127.0.0.1 and forwards to one server. Its threads end with the test's process.
+/// Accepts connections on a free port of 127.0.0.1 and forwards them to one server. Its threads end with the test
+/// process.
 pub struct Relay {
     endpoint: String,
     state: Arc<(Mutex<State>, Condvar)>,
@@ -45,7 +46,7 @@ impl Relay {
         &self.endpoint
     }
 
-    /// New connections go to this server.
+    /// Forwards new connections to this server.
     pub fn point_at(&self, server: &str) {
         server.clone_into(&mut self.state.0.lock().expect("no panic").target);
     }
@@ -57,7 +58,7 @@ impl Relay {
         }
     }
 
-    /// From now on nothing passes, or everything again.
+    /// Stops or resumes all traffic.
     pub fn stall(&self, stalled: bool) {
         self.state.0.lock().expect("no panic").stalled = stalled;
         self.state.1.notify_all();

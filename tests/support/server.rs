@@ -1,7 +1,7 @@
-//! Starts a server in a process of its own, waits until it answers, and ends it.
+//! Starts a server as a process, waits until it is ready, and stops it.
 //!
-//! Servers listen on free ports of 127.0.0.1 only. Whatever was started is killed, by its process id, when the
-//! value is dropped, also when the test panics.
+//! Servers listen only on free ports of 127.0.0.1. Everything that was started is killed, by its process id, when the
+//! value is dropped, even if the test panics.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -18,24 +18,24 @@ use tonic::transport::Channel;
 use super::etcd::Release;
 use super::program::{Program, scratch, self_test, wait_until};
 
-/// What both etcd and `serve` print once they take requests.
+/// What both etcd and `serve` print when they are ready.
 pub const READY: &str = "ready to serve client requests";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// A free port can be taken by somebody else before the server binds it.
+/// Another process may take a free port before the server binds it.
 const START_TRIES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ServerKind {
     /// Our `etcdctl serve`.
     Serve,
     Etcd(Release),
 }
 
-/// A server before it starts.
+/// A server before it is started.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    kind: Kind,
+    kind: ServerKind,
     program: PathBuf,
     flags: Vec<String>,
     env: Vec<(String, String)>,
@@ -50,14 +50,17 @@ impl Launch {
             let etcd = super::etcd::folder().join(format!("etcd-{}", Release::V3_7));
             return Self::etcd(etcd, Release::V3_7);
         }
-        Self::new(Kind::Serve, PathBuf::from(env!("CARGO_BIN_EXE_etcdctl")))
+        Self::new(
+            ServerKind::Serve,
+            PathBuf::from(env!("CARGO_BIN_EXE_etcdctl")),
+        )
     }
 
     pub fn etcd(program: PathBuf, release: Release) -> Self {
-        Self::new(Kind::Etcd(release), program)
+        Self::new(ServerKind::Etcd(release), program)
     }
 
-    fn new(kind: Kind, program: PathBuf) -> Self {
+    fn new(kind: ServerKind, program: PathBuf) -> Self {
         Self {
             kind,
             program,
@@ -68,11 +71,11 @@ impl Launch {
         }
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ServerKind {
         self.kind
     }
 
-    /// A flag, `--name=value`.
+    /// Adds a flag, `--name=value`.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
         self
@@ -88,7 +91,7 @@ impl Launch {
         self
     }
 
-    /// With TLS for clients: etcd makes a certificate of its own, in `fixtures/client` of the data directory.
+    /// With TLS for clients: etcd generates a certificate in `fixtures/client` of the data directory.
     pub fn auto_tls(mut self) -> Self {
         self.tls = true;
         self.flag("--auto-tls")
@@ -99,7 +102,7 @@ impl Launch {
         if self.tls { "https" } else { "http" }
     }
 
-    /// The data directory; a fresh one, removed at the end, unless given.
+    /// Sets the data directory; by default a new one, removed at the end.
     pub fn data_dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.data = Some(dir.as_ref().to_path_buf());
         self
@@ -114,12 +117,12 @@ impl Launch {
         }
     }
 
-    /// Starts it and waits until it is ready, or says how it ended instead.
+    /// Starts it and waits until it is ready, or returns how it ended.
     pub fn try_start(&self) -> Result<Server, NotStarted> {
         self.start_in(&Arc::new(scratch()))
     }
 
-    /// Starts it, kills it `after` that long, ready or not, and gives its database file.
+    /// Starts it, kills it after this time, ready or not, and returns the path of its database.
     pub fn start_and_kill(&self, after: Duration) -> PathBuf {
         let (mut server, _) = self.spawn(&Arc::new(scratch()));
         thread::sleep(after);
@@ -148,22 +151,22 @@ impl Launch {
         let [client, peer] = free_ports();
         let url = format!("{}://127.0.0.1:{client}", self.scheme());
         let mut program = Program::new(&self.program);
-        if self.kind == Kind::Serve {
+        if self.kind == ServerKind::Serve {
             program = program.arg("serve");
         }
         program = program
             .arg(format!("--data-dir={}", data.display()))
             .arg(format!("--listen-client-urls={url}"))
             .arg(format!("--advertise-client-urls={url}"));
-        if matches!(self.kind, Kind::Etcd(_)) {
-            // The peer URL that it advertises stays the default one: member and cluster ids follow from it.
+        if matches!(self.kind, ServerKind::Etcd(_)) {
+            // Keep the default advertised peer URL, because the ids of member and cluster depend on it.
             program = program.arg(format!("--listen-peer-urls=http://127.0.0.1:{peer}"));
         }
         program = program.args(&self.flags);
         for (name, value) in &self.env {
             program = program.env(name, value);
         }
-        // One log for each start: a restart shares the directory.
+        // One log per start, because a restart uses the same directory.
         let log = dir.path().join(format!("log-{client}"));
         let output = File::create(&log).expect("a log file can be made");
         let child = program
@@ -186,11 +189,11 @@ impl Launch {
     }
 }
 
-/// A server that did not get as far as answering.
+/// A server that ended before it was ready.
 #[derive(Debug)]
 pub struct NotStarted {
     pub what: String,
-    /// `None` if it still ran when the time was up.
+    /// `None` if it was still running when the time was up.
     pub status: Option<ExitStatus>,
     pub log: String,
 }
@@ -213,7 +216,7 @@ impl fmt::Display for NotStarted {
     }
 }
 
-/// A server that is running, or was.
+/// A server that is or was running.
 #[derive(Debug)]
 pub struct Server {
     launch: Launch,
@@ -222,7 +225,7 @@ pub struct Server {
     endpoint: String,
     data: PathBuf,
     log: PathBuf,
-    /// Holds the logs, and the data unless the test chose a place for it.
+    /// Contains the logs, and the data unless the test chose another directory.
     dir: Arc<TempDir>,
 }
 
@@ -240,7 +243,7 @@ impl Server {
                 return Err(NotStarted {
                     what: program.to_string(),
                     status: ended,
-                    // What came between the last look and the end.
+                    // Includes output between the last look and the end.
                     log: self.log(),
                 });
             }
@@ -257,7 +260,7 @@ impl Server {
         format!("{}://{}", self.launch.scheme(), self.endpoint)
     }
 
-    /// A connection for the generated clients.
+    /// A connection for generated clients.
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(self.url())
             .expect("an endpoint is a URL")
@@ -277,17 +280,17 @@ impl Server {
     /// The database file of this kind of server.
     pub fn db_file(&self) -> PathBuf {
         match self.launch.kind {
-            Kind::Serve => self.data.join("db"),
-            Kind::Etcd(_) => self.data.join("member/snap/db"),
+            ServerKind::Serve => self.data.join("db"),
+            ServerKind::Etcd(_) => self.data.join("member/snap/db"),
         }
     }
 
-    /// All that it has printed so far.
+    /// Everything that it has printed so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().expect("a child can be waited for");
@@ -295,7 +298,7 @@ impl Server {
         self.ended
     }
 
-    /// Sends SIGKILL and waits for the end.
+    /// Sends SIGKILL and waits until it has ended.
     pub fn kill(&mut self) {
         if self.ended().is_none() {
             let _ = self.child.kill();
@@ -303,7 +306,7 @@ impl Server {
         }
     }
 
-    /// Sends SIGTERM and waits for the end; panics if it does not come.
+    /// Sends SIGTERM and waits until it has ended; panics if it does not end.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
@@ -318,7 +321,7 @@ impl Server {
         }
     }
 
-    /// Waits for the end; panics if it does not come.
+    /// Waits until it has ended; panics if it does not end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         if let Some(status) = self.ended {
@@ -330,7 +333,7 @@ impl Server {
         status
     }
 
-    /// Ends it if it runs, and starts it again on the same data directory, on new ports.
+    /// Stops it if it is running, and starts it again with the same data directory on new ports.
     #[track_caller]
     pub fn restart(mut self) -> Self {
         if self.ended().is_none() {
@@ -353,7 +356,7 @@ impl Drop for Server {
     }
 }
 
-/// Ports of 127.0.0.1 that nobody listens on at the moment, all different.
+/// Distinct ports of 127.0.0.1 that are currently unused.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: Vec<TcpListener> = (0..N)
         .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port can be bound"))

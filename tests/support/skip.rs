@@ -1,9 +1,9 @@
-//! Whether a test that cannot run here may be passed over.
+//! Whether a test that cannot run here may be skipped.
 //!
-//! A test whose means are missing says so and passes, unless `ETCD_INTEROP=require` is set (as continuous
-//! integration does): then a missing means is a failure. It must never be passed over without a word.
+//! A test whose prerequisites are missing prints a message and passes, unless `ETCD_INTEROP=require` is set, as in
+//! continuous integration; then it fails. No test may be skipped silently.
 
-/// Says that the running test is passed over, and why; panics where tests may not be passed over.
+/// Prints that the current test is skipped, and why. Panics if tests must not be skipped.
 #[track_caller]
 pub fn skip(reason: &str) {
     assert!(

@@ -1,6 +1,6 @@
-//! A memory file system of a few mebibytes, for tests of a disk that is full.
+//! A memory file system of a few MiB, for tests with a full disk.
 //!
-//! Mounting needs root on Linux; elsewhere the test is passed over, with a word. It is unmounted when dropped.
+//! Mounting needs root on Linux; otherwise the test is skipped with a message. It is unmounted when dropped.
 
 use std::fs;
 use std::io::Write;
@@ -19,7 +19,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of `size` bytes, or says that the test is passed over.
+    /// Mounts a file system of `size` bytes, or prints that the test is skipped.
     #[track_caller]
     pub fn mount(size: u64) -> Option<Self> {
         let dir = scratch();
@@ -53,7 +53,7 @@ impl SmallDisk {
         self.dir.path()
     }
 
-    /// From now on nothing can be written.
+    /// Remounts it read-only.
     pub fn make_read_only(&self) {
         let remounted = Command::new("mount")
             .args(["-o", "remount,ro"])
@@ -67,7 +67,7 @@ impl SmallDisk {
         );
     }
 
-    /// Writes a file that leaves about `bytes` of room.
+    /// Writes a file that leaves about `bytes` of free space.
     pub fn leave_free(&self, bytes: u64) -> PathBuf {
         let room = rustix::fs::statvfs(self.path()).expect("a mounted file system has a size");
         let fill = (room.f_bavail * room.f_frsize).saturating_sub(bytes);
@@ -91,7 +91,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a server that was killed a moment ago may still hold a file.
+        // Lazily, because a server that was killed a moment ago may still hold a file.
         let _ = Command::new("umount").arg("-l").arg(self.path()).output();
     }
 }

@@ -1,6 +1,6 @@
-//! The servers that one test is run against: embedded in the client's process, our `serve`, and real etcd.
+//! The servers that a test runs against: embedded in the client's process, our `serve`, and real etcd.
 //!
-//! A test takes a target's endpoint and must not ask which one it is, but for what the kinds are known to differ in.
+//! A test uses a target's endpoint and must not depend on its kind, except for known differences.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::etcd::{self, Release};
 use super::program::{Program, scratch};
 use super::server::{Launch, Server};
 
-/// A place where our client finds a server.
+/// A server for our client.
 #[derive(Debug)]
 pub enum Target {
     Embedded { dir: TempDir, flags: Vec<String> },
@@ -19,7 +19,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// A fresh data directory, opened by the client itself with these flags (`--name=value`).
+    /// A new data directory, opened by the client itself with these flags (`--name=value`).
     pub fn embedded(flags: &[&str]) -> Self {
         Self::Embedded {
             dir: scratch(),
@@ -32,7 +32,7 @@ impl Target {
         Self::Serve(Launch::serve().flags(flags.iter().copied()).start())
     }
 
-    /// A real etcd, or `None` after having said that this target is passed over.
+    /// A real etcd. `None` if it is missing; prints that this target is skipped.
     #[track_caller]
     pub fn etcd(release: Release, flags: &[&str]) -> Option<Self> {
         let launch = etcd::server(release)?;
@@ -42,7 +42,7 @@ impl Target {
         ))
     }
 
-    /// What goes after `--endpoints=`.
+    /// The value of `--endpoints=`.
     pub fn endpoint(&self) -> String {
         match self {
             Self::Embedded { dir, flags } => {
@@ -58,7 +58,7 @@ impl Target {
         }
     }
 
-    /// Our `etcdctl`, aimed at this target.
+    /// Our `etcdctl` with this target as its endpoint.
     pub fn etcdctl(&self) -> Program {
         Program::etcdctl().arg(format!("--endpoints={}", self.endpoint()))
     }

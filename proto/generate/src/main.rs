@@ -1,5 +1,5 @@
-//! Generates `src/proto/` from `proto/*.proto`: `cargo run -p protocol-generator`. In pure Rust, so that no `protoc` is
-//! needed. The result is committed; `cargo test -p protocol-generator` fails when it is out of date.
+//! Generates `src/proto/` from `proto/*.proto`: `cargo run -p protocol-generator`. Pure Rust, so `protoc` is not
+//! needed. The result is committed; `cargo test -p protocol-generator` fails if it is out of date.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +11,10 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-/// The list of digests of what was read and what was written, as `sha256sum --check` takes it.
+/// The list of digests of all inputs and outputs, in the format of `sha256sum --check`.
 const DIGESTS: &str = "src/proto/generated.sha256";
 
-/// Contents by path below the project.
+/// Contents by path relative to the project.
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for (path, contents) in &wanted {
-        // A file that is the same keeps its time, so that nothing is compiled again for it.
+        // Keep the modification time of an unchanged file, so that it is not compiled again.
         let path = root.join(path);
         if fs::read(&path).ok().as_ref() != Some(contents) {
             fs::write(&path, contents)?;
@@ -41,7 +41,7 @@ fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// All that belongs into `src/proto/`.
+/// All files that belong in `src/proto/`.
 fn generate(root: &Path) -> Result<Files, Box<dyn Error>> {
     let sources: Vec<String> = names(&root.join("proto"))?
         .into_iter()
@@ -64,13 +64,13 @@ fn generate(root: &Path) -> Result<Files, Box<dyn Error>> {
     Ok(files)
 }
 
-/// One file for each package: its messages, and a client for each of its services. The server has methods of its own
+/// One file per package: its messages, and a client for each of its services. The server has its own methods
 /// (`src/server/grpc`); the generated ones are for unit tests of the client.
 fn rust(root: &Path, sources: &[String]) -> Result<Files, Box<dyn Error>> {
     let compiled = protox::compile(sources, [root.join("proto")])?;
     let out = tempfile::tempdir()?;
     let mut config = tonic_prost_build::Config::new();
-    // Keys and values are shared, not copied, on their way through client and server.
+    // Keys and values are shared instead of copied on their way through client and server.
     config.bytes(["."]);
     tonic_prost_build::configure()
         .out_dir(out.path())
@@ -87,14 +87,14 @@ fn rust(root: &Path, sources: &[String]) -> Result<Files, Box<dyn Error>> {
     Ok(files)
 }
 
-/// The descriptors without comments, for code that handles messages by the names of their fields at run time.
+/// The descriptors without comments, for code that handles messages by field names at run time.
 fn descriptors(root: &Path, sources: &[String]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([root.join("proto")])?;
     compiler.include_imports(true).open_files(sources)?;
     Ok(compiler.encode_file_descriptor_set())
 }
 
-/// The files in a folder, in order.
+/// The files in a folder, sorted.
 fn names(dir: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -109,7 +109,7 @@ fn names(dir: &Path) -> io::Result<Vec<String>> {
 
 fn line(digests: &mut String, path: &str, contents: &[u8]) {
     for byte in Sha256::digest(contents) {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = write!(digests, "{byte:02x}");
     }
     let _ = writeln!(digests, "  {path}");

@@ -87,9 +87,12 @@ impl Tls {
             Some(path) => {
                 let text = read(path)?;
                 let roots = authorities(&text).map_err(FilesError)?;
-                no_roots = roots
-                    .is_empty()
-                    .then(|| format!("--cacert {path} holds no certificate: {}", what_is(&text)));
+                no_roots = roots.is_empty().then(|| {
+                    format!(
+                        "--cacert {path} contains no certificate: {}",
+                        describe_content(&text)
+                    )
+                });
                 Some(roots)
             }
         };
@@ -189,7 +192,7 @@ fn read(path: &str) -> Result<Vec<u8>, FilesError> {
 }
 
 /// Describes a file that contains no PEM certificate.
-fn what_is(text: &[u8]) -> &'static str {
+fn describe_content(text: &[u8]) -> &'static str {
     match text {
         [] => "it is empty",
         [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {

@@ -36,7 +36,7 @@ pub async fn handshake(
         Err(_) if tls.takes_any_server() => ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         Err(_) => {
             return Err(Cause::Tls(format!(
-                "tls: failed to verify certificate: x509: there is no certificate for {name:?}, which is no host name"
+                "tls: failed to verify certificate: x509: there is no certificate for {name:?}, which is not a host name"
             )));
         }
     };

@@ -206,7 +206,7 @@ fn go_text(error: &webpki::Error) -> String {
         E::NameConstraintViolation => {
             "x509: a root or intermediate certificate is not authorized to sign for this name".into()
         }
-        E::InvalidSignatureForPublicKey => "x509: certificate signed by unknown authority (a signature does not fit the key of the authority of that name)".into(),
+        E::InvalidSignatureForPublicKey => "x509: certificate signed by unknown authority (a signature does not match the key of the authority of that name)".into(),
         E::UnsupportedSignatureAlgorithmContext(context) => {
             match x509::insecure_algorithm(&context.signature_algorithm_id) {
                 Some(name) => {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         progress::Steps,
         value::Suggest,
         words::{Ignored, Words},
@@ -95,7 +95,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
             load.clients
         ),
     )?;
-    let failed = |e| CommandError::new(Kind::Failed, e);
+    let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     let progress = Steps::start(&ctx.ui, load.keys);
     let (queue, requests) = mpsc::channel::<pb::PutRequest>(load.clients);
@@ -121,7 +121,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
         signal = signals.recv() => {
             // Delete the keys that were put so far.
             keys.delete(&client).await?;
-            return Err(CommandError::said(Kind::Signal(signal)));
+            return Err(CommandError::already_reported(ErrorKind::Signal(signal)));
         }
     };
     drop(progress);
@@ -142,7 +142,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
     if reply.errors.is_empty() {
         Ok(())
     } else {
-        Err(CommandError::said(Kind::Failed))
+        Err(CommandError::already_reported(ErrorKind::Failed))
     }
 }
 
@@ -159,7 +159,7 @@ async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
                 "FAIL: Could not read process_resident_memory_bytes {when} the put operations."
             );
             load::say(ctx, &text)?;
-            Err(CommandError::said(Kind::Failed))
+            Err(CommandError::already_reported(ErrorKind::Failed))
         }
     }
 }

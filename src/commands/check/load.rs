@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
     },
     client::{Client, ClientError, Deadline, Limit, rpc::prefix_end},
     golang::{format::quote, string},
@@ -42,7 +42,7 @@ pub fn of_size<T: Copy>(load: Option<&str>, table: [T; 4]) -> Result<T, CommandE
         "xl" | "xLarge" => 3,
         _ => {
             let text = format!("unknown load option {load}");
-            return Err(CommandError::new(Kind::BadFeature, text));
+            return Err(CommandError::new(ErrorKind::BadFeature, text));
         }
     };
     Ok(table[at])
@@ -86,7 +86,7 @@ impl Keys {
         };
         let shown = quote(&keys.prefix);
         let text = format!("prefix {shown} has keys. Delete with {delete} first");
-        Err(CommandError::new(Kind::InvalidInput, text))
+        Err(CommandError::new(ErrorKind::InvalidInput, text))
     }
 
     /// The request that puts key number `n`, with a key and a value of these sizes in bytes.
@@ -150,7 +150,7 @@ pub async fn defragment(ctx: &Context) -> Result<(), CommandError> {
         let shown = quote(endpoint.as_bytes());
         say(ctx, &format!("Defragmenting {shown}"))?;
         let client = ctx.client_of(std::slice::from_ref(endpoint))?;
-        ctx.login()?.tell(&client).await?;
+        ctx.login()?.log_in(&client).await?;
         let request = pb::DefragmentRequest {};
         client.defragment(request, within(CLEANUP)).await?;
         say(ctx, &format!("Defragmented {shown}"))?;
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(of_size(None, [1, 2, 3, 4]).unwrap(), 1);
         assert_eq!(
             of_size(Some("xlarge"), [1; 4]).unwrap_err().kind,
-            Kind::BadFeature
+            ErrorKind::BadFeature
         );
     }
 

@@ -52,7 +52,7 @@ async fn fetch(endpoint: &str, tls: Option<&Tls>, timeout: Duration) -> Result<S
             let stream = UnixStream::connect(path).await;
             (Box::new(stream.map_err(text)?), *tls)
         }
-        _ => return Err("only a server on the network has a page of metrics".into()),
+        _ => return Err("only a server on the network serves metrics".into()),
     };
     let request = format!(
         "GET /metrics HTTP/1.0\r\nHost: {}\r\n\r\n",

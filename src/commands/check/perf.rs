@@ -9,7 +9,7 @@ use super::load::{self, Keys, LOADS, Outcome};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         progress::Steps,
         value::Suggest,
         words::{Ignored, Words},
@@ -88,14 +88,14 @@ pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
     let prefix = args.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let keys = Keys::reserve(ctx, &client, prefix, true).await?;
     let clients = load::clients(ctx, load.clients).await?;
-    let failed = |e| CommandError::new(Kind::Failed, e);
+    let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     let outcome = tokio::select! {
         outcome = run(ctx, &keys, load, clients) => outcome?,
         signal = signals.recv() => {
             // Delete the keys that were put so far.
             clean_up(ctx, &keys, &client, false).await?;
-            return Err(CommandError::said(Kind::Signal(signal)));
+            return Err(CommandError::already_reported(ErrorKind::Signal(signal)));
         }
     };
     clean_up(ctx, &keys, &client, args.auto_compact).await?;
@@ -113,7 +113,7 @@ pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
     if perf.passed() {
         Ok(())
     } else {
-        Err(CommandError::said(Kind::Failed))
+        Err(CommandError::already_reported(ErrorKind::Failed))
     }
 }
 

@@ -146,7 +146,7 @@ impl Place {
                 let lost = "lost watcher waiting for delete".to_owned();
                 let text = ended.reason.unwrap_or(lost);
                 ended.error.map_or_else(
-                    || CommandError::new(crate::cli::error::Kind::Failed, text),
+                    || CommandError::new(crate::cli::error::ErrorKind::Failed, text),
                     CommandError::from,
                 )
             })?;

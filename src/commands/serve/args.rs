@@ -11,7 +11,7 @@ use std::{
 use super::config_file::ConfigFile;
 use crate::server::{
     config::{Config, ConfigError},
-    flags::{self, Effect, FLAGS, Kind},
+    flags::{self, Effect, FLAGS, FlagType},
 };
 
 /// Run a single-member etcd-compatible server
@@ -183,7 +183,7 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
             .ok_or_else(|| ConfigError(format!("unknown flag: {dashes}{name}")))?;
         let value = match value {
             Some(value) => value,
-            None if known.kind == Kind::Bool => "true".into(),
+            None if known.kind == FlagType::Bool => "true".into(),
             None => match words.next() {
                 Some(next) => text(next)?,
                 None => {
@@ -206,7 +206,7 @@ pub fn help() -> String {
          \n\
          Usage: etcdctl serve [flags]\n\
          \n\
-         Flags are etcd's; each can be given as a variable too, and a flag beats its variable.\n\
+         The flags are etcd's. Each has an environment variable; the flag takes precedence.\n\
          \n\
          Examples:\n  \
            etcdctl serve --data-dir demo\n  \
@@ -232,10 +232,10 @@ pub fn help() -> String {
             );
         }
     }
-    help += "\nAccepted without effect, since only a cluster needs them:\n";
+    help += "\nAccepted but ignored, because only a cluster needs them:\n";
     help += &columns(&names(|effect| effect == Effect::Cluster));
-    for (reason, names) in moot() {
-        let _ = writeln!(help, "\nAccepted without effect, because {reason}:");
+    for (reason, names) in ignored() {
+        let _ = writeln!(help, "\nAccepted but ignored, because {reason}:");
         help += &columns(&names);
     }
     help
@@ -258,10 +258,10 @@ pub(super) fn names(of: impl Fn(Effect) -> bool) -> Vec<String> {
 }
 
 /// The flags without effect, grouped by the reason.
-pub(super) fn moot() -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn ignored() -> Vec<(&'static str, Vec<String>)> {
     let mut reasons: Vec<&str> = Vec::new();
     for flag in FLAGS {
-        if let Effect::Moot(reason) = flag.effect
+        if let Effect::Ignored(reason) = flag.effect
             && !reasons.contains(&reason)
         {
             reasons.push(reason);
@@ -269,7 +269,7 @@ pub(super) fn moot() -> Vec<(&'static str, Vec<String>)> {
     }
     reasons
         .into_iter()
-        .map(|reason| (reason, names(|effect| effect == Effect::Moot(reason))))
+        .map(|reason| (reason, names(|effect| effect == Effect::Ignored(reason))))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use super::{ServeArgs, args::version, help, serve};
 use crate::cli::{
     context::Context,
-    error::{CommandError, Kind},
+    error::{CommandError, ErrorKind},
 };
 
 /// Runs `serve`, or prints its help, which does not come from clap.
@@ -17,5 +17,5 @@ pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError>
     if args.wants_version() {
         return ctx.ui.line(&version());
     }
-    serve(&args).map_err(|e| CommandError::new(Kind::Failed, e))
+    serve(&args).map_err(|e| CommandError::new(ErrorKind::Failed, e))
 }

@@ -7,7 +7,7 @@ use serde_yaml_ng::{Mapping, Value};
 
 use crate::server::{
     config::ConfigError,
-    flags::{self, Kind},
+    flags::{self, FlagType},
 };
 
 /// The content of a configuration file.
@@ -35,7 +35,7 @@ impl ConfigFile {
             .len();
         if size > LARGEST {
             return Err(named(format!(
-                "{size} bytes are too many for a configuration"
+                "{size} bytes are too large for a configuration file"
             )));
         }
         let text = fs::read_to_string(path).map_err(|e| named(crate::bolt::plain(&e)))?;
@@ -113,7 +113,7 @@ impl ConfigFile {
             return Ok(());
         }
         let text = text(flag.kind, value)
-            .ok_or_else(|| format!("{key}: not a value that this key takes"))?;
+            .ok_or_else(|| format!("{key}: not a valid value for this key"))?;
         // If the text is empty, etcd's default applies.
         if !text.is_empty() {
             self.flags.push((key.into(), text));
@@ -127,12 +127,12 @@ fn mapping<'a>(key: &str, value: &'a Value) -> Result<&'a Mapping, String> {
 }
 
 /// A value as it would be typed; a list is joined with commas.
-fn text(kind: Kind, value: &Value) -> Option<String> {
+fn text(kind: FlagType, value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(on) => Some(on.to_string()),
         // As in etcd, a plain number is a duration in nanoseconds.
-        Value::Number(number) if kind == Kind::Duration => Some(format!("{number}ns")),
+        Value::Number(number) if kind == FlagType::Duration => Some(format!("{number}ns")),
         Value::Number(number) => Some(number.to_string()),
         Value::Sequence(items) => {
             let items: Option<Vec<String>> = items.iter().map(|item| text(kind, item)).collect();
@@ -186,7 +186,7 @@ mod tests {
                 "client-transport-security: yes please",
                 "invalid client-transport-security",
             ),
-            ("name: {a: b}", "name: not a value"),
+            ("name: {a: b}", "name: not a valid value"),
             ("1: 2", "a key is not text"),
         ] {
             let refusal = parse(text).unwrap_err();

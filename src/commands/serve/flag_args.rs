@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::args::{help, moot, names};
+use super::args::{help, ignored, names};
 use crate::cli::argv::RAW;
-use crate::server::flags::{Effect, FLAGS, Flag, Kind};
+use crate::server::flags::{Effect, FLAGS, Flag, FlagType};
 
 /// Adds the flags, which clap does not parse, to the command.
 pub fn with_flags(serve: Command) -> Command {
@@ -16,15 +16,15 @@ pub fn with_flags(serve: Command) -> Command {
         .filter(|flag| matches!(flag.effect, Effect::Served | Effect::Ids));
     let mut about = format!(
         "Run a single-member etcd-compatible server\n\n\
-             Flags are etcd's; each can be given as a variable too, and a flag beats its variable.\n\n\
-             Accepted without effect, since only a cluster needs them: {}.",
+             The flags are etcd's. Each has an environment variable; the flag takes precedence.\n\n\
+             Accepted but ignored, because only a cluster needs them: {}.",
         names(|effect| effect == Effect::Cluster).join(", ")
     );
-    for (reason, names) in moot() {
+    for (reason, names) in ignored() {
         // Writing to a String cannot fail.
         let _ = write!(
             about,
-            "\n\nAccepted without effect, because {reason}: {}.",
+            "\n\nAccepted but ignored, because {reason}: {}.",
             names.join(", ")
         );
     }
@@ -45,12 +45,12 @@ fn examples(help: &str) -> String {
 
 fn arg(flag: &'static Flag) -> Arg {
     let (value, default) = match flag.kind {
-        Kind::Text => ("text", flag.default),
-        Kind::Bool => ("bool", flag.default),
-        Kind::Int | Kind::Uint => ("number", flag.default),
-        Kind::Duration => ("time", flag.default),
-        Kind::Urls => ("urls", flag.default),
-        Kind::List => ("list", flag.default),
+        FlagType::Text => ("text", flag.default),
+        FlagType::Bool => ("bool", flag.default),
+        FlagType::Int | FlagType::Uint => ("number", flag.default),
+        FlagType::Duration => ("time", flag.default),
+        FlagType::Urls => ("urls", flag.default),
+        FlagType::List => ("list", flag.default),
     };
     let default = if default.is_empty() {
         String::new()
@@ -61,7 +61,7 @@ fn arg(flag: &'static Flag) -> Arg {
     let arg = Arg::new(flag.name.replace('-', "_"))
         .long(flag.name)
         .value_name(value);
-    let arg = if flag.kind == Kind::Bool {
+    let arg = if flag.kind == FlagType::Bool {
         arg.num_args(0..=1).require_equals(true)
     } else {
         arg

@@ -15,7 +15,7 @@ use crate::server::{
     connection::Traffic,
     context::RequestContext,
     core::{OpenError, VERSION},
-    embedded::{Bound, Server, bind},
+    embedded::{BoundAddress, Server, bind},
 };
 
 /// Why a server did not start, or did not stop cleanly; one line.
@@ -84,7 +84,7 @@ fn run(given: Given) -> Result<(), ServeError> {
         .thread_name("server")
         .build()
         .map_err(ServeError::System)?;
-    let ended = runtime.block_on(life(given));
+    let ended = runtime.block_on(run_server(given));
     // A disk that does not respond must not keep the process alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -98,7 +98,7 @@ async fn start(config: Config) -> Result<Server, OpenError> {
     }
 }
 
-async fn life(given: Given) -> Result<(), ServeError> {
+async fn run_server(given: Given) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::System)?;
     log_settings(&given);
     let config = given.config;
@@ -126,7 +126,7 @@ async fn life(given: Given) -> Result<(), ServeError> {
         stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
             stopped.map_err(|_| ServeError::Unfinished)?;
         }
-        name = signals.next_of_an_impatient_one() => {
+        name = signals.next_distinct() => {
             tracing::warn!(signal = name, "received a second signal; ending at once");
             return Err(ServeError::Unfinished);
         }
@@ -166,7 +166,7 @@ fn log_settings(given: &Given) {
 }
 
 /// Binds all addresses before anything else is done.
-async fn bind_all(config: &Config) -> Result<Vec<(Bound, Traffic)>, ServeError> {
+async fn bind_all(config: &Config) -> Result<Vec<(BoundAddress, Traffic)>, ServeError> {
     let clients = if config.listen_client_http_urls.is_empty() {
         Traffic::Both
     } else {
@@ -298,7 +298,7 @@ impl Signals {
 
     /// The next signal, ignoring those that arrive together with the previous one: `timeout` and terminals signal both
     /// a process and its group.
-    async fn next_of_an_impatient_one(&mut self) -> &'static str {
+    async fn next_distinct(&mut self) -> &'static str {
         let since = tokio::time::Instant::now();
         loop {
             let name = self.next().await;
@@ -328,7 +328,7 @@ mod tests {
         kill();
         assert_eq!(signals.next().await, "terminated");
         kill();
-        let again = signals.next_of_an_impatient_one();
+        let again = signals.next_distinct();
         let soon = tokio::time::timeout(TOGETHER / 4, again).await;
         assert!(soon.is_err(), "{soon:?}");
     }

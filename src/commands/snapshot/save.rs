@@ -7,11 +7,11 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind, io_text},
+        error::{CommandError, ErrorKind, io_text},
         progress::Bytes,
         words::Words,
     },
-    client::{ClientError, Deadline, Limit, error::status_as_it_came},
+    client::{ClientError, Deadline, Limit, error::go_status},
     files::{part_file::PartError, writer::Writer},
     golang::string,
     output::{Format, RenderOptions, replies::maintenance::SnapshotSaved},
@@ -50,7 +50,7 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     let path = Path::new(path);
     ctx.settings().map_err(|error| match error.kind {
         // etcdctl creates its client as part of saving.
-        Kind::BadConnection => error.kind(Kind::Interrupted),
+        ErrorKind::BadConnection => error.kind(ErrorKind::Interrupted),
         _ => error,
     })?;
     let endpoints = ctx.endpoints().await?;
@@ -59,7 +59,7 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
             "snapshot must be requested to one selected node, not multiple [{}]",
             endpoints.join(" ")
         );
-        let mut error = CommandError::new(Kind::Interrupted, text);
+        let mut error = CommandError::new(ErrorKind::Interrupted, text);
         if let Some(first) = endpoints.first() {
             error = error.hint(format!(
                 "choose one: --endpoints={first}; a snapshot of any one member holds all the data"
@@ -69,9 +69,9 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     }
     // Handle signals from here on, because the temporary file must be removed.
     let termination = Termination::listen();
-    let failed = |error: PartError| CommandError::new(Kind::Interrupted, error);
+    let failed = |error: PartError| CommandError::new(ErrorKind::Interrupted, error);
     // Create the file first, so that problems with it are reported before the download.
-    let mut file = Writer::create(path, says_status(ctx)).map_err(failed)?;
+    let mut file = Writer::create(path, shows_status(ctx)).map_err(failed)?;
     let signal = async {
         match termination {
             Ok(mut termination) => termination.recv().await,
@@ -82,14 +82,14 @@ pub async fn save(ctx: &Context, args: SaveArgs) -> Result<(), CommandError> {
     let saved = tokio::select! {
         // A complete snapshot takes precedence over a signal that arrives at the same moment.
         biased;
-        saved = fetch(ctx, path, &mut file) => saved.map_err(|e| e.kind(Kind::Interrupted))?,
+        saved = fetch(ctx, path, &mut file) => saved.map_err(|e| e.kind(ErrorKind::Interrupted))?,
         signal = signal => return Err(interrupted(path, file, signal)),
     };
     // The file is locked until it is closed, and its status cannot be read before.
     drop(file);
     ctx.emit(&saved)?;
-    if says_status(ctx) {
-        say_status(ctx, path);
+    if shows_status(ctx) {
+        show_status(ctx, path);
     }
     Ok(())
 }
@@ -102,10 +102,10 @@ fn interrupted(path: &Path, file: Writer, signal: rustix::process::Signal) -> Co
         Ok(false) => format!("interrupted: the snapshot was already complete at {path}"),
         Err(error) => {
             let error = io_text(&error);
-            format!("interrupted: the unfinished file beside {path} could not be removed: {error}")
+            format!("interrupted: the unfinished file next to {path} could not be removed: {error}")
         }
     };
-    CommandError::new(Kind::Signal(signal), "context canceled").hint(hint)
+    CommandError::new(ErrorKind::Signal(signal), "context canceled").hint(hint)
 }
 
 async fn fetch(
@@ -115,7 +115,7 @@ async fn fetch(
 ) -> Result<SnapshotSaved, CommandError> {
     let settings = ctx.settings()?;
     let client = ctx.client().await?;
-    let failed = |e: PartError| CommandError::new(Kind::Interrupted, e);
+    let failed = |e: PartError| CommandError::new(ErrorKind::Interrupted, e);
     let deadline = if settings.command_timeout_given {
         ctx.deadline()?
     } else {
@@ -162,7 +162,7 @@ fn broken(error: &ClientError, size: u64) -> CommandError {
     let mut out = CommandError::from(error.clone());
     // Go's client returns errors of a stream unchanged.
     let text = match error {
-        ClientError::Status { code, message } => status_as_it_came(*code, message),
+        ClientError::Status { code, message } => go_status(*code, message),
         error => error.to_string(),
     };
     out.source = Some(match size {
@@ -173,12 +173,12 @@ fn broken(error: &ClientError, size: u64) -> CommandError {
 }
 
 /// Whether to print the status of the new file for a person at a terminal.
-fn says_status(ctx: &Context) -> bool {
+fn shows_status(ctx: &Context) -> bool {
     ctx.error_format() == Format::Simple && ctx.ui.stderr_is_terminal()
 }
 
 /// Prints the result of `snapshot status` for the new file.
-fn say_status(ctx: &Context, path: &Path) {
+fn show_status(ctx: &Context, path: &Path) {
     let Ok(status) = crate::snapshot::status(path) else {
         return;
     };

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::Words,
     },
     output::replies::snapshot::FileStatus,
@@ -15,7 +15,7 @@ use crate::{
     words,
 };
 
-/// Look into a file that was saved
+/// Show the status of a saved snapshot
 ///
 /// Prints the hash, the latest revision, the number of keys, the size and the storage version.
 #[derive(Args, Debug)]
@@ -41,7 +41,7 @@ pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError>
     match crate::snapshot::status(Path::new(path)) {
         Ok(status) => ctx.emit(&reply(status)),
         Err(error) => {
-            if let Error::Seal {
+            if let Error::Integrity {
                 status: Some(status),
                 ..
             } = &error
@@ -49,7 +49,7 @@ pub async fn status(ctx: &Context, args: StatusArgs) -> Result<(), CommandError>
                 // Print the status of what was read, even though the file as a whole is damaged.
                 ctx.emit(&reply((**status).clone()))?;
             }
-            Err(CommandError::new(Kind::Failed, error))
+            Err(CommandError::new(ErrorKind::Failed, error))
         }
     }
 }

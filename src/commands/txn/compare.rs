@@ -3,7 +3,7 @@
 use super::split;
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
     },
     golang::{format::quote, string},
@@ -19,7 +19,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     let shown = string::text(line);
     let malformed = |tail: String| {
         CommandError::new(
-            Kind::InvalidInput,
+            ErrorKind::InvalidInput,
             format!("malformed comparison: {shown}{tail}"),
         )
     };
@@ -40,7 +40,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
             .windows(2)
             .any(|w| matches!(w, [b'=' | b'<' | b'>', b'"' | b'`']));
         return Err(if parts.key.is_some() && operand {
-            error.hint("blanks are needed around the operator: value(\"key\") = \"text\"")
+            error.hint("put spaces around the operator: value(\"key\") = \"text\"")
         } else {
             error.hint("a condition is TARGET(\"key\") OPERATOR \"value\", with all quotes")
         });
@@ -48,7 +48,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
     let number = |base| {
         value::int(&string::text(operand), base).map_err(|_| {
             CommandError::new(
-                Kind::InvalidInput,
+                ErrorKind::InvalidInput,
                 format!("invalid txn compare request: {shown}"),
             )
         })
@@ -103,7 +103,7 @@ fn scan(text: &[u8]) -> Parts {
         return parts;
     };
     parts.key = Some(key);
-    let Some(rest) = rest.strip_prefix(b")").and_then(blanks) else {
+    let Some(rest) = rest.strip_prefix(b")").and_then(skip_spaces) else {
         return parts;
     };
     let end = split::word_end(rest);
@@ -111,7 +111,7 @@ fn scan(text: &[u8]) -> Parts {
         return parts;
     }
     parts.operator = Some(rest[..end].to_vec());
-    let Some(rest) = blanks(&rest[end..]) else {
+    let Some(rest) = skip_spaces(&rest[end..]) else {
         return parts;
     };
     parts.value = quoted(rest).map(|(value, _)| value);
@@ -119,7 +119,7 @@ fn scan(text: &[u8]) -> Parts {
 }
 
 /// Skips one or more spaces; at the end of the text there need be none.
-fn blanks(text: &[u8]) -> Option<&[u8]> {
+fn skip_spaces(text: &[u8]) -> Option<&[u8]> {
     let trimmed = split::trim_start(text);
     (text.is_empty() || trimmed.len() < text.len()).then_some(trimmed)
 }
@@ -146,7 +146,7 @@ mod tests {
 
     fn error(line: &str) -> String {
         let error = parse(line.as_bytes()).unwrap_err();
-        assert_eq!(error.kind, Kind::InvalidInput);
+        assert_eq!(error.kind, ErrorKind::InvalidInput);
         error.to_string()
     }
 

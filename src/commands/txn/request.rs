@@ -9,7 +9,7 @@ use crate::{
     cli::{
         argv::{self, ArgvError, Parsed},
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         help,
     },
     commands::{del::DelArgs, get::GetArgs, put::PutArgs},
@@ -36,9 +36,13 @@ enum Line {
 /// The line is not a request (exit code 3), or its flags conflict (the exit code of that command).
 pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandError> {
     let shown = string::text(line).into_owned();
-    let invalid =
-        |what: &str| CommandError::new(Kind::InvalidInput, format!("invalid txn {what}: {shown}"));
-    let words = split::split(line).map_err(|e| CommandError::new(Kind::InvalidInput, e))?;
+    let invalid = |what: &str| {
+        CommandError::new(
+            ErrorKind::InvalidInput,
+            format!("invalid txn {what}: {shown}"),
+        )
+    };
+    let words = split::split(line).map_err(|e| CommandError::new(ErrorKind::InvalidInput, e))?;
     if words.len() < 2 {
         return Err(invalid("compare request"));
     }
@@ -63,7 +67,7 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
         Line::Get(args) => Request::RequestRange(args.request()?),
         Line::Del(args) => {
             let request = args.request()?;
-            args.second_thoughts(ctx).await;
+            args.warn_before_deleting(ctx).await;
             Request::RequestDeleteRange(request)
         }
     };

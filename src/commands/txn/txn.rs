@@ -8,7 +8,7 @@ use super::{compare, request, split};
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind, io_text},
+        error::{CommandError, ErrorKind, io_text},
         words::Words,
     },
     proto::etcdserverpb as pb,
@@ -76,7 +76,7 @@ pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, Comman
 
 /// The next line without surrounding white space; `None` at the end of a block.
 fn next_line(stdin: &Stdin) -> Result<Option<Vec<u8>>, CommandError> {
-    let invalid = |text: String| CommandError::new(Kind::InvalidInput, text);
+    let invalid = |text: String| CommandError::new(ErrorKind::InvalidInput, text);
     let mut line = vec![];
     stdin
         .lock()

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         context::emit,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         global::FORMATS,
         ui::Ui,
         value::{self, GoDuration, Suggest},
@@ -58,7 +58,7 @@ impl Context {
     pub fn format(&self) -> Result<Format, CommandError> {
         let name = self.globals.write_out.as_deref().unwrap_or("simple");
         name.parse()
-            .map_err(|e| CommandError::new(Kind::BadFeature, e))
+            .map_err(|e| CommandError::new(ErrorKind::BadFeature, e))
     }
 
     /// The format in which errors are printed.

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::{Context, restore::log};
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::{Ignored, Words},
     },
     golang::string,
@@ -42,7 +42,7 @@ pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
         .map_err(|e| {
             let dir = string::of_path(dir);
             let text = format!("Failed to defragment etcd data[{dir}] ({e})");
-            CommandError::new(Kind::Failed, text)
+            CommandError::new(ErrorKind::Failed, text)
         })
 }
 
@@ -50,5 +50,5 @@ pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
 pub fn missing_flags(names: &[&str]) -> CommandError {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     let text = format!("required flag(s) {} not set", quoted.join(", "));
-    CommandError::new(Kind::Usage, text)
+    CommandError::new(ErrorKind::Usage, text)
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Context;
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -29,7 +29,7 @@ words! {
 }
 
 fn failed(e: Error) -> CommandError {
-    CommandError::new(Kind::Failed, e)
+    CommandError::new(ErrorKind::Failed, e)
 }
 
 fn open(path: &std::ffi::OsStr) -> Result<SnapshotFile, CommandError> {
@@ -47,7 +47,7 @@ fn is_json(ctx: &Context) -> Result<bool, CommandError> {
 
 fn unsupported(format: Format) -> CommandError {
     CommandError::new(
-        Kind::BadFeature,
+        ErrorKind::BadFeature,
         format!("{format} not supported as output format"),
     )
 }
@@ -275,7 +275,7 @@ pub fn meta(ctx: &Context, args: &MetaArgs) -> Result<(), CommandError> {
 
 words! {
     pub ScanWords: 1..=2, "<data directory or file> [revision]",
-        BadArgs "a data directory or a database file is needed, and the revision to begin with may follow",
+        BadArgs "a data directory or a database file is needed, optionally followed by the first revision",
         HINT = ValueHint::AnyPath
 }
 
@@ -301,7 +301,7 @@ pub fn scan_keys(ctx: &Context, args: &ScanKeysArgs) -> Result<(), CommandError>
         [path, from] => (path, from.to_string_lossy().into_owned()),
         words => (&words[0], "0".to_owned()),
     };
-    let from = value::int(&from, 10).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    let from = value::int(&from, 10).map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let json = is_json(ctx)?;
     let file = open(path)?;
     let mut end = None;

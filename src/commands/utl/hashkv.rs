@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::{Arity, Words, exact_args},
     },
@@ -53,7 +53,7 @@ pub fn hashkv(ctx: &Context, args: &HashKvArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let format = ctx.format()?;
     let hash = crate::snapshot::hash_kv(Path::new(path), args.rev.unwrap_or(0))
-        .map_err(|e| CommandError::new(Kind::Failed, e))?;
+        .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let reply = FileHashKv {
         hash: hash.hash,
         hash_revision: hash.hash_revision,

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::{Context, defrag::missing_flags, restore::log};
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::{Ignored, Words},
     },
     snapshot::data_dir::{self, TargetVersion},
@@ -44,10 +44,11 @@ pub fn migrate(ctx: &Context, args: &MigrateArgs) -> Result<(), CommandError> {
         (Some(_), None) => return Err(missing_flags(&["target-version"])),
         (None, None) => return Err(missing_flags(&["data-dir", "target-version"])),
     };
-    let target = TargetVersion::parse(target).map_err(|e| CommandError::new(Kind::BadArgs, e))?;
+    let target =
+        TargetVersion::parse(target).map_err(|e| CommandError::new(ErrorKind::BadArgs, e))?;
     let force = args.force.unwrap_or(false);
     let timeout = ctx.lock_timeout();
     data_dir::migrate(dir, target, force, timeout, &mut |line| log(&ctx.ui, &line))
         .map(drop)
-        .map_err(|e| CommandError::new(Kind::Failed, e))
+        .map_err(|e| CommandError::new(ErrorKind::Failed, e))
 }

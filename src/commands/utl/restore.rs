@@ -8,7 +8,7 @@ use super::Context;
 use crate::{
     cli::{
         self,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         ui::Ui,
         value,
         words::Words,
@@ -90,13 +90,13 @@ impl RestoreArgs {
         if (bump_revision > 0) != mark_compacted {
             // The flag's name is also wrong in etcd's text.
             let text = "--mark-compacted required if --revision-bump > 0";
-            return Err(CommandError::new(Kind::BadArgs, text));
+            return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
         let target = match self.target.as_deref() {
             None | Some("") => None,
             Some(text) => Some(
                 text.parse::<Target>()
-                    .map_err(|e| CommandError::new(Kind::BadArgs, format!("--target: {e}")))?,
+                    .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("--target: {e}")))?,
             ),
         };
         let defaults = RestoreOptions::new(file);
@@ -123,7 +123,7 @@ impl RestoreArgs {
 
     /// Restores, or returns a reply that describes what would be restored.
     fn run(&self, ui: &Ui) -> Result<Option<PlannedRestore>, CommandError> {
-        let failed = |e| CommandError::new(Kind::Failed, e);
+        let failed = |e| CommandError::new(ErrorKind::Failed, e);
         let plan = Plan::new(self.options()?).map_err(failed)?;
         if self.dry_run.unwrap_or(false) {
             let outcome = plan.check_file().map_err(failed)?;

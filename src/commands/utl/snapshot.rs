@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         words::Words,
     },
     commands::snapshot::status::{StatusWords, reply},
@@ -34,12 +34,12 @@ pub fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
     let [path] = args.words.exactly()?;
     let path = Path::new(path);
     // As in etcdutl, a missing file is reported before an invalid format.
-    crate::snapshot::exists(path).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    crate::snapshot::exists(path).map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let format = ctx.format()?;
     match crate::snapshot::status(path) {
         Ok(status) => ctx.emit(&reply(status), format),
         Err(error) => {
-            if let Error::Seal {
+            if let Error::Integrity {
                 status: Some(status),
                 ..
             } = &error
@@ -47,7 +47,7 @@ pub fn status(ctx: &Context, args: &StatusArgs) -> Result<(), CommandError> {
                 // Print the status of what was read, even though the file as a whole is damaged.
                 ctx.emit(&reply((**status).clone()), format)?;
             }
-            Err(CommandError::new(Kind::Failed, error))
+            Err(CommandError::new(ErrorKind::Failed, error))
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, verify, wal};
 use crate::{
-    cli::error::{CommandError, Kind},
+    cli::error::{CommandError, ErrorKind},
     commands::{
         complete, completion,
         entry::{self, Entry, Node},
@@ -55,7 +55,7 @@ macro_rules! group {
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
     command!("defrag", defrag::DefragArgs, defrag::defrag),
-    group!("snapshot", "Look into snapshots, and restore them", [
+    group!("snapshot", "Inspect, verify and restore snapshots", [
         command!("restore", restore::RestoreArgs, restore::restore),
         command!("status", snapshot::StatusArgs, snapshot::status),
         command!("verify", verify::VerifyArgs, verify::verify),
@@ -73,7 +73,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("scan-keys", dump::ScanKeysArgs, dump::scan_keys),
     command!("hash", dump::HashArgs, dump::hash),
     command!("meta", dump::MetaArgs, dump::meta),
-    group!("wal", "Look into a member's write-ahead log", [
+    group!("wal", "Inspect a member's write-ahead log", [
         command!("dump", wal::WalDumpArgs, wal::dump),
     ]),
     command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
@@ -129,5 +129,5 @@ const COMPLETION_EXAMPLES: &str = "Examples:
 /// clap should accept every line that [`crate::cli::argv`] produces; this is the error if it does not.
 fn misread(error: clap::Error) -> CommandError {
     let text = error.to_string();
-    CommandError::new(Kind::Failed, text.lines().next().unwrap_or_default())
+    CommandError::new(ErrorKind::Failed, text.lines().next().unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use super::Context;
 use crate::{
     cli::{
         self,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value::{self, GoDuration},
         words::Words,
     },
@@ -64,7 +64,7 @@ impl VerifyArgs {
             None | Some("") => None,
             Some(text) => Some(
                 text.parse::<Target>()
-                    .map_err(|e| CommandError::new(Kind::BadArgs, format!("--target: {e}")))?,
+                    .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("--target: {e}")))?,
             ),
         };
         let bytes = |key: &String| string::bytes(key).into_owned();
@@ -78,7 +78,7 @@ impl VerifyArgs {
             rehearse: self.rehearse.unwrap_or(true),
             target,
         };
-        let failed = |e| CommandError::new(Kind::Failed, e);
+        let failed = |e| CommandError::new(ErrorKind::Failed, e);
         if file != "-" {
             return examine(Path::new(file), &options).map_err(failed);
         }
@@ -90,7 +90,7 @@ impl VerifyArgs {
         };
         let copy = read().map_err(|e| {
             let text = format!("could not read standard input: {}", cli::error::io_text(&e));
-            CommandError::new(Kind::Failed, text)
+            CommandError::new(ErrorKind::Failed, text)
         })?;
         let mut examination = examine(copy.path(), &options).map_err(failed)?;
         examination.path = "-".into();
@@ -102,7 +102,9 @@ impl VerifyArgs {
 fn verdict(examination: &Examination) -> Result<(), CommandError> {
     match examination.first_bad() {
         None => Ok(()),
-        Some(layer) => Err(CommandError::said(Kind::Verdict(layer.exit_code()))),
+        Some(layer) => Err(CommandError::already_reported(ErrorKind::Verdict(
+            layer.exit_code(),
+        ))),
     }
 }
 

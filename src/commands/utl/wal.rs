@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Context, dump::List};
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -62,7 +62,7 @@ pub struct WalDumpArgs {
 /// The log cannot be read, or is damaged.
 pub fn dump(ctx: &Context, args: &WalDumpArgs) -> Result<(), CommandError> {
     let [dir] = args.words.exactly()?;
-    let bad = |text: String| CommandError::new(Kind::BadArgs, text);
+    let bad = |text: String| CommandError::new(ErrorKind::BadArgs, text);
     if args.start_snap.is_some() && args.start_index.is_some() {
         let text = "start-snap and start-index flags cannot be used together.";
         return Err(bad(text.into()));
@@ -74,7 +74,7 @@ pub fn dump(ctx: &Context, args: &WalDumpArgs) -> Result<(), CommandError> {
         Format::Json => true,
         other => {
             let text = format!("{other} not supported as output format");
-            return Err(CommandError::new(Kind::BadFeature, text));
+            return Err(CommandError::new(ErrorKind::BadFeature, text));
         }
     };
     let options = LogDumpOptions {
@@ -91,7 +91,7 @@ pub fn dump(ctx: &Context, args: &WalDumpArgs) -> Result<(), CommandError> {
         }
         return raw(ctx, &options.log_dir(), args.start_index, json);
     }
-    let dumped = dump_log(&options).map_err(|e| CommandError::new(Kind::Failed, e))?;
+    let dumped = dump_log(&options).map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     for damaged in &dumped.damaged {
         ctx.ui.note(&format!("passed over: {damaged}"));
     }
@@ -115,7 +115,7 @@ fn raw(ctx: &Context, dir: &Path, from: Option<u64>, json: bool) -> Result<(), C
             list.item(|| line.clone(), || json!(line).to_string())
         });
         let ended = list.end("");
-        problems = done.map_err(|e| CommandError::new(Kind::Failed, e))?;
+        problems = done.map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         ended
     })?;
     match problems.split_last() {
@@ -124,7 +124,7 @@ fn raw(ctx: &Context, dir: &Path, from: Option<u64>, json: bool) -> Result<(), C
             for problem in others {
                 ctx.ui.note(problem);
             }
-            Err(CommandError::new(Kind::Failed, last.clone()))
+            Err(CommandError::new(ErrorKind::Failed, last.clone()))
         }
     }
 }

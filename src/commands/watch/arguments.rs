@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cli::error::{CommandError, Kind},
+    cli::error::{CommandError, ErrorKind},
     commands::range,
     golang::format::quote,
     proto::etcdserverpb as pb,
@@ -69,7 +69,7 @@ pub struct Target {
 }
 
 fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::BadArgs, text.into())
+    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// Splits `words` at the first `--` into what to watch and the program to run for each event.

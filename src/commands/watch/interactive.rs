@@ -17,7 +17,7 @@ use crate::{
     cli::{
         argv::{self, ArgvError, Parsed},
         context::Context,
-        error::{CommandError, Kind, io_text},
+        error::{CommandError, ErrorKind, io_text},
     },
     client::{Client, Deadline},
     commands::{
@@ -32,7 +32,7 @@ use crate::{
 const WAITING: usize = 16;
 
 /// Output of a watch.
-struct Said {
+struct WatchOutput {
     exec: Vec<OsString>,
     what: Result<pb::WatchResponse, Box<Ended>>,
 }
@@ -54,7 +54,7 @@ pub async fn interactive(
         tokio::select! {
             // Print pending output before reading the next line.
             biased;
-            Some(said) = said.recv() => show_said(ctx, said).await?,
+            Some(said) = said.recv() => show_output(ctx, said).await?,
             line = lines.recv() => {
                 let line = line.unwrap_or(Ok(None)).map_err(|e| ended(&io_text(&e)))?;
                 let line = line.ok_or_else(|| ended("EOF"))?;
@@ -78,12 +78,12 @@ pub async fn interactive(
 
 fn ended(why: &str) -> CommandError {
     CommandError::new(
-        Kind::InvalidInput,
+        ErrorKind::InvalidInput,
         format!("error reading watch request line: {why}"),
     )
 }
 
-async fn show_said(ctx: &Context, said: Said) -> Result<(), CommandError> {
+async fn show_output(ctx: &Context, said: WatchOutput) -> Result<(), CommandError> {
     match said.what {
         Ok(response) => show(ctx, &response, &said.exec).await,
         Err(ended) => {
@@ -120,7 +120,7 @@ fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
 fn run(
     (client, connect): (Client, Deadline),
     target: Target,
-    say: mpsc::Sender<Said>,
+    say: mpsc::Sender<WatchOutput>,
 ) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -136,7 +136,7 @@ fn run(
             };
             done = what.is_err();
             let exec = target.exec.clone();
-            done |= say.send(Said { exec, what }).await.is_err();
+            done |= say.send(WatchOutput { exec, what }).await.is_err();
         }
     });
     ask
@@ -152,7 +152,7 @@ enum Line {
 
 fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, CommandError> {
     let shown = string::text(line);
-    let bad = |text: String| CommandError::new(Kind::BadArgs, text);
+    let bad = |text: String| CommandError::new(ErrorKind::BadArgs, text);
     let words = split(line).map_err(|e| bad(e.to_string()))?;
     match words.first().map(Vec::as_slice) {
         None => Ok(Line::Wrong(format!(

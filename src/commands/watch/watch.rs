@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value,
         words::Words,
     },
@@ -140,7 +140,7 @@ pub(super) async fn show(
         if let Err(error) = child::run(exec, variables).await {
             ctx.ui
                 .note(&format!("command {} error ({error})", quoted(exec)));
-            return Err(CommandError::said(Kind::Failed));
+            return Err(CommandError::already_reported(ErrorKind::Failed));
         }
     }
     Ok(())
@@ -158,7 +158,7 @@ pub(super) fn show_end(ctx: &Context, ended: Ended) -> Result<CommandError, Comm
         ctx.ui.note(&format!("watch was canceled ({reason})"));
         ctx.emit(&ended.response)?;
     }
-    let mut error = CommandError::new(Kind::Interrupted, "watch is canceled by the server");
+    let mut error = CommandError::new(ErrorKind::Interrupted, "watch is canceled by the server");
     if ended.response.compact_revision > 0 {
         error = error.hint(format!(
             "the oldest revision that can be watched is {}",

@@ -42,7 +42,7 @@ impl State {
 }
 
 /// Which record of a change may be long: that of a user, or that of a role and of all its users.
-enum Touched<'a> {
+enum LongRecord<'a> {
     None,
     User(&'a str),
     Role(&'a str),
@@ -63,9 +63,9 @@ macro_rules! auth_ops {
             fn claim(&self, claim: &mut SpaceClaim<'_>) {
                 let $r = self;
                 let (bytes, records) = match $touched {
-                    Touched::None => (0, 0),
-                    Touched::User(name) => claim.auth().user_size(name),
-                    Touched::Role(name) => claim.auth().role_size(name),
+                    LongRecord::None => (0, 0),
+                    LongRecord::User(name) => claim.auth().user_size(name),
+                    LongRecord::Role(name) => claim.auth().role_size(name),
                 };
                 // The same user or role may have grown earlier in this group.
                 let message = 2 * self.encoded_len() as u64;
@@ -87,24 +87,24 @@ macro_rules! auth_ops {
 }
 
 auth_ops! {
-    AuthEnableRequest = 1000 -> AuthEnableResponse, |_r| Touched::None, |s, e| s.enable(e);
-    AuthDisableRequest = 1011 -> AuthDisableResponse, |_r| Touched::None, |s, e| Ok(s.disable(e));
+    AuthEnableRequest = 1000 -> AuthEnableResponse, |_r| LongRecord::None, |s, e| s.enable(e);
+    AuthDisableRequest = 1011 -> AuthDisableResponse, |_r| LongRecord::None, |s, e| Ok(s.disable(e));
     AuthUserAddRequest = 1100 -> AuthUserAddResponse,
-        |_r| Touched::None, |s, e| s.user_add(_r, e);
+        |_r| LongRecord::None, |s, e| s.user_add(_r, e);
     AuthUserDeleteRequest = 1101 -> AuthUserDeleteResponse,
-        |r| Touched::User(&r.name), |s, e| s.user_delete(r, e);
+        |r| LongRecord::User(&r.name), |s, e| s.user_delete(r, e);
     AuthUserChangePasswordRequest = 1103 -> AuthUserChangePasswordResponse,
-        |r| Touched::User(&r.name), |s, e| s.user_change_password(r, e);
+        |r| LongRecord::User(&r.name), |s, e| s.user_change_password(r, e);
     AuthUserGrantRoleRequest = 1104 -> AuthUserGrantRoleResponse,
-        |r| Touched::User(&r.user), |s, e| s.user_grant_role(r, e);
+        |r| LongRecord::User(&r.user), |s, e| s.user_grant_role(r, e);
     AuthUserRevokeRoleRequest = 1105 -> AuthUserRevokeRoleResponse,
-        |r| Touched::User(&r.name), |s, e| s.user_revoke_role(r, e);
+        |r| LongRecord::User(&r.name), |s, e| s.user_revoke_role(r, e);
     AuthRoleAddRequest = 1200 -> AuthRoleAddResponse,
-        |_r| Touched::None, |s, e| s.role_add(_r, e);
+        |_r| LongRecord::None, |s, e| s.role_add(_r, e);
     AuthRoleDeleteRequest = 1201 -> AuthRoleDeleteResponse,
-        |r| Touched::Role(&r.role), |s, e| s.role_delete(r, e);
+        |r| LongRecord::Role(&r.role), |s, e| s.role_delete(r, e);
     AuthRoleGrantPermissionRequest = 1203 -> AuthRoleGrantPermissionResponse,
-        |r| Touched::Role(&r.name), |s, e| s.role_grant_permission(r, e);
+        |r| LongRecord::Role(&r.name), |s, e| s.role_grant_permission(r, e);
     AuthRoleRevokePermissionRequest = 1204 -> AuthRoleRevokePermissionResponse,
-        |r| Touched::Role(&r.role), |s, e| s.role_revoke_permission(r, e);
+        |r| LongRecord::Role(&r.role), |s, e| s.role_revoke_permission(r, e);
 }

@@ -35,7 +35,7 @@ struct Claims<'a> {
 
 /// The claims of a received token.
 #[derive(Deserialize)]
-struct Shown {
+struct ReceivedClaims {
     exp: Option<Value>,
     nbf: Option<Value>,
     revision: f64,
@@ -86,7 +86,8 @@ impl Jwt {
         if !self.keys.verify(signed.as_bytes(), &signature) {
             return None;
         }
-        let claims: Shown = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+        let claims: ReceivedClaims =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
         let now = unix(now);
         let is_over = time(claims.exp)?.is_some_and(|exp| now >= exp);
         let is_early = time(claims.nbf)?.is_some_and(|nbf| now < nbf);

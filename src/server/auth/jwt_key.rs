@@ -112,15 +112,15 @@ pub enum KeyError {
     #[error("sign-method {0} needs {1}")]
     Missing(&'static str, &'static str),
     /// The file does not contain a PEM key.
-    #[error("{0} holds no key in PEM form")]
+    #[error("{0} contains no PEM key")]
     NotPem(&'static str),
     /// The key has the wrong type.
     #[error(
-        "{0} holds no key that sign-method {1} can use (RSA needs 2048 bits, ES256, ES384 and ES512 each its own curve)"
+        "{0} contains no key that sign-method {1} can use (RSA needs 2048 bits, ES256, ES384 and ES512 each its own curve)"
     )]
     Unusable(&'static str, &'static str),
     /// The two keys do not match.
-    #[error("pub-key and priv-key do not belong together")]
+    #[error("pub-key and priv-key do not match")]
     Mismatch,
 }
 

@@ -1,6 +1,8 @@
 //! Users, roles, and whether authentication is enabled: the state that requests are checked against, and all changes to
 //! it. A change returns the records to store; the caller makes it durable and visible. Does not hash passwords and
-//! knows nothing of tokens. Source: etcd v3.7.1, server/auth/store.go.
+//! knows nothing of tokens; `queries.rs` reads it. Source: etcd v3.7.1, server/auth/store.go.
+
+mod queries;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +14,7 @@ use tracing::{error, info, warn};
 use super::permissions::{Permissions, is_valid_range};
 use crate::{
     proto::{
-        authpb::{Permission, Role, User, UserAddOptions, permission::Type},
+        authpb::{Permission, Role, User, UserAddOptions},
         etcdserverpb as pb,
     },
     schema::{Change, auth as records, bucket},
@@ -476,77 +478,6 @@ impl AuthStore {
         self.next_revision(effects);
         info!("role-name" = r.role, "revoked a permission on range");
         Ok(pb::AuthRoleRevokePermissionResponse::default())
-    }
-
-    /// The roles of a user.
-    ///
-    /// # Errors
-    /// The user does not exist.
-    pub fn user_get(&self, name: &str) -> Result<pb::AuthUserGetResponse, Error> {
-        Ok(pb::AuthUserGetResponse {
-            header: None,
-            roles: self.find(name)?.user.roles.clone(),
-        })
-    }
-
-    /// The names of all users, in order.
-    pub fn user_list(&self) -> pb::AuthUserListResponse {
-        pb::AuthUserListResponse {
-            header: None,
-            users: self.users.keys().map(text).collect(),
-        }
-    }
-
-    /// The permissions of a role; the role `root` has one for all keys.
-    ///
-    /// # Errors
-    /// The role does not exist.
-    pub fn role_get(&self, name: &str) -> Result<pb::AuthRoleGetResponse, Error> {
-        let role = self.role(name)?;
-        let everything = || Permission {
-            perm_type: Type::Readwrite.into(),
-            key: Bytes::new(),
-            range_end: Bytes::from_static(&[0]),
-        };
-        Ok(pb::AuthRoleGetResponse {
-            header: None,
-            perm: match name {
-                ROOT_ROLE => vec![everything()],
-                _ => role.key_permission.clone(),
-            },
-        })
-    }
-
-    /// The names of all roles, in order.
-    pub fn role_list(&self) -> pb::AuthRoleListResponse {
-        pb::AuthRoleListResponse {
-            header: None,
-            roles: self.roles.keys().map(text).collect(),
-        }
-    }
-
-    /// Whether authentication is enabled, and the auth revision.
-    pub fn status(&self) -> pb::AuthStatusResponse {
-        pb::AuthStatusResponse {
-            header: None,
-            enabled: self.enabled,
-            auth_revision: self.revision,
-        }
-    }
-
-    /// The hash of a user's password.
-    ///
-    /// # Errors
-    /// Authentication is disabled, or the user does not exist or has no password.
-    pub fn password_hash(&self, name: &str) -> Result<Bytes, Error> {
-        if !self.enabled {
-            return Err(Error::AuthNotEnabled);
-        }
-        let account = self.account(name).ok_or(Error::AuthFailed)?;
-        match account.has_no_password() {
-            true => Err(no_password_user()),
-            false => Ok(account.user.password.clone()),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{Allowed, AutoCompaction, Config, ConfigError, compaction, log, members};
 use crate::server::{
-    flags::{self, Effect, Kind},
+    flags::{self, Effect, FlagType},
     value,
 };
 
@@ -22,12 +22,12 @@ impl Config {
             flags::find(flag).ok_or_else(|| ConfigError(format!("unknown flag: --{flag}")))?;
         let invalid =
             |why: String| ConfigError(format!("invalid value {value:?} for --{flag}: {why}"));
-        if value != known.default || known.kind == Kind::Urls {
+        if value != known.default || known.kind == FlagType::Urls {
             check_kind(known.kind, value).map_err(invalid)?;
         }
         match known.effect {
             Effect::Served | Effect::Ids => self.apply(flag, value).map_err(invalid)?,
-            Effect::Cluster | Effect::Moot(_) => check_unused(flag, value).map_err(invalid)?,
+            Effect::Cluster | Effect::Ignored(_) => check_unused(flag, value).map_err(invalid)?,
             Effect::Refused(instead) if !is_default(known, value) => {
                 return Err(ConfigError(format!("--{flag} is not supported: {instead}")));
             }
@@ -181,20 +181,20 @@ impl Config {
     }
 }
 
-fn check_kind(kind: Kind, text: &str) -> Result<(), String> {
+fn check_kind(kind: FlagType, text: &str) -> Result<(), String> {
     match kind {
-        Kind::Text | Kind::List => Ok(()),
-        Kind::Bool => value::boolean(text).map(drop),
-        Kind::Int => value::int(text).map(drop),
-        Kind::Uint => value::uint(text).map(drop),
-        Kind::Duration => value::duration(text).map(drop),
-        Kind::Urls if text.is_empty() => Ok(()),
-        Kind::Urls => value::urls(text).map(drop),
+        FlagType::Text | FlagType::List => Ok(()),
+        FlagType::Bool => value::boolean(text).map(drop),
+        FlagType::Int => value::int(text).map(drop),
+        FlagType::Uint => value::uint(text).map(drop),
+        FlagType::Duration => value::duration(text).map(drop),
+        FlagType::Urls if text.is_empty() => Ok(()),
+        FlagType::Urls => value::urls(text).map(drop),
     }
 }
 
 fn is_default(flag: &flags::Flag, text: &str) -> bool {
-    let same_bool = flag.kind == Kind::Bool
+    let same_bool = flag.kind == FlagType::Bool
         && value::boolean(text).is_ok_and(|b| (flag.default == "true") == b);
     text == flag.default || same_bool
 }

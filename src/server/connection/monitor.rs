@@ -22,9 +22,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Observations about a connection.
 #[derive(Clone)]
-pub struct Monitor(Arc<Mutex<Seen>>);
+pub struct Monitor(Arc<Mutex<MonitorState>>);
 
-struct Seen {
+struct MonitorState {
     opened: Instant,
     /// When the client last sent something.
     heard: Option<Instant>,
@@ -61,7 +61,7 @@ pub struct Open(Monitor);
 impl Monitor {
     /// Observes `stream`, whose client may ping once per `min_time`.
     pub fn new<S>(stream: S, min_time: Duration) -> (Monitored<S>, Monitor) {
-        let monitor = Monitor(Arc::new(Mutex::new(Seen {
+        let monitor = Monitor(Arc::new(Mutex::new(MonitorState {
             opened: Instant::now(),
             heard: None,
             blocked: None,
@@ -106,7 +106,7 @@ impl Drop for Open {
     }
 }
 
-impl Seen {
+impl MonitorState {
     fn received(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -140,7 +140,7 @@ impl Seen {
     }
 
     /// The last frame for a client that pings too often, once the previous frame has been sent completely.
-    fn farewell(&self) -> Option<Vec<u8>> {
+    fn goaway_frame(&self) -> Option<Vec<u8>> {
         match &self.protocol {
             Protocol::Http2 { outbound, .. } if self.too_many_pings && outbound.at_boundary() => {
                 Some(too_many_pings(self.last_stream))
@@ -225,12 +225,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Monitored<S> {
 
     /// Fails, and thereby ends the connection, once the client has pinged too often and has been told so.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let farewell = self.monitor.0.lock().farewell();
-        let Some(farewell) = farewell else {
+        let goaway_frame = self.monitor.0.lock().goaway_frame();
+        let Some(goaway_frame) = goaway_frame else {
             return Pin::new(&mut self.stream).poll_flush(cx);
         };
         // If the client does not read these few bytes, close the connection without sending them.
-        let _ = Pin::new(&mut self.stream).poll_write(cx, &farewell);
+        let _ = Pin::new(&mut self.stream).poll_write(cx, &goaway_frame);
         let _ = Pin::new(&mut self.stream).poll_flush(cx);
         Poll::Ready(Err(io::Error::other("too many pings")))
     }

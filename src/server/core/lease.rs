@@ -61,7 +61,7 @@ impl Core {
             let identity = self.identify(context)?;
             store.check_known(&identity)?;
             store.check_lease_write(&identity, id, &*shared.lessor)?;
-            overtaken(shared, &store, &identity)?;
+            check_auth_unchanged(shared, &store, &identity)?;
         }
         loop {
             // Register before looking up the lease, so that no revocation is missed.
@@ -114,7 +114,7 @@ impl Core {
         let header = Some(self.header());
         let status = shared.lessor.status(r.id, Instant::now());
         if r.keys {
-            overtaken(shared, &store, &identity)?;
+            check_auth_unchanged(shared, &store, &identity)?;
         }
         Ok(match status {
             None => pb::LeaseTimeToLiveResponse {
@@ -155,7 +155,7 @@ impl Core {
                 for id in &ids {
                     store.check_lease_read(&identity, *id, &*shared.lessor)?;
                 }
-                overtaken(shared, &store, &identity)?;
+                check_auth_unchanged(shared, &store, &identity)?;
             }
         }
         let leases = ids.into_iter().map(|id| pb::LeaseStatus { id }).collect();
@@ -167,7 +167,11 @@ impl Core {
 }
 
 /// Fails if users and roles have changed since the check.
-fn overtaken(shared: &Shared, checked: &AuthStore, identity: &Identity) -> Result<(), Error> {
+fn check_auth_unchanged(
+    shared: &Shared,
+    checked: &AuthStore,
+    identity: &Identity,
+) -> Result<(), Error> {
     let now = shared.auth()?;
     let changed = now.is_enabled() && now.revision() != checked.revision();
     match changed && *identity != Identity::Server {

@@ -314,7 +314,7 @@ fn restore_store(
     };
     let lessor = Lessor::restore(Limits::default(), leases, downtime, Instant::now());
     let auth = AuthStore::restore(
-        stored.auth.enabled == Some(true) && !config.asks_no_permission,
+        stored.auth.enabled == Some(true) && !config.bypass_auth,
         stored.auth.revision.unwrap_or(0),
         stored.users,
         stored.roles,

@@ -19,7 +19,7 @@ use tonic::Status;
 
 use super::{message, stream::Part};
 use crate::server::{
-    mvcc::encoded::{Encoded, PIECE, SHORT},
+    mvcc::encoded::{CHUNK_SIZE, Encoded, SHORT},
     unsent::{HeldBuffer, Holder, Unsent},
 };
 
@@ -155,7 +155,7 @@ impl Body {
 fn counted_pieces(bytes: &[u8], holder: &Arc<dyn Holder>) -> VecDeque<Bytes> {
     let counted =
         |piece: &[u8]| Bytes::from_owner(HeldBuffer::new(piece.to_vec(), Arc::clone(holder)));
-    bytes.chunks(PIECE).map(counted).collect()
+    bytes.chunks(CHUNK_SIZE).map(counted).collect()
 }
 
 fn success() -> HeaderMap {

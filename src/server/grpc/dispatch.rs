@@ -14,7 +14,7 @@ use super::{
     encoding::Encoding,
     head::{self, Refusal},
     message::Messages,
-    methods::{self, Kind, Method, unknown},
+    methods::{self, Method, MethodType, unknown},
     services::Services,
 };
 use crate::server::{
@@ -102,7 +102,7 @@ where
 {
     let deadline = context.deadline;
     let handling = services.metrics.grpc.start(method as usize, deadline);
-    let unary = method.row().kind == Kind::Unary;
+    let unary = method.row().kind == MethodType::Unary;
     if let Err(refused) = check_metadata(services, unary, &context.metadata) {
         handling.end(refused.code());
         return Err(refused.into());

@@ -14,7 +14,7 @@ use prost_types::field_descriptor_proto::Type;
 
 use super::methods::Method;
 use crate::{
-    golang::descriptors::{Descriptors, Field, Kind, MessageId},
+    golang::descriptors::{Descriptors, Field, FieldType, MessageId},
     proto::etcdserverpb as pb,
     server::error::Error,
 };
@@ -108,7 +108,7 @@ fn keep_well_typed(
         if !fits(field, wire_type) {
             continue;
         }
-        if let Kind::Message(nested) = field.kind {
+        if let FieldType::Message(nested) = field.kind {
             let mut value = value_start;
             decode_varint(&mut value).map_err(malformed)?;
             let value = &value[..value.len() - bytes.len()];
@@ -127,9 +127,9 @@ fn keep_well_typed(
 /// Whether a value of this wire type is valid for the field. Lists of numbers may or may not be packed.
 fn fits(field: &Field, wire_type: WireType) -> bool {
     let single = match field.kind {
-        Kind::Message(_) => WireType::LengthDelimited,
-        Kind::Enum(_) => WireType::Varint,
-        Kind::Scalar(scalar) => match scalar {
+        FieldType::Message(_) => WireType::LengthDelimited,
+        FieldType::Enum(_) => WireType::Varint,
+        FieldType::Scalar(scalar) => match scalar {
             Type::String | Type::Bytes | Type::Message | Type::Group => WireType::LengthDelimited,
             Type::Double | Type::Fixed64 | Type::Sfixed64 => WireType::SixtyFourBit,
             Type::Float | Type::Fixed32 | Type::Sfixed32 => WireType::ThirtyTwoBit,

@@ -55,10 +55,6 @@ where
     }
 
     /// The same messages, with another type of body.
-    #[allow(
-        dead_code,
-        reason = "until the first two-way method has its row, only tests have one"
-    )]
     pub fn map_body<C>(self, map: impl FnOnce(B) -> C) -> Messages<C> {
         Messages {
             body: map(self.body),

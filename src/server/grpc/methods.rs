@@ -28,7 +28,7 @@ use crate::server::metrics::MethodLabels;
 
 /// How the messages of a method flow, in grpc-prometheus' terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MethodType {
     /// One request, one response.
     Unary,
     /// One request, many responses.
@@ -37,13 +37,13 @@ pub enum Kind {
     BidiStream,
 }
 
-impl Kind {
+impl MethodType {
     /// The label of grpc-prometheus.
     pub fn label(self) -> &'static str {
         match self {
-            Kind::Unary => "unary",
-            Kind::ServerStream => "server_stream",
-            Kind::BidiStream => "bidi_stream",
+            MethodType::Unary => "unary",
+            MethodType::ServerStream => "server_stream",
+            MethodType::BidiStream => "bidi_stream",
         }
     }
 }
@@ -56,7 +56,7 @@ pub struct Row {
     /// Name of the method.
     pub name: &'static str,
     /// How its messages flow.
-    pub kind: Kind,
+    pub kind: MethodType,
     /// Its paths in the JSON gateway, below `/v3/`.
     pub gateway: &'static [&'static str],
 }
@@ -110,19 +110,19 @@ macro_rules! methods {
 
 macro_rules! kind {
     (unary) => {
-        Kind::Unary
+        MethodType::Unary
     };
     (encoded) => {
-        Kind::Unary
+        MethodType::Unary
     };
     (server_stream) => {
-        Kind::ServerStream
+        MethodType::ServerStream
     };
     (live_stream) => {
-        Kind::ServerStream
+        MethodType::ServerStream
     };
     (two_way) => {
-        Kind::BidiStream
+        MethodType::BidiStream
     };
 }
 

@@ -30,5 +30,5 @@ pub use body::Body;
 pub use checks::{check_delete, check_put, check_range, check_txn};
 pub(super) use dispatch::{dispatch, local};
 pub(super) use message::{PREFIX, framed};
-pub(super) use methods::{Kind, Method, Row, labels};
+pub(super) use methods::{Method, MethodType, Row, labels};
 pub use services::{Listening, Services};

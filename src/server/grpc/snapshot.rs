@@ -155,29 +155,29 @@ fn layout(left: u64, version: &str, size: usize) -> (BytesMut, usize) {
 struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// A buffer that returns to the pool when its last byte has been sent.
-struct Piece {
+struct PooledBuffer {
     bytes: Vec<u8>,
     pool: Pool,
 }
 
 impl Pool {
-    fn take(&self, size: usize) -> Piece {
+    fn take(&self, size: usize) -> PooledBuffer {
         let mut bytes = self.0.lock().pop().unwrap_or_default();
         bytes.resize(size, 0);
-        Piece {
+        PooledBuffer {
             bytes,
             pool: self.clone(),
         }
     }
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for PooledBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Piece {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
         self.pool.0.lock().push(std::mem::take(&mut self.bytes));
     }

@@ -21,17 +21,12 @@
 //!   nobody calls `next`, HTTP/2's flow control makes the client wait. `next` is cancel-safe, so it can be a branch of
 //!   a `select!`.
 //! - **Sending.** `send` waits if the client does not read: a few messages are queued, then the method has to wait. A
-//!   method that must also read meanwhile (a watch, which may be canceled) does both in one `select!`, with
-//!   [`Outbound::ready`] as a branch, or moves `Outbound` to a separate task. A client is never disconnected for being
-//!   slow; the keep-alive of the connection detects one that is dead.
+//!   method that must also read meanwhile (a watch, which may be canceled) makes `send` a branch of the same `select!`: a
+//!   `send` that is dropped has sent nothing. A client is never disconnected for being slow; the keep-alive of the
+//!   connection detects one that is dead.
 //! - **The end.** The return value of the method is the status of the call: `Ok` is code 0. The method runs as a task
 //!   and is dropped, at any `await`, when the client goes away or cancels; a `live_stream` or `two_way` method also
 //!   when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
-
-#![allow(
-    dead_code,
-    reason = "`ready` waits for the watch, which reads and writes at the same time"
-)]
 
 use std::{
     marker::PhantomData,
@@ -140,18 +135,6 @@ impl<R: Message> Outbound<R> {
         self.send_framed(framed).await
     }
 
-    /// Waits until a message can be sent without waiting, and reserves a place for it.
-    ///
-    /// # Errors
-    /// The client has gone away.
-    pub async fn ready(&self) -> Result<Place<'_, R>, Error> {
-        let permit = self.parts.reserve().await.map_err(|_| Error::Canceled)?;
-        Ok(Place {
-            permit,
-            outbound: self,
-        })
-    }
-
     /// Registers the stream with `holder`, which may end it if memory is short and the client reads nothing.
     pub(super) fn watched_by(&self, holder: &Arc<dyn Holder>) {
         let rest: Weak<Rest> = self.rest.clone();
@@ -161,7 +144,7 @@ impl<R: Message> Outbound<R> {
     /// Sends a message that `holder` counts until it has been sent.
     ///
     /// # Errors
-    /// As [`Outbound::send`].
+    /// Like [`Outbound::send`].
     pub(super) async fn send_counted(
         &self,
         message: R,
@@ -176,7 +159,7 @@ impl<R: Message> Outbound<R> {
         self.send_framed(counted).await
     }
 
-    /// How messages are encoded, for those who frame them on their own.
+    /// The encoding of messages, for callers that frame them.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }
@@ -208,24 +191,5 @@ impl<R: Message> Outbound<R> {
             Ok(sent) => sent,
             Err(_) => Err(Error::Canceled),
         }
-    }
-}
-
-/// A reserved place for one message.
-pub struct Place<'a, R> {
-    permit: mpsc::Permit<'a, Part>,
-    outbound: &'a Outbound<R>,
-}
-
-impl<R: Message> Place<'_, R> {
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// The message is too large to be sent.
-    pub fn send(self, message: &R) -> Result<(), Error> {
-        let framed = self.outbound.encoding.frame(message)?;
-        self.permit.send(Part::Message(framed));
-        self.outbound.count.sent();
-        Ok(())
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     server::{
         auth::Identity,
         context::{Peer, RequestContext},
-        grpc::{Body, Kind, Method, PREFIX, Row, Services, framed, local},
+        grpc::{Body, Method, MethodType, PREFIX, Row, Services, framed, local},
         heavy,
         unsent::Held,
     },
@@ -82,7 +82,7 @@ where
         ended: false,
         limit,
     };
-    if method.row().kind == Kind::BidiStream {
+    if method.row().kind == MethodType::BidiStream {
         let requests = requests(values, request);
         let body = local(services, method, context, requests).await?;
         return responses(body, answer).await;
@@ -93,7 +93,7 @@ where
         None => Vec::new(),
     };
     let body = local(services, method, context, Full::new(framed(&message))).await?;
-    if method.row().kind == Kind::ServerStream {
+    if method.row().kind == MethodType::ServerStream {
         return responses(body, answer).await;
     }
     let message = match body.collect().await {
@@ -188,7 +188,7 @@ where
             // complete.
             let enough = self.reader.len().saturating_mul(2);
             loop {
-                self.more().await?;
+                self.read_more().await?;
                 if self.ended || self.reader.len() >= enough || self.reader.may_be_whole() {
                     break;
                 }
@@ -196,7 +196,7 @@ where
         }
     }
 
-    async fn more(&mut self) -> Result<(), Status> {
+    async fn read_more(&mut self) -> Result<(), Status> {
         match self.body.frame().await {
             None => self.ended = true,
             Some(Err(e)) => return Err(Status::cancelled(e.to_string())),

@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// Bytes of each piece but the last: four HTTP/2 frames of the default size, and small enough for the allocator to reuse
-/// memory. It would map larger pieces anew each time, and the system would zero them.
-pub const PIECE: usize = 64 << 10;
-/// Messages of up to so many bytes are not counted while they wait to be sent.
+/// Size in bytes of each chunk except the last: four HTTP/2 frames of the default size, and small enough for the
+/// allocator to reuse memory. It would map larger chunks anew each time, and the system would have to zero them.
+pub const CHUNK_SIZE: usize = 64 << 10;
+/// Messages of up to this many bytes are not counted while they wait to be sent.
 pub const SHORT: usize = 1 << 10;
 /// Number of the field `kvs` of `RangeResponse`.
 const KVS: u32 = 2;
@@ -33,7 +33,7 @@ const HEADER: usize = 2 + 4 * FIELD;
 /// Maximum size in bytes of a field's number and length, which precede a record.
 const FIELD: usize = 11;
 
-/// An encoded message in pieces.
+/// An encoded message in chunks.
 #[derive(Debug, Default)]
 pub struct Encoded {
     full: Vec<Vec<u8>>,
@@ -77,13 +77,13 @@ impl Encoded {
     /// Any other message, preceded by `free` unused bytes.
     pub fn of_message(message: &impl prost::Message, free: usize) -> Encoded {
         let length = free + message.encoded_len();
-        let mut last = Vec::with_capacity(length.min(PIECE));
+        let mut last = Vec::with_capacity(length.min(CHUNK_SIZE));
         last.resize(free, 0);
         let mut encoded = Encoded {
             last,
             ..Encoded::default()
         };
-        if length > PIECE {
+        if length > CHUNK_SIZE {
             encoded.bytes(&message.encode_to_vec());
         } else {
             message.encode_raw(&mut encoded.last);
@@ -101,7 +101,7 @@ impl Encoded {
 
     /// Appends fields of the message.
     fn message(&mut self, part: &RangeResponse) {
-        if self.last.len() + part.encoded_len() > PIECE {
+        if self.last.len() + part.encoded_len() > CHUNK_SIZE {
             return self.bytes(&part.encode_to_vec());
         }
         part.encode_raw(&mut self.last);
@@ -114,10 +114,11 @@ impl Encoded {
 
     /// Appends an encoded `KeyValue`.
     pub fn record(&mut self, record: &[u8]) {
-        if self.last.capacity() < PIECE.min(self.last.len() + FIELD + record.len()) {
+        if self.last.capacity() < CHUNK_SIZE.min(self.last.len() + FIELD + record.len()) {
             // Assume that the other records have the same size as this one.
             let all = (FIELD + record.len()).saturating_mul(self.expected.max(1));
-            self.last.reserve_exact(all.min(PIECE - self.last.len()));
+            self.last
+                .reserve_exact(all.min(CHUNK_SIZE - self.last.len()));
         }
         self.expected = self.expected.saturating_sub(1);
         let mut field = [0; FIELD];
@@ -131,13 +132,13 @@ impl Encoded {
 
     fn bytes(&mut self, mut bytes: &[u8]) {
         loop {
-            let room = PIECE.saturating_sub(self.last.len()).min(bytes.len());
+            let room = CHUNK_SIZE.saturating_sub(self.last.len()).min(bytes.len());
             self.last.extend_from_slice(&bytes[..room]);
             bytes = &bytes[room..];
             if bytes.is_empty() {
                 return;
             }
-            let next = Vec::with_capacity(PIECE);
+            let next = Vec::with_capacity(CHUNK_SIZE);
             self.full.push(std::mem::replace(&mut self.last, next));
         }
     }
@@ -171,7 +172,7 @@ impl Encoded {
         let all = all.filter(|piece| !piece.is_empty());
         let pieces: Vec<Bytes> = match &held {
             None => all.map(Bytes::from).collect(),
-            // From here on each piece is counted separately.
+            // From here on, each chunk is counted separately.
             Some(held) => all
                 .map(|bytes| Bytes::from_owner(HeldBuffer::new(bytes, held.holder().clone())))
                 .collect(),
@@ -189,7 +190,7 @@ mod tests {
         let length = encoded.length();
         let pieces: Vec<Bytes> = encoded.into_pieces().collect();
         let (last, full) = pieces.split_last().unwrap();
-        assert!(!last.is_empty() && full.iter().all(|piece| piece.len() == PIECE));
+        assert!(!last.is_empty() && full.iter().all(|piece| piece.len() == CHUNK_SIZE));
         let whole = pieces.concat();
         assert_eq!(whole.len(), length);
         RangeResponse::decode(&whole[free..]).unwrap()
@@ -218,13 +219,13 @@ mod tests {
         let holder: Arc<dyn Holder> = count.clone();
         let held = || count.0.load(std::sync::atomic::Ordering::Relaxed);
         let mut encoded = Encoded::default();
-        encoded.bytes(&[7; 2 * PIECE + 100]);
+        encoded.bytes(&[7; 2 * CHUNK_SIZE + 100]);
         encoded.counted_by(&holder);
-        assert_eq!(held(), 2 * PIECE + 100);
+        assert_eq!(held(), 2 * CHUNK_SIZE + 100);
         let mut pieces = encoded.into_pieces();
-        assert_eq!(held(), 2 * PIECE + 100);
+        assert_eq!(held(), 2 * CHUNK_SIZE + 100);
         drop(pieces.next());
-        assert_eq!(held(), PIECE + 100);
+        assert_eq!(held(), CHUNK_SIZE + 100);
         drop(pieces);
         assert_eq!(held(), 0);
         let message = RangeResponse {
@@ -242,12 +243,12 @@ mod tests {
         let mut sizes: Vec<Vec<usize>> = vec![
             vec![],
             vec![10, 20],
-            vec![PIECE],
-            vec![PIECE * 3, 1, PIECE * 2],
+            vec![CHUNK_SIZE],
+            vec![CHUNK_SIZE * 3, 1, CHUNK_SIZE * 2],
             (0..1000).map(|i| i * 7 % 2000).collect(),
         ];
         // The first chunk ends at each byte of a record and of what precedes it.
-        sizes.extend((0..40).map(|i| vec![PIECE - 40 + i, 3, 200]));
+        sizes.extend((0..40).map(|i| vec![CHUNK_SIZE - 40 + i, 3, 200]));
         for sizes in sizes {
             let kvs: Vec<KeyValue> = (sizes.iter().enumerate())
                 .map(|(i, &size)| KeyValue {

@@ -52,7 +52,7 @@ pub trait Values {
     ///
     /// # Errors
     /// The caller has gone away.
-    fn go_on(&self) -> Result<(), Error> {
+    fn check_cancelled(&self) -> Result<(), Error> {
         Ok(())
     }
 
@@ -115,8 +115,8 @@ impl<V: Values> View<'_, V> {
     pub fn range_counted(&self, r: &RangeRequest, total: bool) -> Result<RangeResponse, Error> {
         let Selected { mut answer, what } = self.select(r, total)?;
         answer.kvs = match what {
-            What::Found(kvs) => kvs,
-            What::Records(revs) => self.values.values(&revs)?,
+            Content::Found(kvs) => kvs,
+            Content::Records(revs) => self.values.values(&revs)?,
         };
         answer.header = Some(ResponseHeader {
             revision: self.revision,
@@ -137,11 +137,11 @@ impl<V: Values> View<'_, V> {
     ) -> Result<RangeResponse, Error> {
         let Selected { answer, what } = self.select(r, true)?;
         match what {
-            What::Found(kvs) => {
+            Content::Found(kvs) => {
                 to.expect(kvs.len());
                 kvs.iter().for_each(|kv| to.key_value(kv));
             }
-            What::Records(revs) => {
+            Content::Records(revs) => {
                 to.expect(revs.len());
                 self.values.append(&revs, to)?;
             }
@@ -154,7 +154,7 @@ impl<V: Values> View<'_, V> {
         let at = self.resolve(r.revision)?;
         let order = Order::of(r);
         let limit = usize::try_from(r.limit).ok().filter(|&l| l > 0);
-        let Hits { mut hits, count } = self.look_up(r, at, total)?;
+        let Matches { mut hits, count } = self.look_up(r, at, total)?;
         let answer = RangeResponse {
             count,
             more: limit.is_some_and(|limit| hits.len() > limit),
@@ -165,7 +165,7 @@ impl<V: Values> View<'_, V> {
             order.sort(&mut hits, |(found, _)| *found);
             hits.truncate(limit.unwrap_or(usize::MAX));
         }
-        if names_only(r) {
+        if index_suffices(r) {
             // The lease is only in the record, so etcd omits it here.
             let named = |(found, key): (Found, Bytes)| KeyValue {
                 key,
@@ -174,12 +174,12 @@ impl<V: Values> View<'_, V> {
                 version: found.version,
                 ..Default::default()
             };
-            let what = What::Found(hits.into_iter().map(named).collect());
+            let what = Content::Found(hits.into_iter().map(named).collect());
             return Ok(Selected { answer, what });
         }
         let revs: Vec<Revision> = hits.into_iter().map(|(found, _)| found.modified).collect();
         if !by_value && !r.keys_only {
-            let what = What::Records(revs);
+            let what = Content::Records(revs);
             return Ok(Selected { answer, what });
         }
         let mut kvs = self.values.values(&revs)?;
@@ -193,13 +193,13 @@ impl<V: Values> View<'_, V> {
         if r.keys_only {
             kvs.iter_mut().for_each(|kv| kv.value = Bytes::new());
         }
-        let what = What::Found(kvs);
+        let what = Content::Found(kvs);
         Ok(Selected { answer, what })
     }
 
     /// Looks up a range in the index at main revision `at`, which had not been compacted when it was resolved. Whether
     /// it has been compacted since is checked after the walk.
-    fn look_up(&self, r: &RangeRequest, at: i64, total: bool) -> Result<Hits, Error> {
+    fn look_up(&self, r: &RangeRequest, at: i64, total: bool) -> Result<Matches, Error> {
         let keys = KeyRange::new(&r.key, &r.range_end);
         let order = Order::of(r);
         let filter = Filter::of(r);
@@ -211,20 +211,20 @@ impl<V: Values> View<'_, V> {
             true => limit.map_or(usize::MAX, |l| l.saturating_add(1)),
             false => usize::MAX,
         };
-        let names_only = names_only(r);
+        let index_suffices = index_suffices(r);
         let mut hits: Vec<(Found, Bytes)> = Vec::new();
         let mut count = 0;
         let mut stopped = Ok(());
         self.index.visit(keys, at, |key, found| {
             count += 1;
             if count % KEYS_BETWEEN_CHECKS == 0 {
-                stopped = self.values.go_on();
+                stopped = self.values.check_cancelled();
                 if stopped.is_err() {
                     return false;
                 }
             }
             if hits.len() < gather && filter.as_ref().is_none_or(|f| f.takes(&found)) {
-                let key = match names_only {
+                let key = match index_suffices {
                     true => Bytes::copy_from_slice(key),
                     false => Bytes::new(),
                 };
@@ -234,7 +234,7 @@ impl<V: Values> View<'_, V> {
         });
         stopped?;
         self.check_compacted(at)?;
-        Ok(Hits { hits, count })
+        Ok(Matches { hits, count })
     }
 
     /// The record of `key`, if it exists.
@@ -253,11 +253,11 @@ impl<V: Values> View<'_, V> {
 struct Selected {
     /// The response without header and `kvs`.
     answer: RangeResponse,
-    what: What,
+    what: Content,
 }
 
 /// What the response's `kvs` will contain.
-enum What {
+enum Content {
     /// These key-value pairs.
     Found(Vec<KeyValue>),
     /// The records of these puts.
@@ -265,7 +265,7 @@ enum What {
 }
 
 /// The result of a walk through the index.
-struct Hits {
+struct Matches {
     /// In key order. The key is set only if no record will be read.
     hits: Vec<(Found, Bytes)>,
     /// Number of existing keys, regardless of limit and filters.
@@ -273,7 +273,7 @@ struct Hits {
 }
 
 /// Whether the index alone can answer the request.
-fn names_only(r: &RangeRequest) -> bool {
+fn index_suffices(r: &RangeRequest) -> bool {
     r.count_only || (r.keys_only && r.sort_target() != SortTarget::Value)
 }
 

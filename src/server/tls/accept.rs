@@ -77,7 +77,7 @@ impl Acceptor {
             match build(&self.settings) {
                 Ok(config) => current.config = config,
                 Err(error) => {
-                    warn!(%error, "failed to reload certificates; the former ones stay in use")
+                    warn!(%error, "failed to reload certificates; the previous ones stay in use")
                 }
             }
         }

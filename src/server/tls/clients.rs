@@ -64,14 +64,14 @@ impl Clients {
             .map_err(|e| format!("--client-cert-auth: {e}"))?;
         let hostname = |name: &String| {
             ServerName::try_from(name.clone())
-                .map_err(|_| format!("--client-cert-allowed-hostname: {name:?} is no host name"))
+                .map_err(|_| format!("--client-cert-allowed-hostname: {name:?} is not a host name"))
         };
         let revoked = match &settings.crl_file {
             None => Vec::new(),
             Some(path) => {
                 let list = files::revocation_list(path)?;
                 let (_, list) = CertificateRevocationList::from_der(&list)
-                    .map_err(|_| format!("{}: holds no revocation list", path.display()))?;
+                    .map_err(|_| format!("{}: contains no revocation list", path.display()))?;
                 let serials = list.iter_revoked_certificates();
                 serials.map(|r| r.raw_serial().to_vec()).collect()
             }

@@ -33,7 +33,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     let all: Result<Vec<_>, PemError> = CertificateDer::pem_slice_iter(&text).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(format!("{}: holds no certificate in PEM", path.display())),
+        Ok(_) => Err(format!("{}: contains no PEM certificate", path.display())),
         Err(e) => Err(format!("{}: {e}", path.display())),
     }
 }
@@ -45,7 +45,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| format!("{}: holds no private key in PEM", path.display()))
+        .map_err(|_| format!("{}: contains no PEM private key", path.display()))
 }
 
 /// A revocation list in DER, as in etcd, or in PEM.
@@ -64,12 +64,12 @@ pub fn revocation_list(path: &Path) -> Result<Vec<u8>, String> {
 #[derive(Debug)]
 pub struct Watched {
     files: Vec<PathBuf>,
-    seen: Vec<Option<Look>>,
+    seen: Vec<Option<FileState>>,
 }
 
 /// The properties of a file that change when it is replaced or modified.
 #[derive(Debug, PartialEq, Eq)]
-struct Look {
+struct FileState {
     device: u64,
     inode: u64,
     size: u64,
@@ -79,23 +79,23 @@ struct Look {
 impl Watched {
     /// Records the state of these files.
     pub fn new(files: Vec<PathBuf>) -> Watched {
-        let seen = files.iter().map(|file| look(file)).collect();
+        let seen = files.iter().map(|file| file_state(file)).collect();
         Watched { files, seen }
     }
 
     /// Whether one of them has changed since the last call.
     pub fn changed(&mut self) -> bool {
-        let now: Vec<_> = self.files.iter().map(|file| look(file)).collect();
+        let now: Vec<_> = self.files.iter().map(|file| file_state(file)).collect();
         let changed = now != self.seen;
         self.seen = now;
         changed
     }
 }
 
-fn look(file: &Path) -> Option<Look> {
+fn file_state(file: &Path) -> Option<FileState> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = fs::metadata(file).ok()?;
-    Some(Look {
+    Some(FileState {
         device: metadata.dev(),
         inode: metadata.ino(),
         size: metadata.len(),
@@ -115,9 +115,9 @@ mod tests {
         assert!(missing.contains("cert.pem"), "{missing}");
         fs::write(&path, "nothing").unwrap();
         let empty = certificates(&path).unwrap_err();
-        assert!(empty.contains("holds no certificate"), "{empty}");
+        assert!(empty.contains("contains no PEM certificate"), "{empty}");
         let key = private_key(&path).unwrap_err();
-        assert!(key.contains("holds no private key"), "{key}");
+        assert!(key.contains("contains no PEM private key"), "{key}");
     }
 
     #[test]

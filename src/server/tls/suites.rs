@@ -86,7 +86,7 @@ pub fn suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, String> {
     }
     if allowed.is_empty() && !names.iter().any(|n| TLS_1_3.contains(&n.as_str())) {
         return Err(format!(
-            "--cipher-suites names only suites that are not served because they are not safe: {}",
+            "--cipher-suites names only suites that are not supported because they are insecure: {}",
             names.join(",")
         ));
     }

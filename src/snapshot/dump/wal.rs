@@ -147,7 +147,7 @@ impl EntryFilter {
                 let found = KINDS.into_iter().find(|kind| *kind == name);
                 found.ok_or_else(|| {
                     format!(
-                        "{name:?} is no kind of entry; there are {}",
+                        "{name:?} is not a type of entry; the types are {}",
                         KINDS.join(", ")
                     )
                 })
@@ -305,7 +305,7 @@ pub fn dump_raw(
                 // Report a damaged record once: all records after it have a wrong CRC too.
                 if !record.sound && in_step {
                     problems.push(format!(
-                        "the CRC of the record at byte {} does not fit",
+                        "the CRC of the record at byte {} does not match",
                         record.offset
                     ));
                 }

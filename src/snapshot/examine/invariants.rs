@@ -16,7 +16,7 @@ use crate::{
     },
     snapshot::{
         Item, Records,
-        key_set::{Full, KeySet},
+        key_set::{KeySet, TooLarge},
     },
 };
 
@@ -83,7 +83,7 @@ impl Invariants {
             }
             Item::History { key, value, at, kv } => {
                 self.history(value, at, kv);
-                self.keys.mark(kv.key, !at.tombstone).map_err(|Full| {
+                self.keys.mark(kv.key, !at.tombstone).map_err(|TooLarge| {
                     RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                 })?;
             }
@@ -168,7 +168,9 @@ impl Invariants {
         let compacted = records.meta.compact_revision();
         let last = records.last_revision;
         if last >= MAX_REVISION {
-            out.push(format!("revision {last} is one that no cluster comes to"));
+            out.push(format!(
+                "revision {last} is higher than any cluster reaches"
+            ));
         }
         out.extend(self.broken_row(compacted.unwrap_or(1)));
         let floor = compacted.unwrap_or(0);
@@ -187,7 +189,7 @@ impl Invariants {
             && finished > scheduled
         {
             out.push(format!(
-                "compaction {finished} is finished, but the last one that was asked for is {scheduled}"
+                "compaction {finished} is finished, but the last one that was requested is {scheduled}"
             ));
         }
         let mut unknown: Vec<i64> = self.leased.values().copied().collect();
@@ -227,7 +229,7 @@ impl Invariants {
     }
 
     /// A bucket that is missing, or that etcd does not have.
-    pub fn odd_bucket(&self) -> Option<String> {
+    pub fn unexpected_bucket(&self) -> Option<String> {
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let missing = bucket::ALL
             .iter()
@@ -239,7 +241,12 @@ impl Invariants {
             .buckets
             .iter()
             .find(|b| !bucket::ALL.contains(&b.as_slice()));
-        unknown.map(|name| format!("there is a bucket {:?}, which no etcd makes", text(name)))
+        unknown.map(|name| {
+            format!(
+                "there is a bucket {:?}, which etcd never creates",
+                text(name)
+            )
+        })
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
     golang::format,
     schema::{Version, fresh},
     snapshot::{
-        Error, Records, Seal, SnapshotFile, hash_kv, inspect, restore::Target, show_key,
-        verify::check_seal,
+        Error, Records, SnapshotFile, Trailer, hash_kv, inspect, restore::Target, show_key,
+        verify::check_integrity,
     },
 };
 
@@ -185,9 +185,9 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
             return Ok(out);
         }
     };
-    let digest = match check_seal(&file, &AtomicBool::new(false))? {
+    let digest = match check_integrity(&file, &AtomicBool::new(false))? {
         Some(wrong) => Err(wrong.to_string()),
-        None if *file.seal() == Seal::None => {
+        None if *file.trailer() == Trailer::None => {
             Ok("none: a member's database, which has no digest".into())
         }
         None => Ok("the SHA-256 fits".into()),
@@ -221,7 +221,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     );
     out.push(Layer::Records, Ok(text));
     let sound = out.push(Layer::Invariants, judge_invariants(&invariants, &records));
-    let cluster = match invariants.odd_bucket() {
+    let cluster = match invariants.unexpected_bucket() {
         Some(odd) => Err(odd),
         None => judge_cluster(&records, options.target),
     };
@@ -236,7 +236,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         });
         out.push(Layer::Rehearsal, rehearsal.map_err(|e| short(&e, path)));
     } else {
-        out.skip(&[Layer::Rehearsal], "the records do not fit together");
+        out.skip(&[Layer::Rehearsal], "the records are inconsistent");
     }
     let required = judge_required(path, options, &invariants, live)?;
     if let Some(required) = required {
@@ -260,7 +260,7 @@ fn pages(file: &SnapshotFile) -> String {
     let size = format::bytes(file.reader().size());
     let older = match file.reader().metas().pages.iter().any(Result::is_err) {
         // In a snapshot this counts as damage in the digest layer.
-        true => ", the newer commit is damaged and the one before it counts",
+        true => ", the newer commit is damaged and the one before it is used",
         false => "",
     };
     format!(
@@ -360,7 +360,7 @@ fn judge_required(
             return Ok(Some(Err(format!("{age} old, more than {max}"))));
         }
     }
-    Ok(Some(Ok("everything that was asked for is there".into())))
+    Ok(Some(Ok("all requirements are met".into())))
 }
 
 /// The releases that start on a directory restored from the file by etcdutl.

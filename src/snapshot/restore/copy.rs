@@ -14,7 +14,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
-use crate::bolt::{self, Flusher};
+use crate::{bolt, files::flusher::Flusher};
 
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
@@ -37,7 +37,7 @@ pub(super) fn copy_and_verify(from: &Path, to: &Path, skip_hash_check: bool) -> 
         .mode(0o600)
         .open(to)
         .map_err(|e| Error::io("open", to, e))?;
-    let checks = source.sealed && !skip_hash_check;
+    let checks = source.has_digest && !skip_hash_check;
     let digest = transfer(&source, from, Some((&mut out, to)), checks)?;
     out.sync_data().map_err(|e| Error::io("sync", to, e))?;
     source.judge(digest, skip_hash_check)
@@ -49,7 +49,7 @@ pub(super) fn copy_and_verify(from: &Path, to: &Path, skip_hash_check: bool) -> 
 /// Like [`copy_and_verify`].
 pub(super) fn verify(from: &Path, skip_hash_check: bool) -> Result<(), Error> {
     let source = Source::open(from)?;
-    let checks = source.sealed && !skip_hash_check;
+    let checks = source.has_digest && !skip_hash_check;
     let digest = if checks {
         transfer(&source, from, None, true)?
     } else {
@@ -64,7 +64,7 @@ struct Source {
     /// Size without the digest, in bytes.
     size: u64,
     /// Whether there is a digest.
-    sealed: bool,
+    has_digest: bool,
     /// The last 32 bytes.
     stored: [u8; DIGEST as usize],
 }
@@ -100,11 +100,11 @@ impl Source {
             .and_then(|_| file.read_exact(&mut stored))
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .map_err(|e| Error::io("read", path, e))?;
-        let sealed = len % SECTOR == DIGEST;
+        let has_digest = len % SECTOR == DIGEST;
         Ok(Source {
             file,
-            size: if sealed { len - DIGEST } else { len },
-            sealed,
+            size: if has_digest { len - DIGEST } else { len },
+            has_digest,
             stored,
         })
     }
@@ -113,7 +113,7 @@ impl Source {
         if skip_hash_check {
             return Ok(());
         }
-        if !self.sealed {
+        if !self.has_digest {
             return Err(Error::NoDigest);
         }
         match digest {

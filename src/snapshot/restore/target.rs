@@ -146,7 +146,7 @@ pub(super) fn check_version(records: &Records, target: Target) -> Result<(), Err
         Some(stored) if *stored > Version::new(3, 7) && stored.minor > 7 => {
             Err(Error::Refused(format!(
                 "the snapshot has storage version {stored}, which cannot be restored for etcd {target}: \
-                 what it holds is not known here"
+                 its format is unknown"
             )))
         }
         _ => Ok(()),

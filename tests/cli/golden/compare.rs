@@ -1,8 +1,8 @@
-//! Says in lines how two texts differ.
+//! Lists the lines in which two texts differ.
 
 use std::fmt::Write;
 
-/// The lines that only one side has, with the line where they begin; nothing where both are equal.
+/// The lines that only one side has, with the number of their first line; `None` if both are equal.
 pub fn texts(what: &str, want: &str, got: &str) -> Option<String> {
     if want == got {
         return None;

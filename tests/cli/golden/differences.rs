@@ -1,4 +1,4 @@
-//! Where we differ from v3.7.1 on purpose: single steps (`differences.json`), and two rules that hold for all.
+//! Intentional differences from v3.7.1: single steps (`differences.json`), and two general rules.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ struct File {
     differences: Vec<Difference>,
 }
 
-/// Steps that differ for one reason.
+/// Steps that differ for the same reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {
@@ -29,9 +29,9 @@ pub struct Difference {
 pub struct Replaced {
     /// `family/scenario/step`.
     pub step: String,
-    /// What is given here replaces what was recorded.
+    /// The given fields replace the recorded ones.
     pub expect: Expect,
-    /// Only against our own server.
+    /// Only with our own server.
     #[serde(default)]
     pub serve_only: bool,
 }
@@ -45,8 +45,8 @@ pub fn load() -> Vec<Difference> {
     file.differences
 }
 
-/// Rule: under `-w json` a failure is one JSON object on stderr. Gives it the form that was recorded, and
-/// complains where it is not there.
+/// Rule: with `-w json`, a failure is one JSON object on stderr. Converts it to the recorded form, and fails if it is
+/// missing.
 pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
     let mut out = String::new();
     for line in stderr.split_inclusive('\n') {
@@ -64,7 +64,7 @@ pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
     Ok(out)
 }
 
-/// Rule: where single endpoints failed, that one JSON object tells of all of them, and of nothing else.
+/// Rule: if single endpoints failed, that JSON object contains all of them and nothing else.
 pub fn one_error(recorded: &str) -> String {
     let failed: Vec<&str> = recorded
         .lines()
@@ -85,13 +85,13 @@ pub fn without_hints(stderr: &str) -> String {
         .collect()
 }
 
-/// The size of a file just saved, which our JSON of `snapshot save` tells, is the server's choice.
+/// The size of a saved file, which our JSON of `snapshot save` contains, depends on the server.
 pub fn without_sizes(stdout: &str) -> String {
     let size = Regex::new(r#""size":\d+"#).expect("a pattern");
     size.replace_all(stdout, r#""size":<N>"#).into_owned()
 }
 
-/// Whether the format of a step is JSON, as far as its own arguments say.
+/// Whether a step prints JSON, according to its arguments.
 pub fn is_json(step: &Step) -> bool {
     let flags = step
         .args
@@ -104,7 +104,7 @@ pub fn is_json(step: &Step) -> bool {
             .any(|a| matches!(a.as_str(), "-wjson" | "-w=json" | "--write-out=json"))
 }
 
-/// Every step that is named exists, and every reason is a row of the table in `docs/differences.md`.
+/// Every step exists, and every reason is a row of the table in `docs/differences.md`.
 #[test]
 fn differences_are_explained() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");

@@ -1,5 +1,5 @@
-//! A tool while it runs: on pipes or on a terminal of its own, with input that comes later, text to wait for, and a
-//! signal to end it. Knows nothing of what is expected.
+//! A running tool: on pipes or on its own terminal, with input that arrives later, text to wait for, and a signal to
+//! end it. Knows nothing of the expected results.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ use crate::support::program::{Program, wait_until};
 /// Long enough for any step on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// What has been printed so far.
+/// The output so far.
 #[derive(Default)]
 struct Printed {
     stdout: Vec<u8>,
@@ -36,18 +36,18 @@ pub struct Live {
     terminal: bool,
 }
 
-/// How a tool has ended.
+/// How a tool ended.
 pub struct Ended {
-    /// As a shell shows it.
+    /// As a shell reports it.
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    /// What was waited for and did not come.
+    /// The awaited text that did not appear.
     pub missed: Option<String>,
 }
 
 impl Live {
-    /// Starts `program` as `step` says.
+    /// Starts `program` according to `step`.
     #[track_caller]
     pub fn start(program: &Program, step: &Step, stdin: Vec<u8>) -> Live {
         let mut live = if step.tty {
@@ -119,7 +119,7 @@ impl Live {
         }
     }
 
-    /// Waits until `holds` is true of what has been printed; whether it came to that in time.
+    /// Waits until `holds` is true for the output. Returns whether that happened in time.
     fn wait_for(&self, holds: impl Fn(&Printed) -> bool) -> bool {
         let (printed, changed) = &*self.printed;
         let printed = printed.lock().expect("no reader panics");
@@ -127,7 +127,7 @@ impl Live {
         !waiting.expect("no reader panics").1.timed_out()
     }
 
-    /// Waits as `until` and `settle_ms` say; what did not come.
+    /// Waits according to `until` and `settle_ms`. Returns what did not appear.
     pub fn until(&self, step: &Step) -> Option<String> {
         let came = match &step.until {
             None => true,
@@ -137,7 +137,7 @@ impl Live {
             Some(Until::Stdout { stdout }) => self.wait_for(|p| found(stdout, &p.stdout)),
             Some(Until::Stderr { stderr }) => self.wait_for(|p| found(stderr, &p.stderr)),
         };
-        // The recording says how long to wait for what must not come.
+        // The recording says how long to wait for something that must not appear.
         std::thread::sleep(Duration::from_millis(step.settle_ms.unwrap_or(0)));
         (!came).then(|| format!("  what it was waited for did not come: {:?}\n", step.until))
     }
@@ -150,7 +150,7 @@ impl Live {
         }
     }
 
-    /// Answers its prompts, waits, sends the rest of its input and the signal, and sees it to its end.
+    /// Answers its prompts, waits, sends the rest of its input and the signal, and waits until it ends.
     #[track_caller]
     pub fn complete(mut self, step: &Step) -> Ended {
         let mut seen = 0;
@@ -217,7 +217,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -237,7 +237,7 @@ fn gather(
 ) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut some = [0; 4096];
-        // The end of a terminal is an error.
+        // The end of a terminal is reported as an error.
         while let Ok(n @ 1..) = from.read(&mut some) {
             let (all, changed) = &*printed;
             let mut all = all.lock().expect("no reader panics");

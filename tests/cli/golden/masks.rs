@@ -1,5 +1,5 @@
-//! What legitimately varies from run to run, made equal on both sides before they are compared
-//! (`tests/data/golden/masks.json`, where each mask has its reason).
+//! Masks what legitimately varies from run to run on both sides before they are compared
+//! (`tests/data/golden/masks.json`, which gives the reason for each mask).
 
 use std::fs;
 
@@ -25,13 +25,13 @@ struct Mask {
     dotall: bool,
     #[serde(default)]
     replace: String,
-    /// Blanks these cells of a table row, without changing their width.
+    /// Blanks these cells of a table row without changing their width.
     cells: Option<Vec<usize>>,
     /// Sorts the parts between these separators.
     sort: Option<String>,
     #[serde(default)]
     join: String,
-    /// Runs of blanks and dashes become one.
+    /// Replaces runs of spaces and dashes by one.
     #[serde(default)]
     squeeze: bool,
 }
@@ -46,7 +46,7 @@ impl Masks {
         Self(file.masks.into_iter().map(compile).collect())
     }
 
-    /// `extra` names masks that are not always on; `no:NAME` switches one off.
+    /// `extra` names additional masks; `no:NAME` disables one.
     pub fn apply(&self, text: &str, stream: &str, extra: &[&String]) -> String {
         let named = |name: &str| extra.iter().any(|e| *e == name);
         let mut text = text.to_owned();

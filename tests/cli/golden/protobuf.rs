@@ -1,4 +1,4 @@
-//! Just enough of the wire format to leave out fields by number, and to show what is left.
+//! Just enough of the wire format to remove fields by number, and to print the rest.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ enum Value<'a> {
     Fixed(&'a [u8]),
 }
 
-/// The message without the fields at `paths` (`1.2` is field 2 of the message in field 1). What is no message
-/// stays as it is.
+/// The message without the fields at `paths` (`1.2` is field 2 of the message in field 1). Bytes that are not a message
+/// are unchanged.
 pub fn drop_fields(message: &[u8], paths: &[String]) -> Vec<u8> {
     let Some(fields) = fields(message) else {
         return message.to_vec();

@@ -1,5 +1,5 @@
-//! Runs a scenario: a fresh server in a fresh directory, its steps in order, and what each prints compared with
-//! what was recorded. Must not know what any command means.
+//! Runs a scenario: a new server in a new directory, its steps in order, and a comparison of the output of each with
+//! the recording. Must not know the meaning of any command.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,9 +23,9 @@ use super::protobuf;
 use super::scenario::{Expect, Scenario, Step, folder};
 use super::{MISSING_STEPS, SERVE_LACKS};
 use crate::support::program::{Program, scratch, self_test};
-use crate::support::server::{Kind, Launch, Server};
+use crate::support::server::{Launch, Server, ServerKind};
 
-/// What is the same for all scenarios of a family.
+/// What all scenarios of a family share.
 pub struct Replay {
     launch: Launch,
     masks: Masks,
@@ -53,7 +53,7 @@ impl Replay {
         }
     }
 
-    /// Runs one scenario, called `full` (`family/name`).
+    /// Runs the scenario called `full` (`family/name`).
     #[track_caller]
     pub fn scenario(&self, full: &str, scenario: &Scenario) -> Outcome {
         let run = Run::new(self, scenario);
@@ -75,7 +75,7 @@ impl Replay {
                 continue;
             }
             if step.bug.is_some() && replaced.is_none() {
-                // What it leaves behind counts for the steps after it.
+                // Its effects matter for the following steps.
                 if !step.hangs() {
                     run.run(step);
                 }
@@ -103,17 +103,17 @@ impl Replay {
         outcome
     }
 
-    /// Whether our own server cannot answer it yet.
+    /// Whether our own server cannot answer it.
     fn passed_over(&self, step: &Step) -> bool {
         let command = step.command();
-        self.launch.kind() == Kind::Serve
+        self.launch.kind() == ServerKind::Serve
             && SERVE_LACKS
                 .iter()
                 .any(|lacking| command.starts_with(lacking))
     }
 
     fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
-        let ours = self.launch.kind() == Kind::Serve;
+        let ours = self.launch.kind() == ServerKind::Serve;
         self.differences
             .iter()
             .flat_map(|d| &d.steps)
@@ -136,12 +136,12 @@ impl differences::Replaced {
     }
 }
 
-/// The run of a tool.
+/// The result of running a tool.
 struct Done {
     code: i32,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// A line for what was waited for and did not come.
+    /// A line about awaited text that did not appear.
     missed: String,
 }
 
@@ -162,18 +162,18 @@ impl From<super::live::Ended> for Done {
     }
 }
 
-/// One scenario while it runs.
+/// A running scenario.
 struct Run<'a> {
     replay: &'a Replay,
     scenario: &'a Scenario,
     dir: TempDir,
-    /// `ENDPOINT` and its like, and what they stand for here.
+    /// `ENDPOINT` and similar placeholders, and their values.
     names: BTreeMap<&'static str, String>,
-    /// Ids that earlier steps have printed, by the names that they got.
+    /// Ids printed by earlier steps, by the names given to them.
     captured: RefCell<BTreeMap<String, String>>,
-    /// Tools that run in the background.
+    /// Tools running in the background.
     jobs: RefCell<BTreeMap<String, Live>>,
-    /// End with the scenario.
+    /// Stopped at the end of the scenario.
     _servers: Vec<Server>,
 }
 
@@ -243,7 +243,7 @@ impl<'a> Run<'a> {
     fn unfill(&self, text: &str) -> String {
         let captured = self.captured.borrow();
         let captured = captured.iter().map(|(name, value)| (name.as_str(), value));
-        // An id of a few digits may stand in other texts by chance.
+        // An id with few digits may appear in other texts by chance.
         self.names
             .iter()
             .map(|(name, value)| (*name, value))
@@ -299,7 +299,8 @@ impl<'a> Run<'a> {
         (program, stdin)
     }
 
-    /// Runs the tool of a step to its end: exit code, stdout, stderr, and what was waited for and did not come.
+    /// Runs the tool of a step to completion. Returns exit code, stdout, stderr, and the awaited text that did not
+    /// appear.
     #[track_caller]
     fn run(&self, step: &Step) -> Done {
         let end = Instant::now() + Duration::from_millis(step.retry_ms.unwrap_or(0));
@@ -332,7 +333,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a step; what differs, or `None`. What is `ours` on purpose is compared as it is, but for masks.
+    /// Runs a step. Returns the differences, or `None`. Intentional differences (`ours`) are compared literally, except
+    /// for masks.
     #[track_caller]
     fn compare(&self, step: &Step, expect: &Expect, ours: bool) -> Option<String> {
         let finished = self.run(step);
@@ -407,7 +409,7 @@ impl<'a> Run<'a> {
             got = differences::without_hints(&got);
         }
         if !self_test() && !ours && differences::is_json(step) {
-            // No usage behind an error that is JSON.
+            // No usage follows an error in JSON.
             want = differences::one_error(&want.replace("<USAGE>\n", ""));
             match differences::json_errors(&got, finished.code) {
                 Ok(text) => got = text,
@@ -422,7 +424,7 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// A step of the replayer's own that prints nothing.
+    /// A step of the replayer itself, which prints nothing.
     #[track_caller]
     fn act(&self, step: &Step) {
         if let Some(job) = &step.background {
@@ -435,7 +437,7 @@ impl<'a> Run<'a> {
         let path = self.fill(step.path.as_deref().unwrap_or_default());
         let done = match step.action.as_deref() {
             Some("sleep") => {
-                // The recording waits for something that shows nowhere, such as the end of a lease.
+                // The recording waits for something invisible, such as the end of a lease.
                 std::thread::sleep(Duration::from_millis(step.ms.unwrap_or(0)));
                 Ok(())
             }
@@ -478,7 +480,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A port of five digits where nobody listens, outside of the range from which servers of other tests get theirs.
+/// A port with five digits on which nobody listens, outside the range used by servers of other tests.
 #[track_caller]
 fn dead_port() -> u16 {
     let first = 10_000 + std::process::id() % 20_000;
@@ -488,7 +490,7 @@ fn dead_port() -> u16 {
         .expect("some port is free")
 }
 
-/// A real etcd takes requests before it has written its storage version.
+/// A real etcd accepts requests before it has written its storage version.
 #[track_caller]
 fn settle(server: &Server) {
     let status = Program::etcdctl()
@@ -505,7 +507,7 @@ fn settle(server: &Server) {
     }
 }
 
-/// Copies a file, or a directory with all that is in it.
+/// Copies a file, or a directory with its content.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.is_dir() {
         return fs::copy(from, to).map(drop);

@@ -1,4 +1,4 @@
-//! The scenario files as data. An option that the replayer does not know is an error, not an oversight.
+//! The scenario files as data. An unknown option is an error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +29,7 @@ pub struct Scenario {
     /// Takes a minute or more.
     #[serde(default)]
     pub slow: bool,
-    /// None: no server is started.
+    /// `None`: no server is started.
     pub server: Option<ServerSpec>,
     /// Name in the scratch directory -> packed file.
     #[serde(default)]
@@ -43,13 +43,13 @@ pub struct Scenario {
 pub struct ServerSpec {
     #[serde(default)]
     pub flags: Vec<String>,
-    /// `"auto"`: a server with certificates of its own making.
+    /// `"auto"`: a server with self-generated certificates.
     #[serde(default, deserialize_with = "is_auto")]
     pub tls: bool,
     /// A second, independent server.
     #[serde(default)]
     pub second: bool,
-    /// Needs what only a real etcd has.
+    /// Needs something that only a real etcd has.
     #[serde(default)]
     pub etcd_only: bool,
 }
@@ -67,24 +67,24 @@ pub struct Step {
     pub tool: Option<String>,
     #[serde(default)]
     pub args: Vec<String>,
-    /// Index in `args` -> base64 of the bytes in its place.
+    /// Index in `args` -> base64 of the bytes to insert there.
     #[serde(default)]
     pub args_b64: BTreeMap<usize, String>,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     pub stdin: Option<String>,
     pub stdin_b64: Option<String>,
-    /// A text and how often it is repeated.
+    /// A text, and the number of repetitions.
     pub stdin_repeat: Option<(String, usize)>,
     #[serde(default)]
     pub masks: Vec<String>,
     pub pb_mask: Option<Vec<String>>,
     pub compare: Option<Vec<String>>,
-    /// Why one may want to differ here: v3.7.1 does what nobody should copy.
+    /// Why our output should differ: v3.7.1 does something that should not be copied.
     pub bug: Option<String>,
     pub expect: Option<Expect>,
 
-    /// What the replayer does itself.
+    /// Executed by the replayer itself.
     #[serde(rename = "do")]
     pub action: Option<String>,
     pub path: Option<String>,
@@ -95,41 +95,41 @@ pub struct Step {
     pub offset: Option<u64>,
     pub xor: Option<u8>,
 
-    /// Starts the tool under this name, and goes on.
+    /// Starts the tool under this name and continues.
     pub background: Option<String>,
-    /// Sees the tool that was started under this name to its end.
+    /// Waits for the tool that was started under this name.
     pub finish: Option<String>,
     /// What to wait for.
     pub until: Option<Until>,
-    /// How long to wait behind that.
+    /// How long to wait after that.
     pub settle_ms: Option<u64>,
     /// Then sent to the tool.
     pub signal: Option<String>,
     /// Runs on a terminal.
     #[serde(default)]
     pub tty: bool,
-    /// Patterns to wait for on the terminal, and what is typed then.
+    /// Patterns to wait for on the terminal, and what to type then.
     #[serde(default)]
     pub answers: Vec<(String, String)>,
     #[serde(default)]
     pub stdin_open: bool,
-    /// Milliseconds to wait, and more input.
+    /// Milliseconds to wait, and additional input.
     #[serde(default)]
     pub stdin_later: Vec<(u64, String)>,
     pub close_after_ms: Option<u64>,
     #[serde(default)]
     pub close_stdin: bool,
-    /// Tried again for so long until the exit code is the expected one.
+    /// Retried for this long until the exit code is the expected one.
     pub retry_ms: Option<u64>,
-    /// Name -> pattern whose first group is an id that gets this name.
+    /// Name -> pattern whose first group is an id to be given this name.
     #[serde(default)]
     pub capture: BTreeMap<String, String>,
-    /// Of `sleep`.
+    /// For `sleep`.
     pub ms: Option<u64>,
-    /// Recorded as killed after so long.
+    /// The recorded tool was killed after this time.
     pub kill_after_ms: Option<u64>,
 
-    // Of steps that are passed over.
+    // Of steps that are skipped.
     #[serde(rename = "note")]
     _note: Option<String>,
     #[serde(rename = "data")]
@@ -161,7 +161,7 @@ impl Step {
             .unwrap_or("a step")
     }
 
-    /// The arguments that are no flags: the command first.
+    /// The arguments that are not flags, beginning with the command.
     pub fn command(&self) -> String {
         let words: Vec<&str> = self
             .args
@@ -172,7 +172,7 @@ impl Step {
         words.join(" ")
     }
 
-    /// Whether it has no end of its own.
+    /// Whether it does not end by itself.
     pub fn hangs(&self) -> bool {
         self.kill_after_ms.is_some()
     }
@@ -188,7 +188,7 @@ impl Step {
             || self.hangs()
     }
 
-    /// Whether stdout, stderr or the exit code is looked at.
+    /// Whether stdout, stderr or the exit code is compared.
     pub fn compares(&self, what: &str) -> bool {
         self.compare
             .as_ref()
@@ -203,7 +203,7 @@ pub struct Expect {
     pub stdout: Option<String>,
     pub stdout_b64: Option<String>,
     pub stdout_pb: Option<String>,
-    /// The table in the box characters of 3.7.
+    /// The table with the box characters of 3.7.
     pub stdout_3_7: Option<String>,
     pub stderr: Option<String>,
 }

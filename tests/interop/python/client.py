@@ -70,7 +70,7 @@ async def session(host, port, snapshot_file):
         stream = file.read()
     body, digest = stream[:-32], stream[-32:]
     assert len(body) % 512 == 0 and body, len(stream)
-    assert hashlib.sha256(body).digest() == digest, "the digest does not fit"
+    assert hashlib.sha256(body).digest() == digest, "the digest does not match"
     print("snapshot: the digest fits")
 
 

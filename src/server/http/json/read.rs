@@ -11,7 +11,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_types::field_descriptor_proto::Type;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::golang::descriptors::{Descriptors, EnumId, Field, Kind, MessageId};
+use crate::golang::descriptors::{Descriptors, EnumId, Field, FieldType, MessageId};
 
 /// Converts `json` to the wire format of a message.
 ///
@@ -217,7 +217,7 @@ impl<'de> DeserializeSeed<'de> for Single<'_> {
 
     fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
         let Single { field, to } = self;
-        if let Kind::Message(message) = field.kind {
+        if let FieldType::Message(message) = field.kind {
             let mut nested = Vec::new();
             InMessage {
                 message,
@@ -251,12 +251,12 @@ impl Scalar<'_> {
 
     fn wrong<E: de::Error>(&self, value: impl fmt::Display) -> E {
         let kind = match self.field.kind {
-            Kind::Scalar(scalar) => scalar
+            FieldType::Scalar(scalar) => scalar
                 .as_str_name()
                 .trim_start_matches("TYPE_")
                 .to_lowercase(),
-            Kind::Enum(_) => "enum".into(),
-            Kind::Message(_) => "message".into(),
+            FieldType::Enum(_) => "enum".into(),
+            FieldType::Message(_) => "message".into(),
         };
         E::custom(format_args!(
             "invalid value for {kind} field {}: {value}",
@@ -267,12 +267,12 @@ impl Scalar<'_> {
     /// An integer of the field's type, within its range.
     fn integer<E: de::Error>(self, number: i128, shown: &dyn fmt::Display) -> Result<(), E> {
         let number = match self.field.kind {
-            Kind::Scalar(Type::Int64) => i64::try_from(number).ok().map(|n| n as u64),
-            Kind::Scalar(Type::Uint64) => u64::try_from(number).ok(),
-            Kind::Scalar(Type::Int32) | Kind::Enum(_) => {
+            FieldType::Scalar(Type::Int64) => i64::try_from(number).ok().map(|n| n as u64),
+            FieldType::Scalar(Type::Uint64) => u64::try_from(number).ok(),
+            FieldType::Scalar(Type::Int32) | FieldType::Enum(_) => {
                 i32::try_from(number).ok().map(|n| i64::from(n) as u64)
             }
-            Kind::Scalar(Type::Uint32) => u32::try_from(number).ok().map(u64::from),
+            FieldType::Scalar(Type::Uint32) => u32::try_from(number).ok().map(u64::from),
             _ => None,
         };
         match number {
@@ -302,7 +302,7 @@ impl<'de> Visitor<'de> for Scalar<'_> {
     }
 
     fn visit_bool<E: de::Error>(self, on: bool) -> Result<(), E> {
-        if self.field.kind != Kind::Scalar(Type::Bool) {
+        if self.field.kind != FieldType::Scalar(Type::Bool) {
             return Err(self.wrong(on));
         }
         self.varint(u64::from(on));
@@ -331,13 +331,13 @@ impl<'de> Visitor<'de> for Scalar<'_> {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
         match self.field.kind {
-            Kind::Scalar(Type::String) => delimited(self.field, text.as_bytes(), self.to),
-            Kind::Scalar(Type::Bytes) => match base64(text) {
+            FieldType::Scalar(Type::String) => delimited(self.field, text.as_bytes(), self.to),
+            FieldType::Scalar(Type::Bytes) => match base64(text) {
                 Some(bytes) => delimited(self.field, &bytes, self.to),
                 None => return Err(self.wrong(format_args!("{text:?}"))),
             },
-            Kind::Enum(values) => return self.number_of(values, text),
-            Kind::Scalar(Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64) => {
+            FieldType::Enum(values) => return self.number_of(values, text),
+            FieldType::Scalar(Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64) => {
                 let quoted = format!("{text:?}");
                 let whole = text.parse::<i128>().ok().or_else(|| {
                     let number = text.parse::<f64>().ok()?;

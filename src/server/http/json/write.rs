@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::field_descriptor_proto::Type;
 
-use crate::golang::descriptors::{Descriptors, Field, Kind, MessageId};
+use crate::golang::descriptors::{Descriptors, Field, FieldType, MessageId};
 
 /// Maximum nesting of messages. This server's messages are never deeper.
 const MAX_DEPTH: usize = 600;
@@ -92,9 +92,9 @@ fn print_list(
     depth: usize,
 ) -> Result<(), Malformed> {
     let numbers = match field.kind {
-        Kind::Message(_) => false,
-        Kind::Enum(_) => true,
-        Kind::Scalar(scalar) => !matches!(scalar, Type::String | Type::Bytes),
+        FieldType::Message(_) => false,
+        FieldType::Enum(_) => true,
+        FieldType::Scalar(scalar) => !matches!(scalar, Type::String | Type::Bytes),
     };
     json.push(b'[');
     let mut first = true;
@@ -129,17 +129,17 @@ fn print_value(
     depth: usize,
 ) -> Result<(), Malformed> {
     match (field.kind, value.wire_type) {
-        (Kind::Message(nested), WireType::LengthDelimited) => {
+        (FieldType::Message(nested), WireType::LengthDelimited) => {
             print_message(all, nested, value.bytes, json, depth + 1)
         }
-        (Kind::Scalar(Type::String), WireType::LengthDelimited) => {
+        (FieldType::Scalar(Type::String), WireType::LengthDelimited) => {
             string(
                 std::str::from_utf8(value.bytes).map_err(|_| Malformed)?,
                 json,
             );
             Ok(())
         }
-        (Kind::Scalar(Type::Bytes), WireType::LengthDelimited) => {
+        (FieldType::Scalar(Type::Bytes), WireType::LengthDelimited) => {
             base64(value.bytes, json);
             Ok(())
         }
@@ -155,16 +155,16 @@ fn print_value(
 
 fn is_default(field: &Field, value: &Value<'_>) -> bool {
     match field.kind {
-        Kind::Message(_) => false,
-        Kind::Scalar(Type::String | Type::Bytes) => value.bytes.is_empty(),
+        FieldType::Message(_) => false,
+        FieldType::Scalar(Type::String | Type::Bytes) => value.bytes.is_empty(),
         _ => decode_varint(&mut &*value.bytes).is_ok_and(|number| number == 0),
     }
 }
 
 /// 64-bit numbers are printed as strings, because JavaScript cannot represent them.
-fn print_number(all: &Descriptors, kind: Kind, number: u64, json: &mut Vec<u8>) {
+fn print_number(all: &Descriptors, kind: FieldType, number: u64, json: &mut Vec<u8>) {
     let text = match kind {
-        Kind::Enum(id) => {
+        FieldType::Enum(id) => {
             let number = number as i32;
             let values = &all.enumeration(id).values;
             match values.iter().find(|(_, value)| *value == number) {
@@ -172,10 +172,10 @@ fn print_number(all: &Descriptors, kind: Kind, number: u64, json: &mut Vec<u8>) 
                 None => number.to_string(),
             }
         }
-        Kind::Scalar(Type::Bool) => (number != 0).to_string(),
-        Kind::Scalar(Type::Int32) => (number as i32).to_string(),
-        Kind::Scalar(Type::Uint32) => (number as u32).to_string(),
-        Kind::Scalar(Type::Uint64) => format!("\"{number}\""),
+        FieldType::Scalar(Type::Bool) => (number != 0).to_string(),
+        FieldType::Scalar(Type::Int32) => (number as i32).to_string(),
+        FieldType::Scalar(Type::Uint32) => (number as u32).to_string(),
+        FieldType::Scalar(Type::Uint64) => format!("\"{number}\""),
         _ => format!("\"{}\"", number as i64),
     };
     json.extend_from_slice(text.as_bytes());

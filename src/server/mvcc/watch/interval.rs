@@ -104,7 +104,7 @@ fn is_behind(end: &End, key: &[u8]) -> bool {
     end.as_ref().is_none_or(|end| key < &end[..])
 }
 
-fn later(a: &End, b: &End) -> End {
+fn later_end(a: &End, b: &End) -> End {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.max(b).clone()),
         _ => None,
@@ -125,7 +125,7 @@ impl<T> Node<T> {
     fn update(&mut self) {
         self.max_end = self.end.clone();
         for child in [&self.left, &self.right].into_iter().flatten() {
-            self.max_end = later(&self.max_end, &child.max_end);
+            self.max_end = later_end(&self.max_end, &child.max_end);
         }
     }
 }

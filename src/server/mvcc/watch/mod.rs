@@ -7,6 +7,7 @@
 //! from the store when its stream has space again, so that no backlog grows.
 
 mod event;
+mod history;
 mod hub;
 mod interval;
 mod queue;
@@ -16,6 +17,7 @@ mod tests;
 mod watcher;
 
 pub use event::SharedEvent;
-pub use hub::{Counts, EachRecord, History, Hub, Store};
+pub use history::{EachRecord, History, Store};
+pub use hub::{Counts, Hub};
 pub use queue::{Delivery, StreamQueue, What};
 pub use watcher::{Options, Range, Watcher};

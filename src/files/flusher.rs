@@ -1,12 +1,12 @@
-//! Sends a long file to the disk while it is still being written, so that the sync at its end is short.
-//! Guarantees nothing by itself: the sync at the end must still be made.
+//! Syncs a long file in the background while it is still being written, so that the sync at its end is short. Guarantees
+//! nothing by itself: the file must still be synced at the end. Names no other module, so that `bolt` can use it.
 
 use std::fs::File;
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes between two syncs.
+/// Number of bytes between two syncs.
 const STEP: u64 = 16 << 20;
 
 /// Syncs a file on a background thread after every 16 MiB written.
