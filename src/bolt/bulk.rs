@@ -3,8 +3,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use super::disk::{Disk, DiskFile};
+use super::digest;
+use super::disk::{Disk, DiskFile, Watcher};
 use super::error::{Error, Result};
 use super::merge::FILL_PERCENT;
 use super::meta::{MAX_PAGE_SIZE, MIN_PAGE_SIZE, Meta, NO_FREELIST};
@@ -100,7 +102,9 @@ impl Level {
 }
 
 impl BulkWriter {
-    /// Creates the file, which must not exist. `txid` is the transaction of its newer meta page.
+    /// Creates the file, which must not exist; its last meta will be that of transaction `txid`, or of the next where that
+    /// is even. The last meta of a snapshot stands in page 0, with the one before in page 1 and nothing else different
+    /// between them; here it is in page 1, so that a database is not mistaken for a snapshot that has lost its digest.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
@@ -134,7 +138,7 @@ impl BulkWriter {
         Ok(BulkWriter {
             file,
             page_size,
-            txid: txid.max(1),
+            txid: txid.max(1) | 1,
             next: 2,
             buffer: vec![0; 2 * page_size],
             flusher: Flusher::default(),
@@ -313,6 +317,19 @@ impl BulkWriter {
         Ok(self.finish_file()?.1.size())
     }
 
+    /// The same as a snapshot: with the SHA-256 of everything before it at its end.
+    pub fn finish_sealed(self) -> Result<u64> {
+        let (file, meta, _) = self.finish_file()?;
+        let size = meta.size();
+        let read = |at, into: &mut [u8]| file.read_at(at, into);
+        // Nobody gives up, so that there is a digest.
+        if let Some(digest) = digest::sha256(size, &read, &AtomicBool::new(false))? {
+            file.write_at(size, &digest)?;
+        }
+        file.sync()?;
+        Ok(size + digest::DIGEST_SIZE)
+    }
+
     pub(crate) fn finish_file(mut self) -> Result<(DiskFile, Meta, PageCounts)> {
         self.end_bucket()?;
         // Write the tree of buckets.
@@ -343,11 +360,7 @@ impl BulkWriter {
             txid: self.txid.saturating_sub(1),
             ..meta
         };
-        let pages = match self.txid % 2 {
-            0 => [meta.encode(0), older.encode(1)],
-            _ => [older.encode(0), meta.encode(1)],
-        };
-        // Sync the file; nothing counts as written before.
+        let pages = [older.encode(0), meta.encode(1)];
         self.file.flushed(self.flusher.end())?;
         self.file.write_at(0, &pages.concat())?;
         self.file.sync()?;

@@ -76,7 +76,7 @@ impl<S: Source> Cursor<S> {
             }
             // Descend into the last child whose key is not greater than `key`, or the first child.
             top.next = top.page.lower(key, true).map_err(fail)?.saturating_sub(1);
-            cursor.descend()?;
+            cursor.descend(false)?;
         }
     }
 
@@ -90,7 +90,7 @@ impl<S: Source> Cursor<S> {
             if top.page.is_leaf() {
                 return cursor.next_entry();
             }
-            cursor.descend()?;
+            cursor.descend(false)?;
         }
     }
 
@@ -127,8 +127,9 @@ impl<S: Source> Cursor<S> {
         Ok(())
     }
 
-    /// Descends into the next child of the top branch.
-    fn descend(&mut self) -> Result<()> {
+    /// Goes to the child that the top branch has next. `walking` says that its neighbours will be wanted too; a lookup
+    /// of one key reads no pages but those on its way.
+    fn descend(&mut self, walking: bool) -> Result<()> {
         let Some(top) = self.stack.last_mut() else {
             return Ok(());
         };
@@ -147,7 +148,10 @@ impl<S: Source> Cursor<S> {
                 false => top.upper.clone(),
             };
         }
-        let page = self.source.page(child, || run_ahead(&top.page, i, child))?;
+        let page = (self.source).page(child, || match walking {
+            true => run_ahead(&top.page, i, child),
+            false => 1,
+        })?;
         self.push(page, lower, upper)
     }
 
@@ -183,7 +187,7 @@ impl<S: Source> Cursor<S> {
             } else if top.page.is_leaf() {
                 break;
             } else {
-                self.descend()?;
+                self.descend(true)?;
             }
         }
         Ok(())

@@ -2,14 +2,18 @@
 //! truncating a mapped file raises a signal; never writes; locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::digest;
 use super::error::{Error, Result};
-use super::meta::{Meta, Metas};
+use super::meta::{META_SIZE, MIN_PAGE_SIZE, Meta, MetaFault, Metas, NO_FREELIST};
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
 use super::tree::{Bucket, Buckets, Source};
 
@@ -23,13 +27,21 @@ const SINGLES: usize = 2 << 20;
 /// Largest page that is read, with continuation pages, in bytes. Pages are held in memory as a whole. The largest
 /// values that etcd accepts by default are 1.5 MiB, and Go's bbolt may store four of them on one page.
 const MAX_PAGE: u64 = 256 << 20;
+/// Where a meta has its transaction, in bytes from its beginning.
+const TXID: std::ops::Range<usize> = 48..56;
+/// What is said of a file that another transaction was committed to.
+const CHANGED: &str = "the file was changed while it was read";
+/// What is said of a file that ends before it should.
+const SHORTER: &str = "the file has become shorter while it was read";
 
 /// A database file opened for reading: a snapshot, a stopped member's `db`, or any other.
 pub struct FileReader {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     len: u64,
     metas: Metas,
+    /// Both metas as they stood in the file when it was opened.
+    metas_read: [[u8; META_SIZE]; 2],
     cache: Mutex<Cache>,
 }
 
@@ -49,39 +61,104 @@ impl FileReader {
     /// no meta is valid, or if the valid one contradicts the length of the file.
     pub fn open(path: impl AsRef<Path>) -> Result<FileReader> {
         let path = path.as_ref().to_path_buf();
-        // Opening a pipe would block until there is a writer.
-        let before = std::fs::metadata(&path).map_err(|e| Error::io(&path, "open", e))?;
-        if !before.is_file() {
-            return Err(Error::NotBolt {
-                file: path,
-                what: "it is not a regular file".into(),
-            });
-        }
-        let file = File::open(&path).map_err(|e| Error::io(&path, "open", e))?;
-        let len = file
-            .metadata()
-            .map_err(|e| Error::io(&path, "read the length", e))?
-            .len();
-        let metas = Metas::find(&path, &mut |at, into| {
-            if at.saturating_add(into.len() as u64) > len {
-                return Ok(false);
-            }
-            read_exact(&file, &path, at, into).map(|()| true)
-        })?;
+        let (file, len) = open_file(&path)?;
+        let metas = find_metas(&file, &path, len)?;
         metas
             .meta
             .check(metas.winner, len)
             .map_err(|d| d.in_file(&path))?;
+        let page_size = metas.meta.page_size;
+        let metas_read = raw_metas(&file, &path, page_size)?;
+        for (page, (read, found)) in (0..).zip(metas_read.iter().zip(&metas.pages)) {
+            if (found.as_ref()).is_ok_and(|meta| read[TXID] != meta.txid.to_le_bytes()) {
+                return Err(Error::corrupt(&path, Some(page), CHANGED));
+            }
+        }
         Ok(FileReader {
-            file,
+            file: Arc::new(file),
             path,
             len,
             metas,
+            metas_read,
             cache: Mutex::default(),
         })
     }
 
-    /// Takes a shared flock on the file without waiting, and holds it until the reader is dropped.
+    /// A reader of a file that may have no valid meta, which has to be given one, and the metas that are valid.
+    pub(super) fn open_raw(path: &Path) -> Result<(FileReader, [Option<Meta>; 2])> {
+        let path = path.to_path_buf();
+        let (file, len) = open_file(&path)?;
+        let found = match find_metas(&file, &path, len) {
+            Ok(metas) => metas.pages.map(Result::ok),
+            Err(e @ Error::Io { .. }) => return Err(e),
+            Err(_) => [None, None],
+        };
+        let unknown = || Err(MetaFault::Short);
+        let header = Header::parse(&[0; HEADER_SIZE]);
+        let meta = Meta {
+            page_size: MIN_PAGE_SIZE,
+            flags: 0,
+            root: 0,
+            sequence: 0,
+            freelist: NO_FREELIST,
+            high_water: 0,
+            txid: 0,
+        };
+        let metas = Metas {
+            pages: [unknown(), unknown()],
+            headers: [header, header],
+            winner: 0,
+            meta,
+            record: None,
+        };
+        let reader = FileReader {
+            file: Arc::new(file),
+            path,
+            len,
+            metas,
+            metas_read: [[0; META_SIZE]; 2],
+            cache: Mutex::default(),
+        };
+        Ok((reader, found))
+    }
+
+    /// A reader of the state that `meta` stands for.
+    pub(super) fn with_meta(&self, meta: Meta) -> FileReader {
+        let mut reader = self.fork();
+        reader.metas.meta = meta;
+        reader
+    }
+
+    /// Another reader of the same open file, with a cache of its own, for another thread.
+    pub fn fork(&self) -> FileReader {
+        FileReader {
+            file: Arc::clone(&self.file),
+            path: self.path.clone(),
+            len: self.len,
+            metas: self.metas.clone(),
+            metas_read: self.metas_read,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Fails if the file was cut short, or a transaction was committed to it, since it was opened. Everything that was
+    /// read before a call that succeeds is of one state: a page that the opened state needs is written at the earliest by
+    /// the second transaction after it, when the first one has already changed a meta page.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] with the meta page that has changed, or [`Error::Io`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = raw_metas(&self.file, &self.path, self.page_size())?;
+        match (0..)
+            .zip(now.iter().zip(&self.metas_read))
+            .find(|(_, (a, b))| a != b)
+        {
+            None => Ok(()),
+            Some((page, _)) => Err(Error::corrupt(&self.path, Some(page), CHANGED)),
+        }
+    }
+
+    /// Takes a shared flock on the file until the reader is dropped, without waiting.
     ///
     /// # Errors
     /// [`Error::Locked`] if a server or a tool has the file open for writing.
@@ -139,6 +216,38 @@ impl FileReader {
         read_exact(&self.file, &self.path, offset, into)
     }
 
+    /// The SHA-256 of the first `size` bytes; `None` once `give_up` is set.
+    ///
+    /// # Errors
+    /// As [`FileReader::read_raw`].
+    pub fn sha256(&self, size: u64, give_up: &AtomicBool) -> Result<Option<[u8; 32]>> {
+        digest::sha256(size, &|at, into| self.read_raw(at, into), give_up)
+    }
+
+    /// Checks the digest at the end of a snapshot; a database without one passes. Reads the whole file in order, also
+    /// where there is no digest, so that whoever walks its trees meanwhile finds pages in memory. Says nothing once
+    /// `give_up` is set, which matters only for a file without a digest.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the digest does not match, or the length is that of neither a snapshot nor a database.
+    pub fn check_digest(&self, give_up: &AtomicBool) -> Result<()> {
+        // A hint: where it is refused, the system reads ahead less far.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::Sequential);
+        let read = |at, into: &mut [u8]| self.read_raw(at, into);
+        if digest::has_trailing_digest(self.len) {
+            return digest::check_digest(&self.path, self.len, &read, &AtomicBool::new(false));
+        }
+        let behind = self.len - self.size();
+        if self.len % digest::SECTOR_SIZE != 0 {
+            let what = format!(
+                "{behind} bytes follow the last page, where a snapshot has a digest of {} and a database has none",
+                digest::DIGEST_SIZE
+            );
+            return Err(Error::corrupt(&self.path, None, what));
+        }
+        digest::read_through(self.size(), &read, give_up)
+    }
+
     fn read(&self, pgid: u64, pages: u64) -> Result<Bytes> {
         let ps = u64::from(self.page_size());
         let want = (pages * ps) as usize;
@@ -147,8 +256,7 @@ impl FileReader {
             let at = pgid * ps + buf.len() as u64;
             match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut buf), at) {
                 Ok(0) => {
-                    let what = "the file has become shorter while it was read";
-                    return Err(Error::corrupt(&self.path, Some(pgid), what));
+                    return Err(Error::corrupt(&self.path, Some(pgid), SHORTER));
                 }
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => {}
@@ -162,7 +270,7 @@ impl FileReader {
     /// Reads bytes from the start of page `pgid` on, at least one page.
     fn fetch(&self, pgid: u64, ahead: impl FnOnce() -> u64) -> Result<Bytes> {
         let ps = self.page_size() as usize;
-        let mut cache = self.cache.lock();
+        let cache = self.cache.lock();
         for (first, data) in &cache.chunks {
             if let Some(skip) = pgid.checked_sub(*first)
                 && skip < (data.len() / ps) as u64
@@ -175,7 +283,10 @@ impl FileReader {
         }
         let most = ((CHUNK / ps) as u64).min(self.metas.meta.high_water - pgid);
         let pages = ahead().clamp(1, most.max(1));
+        // Other threads do not wait for the disk meanwhile.
+        drop(cache);
         let data = self.read(pgid, pages)?;
+        let mut cache = self.cache.lock();
         if pages > 1 {
             if cache.chunks.len() >= CHUNKS {
                 cache.chunks.pop_front();
@@ -189,18 +300,62 @@ impl FileReader {
                 let gone = cache.singles.remove(&old).map_or(0, |b| b.len());
                 cache.bytes -= gone;
             }
-            cache.bytes += data.len();
-            cache.order.push_back(pgid);
-            cache.singles.insert(pgid, data.clone());
+            // Another thread may have read the page, too.
+            if cache.singles.insert(pgid, data.clone()).is_none() {
+                cache.bytes += data.len();
+                cache.order.push_back(pgid);
+            }
         }
         Ok(data)
     }
 }
 
+/// Opens a regular file; its length, bytes.
+fn open_file(path: &Path) -> Result<(File, u64)> {
+    // Opening a pipe would wait for its writer.
+    let before = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
+    if !before.is_file() {
+        return Err(Error::NotBolt {
+            file: path.to_path_buf(),
+            what: "it is not a regular file".into(),
+        });
+    }
+    let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    let info = file
+        .metadata()
+        .map_err(|e| Error::io(path, "read the length", e))?;
+    Ok((file, info.len()))
+}
+
+fn find_metas(file: &File, path: &Path, len: u64) -> Result<Metas> {
+    Metas::find(path, &mut |at, into| {
+        if at.saturating_add(into.len() as u64) > len {
+            return Ok(false);
+        }
+        read_exact(file, path, at, into).map(|()| true)
+    })
+}
+
 fn read_exact(file: &File, path: &Path, at: u64, into: &mut [u8]) -> Result<()> {
     use std::os::unix::fs::FileExt;
-    file.read_exact_at(into, at)
-        .map_err(|e| Error::io(path, "read", e))
+    match file.read_exact_at(into, at) {
+        Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(Error::corrupt(path, None, SHORTER)),
+        done => done.map_err(|e| Error::io(path, "read", e)),
+    }
+}
+
+/// The bytes of both metas without their page headers: a clean stop of this engine changes a header and nothing else.
+fn raw_metas(file: &File, path: &Path, page_size: u32) -> Result<[[u8; META_SIZE]; 2]> {
+    let mut metas = [[0; META_SIZE]; 2];
+    for (slot, meta) in (0u64..).zip(&mut metas) {
+        read_exact(
+            file,
+            path,
+            slot * u64::from(page_size) + HEADER_SIZE as u64,
+            meta,
+        )?;
+    }
+    Ok(metas)
 }
 
 impl Source for &FileReader {

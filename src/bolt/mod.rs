@@ -1,6 +1,7 @@
 //! The bbolt file format and the storage engine over it. Knows nothing of etcd and nothing of async.
 //!
-//! There are two ways to read: a [`FileReader`] for files of unknown origin (pread, every bound checked), and a
+//! There are two ways to read: a [`FileReader`] for files of unknown origin (pread, every bound checked; a
+//! [`ForeignFile`] is one that is served while its owner may change it), and a
 //! [`ReadTx`] of a [`Db`] open for writing or of a [`ReadOnly`] one (mapped). Both are a [`Source`] of pages for
 //! [`Bucket`] and [`Cursor`].
 
@@ -18,6 +19,8 @@ mod edit_node;
 mod editor;
 mod error;
 mod file;
+mod flusher;
+mod foreign;
 mod free;
 mod map;
 mod merge;
@@ -51,6 +54,8 @@ pub use defrag_file::LockedFile;
 pub use editor::{Edit, Editor};
 pub use error::{Damage, Error, Result, plain};
 pub use file::FileReader;
+pub use flusher::Flusher;
+pub use foreign::ForeignFile;
 pub use meta::{Meta, MetaFault, Metas, NO_FREELIST};
 pub use options::Options;
 pub use page::{Buf, MAX_KEY_SIZE, MAX_VALUE_SIZE, Page};

@@ -38,17 +38,6 @@ impl ReadOnly {
         ReadOnly::of_file(path, file)
     }
 
-    /// Like [`ReadOnly::open`], but releases the lock again, so that the owner can open the file for writing. Pages may
-    /// then be overwritten while they are read; this is reported as damage, or shows the newer state.
-    ///
-    /// # Errors
-    /// As [`ReadOnly::open`].
-    pub fn open_unlocked(path: impl AsRef<Path>) -> Result<ReadOnly> {
-        let (path, file) = lock_shared(path.as_ref())?;
-        file.unlock();
-        ReadOnly::of_file(path, file)
-    }
-
     fn of_file(path: PathBuf, file: DiskFile) -> Result<ReadOnly> {
         let len = file.metadata()?.len();
         refuse_empty(&path, len)?;

@@ -129,7 +129,7 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("restore", "", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
         command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
         command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
-        command!("verify", "", utl::verify::VerifyArgs, utl::verify::verify_by_etcdctl),
+        command!("verify", "", snapshot::verify::VerifyArgs, snapshot::verify::verify_by_etcdctl),
     ]),
     command!("make-mirror", UTILITY, make_mirror::MakeMirrorArgs, make_mirror::make_mirror),
     command!("lock", CONCURRENCY, lock::LockArgs, lock::lock),

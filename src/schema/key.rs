@@ -7,7 +7,7 @@
 //! ```
 
 use bytes::Bytes;
-use prost::Message as _;
+use prost::{Message as _, encoding::encoded_len_varint};
 
 use super::{
     bucket,
@@ -170,7 +170,26 @@ impl<'a> KeyValueRef<'a> {
         KeyValueRef::decode(value).map_err(|problem| RecordError::new(bucket::KEY, key, problem))
     }
 
-    /// Copies key and value into an owned `KeyValue`.
+    /// Bytes of this `KeyValue` as protobuf, without anything that was not understood.
+    pub fn encoded_len(&self) -> usize {
+        let bytes = |field: &[u8]| match field.len() {
+            0 => 0,
+            len => 1 + encoded_len_varint(len as u64) + len,
+        };
+        let number = |n: i64| match n {
+            0 => 0,
+            n => 1 + encoded_len_varint(n.cast_unsigned()),
+        };
+        let numbers = [
+            self.create_revision,
+            self.mod_revision,
+            self.version,
+            self.lease,
+        ];
+        bytes(self.key) + bytes(self.value) + numbers.map(number).iter().sum::<usize>()
+    }
+
+    /// A `KeyValue` of its own, with key and value copied.
     pub fn to_owned(&self) -> KeyValue {
         KeyValue {
             key: Bytes::copy_from_slice(self.key),

@@ -7,11 +7,14 @@ use bytes::Bytes;
 
 use super::{
     error::Error,
-    meter::Meter,
+    meter::{Cancelled, Meter},
     mvcc::{encoded::Encoded, revision::Revision, view::Values},
 };
 use crate::{
-    bolt::{self, Bucket, Cursor, Db, Entry, ReadOnly, ReadTx, ResidentView, Sizes, Source},
+    bolt::{
+        self, Bucket, Buckets, Cursor, Db, Entry, FileReader, ForeignFile, ReadOnly, ReadTx,
+        ResidentView, Sizes, SnapshotReader, Source,
+    },
     proto::mvccpb::KeyValue,
     schema::{RecordError, bucket, hash, key},
 };
@@ -27,6 +30,8 @@ pub enum DatabaseFile {
     Writable(Db),
     /// Open for reading only.
     ReadOnly(ReadOnly),
+    /// Somebody else's, which is only read.
+    Foreign(ForeignFile),
 }
 
 impl DatabaseFile {
@@ -38,52 +43,69 @@ impl DatabaseFile {
         match self {
             DatabaseFile::Writable(db) => Ok(db.sizes()),
             DatabaseFile::ReadOnly(db) => db.sizes().map_err(Error::storage),
+            DatabaseFile::Foreign(file) => file.sizes().map_err(Error::storage),
         }
     }
 }
 
 /// A committed state of the file.
 #[derive(Clone)]
-pub struct Tx(ReadTx);
+pub struct Tx(State);
+
+#[derive(Clone)]
+enum State {
+    /// Of a database of ours, which is mapped.
+    Mapped(ReadTx),
+    /// Of somebody else's file, which is read piece by piece.
+    Foreign(ForeignFile),
+}
 
 impl Tx {
     /// Wraps a state of the engine.
     pub fn new(tx: ReadTx) -> Tx {
-        Tx(tx)
+        Tx(State::Mapped(tx))
     }
 
-    /// The state, for snapshots.
-    pub fn inner(&self) -> &ReadTx {
-        &self.0
+    /// The state of somebody else's file.
+    pub fn of_file(file: ForeignFile) -> Tx {
+        Tx(State::Foreign(file))
+    }
+
+    /// The state as a snapshot file.
+    pub fn snapshot(&self) -> SnapshotReader {
+        match &self.0 {
+            State::Mapped(tx) => tx.snapshot(),
+            State::Foreign(file) => file.snapshot(),
+        }
+    }
+
+    /// The transaction that wrote this state.
+    pub fn txid(&self) -> u64 {
+        match &self.0 {
+            State::Mapped(tx) => tx.txid(),
+            State::Foreign(file) => file.reader().meta().txid,
+        }
     }
 
     /// Calls `each` for the records of bucket `key` from `start` to main revision `end` (inclusive) in order, until it
     /// returns false or fails.
     ///
     /// # Errors
-    /// A page is damaged, or the error that `each` returned.
+    /// A page is damaged, somebody else's file has been changed, or what `each` returns.
     pub fn records(
         &self,
         start: Bound<&[u8]>,
         end: i64,
-        mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+        each: impl FnMut(&[u8], &[u8]) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let Some(keys) = self.0.bucket(bucket::KEY).map_err(Error::storage)? else {
-            return Ok(());
-        };
-        let end = end
-            .checked_add(1)
-            .map(|main| Revision::new(main, 0).encode());
-        let end = end
-            .as_ref()
-            .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
-        for entry in keys.range(start, end).map_err(Error::storage)? {
-            let entry = entry.map_err(Error::storage)?;
-            if !each(entry.key, entry.value)? {
-                break;
+        match &self.0 {
+            State::Mapped(tx) => scan(tx.bucket(bucket::KEY), start, end, each),
+            State::Foreign(file) => {
+                let reader = file.reader().fork();
+                let done = scan(reader.bucket(bucket::KEY), start, end, each);
+                unchanged(&reader, done)
             }
         }
-        Ok(())
     }
 
     /// The encoded record of a put.
@@ -91,51 +113,105 @@ impl Tx {
     /// # Errors
     /// A page is damaged, or there is no such record.
     pub fn record(&self, rev: Revision) -> Result<Bytes, Error> {
-        let mut records = Records::new(self.keys()?, Error::storage);
-        records.find(rev).map(Bytes::copy_from_slice)
-    }
-
-    fn keys(&self) -> Result<Option<Bucket<ResidentView<'_>>>, Error> {
-        self.0
-            .bucket_noting_residency(bucket::KEY)
-            .map_err(Error::storage)
+        match &self.0 {
+            State::Mapped(tx) => {
+                let keys = tx.bucket_noting_residency(bucket::KEY);
+                let mut records = Records::new(keys.map_err(Error::storage)?, Error::storage);
+                records.find(rev).map(Bytes::copy_from_slice)
+            }
+            State::Foreign(file) => {
+                let found = keys_of(file).and_then(|keys| {
+                    let mut records = Records::new(keys, Error::storage);
+                    records
+                        .find(rev)
+                        .map(|record| Bytes::copy_from_slice(&record))
+                });
+                unchanged(file.reader(), found)
+            }
+        }
     }
 
     /// CRC-32C over all buckets, as computed by etcd's `Hash` RPC. Calls `check_cancelled` for every record.
     ///
     /// # Errors
-    /// A page is damaged, or the error that `check_cancelled` returned.
-    pub fn hash(&self, check_cancelled: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
-        let mut crc = hash::Crc32c::default();
-        for next in self.0.buckets().map_err(Error::storage)? {
-            let (name, records) = next.map_err(Error::storage)?;
-            crc.write(name);
-            for entry in records.iter().map_err(Error::storage)? {
-                let entry = entry.map_err(Error::storage)?;
-                check_cancelled()?;
-                if !hash::ignored_by_server(name, entry.key) {
-                    crc.write(entry.key);
-                    crc.write(entry.value);
-                }
+    /// A page is damaged, or the error that `go_on` returned.
+    pub fn hash(&self, go_on: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
+        match &self.0 {
+            State::Mapped(tx) => hash_of(tx.buckets(), go_on),
+            State::Foreign(file) => {
+                let reader = file.reader().fork();
+                let hash = hash_of(reader.buckets(), go_on);
+                unchanged(&reader, hash)
             }
         }
-        Ok(crc.sum())
     }
+}
+
+/// Bucket `key` of somebody else's file.
+fn keys_of(file: &ForeignFile) -> Result<Option<Bucket<&FileReader>>, Error> {
+    file.reader().bucket(bucket::KEY).map_err(Error::storage)
+}
+
+/// What was read from somebody else's file, unless the file was changed meanwhile: then that is the error, because it
+/// is the cause of any other.
+fn unchanged<T>(reader: &FileReader, read: Result<T, Error>) -> Result<T, Error> {
+    reader.check_unchanged().map_err(Error::storage)?;
+    read
+}
+
+fn scan<S: Source>(
+    keys: bolt::Result<Option<Bucket<S>>>,
+    start: Bound<&[u8]>,
+    end: i64,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let Some(keys) = keys.map_err(Error::storage)? else {
+        return Ok(());
+    };
+    let end = end
+        .checked_add(1)
+        .map(|main| Revision::new(main, 0).encode());
+    let end = end
+        .as_ref()
+        .map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..]));
+    for entry in keys.range(start, end).map_err(Error::storage)? {
+        let entry = entry.map_err(Error::storage)?;
+        if !each(&entry.key, &entry.value)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn hash_of<S: Source>(
+    buckets: bolt::Result<Buckets<S>>,
+    go_on: impl Fn() -> Result<(), Error>,
+) -> Result<u32, Error> {
+    let mut crc = hash::Crc32c::default();
+    for next in buckets.map_err(Error::storage)? {
+        let (name, records) = next.map_err(Error::storage)?;
+        crc.write(&name);
+        for entry in records.iter().map_err(Error::storage)? {
+            let entry = entry.map_err(Error::storage)?;
+            go_on()?;
+            if !hash::ignored_by_server(&name, &entry.key) {
+                crc.write(&entry.key);
+                crc.write(&entry.value);
+            }
+        }
+    }
+    Ok(crc.sum())
 }
 
 impl Values for Tx {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
-        match revs {
-            [] => Ok(Vec::new()),
-            _ => values(Records::new(self.keys()?, Error::storage), revs),
-        }
+        let meter = Meter::new(usize::MAX, Cancelled::default());
+        MeteredTx::new(self, &meter, true).values(revs)
     }
 
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
-        match revs {
-            [] => Ok(()),
-            _ => append(Records::new(self.keys()?, Error::storage), revs, to),
-        }
+        let meter = Meter::new(usize::MAX, Cancelled::default());
+        MeteredTx::new(self, &meter, true).append(revs, to)
     }
 }
 
@@ -174,35 +250,57 @@ impl<'a> MeteredTx<'a> {
         Error::storage(error)
     }
 
-    fn keys(&self) -> Result<Option<Bucket<ResidentView<'_>>>, Error> {
+    fn resident_keys<'t>(&self, tx: &'t ReadTx) -> Result<Option<Bucket<ResidentView<'t>>>, Error> {
         let keys = match self.may_wait {
-            true => self.tx.0.bucket_noting_residency(bucket::KEY),
-            false => self.tx.0.bucket_if_resident(bucket::KEY),
+            true => tx.bucket_noting_residency(bucket::KEY),
+            false => tx.bucket_if_resident(bucket::KEY),
         };
         keys.map_err(|e| self.fail(e))
     }
 
-    fn records(
+    /// Bucket `key` of somebody else's file, whose pages are never known to be in memory.
+    fn foreign_keys<'t>(
         &self,
-    ) -> Result<Records<'_, ResidentView<'_>, impl Fn(bolt::Error) -> Error>, Error> {
-        let mut records = Records::new(self.keys()?, |e| self.fail(e));
+        file: &'t ForeignFile,
+    ) -> Result<Option<Bucket<&'t FileReader>>, Error> {
+        if self.may_wait {
+            return keys_of(file);
+        }
+        let (page, reader) = (0, file.reader());
+        let file = reader.path().to_path_buf();
+        Err(self.fail(bolt::Error::Cold { file, page }))
+    }
+
+    fn records<S: Source>(
+        &self,
+        keys: Option<Bucket<S>>,
+    ) -> Records<'_, S, impl Fn(bolt::Error) -> Error> {
+        let mut records = Records::new(keys, |e| self.fail(e));
         records.meter = Some(self.meter);
-        Ok(records)
+        records
     }
 }
 
 impl Values for MeteredTx<'_> {
     fn values(&self, revs: &[Revision]) -> Result<Vec<KeyValue>, Error> {
-        match revs {
-            [] => Ok(Vec::new()),
-            _ => values(self.records()?, revs),
+        match &self.tx.0 {
+            _ if revs.is_empty() => Ok(Vec::new()),
+            State::Mapped(tx) => values(self.records(self.resident_keys(tx)?), revs),
+            State::Foreign(file) => {
+                let read = values(self.records(self.foreign_keys(file)?), revs);
+                unchanged(file.reader(), read)
+            }
         }
     }
 
     fn append(&self, revs: &[Revision], to: &mut Encoded) -> Result<(), Error> {
-        match revs {
-            [] => Ok(()),
-            _ => append(self.records()?, revs, to),
+        match &self.tx.0 {
+            _ if revs.is_empty() => Ok(()),
+            State::Mapped(tx) => append(self.records(self.resident_keys(tx)?), revs, to),
+            State::Foreign(file) => {
+                let read = append(self.records(self.foreign_keys(file)?), revs, to);
+                unchanged(file.reader(), read)
+            }
         }
     }
 
@@ -211,16 +309,16 @@ impl Values for MeteredTx<'_> {
     }
 }
 
-/// Looks up records one after the other.
-struct Records<'a, S: Source<Buf = &'a [u8]>, F> {
+/// Where records are looked up one after the other.
+struct Records<'m, S: Source, F> {
     keys: Option<Bucket<S>>,
     fail: F,
     last: Option<(Revision, Cursor<S>)>,
-    meter: Option<&'a Meter>,
+    meter: Option<&'m Meter>,
 }
 
-impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, F> {
-    fn new(keys: Option<Bucket<S>>, fail: F) -> Records<'a, S, F> {
+impl<'m, S: Source, F: Fn(bolt::Error) -> Error> Records<'m, S, F> {
+    fn new(keys: Option<Bucket<S>>, fail: F) -> Records<'m, S, F> {
         Records {
             keys,
             fail,
@@ -229,7 +327,7 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
         }
     }
 
-    fn find(&mut self, rev: Revision) -> Result<&'a [u8], Error> {
+    fn find(&mut self, rev: Revision) -> Result<S::Buf, Error> {
         let record = self.look_up(rev)?;
         if let Some(meter) = self.meter {
             meter.record(record.len())?;
@@ -237,14 +335,14 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
         Ok(record)
     }
 
-    fn look_up(&mut self, rev: Revision) -> Result<&'a [u8], Error> {
+    fn look_up(&mut self, rev: Revision) -> Result<S::Buf, Error> {
         let name = rev.encode();
         let missing = || {
             let missing = "the index knows of it, but there is no such record";
             Error::record(&RecordError::new(bucket::KEY, &name, missing))
         };
-        let is_it = |entry: &Entry<&[u8]>| entry.key == &name[..] && !entry.is_bucket();
-        // Keys that were written consecutively are often read in that order, too.
+        let is_it = |entry: &Entry<S::Buf>| entry.key[..] == name[..] && !entry.is_bucket();
+        // Keys that were written one after the other are often read in that order, too.
         if let Some((before, cursor)) = &mut self.last
             && follows(*before, rev)
             && let Some(entry) = cursor.next_entry().map_err(&self.fail)?
@@ -262,22 +360,22 @@ impl<'a, S: Source<Buf = &'a [u8]>, F: Fn(bolt::Error) -> Error> Records<'a, S, 
     }
 }
 
-/// Appends the records as stored, after checking that each can be decoded.
-fn append<'a, S: Source<Buf = &'a [u8]>>(
-    mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
+/// Appends the records as the file holds them, after checking that each one can be decoded.
+fn append<S: Source>(
+    mut records: Records<'_, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
     to: &mut Encoded,
 ) -> Result<(), Error> {
     for rev in revs {
         let record = records.find(*rev)?;
-        key::KeyValueRef::of_record(&rev.encode(), record).map_err(|e| Error::record(&e))?;
-        to.record(record);
+        key::KeyValueRef::of_record(&rev.encode(), &record).map_err(|e| Error::record(&e))?;
+        to.record(&record);
     }
     Ok(())
 }
 
-fn values<'a, S: Source<Buf = &'a [u8]>>(
-    mut records: Records<'a, S, impl Fn(bolt::Error) -> Error>,
+fn values<S: Source>(
+    mut records: Records<'_, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
 ) -> Result<Vec<KeyValue>, Error> {
     let decode = |rev: &Revision, record: Bytes| {
@@ -286,12 +384,12 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
     if let [rev] = revs {
         return Ok(vec![decode(
             rev,
-            Bytes::copy_from_slice(records.find(*rev)?),
+            Bytes::copy_from_slice(&records.find(*rev)?),
         )?]);
     }
 
-    // Copy the records out of the mapping into a few allocations, which their keys and values then share, so that no
-    // mapped memory is passed to the network.
+    // Records are copied out of the mapping (or of their pages) at once, into a few allocations that their keys and values then
+    // share, so that no mapped memory is handed to the network.
     let mut values = Vec::with_capacity(revs.len());
     let mut arena: Vec<u8> = Vec::new();
     let mut pending: Vec<(&Revision, usize)> = Vec::new();
@@ -312,7 +410,7 @@ fn values<'a, S: Source<Buf = &'a [u8]>>(
             let rest = record.len().saturating_mul(revs.len() - i);
             arena.reserve_exact(rest.min(ARENA).max(record.len()));
         }
-        arena.extend_from_slice(record);
+        arena.extend_from_slice(&record);
         pending.push((rev, arena.len()));
     }
     flush(&mut arena, &mut pending)?;

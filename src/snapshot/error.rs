@@ -109,7 +109,12 @@ pub enum IntegrityError {
         /// The computed digest.
         actual: [u8; 32],
     },
-    /// The length fits neither a snapshot nor a member's file.
+    /// There is no SHA-256 at the end of what is a snapshot by its meta pages.
+    #[error(
+        "the digest is missing: the file begins as a snapshot does and ends with its last page"
+    )]
+    Missing,
+    /// The length is that of neither a snapshot nor a member's file.
     #[error(
         "the digest does not match: the database ends at byte {size}, and {rest} bytes follow it instead of 32"
     )]

@@ -1,16 +1,13 @@
 //! `HashKV` of a file at a revision, as a server would compute it, without writing to the file. Source: etcd v3.7.1,
 //! server/storage/mvcc/{kvstore,hash}.go, etcdutl/etcdutl/hashkv_command.go.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::{cell::Cell, path::Path};
 
-use super::{Error, Item, SnapshotFile, inspect};
-use crate::schema::{
-    bucket, hashkv,
-    key::{Revision, RevisionKey},
+use super::{
+    Error, Item, SnapshotFile, inspect,
+    key_set::{Full, KeySet},
 };
+use crate::schema::{RecordError, bucket, hashkv};
 
 /// The result of `etcdutl hashkv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +20,50 @@ pub struct HashKv {
     pub compact_revision: i64,
 }
 
-/// Hashes the history in the file `path` up to revision `rev`. 0 means the current revision; there are no records below
-/// 0.
+/// Most records of a file, which are numbered.
+const MAX_RECORDS: u32 = u32::MAX >> 1;
+
+/// Hashes the history in the file `path` up to revision `rev`; 0 is the current one, and below
+/// 0 there is no record.
 ///
 /// # Errors
 /// The file is damaged (its digest is not checked), or `rev` has been compacted or is in the future.
 pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
+    hash_kv_compacted(path, rev, None)
+}
+
+/// The same as it would be after a compaction at `compacted`, if that is later than the file's own: what a member
+/// answers that has compacted since the file was saved. Memory is bounded by the number of different user keys (some 30
+/// bytes and the key for each) and the largest record.
+///
+/// # Errors
+/// As [`hash_kv`]; [`Error::Compacted`] where `rev` is below that compaction.
+pub fn hash_kv_compacted(
+    path: impl AsRef<Path>,
+    rev: i64,
+    compacted: Option<i64>,
+) -> Result<HashKv, Error> {
     let file = SnapshotFile::open(path)?;
-    // The last revision of every key up to `rev`, and whether it is a deletion.
-    let mut last: HashMap<Vec<u8>, RevisionKey> = HashMap::new();
+    // The number of the last record of every key up to `rev`, and in the lowest bit whether it is no deletion.
+    let mut last: KeySet<u32> = KeySet::default();
+    let mut number = 0;
     let records = inspect(&file, &mut |item| {
-        if let Item::History { at, kv, .. } = item
-            && (rev == 0 || at.revision.main <= rev)
-        {
-            last.insert(kv.key.to_vec(), at);
+        let Item::History { key, at, kv, .. } = item else {
+            return Ok(());
+        };
+        if rev == 0 || at.revision.main <= rev {
+            let state = number << 1 | u32::from(!at.tombstone);
+            last.set(kv.key, state, &mut |_, _| {}).map_err(|Full| {
+                RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
+            })?;
         }
-        Ok(())
+        number += 1;
+        match number > MAX_RECORDS {
+            true => Err(RecordError::new(bucket::KEY, key, "more than 2^31 records")),
+            false => Ok(()),
+        }
     })?;
-    let compact = records.meta.compact_revision();
+    let compact = records.meta.compact_revision().max(compacted);
     let current = records.current_revision();
     if rev > 0 && compact.is_some_and(|c| rev < c) {
         return Err(Error::Compacted);
@@ -49,25 +72,32 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
         return Err(Error::FutureRevision);
     }
     let rev = if rev == 0 { current } else { rev };
-    let kept: HashSet<Revision> = last
-        .into_values()
-        .filter(|at| !at.tombstone)
-        .map(|at| at.revision)
-        .collect();
+    // One bit for each record: whether a compaction at `rev` would keep it.
+    let mut kept = vec![0u64; number as usize / 64 + 1];
+    let mut keeps_any = false;
+    for state in last.states(&mut |_, _| {}) {
+        if state & 1 == 1 {
+            let number = (state >> 1) as usize;
+            kept[number / 64] |= 1 << (number % 64);
+            keeps_any = true;
+        }
+    }
+    drop(last);
     let compact = compact.unwrap_or(-1);
     let mut hash = hashkv::HashKv::new(compact, rev);
-    let entries = match file.reader().bucket(bucket::KEY)? {
-        Some(b) => b.iter()?,
-        None => {
-            return Err(Error::NotEtcd {
-                file: file.path().to_owned(),
-                bucket: "key".into(),
-            });
-        }
+    let Some(bucket) = file.reader().bucket(bucket::KEY)? else {
+        return Err(Error::NotEtcd {
+            file: file.path().to_owned(),
+            bucket: "key".into(),
+        });
     };
-    for entry in entries {
+    let number = Cell::new(0);
+    for entry in bucket.iter()? {
         let entry = entry?;
-        let keep = |r: Revision| kept.is_empty() || kept.contains(&r);
+        let keep = |_| {
+            let word = kept.get(number.get() / 64).copied().unwrap_or(0);
+            !keeps_any || word >> (number.get() % 64) & 1 == 1
+        };
         match hash.write(&entry.key, &entry.value, keep) {
             Ok(true) => {}
             Ok(false) => break,
@@ -80,6 +110,7 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
                 });
             }
         }
+        number.set(number.get() + 1);
     }
     Ok(HashKv {
         hash: hash.sum(),

@@ -1,5 +1,5 @@
-//! The set of user keys in a history, and whether each is live. Saves memory by storing the keys contiguously, with a
-//! table of offsets. A million keys of 20 bytes take about 40 MiB.
+//! The user keys that a history has seen, with a state for each, in little memory: a table of places into one run of
+//! bytes. A million keys of 20 bytes take some 40 MiB, and their states besides.
 
 use std::hash::BuildHasher as _;
 
@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 /// Keys are stored at multiples of this, so that 32-bit offsets can address 16 GiB of keys.
 const ALIGN: usize = 4;
-/// Each key is preceded by its length and its mark, both u32 in native byte order.
+/// Before each key: its length u32 and the number of its state u32, native order.
 const HEADER: usize = 8;
 
 /// Number of keys that are looked up together. Each lookup is a cache miss; batching lets the misses overlap.
@@ -15,31 +15,40 @@ const TOGETHER: usize = 64;
 /// A batch is also looked up when its keys have this many bytes.
 const ENOUGH: usize = 64 << 10;
 
-const LIVE: u32 = 1;
-const DEAD: u32 = 0;
-
-/// A set of keys, each live or deleted. Keys are never removed.
-#[derive(Default)]
-pub(super) struct KeySet {
+/// Keys, each with its last state. Never forgets a key.
+pub(super) struct KeySet<S> {
     bytes: Vec<u8>,
     slots: HashTable<Slot>,
     hasher: DefaultHashBuilder,
-    live: i64,
-    waiting: Vec<Waiting>,
+    states: Vec<S>,
+    waiting: Vec<Waiting<S>>,
     waiting_bytes: Vec<u8>,
 }
 
-/// The offset of a key, and half of its hash, so that growing the table does not access the keys.
+impl<S> Default for KeySet<S> {
+    fn default() -> KeySet<S> {
+        KeySet {
+            bytes: Vec::new(),
+            slots: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            states: Vec::new(),
+            waiting: Vec::new(),
+            waiting_bytes: Vec::new(),
+        }
+    }
+}
+
+/// Where a key lies, and half of its hash: growing the table then touches no key.
 struct Slot {
     place: u32,
     hash: u32,
 }
 
-/// A key waiting to be looked up, with its end offset in the buffer of waiting keys.
-struct Waiting {
+/// A key that is still to be looked up: it ends there in the bytes that wait.
+struct Waiting<S> {
     end: usize,
     hash: u32,
-    mark: u32,
+    state: S,
 }
 
 /// Extends half a hash to the 64 bits that the table uses.
@@ -51,9 +60,15 @@ fn spread(hash: u32) -> u64 {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLarge;
 
-impl KeySet {
-    /// Sets whether `key` is live from now on.
-    pub fn mark(&mut self, key: &[u8], live: bool) -> Result<(), TooLarge> {
+impl<S: Copy> KeySet<S> {
+    /// Gives `key` a new state. `change` is shown the state before, if the key was seen before, and the new one; it may
+    /// be shown them later, but in order.
+    pub fn set(
+        &mut self,
+        key: &[u8],
+        state: S,
+        change: &mut impl FnMut(Option<&S>, &S),
+    ) -> Result<(), Full> {
         let most = self.bytes.len()
             + self.waiting_bytes.len()
             + key.len()
@@ -66,22 +81,22 @@ impl KeySet {
             end: self.waiting_bytes.len(),
             // Either half of the hash will do.
             hash: (self.hasher.hash_one(key) >> 32) as u32,
-            mark: if live { LIVE } else { DEAD },
+            state,
         });
         if self.waiting.len() == TOGETHER || self.waiting_bytes.len() > ENOUGH {
-            self.settle();
+            self.settle(change);
         }
         Ok(())
     }
 
-    /// Number of live keys.
-    pub fn live(&mut self) -> i64 {
-        self.settle();
-        self.live
+    /// The last state of every key, in the order in which the keys were first seen.
+    pub fn states(&mut self, change: &mut impl FnMut(Option<&S>, &S)) -> &[S] {
+        self.settle(change);
+        &self.states
     }
 
-    fn settle(&mut self) {
-        let (waiting, keys) = (
+    fn settle(&mut self, change: &mut impl FnMut(Option<&S>, &S)) {
+        let (mut waiting, mut keys) = (
             std::mem::take(&mut self.waiting),
             std::mem::take(&mut self.waiting_bytes),
         );
@@ -92,18 +107,22 @@ impl KeySet {
         }
         let mut start = 0;
         for w in &waiting {
-            let old = self.set(&keys[start..w.end], w.hash, w.mark);
-            self.live += i64::from(w.mark) - i64::from(old);
+            self.replace(&keys[start..w.end], w.hash, w.state, change);
             start = w.end;
         }
+        waiting.clear();
+        keys.clear();
         (self.waiting, self.waiting_bytes) = (waiting, keys);
-        self.waiting.clear();
-        self.waiting_bytes.clear();
     }
 
-    /// Sets the mark of `key` and returns the previous one; a new key counts as deleted. [`KeySet::mark`] has made sure
-    /// that there is space.
-    fn set(&mut self, key: &[u8], hash: u32, mark: u32) -> u32 {
+    /// There is room: see [`KeySet::set`].
+    fn replace(
+        &mut self,
+        key: &[u8],
+        hash: u32,
+        state: S,
+        change: &mut impl FnMut(Option<&S>, &S),
+    ) {
         let bytes = &self.bytes;
         let entry = self.slots.entry(
             spread(hash),
@@ -112,23 +131,24 @@ impl KeySet {
         );
         match entry {
             Entry::Occupied(e) => {
-                let at = e.get().place as usize * ALIGN;
-                let old = u32_at(&self.bytes, at + 4);
-                if let Some(stored) = self.bytes.get_mut(at + 4..at + HEADER) {
-                    stored.copy_from_slice(&mark.to_ne_bytes());
+                let number = u32_at(&self.bytes, e.get().place as usize * ALIGN + 4);
+                if let Some(old) = self.states.get_mut(number as usize) {
+                    change(Some(old), &state);
+                    *old = state;
                 }
-                old
             }
             Entry::Vacant(e) => {
                 let place = (self.bytes.len() / ALIGN) as u32;
                 e.insert(Slot { place, hash });
+                let number = self.states.len() as u32;
                 self.bytes
                     .extend_from_slice(&(key.len() as u32).to_ne_bytes());
-                self.bytes.extend_from_slice(&mark.to_ne_bytes());
+                self.bytes.extend_from_slice(&number.to_ne_bytes());
                 self.bytes.extend_from_slice(key);
                 let end = self.bytes.len().next_multiple_of(ALIGN);
                 self.bytes.resize(end, 0);
-                DEAD
+                change(None, &state);
+                self.states.push(state);
             }
         }
     }
@@ -153,27 +173,49 @@ fn key_at(bytes: &[u8], place: u32) -> &[u8] {
 mod tests {
     use super::*;
 
+    fn set(keys: &mut KeySet<bool>, key: &[u8], live: bool) {
+        assert_eq!(keys.set(key, live, &mut |_, _| {}), Ok(()));
+    }
+
+    fn live(keys: &mut KeySet<bool>) -> usize {
+        let states = keys.states(&mut |_, _| {});
+        states.iter().filter(|live| **live).count()
+    }
+
     #[test]
     fn counts_what_is_live() {
-        let mut set = KeySet::default();
+        let mut keys = KeySet::default();
         for i in 0..5000u32 {
             // Every third key is empty.
             let key = format!("key-{i}").repeat(i as usize % 3);
-            assert_eq!(set.mark(key.as_bytes(), true), Ok(()));
+            set(&mut keys, key.as_bytes(), true);
         }
-        assert_eq!(set.live(), 3334);
+        assert_eq!(live(&mut keys), 3334);
         for live in [false, false, true, true, false] {
-            assert_eq!(set.mark(b"key-1", live), Ok(()));
+            set(&mut keys, b"key-1", live);
         }
-        assert_eq!(set.mark(b"never seen", false), Ok(()));
-        assert_eq!(set.live(), 3333);
-        assert_eq!(set.mark(b"", false), Ok(()));
-        assert_eq!(set.live(), 3332);
-        // Long keys are not batched.
+        set(&mut keys, b"never seen", false);
+        assert_eq!(live(&mut keys), 3333);
+        set(&mut keys, b"", false);
+        assert_eq!(live(&mut keys), 3332);
+        // Long ones do not wait for others.
         for end in 0..9 {
-            assert_eq!(set.mark(&vec![end; 50_000], true), Ok(()));
+            set(&mut keys, &vec![end; 50_000], true);
         }
-        assert_eq!(set.mark(&[3; 50_000], false), Ok(()));
-        assert_eq!(set.live(), 3332 + 8);
+        set(&mut keys, &[3; 50_000], false);
+        assert_eq!(live(&mut keys), 3332 + 8);
+    }
+
+    #[test]
+    fn changes_are_shown_in_order() {
+        let (mut keys, mut seen) = (KeySet::default(), Vec::new());
+        let mut change = |old: Option<&u32>, new: &u32| seen.push((old.copied(), *new));
+        for n in 0..1000 {
+            let key = [b'k', (n % 10) as u8];
+            assert_eq!(keys.set(&key, n, &mut change), Ok(()));
+        }
+        assert_eq!(keys.states(&mut change).len(), 10);
+        let before = |n: u32| n.checked_sub(10);
+        assert!(seen.into_iter().eq((0..1000).map(|n| (before(n), n))));
     }
 }

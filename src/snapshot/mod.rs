@@ -13,8 +13,8 @@ pub mod restore;
 mod status;
 mod verify;
 
-pub use error::{Error, IntegrityError};
-pub use hash_kv::{HashKv, hash_kv};
+pub use error::{Error, SealError};
+pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted};
 pub use live_keys::{LiveKeys, live_keys};
 pub use open::{SnapshotFile, Trailer, exists};
 pub use records::{Item, Records, Visitor, inspect};

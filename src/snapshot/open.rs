@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, IntegrityError};
-use crate::bolt::{self, FileReader};
+use super::{Error, SealError};
+use crate::bolt::{self, FileReader, Meta};
 
 /// Length of the SHA-256 after a snapshot, in bytes.
 const DIGEST_LEN: u64 = 32;
@@ -23,7 +23,24 @@ pub enum Trailer {
     Wrong(IntegrityError),
 }
 
-fn bad_meta(reader: &FileReader) -> Option<IntegrityError> {
+/// Whether the two metas differ by one transaction in their number and in nothing else, the newer one in page 0, and the
+/// file ends with its last page, and the number of the newer one is odd. That is how a snapshot begins; bbolt commits odd
+/// transactions to page 1. Where the number is even, a stopped member's database can look the same.
+fn is_bare_snapshot(reader: &FileReader) -> bool {
+    let [Ok(a), Ok(b)] = &reader.metas().pages else {
+        return false;
+    };
+    let same = |older: &Meta| {
+        Meta {
+            txid: a.txid,
+            ..*older
+        } == *a
+    };
+    let follows = a.txid % 2 == 1 && a.txid == b.txid.wrapping_add(1);
+    follows && same(b) && reader.file_len() == reader.size()
+}
+
+fn bad_meta(reader: &FileReader) -> Option<SealError> {
     let mut metas = (0..).zip(&reader.metas().pages);
     metas.find_map(|(page, meta)| {
         let fault = meta.as_ref().err()?.to_string();
@@ -63,8 +80,10 @@ impl SnapshotFile {
             return Err(e.into());
         }
         let rest = reader.file_len().saturating_sub(reader.size());
-        let trailer = if rest == DIGEST_LEN {
-            bad_meta(&reader).map_or(Trailer::Digest, Trailer::Wrong)
+        let seal = if rest == DIGEST_LEN {
+            bad_meta(&reader).map_or(Seal::Digest, Seal::Wrong)
+        } else if is_bare_snapshot(&reader) {
+            Seal::Wrong(SealError::Missing)
         } else if reader.file_len() % SECTOR == 0 {
             Trailer::None
         } else {

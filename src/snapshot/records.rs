@@ -100,7 +100,7 @@ impl Records {
 
 /// Checks a record of `key` by the rules that all versions of etcd obey.
 #[inline]
-fn read_history<'a>(
+pub(super) fn read_history<'a>(
     key: &[u8],
     value: &'a [u8],
 ) -> Result<(RevisionKey, KeyValueRef<'a>), RecordError> {

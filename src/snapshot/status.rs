@@ -1,15 +1,12 @@
 //! `snapshot status`: hash, revision, number of live keys, size and version of a file. Checks everything in it. Source:
 //! etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::path::Path;
 
 use super::{
-    Error, Item, SnapshotFile, Trailer, inspect,
-    key_set::{KeySet, TooLarge},
-    verify::check_integrity,
+    Error, Item, SnapshotFile, inspect,
+    key_set::{Full, KeySet},
+    verify::walk_and_check_seal,
 };
 use crate::schema::{RecordError, bucket, hash::Crc32c};
 
@@ -36,27 +33,11 @@ pub struct Status {
 /// [`Error::Integrity`] contains the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
-    let give_up = AtomicBool::new(false);
-    // Compute the digest on a second thread, which reads the file sequentially and ahead of the walk.
-    let (status, integrity) = std::thread::scope(|scope| {
-        let concurrently =
-            *file.trailer() == Trailer::Digest && file.reader().size() > MIN_SIZE_FOR_TWO_THREADS;
-        let digest = concurrently.then(|| scope.spawn(|| check_integrity(&file, &give_up)));
-        let status = walk(&file);
-        if status.is_err() {
-            give_up.store(true, Ordering::Relaxed);
-        }
-        let integrity = match digest.map(|thread| thread.join()) {
-            Some(Ok(integrity)) => integrity,
-            // The file is small, or the thread panicked (which it never does).
-            Some(Err(_)) | None => check_integrity(&file, &give_up),
-        };
-        (status, integrity)
-    });
+    let (status, seal) = walk_and_check_seal(&file, || walk(&file));
     let status = status?;
-    match integrity? {
-        None => Ok(status),
-        Some(source) => Err(Error::Integrity {
+    match seal? {
+        Ok(_) => Ok(status),
+        Err(source) => Err(Error::Seal {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: Some(Box::new(status)),
@@ -64,12 +45,9 @@ pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     }
 }
 
-/// Size in bytes above which a second thread is worthwhile.
-const MIN_SIZE_FOR_TWO_THREADS: u64 = 1 << 20;
-
 fn walk(file: &SnapshotFile) -> Result<Status, Error> {
     let mut crc = Crc32c::default();
-    let mut keys = KeySet::default();
+    let mut keys: KeySet<bool> = KeySet::default();
     let mut visit = |item: Item<'_>| -> Result<(), RecordError> {
         let (key, value) = match item {
             Item::Bucket(name) => {
@@ -78,7 +56,8 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
             }
             Item::Record { key, value } => (key, value),
             Item::History { key, value, at, kv } => {
-                keys.mark(kv.key, !at.tombstone).map_err(|TooLarge| {
+                let live = !at.tombstone;
+                keys.set(kv.key, live, &mut |_, _| {}).map_err(|Full| {
                     RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                 })?;
                 (key, value)
@@ -89,10 +68,11 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
         Ok(())
     };
     let records = inspect(file, &mut visit)?;
+    let live = keys.states(&mut |_, _| {}).iter().filter(|live| **live);
     Ok(Status {
         hash: crc.sum(),
         revision: records.last_revision,
-        total_key: keys.live(),
+        total_key: live.count() as i64,
         total_size: file.reader().size().cast_signed(),
         version: records
             .meta

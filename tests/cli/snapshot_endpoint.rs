@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io::Read as _,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -151,7 +152,10 @@ fn verify_says_what_fails_and_how() {
     let path = write(dir.path(), "good", &good);
     for tool in [Program::etcdutl(), Program::etcdctl()] {
         let run = tool.args(["snapshot", "verify"]).arg(&path).run().success();
-        assert!(run.out().ends_with("good: etcd 3.7 restore it\n"), "{run}");
+        assert!(
+            run.out().ends_with("good: etcd 3.7 and later restore it\n"),
+            "{run}"
+        );
     }
     let verify = |path: &Path| Program::etcdutl().args(["snapshot", "verify"]).arg(path);
     let piped = verify(Path::new("-")).stdin(good.clone()).run().success();
@@ -172,4 +176,55 @@ fn verify_says_what_fails_and_how() {
     verify(Path::new("/nonexistent"))
         .run()
         .failure(1, "no such file or directory");
+}
+
+/// The owner of a file that is served cuts it, overwrites a page, commits a transaction: an error that names the file
+/// or the page, and the server goes on.
+#[test]
+fn a_file_that_changes_while_it_is_served_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = fixture("rich-3.7.snapshot.db");
+    let page = 4096;
+    let path = dir.path().join("db");
+    type Change = fn(&File, &[u8]);
+    let changes: [(&str, Change); 4] = [
+        ("the file has become shorter", |file, _| {
+            file.set_len(100).unwrap();
+        }),
+        ("page ", |file, _| file.set_len(6 * 4096).unwrap()),
+        ("page ", |file, bytes| {
+            let rest = vec![0xff; bytes.len() - 2 * 4096];
+            file.write_all_at(&rest, 2 * 4096).unwrap();
+        }),
+        // What a commit leaves: another transaction in a meta page.
+        ("page 0: the file was changed", |file, bytes| {
+            let mut meta = bytes[..4096].to_vec();
+            meta[64] ^= 4;
+            file.write_all_at(&meta, 0).unwrap();
+        }),
+    ];
+    assert!(bytes.len() > 100 * page);
+    for (text, change) in changes {
+        fs::write(&path, &bytes).unwrap();
+        let server = Launch::serve()
+            .flag(format!("--snapshot={}", path.display()))
+            .start();
+        let client = Program::etcdctl()
+            .arg(format!("--endpoints={}", server.endpoint()))
+            .args(["--user=root:pw-root", "get", "", "--prefix"]);
+        let before = client.run().success();
+        assert!(before.out().len() > 1 << 20, "there are values of a MiB");
+        let file = File::options().write(true).open(&path).unwrap();
+        change(&file, &bytes);
+        for _ in 0..2 {
+            let failed = client.run().failure(1, text);
+            assert!(
+                failed.err().contains(&path.display().to_string()),
+                "{failed}"
+            );
+        }
+        // The state that was opened is there again: so are the answers.
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(client.run().success().out(), before.out());
+    }
 }

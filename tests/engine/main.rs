@@ -24,7 +24,9 @@ mod model;
 mod mvcc_model;
 /// Databases opened read-only: on a read-only file system, with other readers, with nothing written.
 mod read_only;
-/// Data directories created from snapshots.
+/// Files with one record changed and a right digest.
+mod remade;
+/// Data directories made from snapshots.
 mod restore;
 /// Files of real etcd servers, served by our server.
 mod served_fixtures;

@@ -1,4 +1,7 @@
 //! The commands under `snapshot`.
 
+mod against;
+mod rehearse;
 pub mod save;
 pub mod status;
+pub mod verify;

@@ -8,7 +8,6 @@ pub mod migrate;
 pub mod restore;
 pub mod snapshot;
 pub mod table;
-pub mod verify;
 pub mod wal;
 
 pub use context::{Context, GlobalArgs};

@@ -4,13 +4,15 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, verify, wal};
+use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, wal};
 use crate::{
     cli::error::{CommandError, ErrorKind},
     commands::{
         complete, completion,
         entry::{self, Entry, Node},
-        help, version,
+        help,
+        snapshot::verify,
+        version,
     },
 };
 

@@ -1,6 +1,7 @@
 //! The result of `snapshot verify`.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     output::{
@@ -28,6 +29,7 @@ struct LayerJson {
     layer: String,
     status: &'static str,
     text: String,
+    data: Map<String, Value>,
 }
 
 impl Verdict {
@@ -41,6 +43,7 @@ impl Verdict {
                 LayerStatus::Skipped => "skipped",
             },
             text: report.text.clone(),
+            data: report.data.clone(),
         });
         let good = examination.first_bad().is_none();
         Verdict {
@@ -60,7 +63,9 @@ impl Verdict {
 
     fn summary(&self) -> String {
         if self.verdict == "good" {
-            return format!("good: etcd {} restore it", self.restorable_by.join(", "));
+            // Each release starts on what an older one has left.
+            let oldest = self.restorable_by.first().map_or("", String::as_str);
+            return format!("good: etcd {oldest} and later restore it");
         }
         let bad = self.layers.iter().find(|l| l.status == "bad");
         let bad = bad.map_or("", |l| l.layer.as_str());

@@ -2,15 +2,19 @@
 //! log: the file is the truth, and reading it is all the recovery there is.
 
 use std::{
+    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tracing::info;
 
 use crate::{
-    bolt::{self, Batch, Db, Options, ReadOnly, ReadTx},
+    bolt::{self, Batch, Bucket, Db, FileReader, ForeignFile, Options, ReadOnly, ReadTx, Source},
     proto::{
         authpb::{Role, User},
         leasepb,
@@ -32,7 +36,7 @@ use crate::{
         lease::{Downtime, Group, Lessor, Limits, Restored},
         mvcc::{
             index::TreeIndex,
-            restore::{RestoreError, restore},
+            restore::{Keys, RestoreError, restore, restore_file},
             write::Head,
         },
         quota::Quota,
@@ -128,7 +132,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let path = database_path(config)?;
     let db = Db::open(&path, options)?;
     let me = member(config);
-    let stored = Stored::read(&db.read(), &path)?;
+    let stored = Stored::of_tx(&db.read(), &path)?;
     stored.refuse_unsupported(&path)?;
 
     let (changes, term, applied) = match stored.is_fresh {
@@ -153,7 +157,10 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     // Read everything before writing anything, so that a file that is rejected remains unchanged.
     let meta = stored.meta.clone();
     let file = DatabaseFile::Writable(db.clone());
-    let store = restore_store(config, &path, db.read(), file, stored, applied)?;
+    let tx = db.read();
+    tx.will_need();
+    let keys = restore(&tx);
+    let store = restore_store(config, &path, keys, Tx::new(tx), file, stored, applied)?;
     let Store {
         index,
         mut published,
@@ -202,42 +209,29 @@ pub struct Reading {
 /// # Errors
 /// See [`OpenError`]; [`OpenError::NoDatabase`] if there is no database.
 pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
-    let (path, db) = match &config.snapshot {
-        // Do not keep its owner from starting in the meantime.
-        Some(file) => (file.clone(), ReadOnly::open_unlocked(file)?),
-        None => {
-            let path = database_path(config)?;
-            if !path.exists() {
-                return Err(OpenError::NoDatabase {
-                    dir: config.data_dir.clone(),
-                });
-            }
-            (path.clone(), ReadOnly::open(&path)?)
-        }
+    let Read {
+        path,
+        file,
+        tx,
+        stored,
+        keys,
+    } = match &config.snapshot {
+        Some(file) => read_foreign(file)?,
+        None => read_own(config)?,
     };
-    let stored = Stored::read(&db.read(), &path)?;
-    if stored.is_fresh && config.snapshot.is_some() {
-        return Err(OpenError::Unsupported {
-            path,
-            what: "not an etcd database: it has no bucket".into(),
-        });
-    }
-    stored.refuse_unsupported(&path)?;
     let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
     let applied = stored.meta.consistent_index.unwrap_or(0);
     let members = config
         .snapshot
         .as_ref()
         .map(|_| stored.membership.members.values().cloned().collect());
-    let tx = db.read();
-    let file = DatabaseFile::ReadOnly(db);
     let Store {
         index,
         published,
         compacted,
         lessor,
         tokens,
-    } = restore_store(config, &path, tx, file, stored, applied)?;
+    } = restore_store(config, &path, keys, tx, file, stored, applied)?;
     let ids = ids(&member(config), term);
     let shared = Shared::new(index, ids, lessor, tokens, published, compacted);
     let text = match &config.snapshot {
@@ -259,7 +253,71 @@ pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
     })
 }
 
-/// Path of the database file in a data directory.
+/// A file that was read for [`open_read_only`].
+struct Read {
+    path: PathBuf,
+    file: DatabaseFile,
+    tx: Tx,
+    stored: Stored,
+    keys: Result<Keys, RestoreError>,
+}
+
+/// Reads the data directory of `config`.
+fn read_own(config: &Config) -> Result<Read, OpenError> {
+    let path = database_path(config)?;
+    if !path.exists() {
+        return Err(OpenError::NoDatabase {
+            dir: config.data_dir.clone(),
+        });
+    }
+    let db = ReadOnly::open(&path)?;
+    let tx = db.read();
+    let stored = Stored::of_tx(&tx, &path)?;
+    stored.refuse_unsupported(&path)?;
+    tx.will_need();
+    Ok(Read {
+        keys: restore(&tx),
+        path,
+        file: DatabaseFile::ReadOnly(db),
+        tx: Tx::new(tx),
+        stored,
+    })
+}
+
+/// Reads somebody else's file. It is read once from front to back for its digest, and its records are read beside that:
+/// a key can stand in any page, so that no answer is possible before all have been seen.
+fn read_foreign(path: &Path) -> Result<Read, OpenError> {
+    let file = ForeignFile::open(path)?;
+    let reader = file.reader();
+    let stored = Stored::of_file(reader, path);
+    reader.check_unchanged()?;
+    let stored = stored?;
+    if stored.is_fresh {
+        return Err(OpenError::Unsupported {
+            path: path.into(),
+            what: "not an etcd database: it has no bucket".into(),
+        });
+    }
+    stored.refuse_unsupported(path)?;
+    let done = AtomicBool::new(false);
+    let (keys, digest) = std::thread::scope(|scope| {
+        let digest = scope.spawn(|| reader.check_digest(&done));
+        let keys = restore_file(&file);
+        done.store(true, Ordering::Relaxed);
+        (keys, digest.join())
+    });
+    digest.unwrap_or_else(|panic| resume_unwind(panic))?;
+    reader.check_unchanged()?;
+    Ok(Read {
+        path: path.into(),
+        tx: Tx::of_file(file.clone()),
+        file: DatabaseFile::Foreign(file),
+        stored,
+        keys,
+    })
+}
+
+/// The database file of a data directory.
 fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
     let dir = &config.data_dir;
     match dir.join("member").exists() {
@@ -278,17 +336,17 @@ struct Store {
     tokens: Tokens,
 }
 
-/// Reads the content of an open file.
+/// Puts together what an open file holds; `keys` are those of `tx`.
 fn restore_store(
     config: &Config,
     path: &Path,
-    tx: ReadTx,
+    keys: Result<Keys, RestoreError>,
+    tx: Tx,
     file: DatabaseFile,
     stored: Stored,
     applied: u64,
 ) -> Result<Store, OpenError> {
-    tx.will_need();
-    let keys = restore(&tx).map_err(|e| match e {
+    let keys = keys.map_err(|e| match e {
         RestoreError::Bolt(e) => OpenError::Engine(e),
         RestoreError::Record(source) => OpenError::Record {
             path: path.into(),
@@ -326,7 +384,7 @@ fn restore_store(
     }
     let published = Published {
         file,
-        tx: Tx::new(tx),
+        tx,
         revision,
         applied,
         alarms: Alarms::restore(stored.alarms),
@@ -378,13 +436,28 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(tx: &ReadTx, path: &Path) -> Result<Stored, OpenError> {
+    fn of_tx(tx: &ReadTx, path: &Path) -> Result<Stored, OpenError> {
+        let is_fresh = tx.buckets()?.next().transpose()?.is_none();
+        Stored::read(is_fresh, |name| tx.bucket(name), path)
+    }
+
+    fn of_file(reader: &FileReader, path: &Path) -> Result<Stored, OpenError> {
+        let is_fresh = reader.buckets()?.next().transpose()?.is_none();
+        Stored::read(is_fresh, |name| reader.bucket(name), path)
+    }
+
+    /// Reads all buckets but `key`, each of which `open` opens by its name.
+    fn read<S: Source>(
+        is_fresh: bool,
+        open: impl Fn(&[u8]) -> bolt::Result<Option<Bucket<S>>>,
+        path: &Path,
+    ) -> Result<Stored, OpenError> {
         let mut stored = Stored {
-            is_fresh: tx.buckets()?.next().transpose()?.is_none(),
+            is_fresh,
             ..Stored::default()
         };
         for name in bucket::ALL {
-            let Some(records) = tx.bucket(name)? else {
+            let Some(records) = open(name)? else {
                 stored.missing.push(name);
                 continue;
             };
@@ -394,7 +467,7 @@ impl Stored {
             for entry in records.iter()? {
                 let entry = entry?;
                 stored
-                    .take(name, entry.key, entry.value)
+                    .take(name, &entry.key, &entry.value)
                     .map_err(|source| OpenError::Record {
                         path: path.into(),
                         source,

@@ -13,7 +13,7 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn new(tx: &Tx) -> Snapshot {
         Snapshot {
-            reader: tx.inner().snapshot(),
+            reader: tx.snapshot(),
             version: fresh::current_version().to_string(),
         }
     }

@@ -1,7 +1,11 @@
 //! Builds the index from the records of a file, which is all that opening a store has to do. Reads in several threads,
 //! sorts by key, and builds the tree in one pass. Rejects invalid records.
 
-use std::{ops::Bound, thread};
+use std::{
+    cmp::Ordering,
+    ops::{Bound, Deref, Range},
+    thread,
+};
 
 use bytes::Bytes;
 
@@ -11,7 +15,7 @@ use super::{
     revision::{MAX_SUB, Revision},
 };
 use crate::{
-    bolt::{self, ReadTx},
+    bolt::{self, Bucket, Buf, FileReader, ForeignFile, ReadTx, Source},
     schema::{
         RecordError, bucket,
         key::{KeyValueRef, RevisionKey},
@@ -34,11 +38,11 @@ pub enum RestoreError {
     Record(#[from] RecordError),
 }
 
-/// The parts of a record that the index needs. The key is borrowed from the mapped file.
-struct Entry<'a> {
-    /// The 8 bytes after the common prefix of all keys; they decide most comparisons.
+/// The parts of a record that the index needs. The key is borrowed from the file's mapping, or a copy.
+struct Entry<K> {
+    /// The 8 bytes of the key that follow the prefix common to all keys; they decide most comparisons.
     head: u64,
-    key: &'a [u8],
+    key: K,
     rev: Revision,
     tombstone: bool,
     created: i64,
@@ -46,7 +50,13 @@ struct Entry<'a> {
     lease: i64,
 }
 
-/// The result of reading all records of keys.
+impl<K: Deref<Target = [u8]>> Entry<K> {
+    fn cmp_key(&self, other: &Entry<K>) -> Ordering {
+        (self.head, &*self.key).cmp(&(other.head, &*other.key))
+    }
+}
+
+/// What the records of keys say.
 #[derive(Debug, Default)]
 pub struct Keys {
     /// All keys.
@@ -71,20 +81,48 @@ impl Keys {
 /// # Errors
 /// A page or a record is damaged.
 pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
-    let Some(keys) = tx.bucket(bucket::KEY)? else {
+    build(&|_| tx.bucket(bucket::KEY), &|record: &&'_ [u8], key| {
+        record.cut(key)
+    })
+}
+
+/// The same for somebody else's file. Keys are copied, so that memory holds the keys of all revisions while the index is
+/// built, and no pages.
+///
+/// # Errors
+/// A page or a record is damaged, or the file was changed meanwhile.
+pub fn restore_file(file: &ForeignFile) -> Result<Keys, RestoreError> {
+    // A reader for each thread: they do not drive each other's pages out of the cache.
+    let readers: Vec<FileReader> = (0..THREADS).map(|_| file.reader().fork()).collect();
+    let keys = build(
+        &|thread| readers[thread % THREADS].bucket(bucket::KEY),
+        &|record: &Bytes, key| Box::<[u8]>::from(&record[key]),
+    );
+    file.reader().check_unchanged()?;
+    keys
+}
+
+/// Builds the index of the records in the bucket that `open` opens for the thread with a number. `own` is what is kept
+/// of a key that stands at a place of a record.
+fn build<S: Source, K: Deref<Target = [u8]> + Send>(
+    open: &(impl Fn(usize) -> bolt::Result<Option<Bucket<S>>> + Sync),
+    own: &(impl Fn(&S::Buf, Range<usize>) -> K + Sync),
+) -> Result<Keys, RestoreError> {
+    let Some(keys) = open(0)? else {
         return Ok(Keys::none());
     };
     let Some(last) = keys.last()? else {
         return Ok(Keys::none());
     };
-    let last = RevisionKey::of_record(last.key)?.revision.main;
+    let last = RevisionKey::of_record(&last.key)?.revision.main;
+    drop(keys);
 
     let threads = match last < ALONE {
         true => 1,
         false => thread::available_parallelism().map_or(1, |n| n.get().min(THREADS)),
     };
     let edge = |i: usize| (last as i128 * i as i128 / threads as i128) as i64;
-    let mut parts: Vec<Vec<Entry<'_>>> = thread::scope(|scope| {
+    let mut parts: Vec<Vec<Entry<K>>> = thread::scope(|scope| {
         let readers: Vec<_> = (0..threads)
             .map(|i| {
                 let from = if i == 0 { None } else { Some(edge(i)) };
@@ -93,7 +131,7 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
                 } else {
                     Some(edge(i + 1))
                 };
-                scope.spawn(move || read(tx, from, to))
+                scope.spawn(move || read(open(i), own, from, to))
             })
             .collect();
         readers
@@ -111,15 +149,15 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
         for part in &mut parts {
             scope.spawn(move || {
                 for entry in part.iter_mut() {
-                    entry.head = head(entry.key, common);
+                    entry.head = head(&entry.key, common);
                 }
-                // The sort is stable, so the changes of a key stay in order.
-                part.sort_by(|a, b| (a.head, a.key).cmp(&(b.head, b.key)));
+                // Stable: the changes of a key stay in order.
+                part.sort_by(Entry::cmp_key);
             });
         }
     });
     // The standard sort detects sorted runs and merges them.
-    let mut all: Vec<Entry<'_>> = Vec::new();
+    let mut all: Vec<Entry<K>> = Vec::new();
     for part in parts {
         match all.is_empty() {
             true => all = part,
@@ -127,17 +165,17 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
         }
     }
     if threads > 1 {
-        all.sort_by(|a, b| (a.head, a.key).cmp(&(b.head, b.key)));
+        all.sort_by(Entry::cmp_key);
     }
 
     let mut leased = Vec::new();
     let index = TreeIndex::from_sorted(
-        all.chunk_by(|a, b| a.head == b.head && a.key == b.key)
+        all.chunk_by(|a, b| a.cmp_key(b).is_eq())
             .map(|changes| {
                 if let Some(newest) = changes.last().filter(|c| c.lease != 0) {
-                    leased.push((Bytes::copy_from_slice(newest.key), newest.lease));
+                    leased.push((Bytes::copy_from_slice(&newest.key), newest.lease));
                 }
-                (changes[0].key.into(), key_index(changes))
+                (Box::from(&*changes[0].key), key_index(changes))
             })
             .collect(),
     );
@@ -149,9 +187,14 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
 }
 
 /// The records with main revisions above `from` up to `to`, in order.
-fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>>, RestoreError> {
-    let mut entries: Vec<Entry<'_>> = Vec::new();
-    let Some(keys) = tx.bucket(bucket::KEY)? else {
+fn read<S: Source, K: Deref<Target = [u8]>>(
+    keys: bolt::Result<Option<Bucket<S>>>,
+    own: impl Fn(&S::Buf, Range<usize>) -> K,
+    from: Option<i64>,
+    to: Option<i64>,
+) -> Result<Vec<Entry<K>>, RestoreError> {
+    let mut entries: Vec<Entry<K>> = Vec::new();
+    let Some(keys) = keys? else {
         return Ok(entries);
     };
     let edge = |main: Option<i64>| {
@@ -167,18 +210,24 @@ fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>
         .map_or(Bound::Unbounded, |k| Bound::Excluded(&k[..]));
     for record in keys.range(start, end)? {
         let record = record?;
-        let at = RevisionKey::of_record(record.key)?;
-        let wrong = |problem| RecordError::new(bucket::KEY, record.key, problem);
+        let at = RevisionKey::of_record(&record.key)?;
+        let wrong = |problem| RecordError::new(bucket::KEY, &record.key, problem);
         if at.revision.sub > MAX_SUB {
             return Err(wrong("the sub revision is too large").into());
         }
         if entries.last().is_some_and(|last| last.rev >= at.revision) {
             return Err(wrong("the record is out of order").into());
         }
-        let kv = KeyValueRef::of_record(record.key, record.value)?;
+        let kv = KeyValueRef::of_record(&record.key, &record.value)?;
+        // The key lies inside the record: this is where.
+        let start = (kv.key.as_ptr() as usize).saturating_sub(record.value.as_ptr() as usize);
+        let place = match kv.key {
+            [] => 0..0,
+            key => start..start + key.len(),
+        };
         entries.push(Entry {
             head: 0,
-            key: kv.key,
+            key: own(&record.value, place),
             rev: at.revision,
             tombstone: at.tombstone,
             created: kv.create_revision,
@@ -190,13 +239,13 @@ fn read(tx: &ReadTx, from: Option<i64>, to: Option<i64>) -> Result<Vec<Entry<'_>
 }
 
 /// Length of the prefix common to all keys.
-fn common_prefix(parts: &[Vec<Entry<'_>>]) -> usize {
+fn common_prefix<K: Deref<Target = [u8]>>(parts: &[Vec<Entry<K>>]) -> usize {
     let mut all = parts.iter().flatten();
     let Some(first) = all.next() else { return 0 };
-    let mut common = first.key;
+    let mut common: &[u8] = &first.key;
     for entry in all {
         if !entry.key.starts_with(common) {
-            let same = common.iter().zip(entry.key).take_while(|(a, b)| a == b);
+            let same = common.iter().zip(&*entry.key).take_while(|(a, b)| a == b);
             common = &common[..same.count()];
         }
     }
@@ -213,9 +262,9 @@ fn head(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The index of one key from its changes, which are in order and not empty. As in etcd, a deletion of a deleted key is
-/// ignored.
-fn key_index(changes: &[Entry<'_>]) -> KeyIndex {
+/// The index of one key from its changes, which are in order and not empty. A deletion of a key that is
+/// already deleted is ignored, as in etcd.
+fn key_index<K>(changes: &[Entry<K>]) -> KeyIndex {
     let first = &changes[0];
     let mut index = match first.tombstone {
         true => KeyIndex::restore_tombstone(first.rev),

@@ -1,7 +1,11 @@
 //! `snapshot verify`: checks a file layer by layer, before it is needed. Only reads the file; never maps it, never
 //! opens a connection.
 
+mod history;
 mod invariants;
+mod judge;
+mod report;
 mod run;
 
-pub use run::{Examination, ExamineOptions, Layer, LayerReport, LayerStatus, examine};
+pub use report::{Examination, Found, Layer, LayerReport, LayerStatus};
+pub use run::{ExamineOptions, examine};

@@ -222,11 +222,11 @@ async fn a_group_ends_when_its_answers_are_large() {
         }));
     }
     begin(&mut group).await;
-    let before = f.core.inner.shared.published().unwrap().tx.inner().txid();
+    let before = f.core.inner.shared.published().unwrap().tx.txid();
     f.gate.open();
     finish(first).await;
     assert!(finish(group).await.iter().all(Result::is_ok));
-    let after = f.core.inner.shared.published().unwrap().tx.inner().txid();
+    let after = f.core.inner.shared.published().unwrap().tx.txid();
     // The first put, nine transactions with 72 MiB, and the last one.
     assert_eq!(after - before, 3);
 }

@@ -1,0 +1,108 @@
+//! The rehearsal of `snapshot verify`: the server in this program opens the file read-only and answers from it, as it
+//! would be asked for its data after a restore. Nothing listens, and nothing is written.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    client::{Client, ClientError, ClientOptions, Deadline, EmbeddedServers},
+    golang::string,
+    proto::etcdserverpb as pb,
+    snapshot::examine::{Examination, Found},
+};
+
+/// Keys that are read with their values.
+const SAMPLE: i64 = 16;
+/// Time to open an in-memory connection to the server, once it runs.
+const DIAL: Duration = Duration::from_secs(5);
+
+/// Has the server open the sound file `path` and read all of it. Gives back the hash of its history, too.
+pub async fn rehearse(
+    path: &Path,
+    examination: &Examination,
+) -> (Result<Found, Found>, Option<u32>) {
+    let embedded = EmbeddedServers::default();
+    let result = ask(path, examination, &embedded).await;
+    embedded.close().await;
+    match result {
+        Ok((found, hash)) => (Ok(found), Some(hash)),
+        Err(text) => (Err(text.into()), None),
+    }
+}
+
+async fn ask(
+    path: &Path,
+    examination: &Examination,
+    embedded: &EmbeddedServers,
+) -> Result<(Found, u32), String> {
+    let refused = |e: ClientError| e.to_string();
+    let absolute = std::path::absolute(path).map_err(|e| e.to_string())?;
+    let options = ClientOptions {
+        dial_timeout: DIAL,
+        keepalive_time: Duration::from_secs(3600),
+        keepalive_timeout: Duration::from_secs(3600),
+        max_request_bytes: usize::MAX,
+        max_recv_bytes: None,
+        tls: None,
+        embedded: embedded.clone(),
+    };
+    let endpoint = format!("snapshot:{}", string::of_path(&absolute));
+    let client = Client::new(&[endpoint], options).map_err(refused)?;
+    // A large file takes as long as it takes.
+    let never = Deadline::never();
+
+    // The state that it begins with.
+    let status = client.status(pb::StatusRequest {}, never);
+    let header = status.await.map_err(refused)?.header.unwrap_or_default();
+    if header.revision != examination.revision {
+        return Err(format!(
+            "the server begins at revision {} instead of {}",
+            header.revision, examination.revision
+        ));
+    }
+    // Every key is in its index, and some are read.
+    let all = |count_only, limit| pb::RangeRequest {
+        key: vec![0].into(),
+        range_end: vec![0].into(),
+        count_only,
+        limit,
+        ..Default::default()
+    };
+    let counted = client.range(all(true, 0), never).await.map_err(refused)?;
+    let sample = client.range(all(false, SAMPLE), never).await;
+    let sample = sample.map_err(refused)?;
+    let keys = counted.count;
+    if u64::try_from(keys) != Ok(examination.live) {
+        let live = examination.live;
+        return Err(format!("the server has {keys} keys instead of {live}"));
+    }
+    if sample.kvs.len() as i64 != keys.min(SAMPLE) {
+        return Err(format!("the server lists {} keys", sample.kvs.len()));
+    }
+    // Every record is read.
+    let request = pb::HashKvRequest {
+        revision: examination.revision,
+    };
+    let hash = client.hash_kv(request, never).await.map_err(refused)?.hash;
+    // What a member goes through when it starts.
+    let members = pb::MemberListRequest {
+        linearizable: false,
+    };
+    client.member_list(members, never).await.map_err(refused)?;
+    let alarms = pb::AlarmRequest {
+        action: pb::alarm_request::AlarmAction::Get.into(),
+        ..Default::default()
+    };
+    client.alarm(alarms, never).await.map_err(refused)?;
+    let leases = pb::LeaseLeasesRequest {};
+    client.lease_leases(leases, never).await.map_err(refused)?;
+    let users = pb::AuthUserListRequest {};
+    client.user_list(users, never).await.map_err(refused)?;
+    let roles = pb::AuthRoleListRequest {};
+    client.role_list(roles, never).await.map_err(refused)?;
+
+    let text = format!("opened by a server, {keys} keys and every record read, hash {hash}");
+    let data = json!({ "keys": keys, "hash": hash, "revision": examination.revision });
+    Ok((Found::new(text, data), hash))
+}

@@ -1,0 +1,141 @@
+//! What must hold between the records of one key.
+//!
+//! ```text
+//! revision   4          6          9          12
+//! record     version 1  version 2  deletion   version 1     of one key
+//! created    4          4          -          12
+//! ```
+//!
+//! A compaction takes records away from the beginning only, so that whatever is left continues the record before it. The
+//! first one that is left may continue one that was taken away, if no newer revision than the compaction's.
+
+use crate::{
+    schema::key::{KeyValueRef, RevisionKey},
+    snapshot::key_set::{Full, KeySet},
+};
+
+/// The last record of a key.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// Main revision.
+    at: i64,
+    created: i64,
+    /// 0 for a deletion.
+    version: i64,
+    /// 0 for none.
+    lease: i64,
+}
+
+/// Follows every key through the history.
+#[derive(Default)]
+pub(super) struct Histories {
+    keys: KeySet<State>,
+    breaks: Breaks,
+}
+
+#[derive(Default)]
+struct Breaks {
+    /// The first record that does not continue the one before it.
+    first: Option<String>,
+    count: usize,
+    /// The newest record that continues one that is not there: its revision and version.
+    orphan: Option<(i64, i64)>,
+}
+
+impl Breaks {
+    fn look(&mut self, before: Option<&State>, now: &State) {
+        let continues = match before {
+            None if now.version == 1 => true,
+            None => {
+                self.orphan = Some((now.at, now.version));
+                true
+            }
+            // A key that is not there cannot be deleted.
+            Some(before) if before.version == 0 => now.version == 1,
+            Some(_) if now.version == 0 => true,
+            Some(before) => {
+                now.version == before.version.saturating_add(1) && now.created == before.created
+            }
+        };
+        if continues {
+            return;
+        }
+        self.count += 1;
+        if let (None, Some(before)) = (&self.first, before) {
+            self.first = Some(format!(
+                "the record at {} {} does not continue the one of the same key at {}, {}",
+                now.at,
+                describe(now),
+                before.at,
+                describe(before)
+            ));
+        }
+    }
+}
+
+fn describe(state: &State) -> String {
+    match state.version {
+        0 => "(a deletion)".into(),
+        version => format!("(version {version}, created at {})", state.created),
+    }
+}
+
+impl Histories {
+    /// Takes in the next record.
+    pub fn see(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), Full> {
+        let state = match at.tombstone {
+            true => State {
+                at: at.revision.main,
+                created: 0,
+                version: 0,
+                lease: 0,
+            },
+            false => State {
+                at: at.revision.main,
+                created: kv.create_revision,
+                version: kv.version,
+                lease: kv.lease,
+            },
+        };
+        let Histories { keys, breaks } = self;
+        keys.set(kv.key, state, &mut |old, new| breaks.look(old, new))
+    }
+
+    fn states(&mut self) -> &[State] {
+        let Histories { keys, breaks } = self;
+        keys.states(&mut |old, new| breaks.look(old, new))
+    }
+
+    /// Keys that were ever seen, and those that are live.
+    pub fn count(&mut self) -> (u64, u64) {
+        let states = self.states();
+        let live = states.iter().filter(|state| state.version > 0);
+        (states.len() as u64, live.count() as u64)
+    }
+
+    /// The leases that live keys name.
+    pub fn leases(&mut self) -> impl Iterator<Item = i64> {
+        let live = self.states().iter().filter(|state| state.version > 0);
+        live.map(|state| state.lease).filter(|lease| *lease != 0)
+    }
+
+    /// What does not hold in a history that was compacted at `compacted`.
+    pub fn broken(&mut self, compacted: i64) -> Option<String> {
+        self.states();
+        if let Some(first) = &self.breaks.first {
+            return Some(match self.breaks.count {
+                1 => first.clone(),
+                n => format!("{first} (and {} more)", n - 1),
+            });
+        }
+        match self.breaks.orphan {
+            Some((at, 0)) if at > compacted => Some(format!(
+                "the record at {at} deletes a key whose earlier records are missing"
+            )),
+            Some((at, version)) if at > compacted => Some(format!(
+                "the record at {at} is version {version} of a key whose earlier records are missing"
+            )),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What the layers say of a file whose records have been read.
+
+use std::{path::Path, time::SystemTime};
+
+use serde_json::json;
+
+use super::{ExamineOptions, Found, invariants::Invariants};
+use crate::{
+    golang::format,
+    schema::{Version, fresh},
+    snapshot::{Error, Records, SnapshotFile, restore::Target, show_key},
+};
+
+type Judged = Result<Found, Found>;
+
+/// The text of an error without the name of the file, which stands above all layers.
+pub(super) fn short(error: &Error, path: &Path) -> Found {
+    let text = error.to_string();
+    let prefix = format!("{}: ", path.display());
+    let text = text.strip_prefix(&prefix).unwrap_or(&text).to_owned();
+    match error {
+        Error::Page { first, .. } if first.page.is_some() => {
+            Found::new(text, json!({ "page": first.page }))
+        }
+        Error::Record { page, first, .. } => Found::new(
+            text,
+            json!({ "page": page, "bucket": first.bucket, "key": first.key }),
+        ),
+        _ => text.into(),
+    }
+}
+
+/// The pages of a sound file, of which `used` are in use.
+pub(super) fn pages(file: &SnapshotFile, used: u64) -> Found {
+    let meta = file.reader().meta();
+    let free = meta.high_water.saturating_sub(used);
+    let older = match file.reader().metas().pages.iter().any(Result::is_err) {
+        // In a snapshot that is damage of the digest's layer.
+        true => "; the newer commit is damaged and the one before it counts",
+        false => "",
+    };
+    Found::new(
+        format!("{}: {used} in trees, {free} free{older}", meta.high_water),
+        json!({
+            "pages": meta.high_water,
+            "used": used,
+            "free": free,
+            "page_size": meta.page_size,
+            "transaction": meta.txid,
+        }),
+    )
+}
+
+/// The records of a sound file.
+pub(super) fn records(invariants: &mut Invariants) -> Found {
+    let (keys, live) = invariants.keys();
+    let (revisions, leases) = (invariants.revisions, invariants.leases());
+    Found::new(
+        format!("{revisions} revisions of {keys} keys, {live} of them live, {leases} leases"),
+        json!({ "revisions": revisions, "keys": keys, "live": live, "leases": leases }),
+    )
+}
+
+pub(super) fn judge_invariants(invariants: &mut Invariants, records: &Records) -> Judged {
+    let broken = invariants.broken(records);
+    match &broken[..] {
+        [] => {
+            let compacted = match records.meta.compact_revision() {
+                Some(revision) => format!(", compacted at {revision}"),
+                None => ", never compacted".into(),
+            };
+            let revision = records.current_revision();
+            Ok(Found::new(
+                format!("revision {revision}{compacted}"),
+                json!({ "revision": revision, "compact_revision": records.meta.compact_revision() }),
+            ))
+        }
+        [only] => Err(only.clone().into()),
+        [first, others @ ..] => Err(format!("{first} (and {} more)", others.len()).into()),
+    }
+}
+
+pub(super) fn judge_cluster(records: &Records, target: Option<Target>) -> Judged {
+    let newest = fresh::current_version();
+    if let Some(stored) = &records.meta.storage_version {
+        if *stored > newest {
+            return Err(format!("storage version {stored} is newer than {newest}").into());
+        }
+        if *stored < Version::new(3, 6) {
+            let text = format!("storage version {stored}, but only 3.6 and later store one");
+            return Err(text.into());
+        }
+        if let Some(target) = target
+            && *stored > target.version()
+        {
+            let text = format!(
+                "etcd {target} does not start on storage version {stored}; `snapshot restore --target={target}` makes \
+                 a directory for it"
+            );
+            return Err(text.into());
+        }
+    }
+    let auth = records.auth.enabled == Some(true);
+    if auth && !records.has_root {
+        let text = "authentication is on, but there is no user root with the role root";
+        return Err(text.to_owned().into());
+    }
+    let membership = &records.membership;
+    if let Some(id) = (membership.members.keys()).find(|id| membership.removed.contains(id)) {
+        let text = format!("member {id:x} is among the members and among those that were removed");
+        return Err(text.into());
+    }
+    if let Some(version) = &membership.cluster_version
+        && *version > newest
+    {
+        return Err(format!("cluster version {version} is newer than {newest}").into());
+    }
+    let members = membership.members.len();
+    let data = json!({
+        "members": members,
+        "auth": auth,
+        "users": records.users,
+        "alarms": records.alarms,
+        "storage_version": records.meta.storage_version.as_ref().map(ToString::to_string),
+    });
+    let auth = if auth { "on" } else { "off" };
+    let alarm = match records.alarms {
+        0 => "no alarm".to_owned(),
+        1 => "1 alarm".to_owned(),
+        n => format!("{n} alarms"),
+    };
+    let members = match members {
+        1 => "1 member".to_owned(),
+        n => format!("{n} members"),
+    };
+    let text = format!("{members}, auth {auth}, {alarm}");
+    Ok(Found::new(text, data))
+}
+
+/// `None` where nothing is required.
+pub(super) fn judge_required(
+    path: &Path,
+    options: &ExamineOptions,
+    invariants: &Invariants,
+    live: u64,
+) -> Result<Option<Judged>, Error> {
+    if options.require_keys.is_empty() && options.min_keys == 0 && options.max_age.is_none() {
+        return Ok(None);
+    }
+    if let Some(key) = invariants.missing().first() {
+        let text = format!("key {} is not there", show_key(key));
+        return Ok(Some(Err(text.into())));
+    }
+    let min = options.min_keys;
+    if live < min {
+        let text = format!("{live} live keys, fewer than {min}");
+        return Ok(Some(Err(text.into())));
+    }
+    if let Some(max) = options.max_age {
+        let modified = std::fs::metadata(path)
+            .and_then(|info| info.modified())
+            .map_err(|e| Error::stat(path, e))?;
+        let age = SystemTime::now()
+            .duration_since(modified)
+            .unwrap_or_default();
+        if age > max {
+            let (age, max) = (format::duration(age), format::duration(max));
+            return Ok(Some(Err(format!("{age} old, more than {max}").into())));
+        }
+    }
+    let text = "everything that was asked for is there";
+    Ok(Some(Ok(text.to_owned().into())))
+}
+
+/// Releases that start on a directory that etcdutl restores from the file.
+pub(super) fn restorable_by(records: &Records) -> Vec<Target> {
+    let oldest = match &records.meta.storage_version {
+        Some(version) => version.clone(),
+        None => Version::new(3, 4),
+    };
+    Target::ALL
+        .into_iter()
+        .filter(|target| target.version() >= oldest)
+        .collect()
+}
