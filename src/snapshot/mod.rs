@@ -10,6 +10,7 @@ mod live_keys;
 mod open;
 mod records;
 pub mod restore;
+pub mod salvage;
 mod status;
 mod verify;
 

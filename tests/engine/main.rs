@@ -28,7 +28,9 @@ mod read_only;
 mod remade;
 /// Data directories made from snapshots.
 mod restore;
-/// Files of real etcd servers, served by our server.
+/// What is left of damaged files.
+mod salvage;
+/// Files of real etcd servers behind our server.
 mod served_fixtures;
 /// A disk with simulated power losses.
 mod sim;

@@ -2,6 +2,7 @@
 
 mod against;
 mod rehearse;
+pub mod salvage;
 pub mod save;
 pub mod status;
 pub mod verify;

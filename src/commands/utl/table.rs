@@ -11,7 +11,7 @@ use crate::{
         complete, completion,
         entry::{self, Entry, Node},
         help,
-        snapshot::verify,
+        snapshot::{salvage, verify},
         version,
     },
 };
@@ -59,6 +59,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("defrag", defrag::DefragArgs, defrag::defrag),
     group!("snapshot", "Inspect, verify and restore snapshots", [
         command!("restore", restore::RestoreArgs, restore::restore),
+        command!("salvage", salvage::SalvageArgs, salvage::salvage),
         command!("status", snapshot::StatusArgs, snapshot::status),
         command!("verify", verify::VerifyArgs, verify::verify),
     ]),

@@ -1,0 +1,122 @@
+//! `snapshot salvage`: a sound snapshot from what is left of a damaged file.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+
+use crate::{
+    cli::{
+        error::{CommandError, Kind},
+        value::Suggest,
+        words::Words,
+    },
+    commands::utl::Context,
+    files::part_file::PartFile,
+    golang::string,
+    output::replies::salvage::SalvageReport,
+    snapshot::salvage::{From, SalvageError, SalvageOptions, salvage as run},
+    words,
+};
+
+/// Values of `--from`.
+const SOURCES: &[&str] = &["tree", "meta", "scan"];
+
+/// Put together a sound snapshot from what is left of a damaged one
+///
+/// FILE is a snapshot or a member's database that other commands refuse; it is only read. What the newest meta page leads
+/// to is taken first, then what the older one leads to, then whatever any page holds, free pages included. Two different
+/// records at one revision are reported and neither is written. OUT has a digest and passes `snapshot verify`; what it
+/// holds stood in FILE, but FILE may have held more: look at what the command prints, and at the data.
+///
+/// By default OUT holds the newest value of every key, as after a compaction at its last revision. Where users or the root
+/// role are lost, authentication is off in OUT. A key whose lease is lost has no lease in OUT.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  etcdutl snapshot salvage broken.db saved.db
+  etcdutl snapshot salvage broken.db saved.db --keep-history --report=salvage.json
+  etcdutl snapshot salvage /var/lib/etcd/member/snap/db saved.db --dry-run")]
+pub struct SalvageArgs {
+    /// Take records from one source alone: tree (the newest meta page's), meta (the older one's), scan (all pages)
+    #[arg(long, value_name = "source", value_parser = Suggest(SOURCES), hide_possible_values = true)]
+    from: Option<String>,
+    /// Keep old revisions, as far as nothing is missing between them
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
+    keep_history: Option<bool>,
+    /// File for what was found, left out and written, as JSON; it must not exist
+    #[arg(long, value_name = "file", value_hint = ValueHint::FilePath)]
+    report: Option<PathBuf>,
+    /// Read everything and say what would be written, without writing it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
+    dry_run: Option<bool>,
+    #[command(flatten)]
+    words: Words<SalvageWords>,
+}
+
+words! {
+    pub SalvageWords: 2..=2, "<file> <out>", BadArgs "snapshot salvage requires exactly two arguments, the damaged file and the new one",
+        HINT = ValueHint::FilePath
+}
+
+/// Exit code of a file of which nothing sound can be made.
+const NOT_RECOVERED: u8 = 10;
+
+/// Runs `etcdutl snapshot salvage`.
+///
+/// # Errors
+/// A file cannot be read or written, OUT exists, or nothing sound can be made of FILE.
+pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
+    let [file, out] = args.words.exactly()?;
+    let format = ctx.format()?;
+    let from = match args.from.as_deref() {
+        None | Some("") => From::Best,
+        Some("tree") => From::Tree,
+        Some("meta") => From::Meta,
+        Some("scan") => From::Scan,
+        Some(other) => {
+            let text = format!("--from: no such source: {other:?}; it is tree, meta or scan");
+            return Err(CommandError::new(Kind::BadArgs, text));
+        }
+    };
+    let options = SalvageOptions {
+        from,
+        keep_history: args.keep_history.unwrap_or(false),
+        dry_run: args.dry_run.unwrap_or(false),
+    };
+    if let Some(report) = &args.report
+        && report.symlink_metadata().is_ok()
+    {
+        let text = format!("create {}: file exists", report.display());
+        return Err(CommandError::new(Kind::Failed, text));
+    }
+    let salvaged = run(Path::new(file), Path::new(out), &options).map_err(|error| {
+        let kind = match &error {
+            SalvageError::File(_) | SalvageError::TooLarge { .. } => Kind::Failed,
+            SalvageError::Nothing { .. } | SalvageError::NotSound { .. } => {
+                Kind::Verdict(NOT_RECOVERED)
+            }
+        };
+        CommandError::new(kind, error)
+    })?;
+    let reply = SalvageReport::new(
+        &string::of_path(Path::new(file)),
+        &string::of_path(Path::new(out)),
+        options.dry_run,
+        &salvaged,
+    );
+    if let Some(report) = &args.report {
+        write_report(report, &reply)?;
+    }
+    ctx.emit(&reply, format)
+}
+
+fn write_report(path: &Path, reply: &SalvageReport) -> Result<(), CommandError> {
+    let failed = |e: &dyn std::fmt::Display| {
+        let text = format!("could not write the report {}: {e}", path.display());
+        CommandError::new(Kind::Failed, text)
+    };
+    let mut bytes = serde_json::to_vec_pretty(reply).map_err(|e| failed(&e))?;
+    bytes.push(b'\n');
+    let mut file = PartFile::create(path, true).map_err(|e| failed(&e))?;
+    file.write(&bytes).map_err(|e| failed(&e))?;
+    file.finish().map_err(|e| failed(&e))
+}

@@ -1,0 +1,207 @@
+//! The records of all buckets but `key`: gathered, and made to fit together. They are few and kept in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    proto::authpb::User,
+    schema::{
+        alarm, auth, bucket, fresh, lease,
+        membership::{self, Membership},
+        meta::{self, Meta},
+        show_key,
+    },
+    snapshot::restore::Target,
+};
+
+/// Most bytes of records that are kept.
+const MAX_BYTES: usize = 256 << 20;
+
+/// More records than etcd ever has in these buckets.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+type Bucket = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The buckets but `key`.
+#[derive(Clone, Default)]
+pub(super) struct Small {
+    buckets: BTreeMap<&'static [u8], Bucket>,
+    bytes: usize,
+}
+
+impl Small {
+    /// Whether a record is what etcd writes there.
+    pub fn is_readable(name: &[u8], key: &[u8], value: &[u8]) -> bool {
+        match name {
+            bucket::META => Meta::default().read(key, value).is_ok(),
+            bucket::AUTH => auth::Auth::default().read(key, value).is_ok(),
+            bucket::AUTH_ROLES => {
+                auth::decode_role(key, value).is_ok_and(|role| auth::encode_role(&role) == value)
+            }
+            bucket::AUTH_USERS => {
+                auth::decode_user(key, value).is_ok_and(|user| auth::encode_user(&user) == value)
+            }
+            bucket::LEASE => {
+                lease::decode(key, value).is_ok_and(|lease| lease::encode(&lease).1 == value)
+            }
+            bucket::ALARM => {
+                let whole = alarm::decode(key).is_ok_and(|alarm| alarm::encode(&alarm) == key);
+                whole && value.is_empty()
+            }
+            _ => Membership::default().read(name, key, value).is_ok(),
+        }
+    }
+
+    /// Adds a record, unless there is one under its key already; what comes first counts.
+    pub fn add(&mut self, name: &'static [u8], key: &[u8], value: &[u8]) -> Result<(), TooLarge> {
+        let records = self.buckets.entry(name).or_default();
+        if !records.contains_key(key) {
+            self.bytes += key.len() + value.len();
+            if self.bytes > MAX_BYTES {
+                return Err(TooLarge);
+            }
+            records.insert(key.to_vec(), value.to_vec());
+        }
+        Ok(())
+    }
+
+    /// The records of a bucket, in order.
+    pub fn records(&self, name: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let records = self.buckets.get(name).into_iter().flatten();
+        records.map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.values().all(BTreeMap::is_empty)
+    }
+
+    /// What bucket `meta` says.
+    pub fn meta(&self) -> Meta {
+        let mut meta = Meta::default();
+        for (key, value) in self.records(bucket::META) {
+            // Every record was read before it was added.
+            let _ = meta.read(key, value);
+        }
+        meta
+    }
+
+    /// Ids of the leases.
+    pub fn leases(&self) -> BTreeSet<i64> {
+        let decoded = self.records(bucket::LEASE);
+        let decoded = decoded.filter_map(|(key, value)| lease::decode(key, value).ok());
+        decoded.map(|lease| lease.id).collect()
+    }
+
+    fn bucket(&mut self, name: &'static [u8]) -> &mut Bucket {
+        self.buckets.entry(name).or_default()
+    }
+
+    /// Sets or removes the marks of the newest compaction.
+    pub fn set_compaction(&mut self, revision: Option<i64>) {
+        let records = self.bucket(bucket::META);
+        for key in [meta::SCHEDULED_COMPACT, meta::FINISHED_COMPACT] {
+            match revision {
+                Some(revision) => {
+                    records.insert(key.to_vec(), meta::encode_compact(revision).to_vec());
+                }
+                None => {
+                    records.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Takes out what does not fit together, and says what.
+    pub fn mend(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        self.mend_versions(&mut notes);
+        self.mend_members(&mut notes);
+        self.mend_auth(&mut notes);
+        notes
+    }
+
+    fn mend_versions(&mut self, notes: &mut Vec<String>) {
+        let newest = fresh::current_version();
+        if let Some(version) = self.meta().storage_version
+            && (version > newest || version < Target::V3_6.version())
+        {
+            self.bucket(bucket::META).remove(meta::STORAGE_VERSION);
+            notes.push(format!(
+                "the storage version {version} is none that etcd up to {newest} stores"
+            ));
+        }
+        let membership = self.membership();
+        if let Some(version) = membership.cluster_version
+            && version > newest
+        {
+            self.bucket(bucket::CLUSTER)
+                .remove(membership::CLUSTER_VERSION);
+            notes.push(format!(
+                "the cluster version {version} is newer than {newest}"
+            ));
+        }
+    }
+
+    fn membership(&self) -> Membership {
+        let mut membership = Membership::default();
+        for name in [bucket::MEMBERS, bucket::MEMBERS_REMOVED, bucket::CLUSTER] {
+            for (key, value) in self.records(name) {
+                // Every record was read before it was added.
+                let _ = membership.read(name, key, value);
+            }
+        }
+        membership
+    }
+
+    fn mend_members(&mut self, notes: &mut Vec<String>) {
+        let membership = self.membership();
+        for id in membership.removed {
+            if membership.members.contains_key(&id) {
+                let key = membership::encode_id(id);
+                self.bucket(bucket::MEMBERS_REMOVED).remove(&key);
+                notes.push(format!(
+                    "member {id:x} was among those that were removed, too"
+                ));
+            }
+        }
+    }
+
+    fn mend_auth(&mut self, notes: &mut Vec<String>) {
+        // A role that is lost takes nobody's other roles along.
+        let roles: BTreeSet<Vec<u8>> = self
+            .records(bucket::AUTH_ROLES)
+            .map(|(name, _)| name.to_vec())
+            .collect();
+        let known = |role: &String| role == "root" || roles.contains(role.as_bytes());
+        let mut has_root = false;
+        for (name, value) in self.bucket(bucket::AUTH_USERS) {
+            // Every record was read before it was added.
+            let Ok(User { roles: granted, .. }) = auth::decode_user(name, value) else {
+                continue;
+            };
+            has_root |= name == b"root" && granted.iter().any(|role| role == "root");
+            if granted.iter().all(known) {
+                continue;
+            }
+            if let Ok(mut user) = auth::decode_user(name, value) {
+                user.roles.retain(known);
+                *value = auth::encode_user(&user);
+            }
+            notes.push(format!("user {} had a role that is lost", show_key(name)));
+        }
+        let mut state = auth::Auth::default();
+        for (key, value) in self.records(bucket::AUTH) {
+            // Every record was read before it was added.
+            let _ = state.read(key, value);
+        }
+        if state.enabled == Some(true) && !has_root {
+            let off = auth::encode_enabled(false).to_vec();
+            self.bucket(bucket::AUTH)
+                .insert(auth::ENABLED.to_vec(), off);
+            notes.push(
+                "authentication is off: the user root or its role is lost, and nobody could turn it off".into(),
+            );
+        }
+    }
+}

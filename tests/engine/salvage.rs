@@ -1,0 +1,267 @@
+//! `snapshot salvage` as a library: whatever is done to a file, what comes out of it is a good snapshot that holds nothing
+//! which the file did not hold, or nothing comes out.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use etcd_maintenance::{
+    bolt::FileReader,
+    schema::key::KeyValueRef,
+    snapshot::{
+        self,
+        examine::{ExamineOptions, examine},
+        salvage::{From, SalvageError, SalvageOptions, Salvaged, Source, salvage},
+    },
+};
+
+use crate::fixture_data::{Scratch, bytes, damaged, expected};
+use crate::remade;
+
+/// Salvages `path` into a fresh file, and checks what holds of every salvage.
+fn saved(path: &Path, options: &SalvageOptions) -> Result<(Salvaged, PathBuf), SalvageError> {
+    let before = fs::read(path).unwrap();
+    let out = path.with_extension("saved");
+    let _ = fs::remove_file(&out);
+    let result = salvage(path, &out, options);
+    assert!(fs::read(path).unwrap() == before, "the file was changed");
+    let salvaged = match result {
+        Ok(salvaged) => salvaged,
+        Err(error) => {
+            assert!(!error.to_string().contains('\n'), "{error}");
+            assert!(!out.exists(), "{error}");
+            return Err(error);
+        }
+    };
+    let mode = fs::metadata(&out).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let verdict = examine(&out, &ExamineOptions::default()).unwrap();
+    assert_eq!(verdict.first_bad(), None, "{:?}", verdict.layers);
+    assert_eq!(verdict.revision, salvaged.revision);
+    assert_eq!(verdict.live, salvaged.keys);
+    for (_, value) in &remade::read(&out)[b"key".as_slice()] {
+        let kv = KeyValueRef::decode(value).unwrap();
+        assert!(holds(&before, kv.key), "a key that was not there");
+        assert!(holds(&before, kv.value), "a value that was not there");
+    }
+    Ok((salvaged, out))
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || bytes.windows(part.len()).any(|w| w == part)
+}
+
+/// Live keys with their values.
+fn live(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let keys = snapshot::live_keys(path, 0).unwrap().kvs;
+    keys.into_iter()
+        .map(|kv| (kv.key.to_vec(), kv.value.to_vec()))
+        .collect()
+}
+
+fn history() -> SalvageOptions {
+    SalvageOptions {
+        keep_history: true,
+        ..SalvageOptions::default()
+    }
+}
+
+#[test]
+fn a_sound_file_loses_nothing() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    for name in [
+        "basic-3.4.snapshot.db",
+        "basic-3.5.member.db",
+        "rich-3.7.snapshot.db",
+        "accounts-3.5.snapshot.db",
+        "cluster-3.7.snapshot.db",
+        "killed-3.6.member.db",
+        "alldeleted-3.4.snapshot.db",
+        "empty-3.7.snapshot.db",
+        "basic-3.7-page16384.snapshot.db",
+    ] {
+        let path = scratch.good(name, &expected["files"][name]);
+        let (with_history, out) = saved(&path, &history()).unwrap();
+        assert_eq!(live(&out), live(&path), "{name}");
+        let mut before = remade::read(&path);
+        let after = remade::read(&out);
+        // Compactions that were not finished are: everything else is as it was.
+        if with_history.superseded == 0 {
+            before.remove(b"meta".as_slice());
+            let mut after = after.clone();
+            after.remove(b"meta".as_slice());
+            assert!(before == after, "{name}");
+        }
+        assert_eq!(with_history.source, Source::Tree, "{name}");
+        assert!(with_history.tree.is_empty(), "{name}");
+        let (newest, out) = saved(&path, &SalvageOptions::default()).unwrap();
+        assert_eq!(live(&out), live(&path), "{name}");
+        assert_eq!(newest.keys, with_history.keys, "{name}");
+    }
+}
+
+/// One bit of every byte of a small snapshot turned over, and the file cut at many lengths.
+#[test]
+fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
+    let scratch = Scratch::new();
+    let good = remade::small(&scratch);
+    let keys = live(&scratch.path("small"));
+    let (mut saved_all, mut refused) = (0, 0);
+    let mut check = |bytes: &[u8], options: &SalvageOptions, what: &str| {
+        let path = scratch.path("damaged");
+        fs::write(&path, bytes).unwrap();
+        match saved(&path, options) {
+            Ok((_, out)) => saved_all += usize::from(live(&out) == keys),
+            Err(SalvageError::Nothing { .. } | SalvageError::File(_)) => refused += 1,
+            Err(other) => panic!("{what}: {other}"),
+        }
+    };
+    for at in (0..good.len()).step_by(2) {
+        let mut flipped = good.clone();
+        flipped[at] ^= 1 << (at / 2 % 8);
+        let options = match at % 4 {
+            0 => SalvageOptions::default(),
+            _ => history(),
+        };
+        check(&flipped, &options, &format!("byte {at}"));
+    }
+    for end in (0..good.len()).step_by(41) {
+        check(
+            &good[..end],
+            &SalvageOptions::default(),
+            &format!("cut at {end}"),
+        );
+    }
+    // Nearly all of the flips leave every key in place, and only what is cut to almost nothing is refused.
+    assert!(saved_all > good.len() / 2 * 8 / 10, "{saved_all}");
+    assert!(refused < good.len() / 41, "{refused}");
+}
+
+#[test]
+fn every_damaged_file_gives_a_good_one_or_a_refusal() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let (mut done, mut refused) = (0, Vec::new());
+    for (name, entry) in expected["files"].as_object().unwrap() {
+        let Some(name) = name.strip_prefix("damaged/") else {
+            continue;
+        };
+        if !name.ends_with(".db") {
+            continue;
+        }
+        let bytes = damaged(entry);
+        let path = scratch.write(name, &bytes, bytes.len() as u64);
+        match saved(&path, &SalvageOptions::default()) {
+            Ok(_) => done += 1,
+            Err(SalvageError::NotSound { layer, what, .. }) => {
+                panic!("{name}: {}: {layer}: {what}", entry["text"])
+            }
+            Err(error) => refused.push(format!("{name}: {error}")),
+        }
+    }
+    println!("{done} salvaged\n{}", refused.join("\n"));
+    assert!(
+        done >= 150 && refused.len() <= 16,
+        "{done}, {}",
+        refused.len()
+    );
+}
+
+#[test]
+fn what_no_tree_leads_to_is_found_by_a_scan() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let name = "fragmented-3.7.defragged.snapshot.db";
+    let good = scratch.good(name, &expected["files"][name]);
+    let (whole, keys) = (fs::read(&good).unwrap(), live(&good));
+    let page = 4096;
+    let root = FileReader::open(&good).unwrap().meta().root as usize;
+    // Both metas, or the root of all trees.
+    let metas = |bytes: &mut Vec<u8>| bytes[..2 * page].fill(0);
+    let tree = |bytes: &mut Vec<u8>| bytes[root * page..(root + 1) * page].fill(0xff);
+    for (what, damage) in [("metas", &metas as &dyn Fn(&mut Vec<u8>)), ("root", &tree)] {
+        let mut bytes = whole.clone();
+        damage(&mut bytes);
+        let path = scratch.path(what);
+        fs::write(&path, &bytes).unwrap();
+        let (salvaged, out) = saved(&path, &SalvageOptions::default()).unwrap();
+        assert_eq!(salvaged.source, Source::Scan, "{what}");
+        assert_eq!(live(&out), keys, "{what}");
+        assert!(!salvaged.tree.is_empty(), "{what}");
+        assert!(salvaged.scan.unwrap().only_there > 0, "{what}");
+    }
+}
+
+#[test]
+fn the_older_meta_helps_where_the_newer_ones_tree_is_broken() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let name = "basic-3.7.member.db";
+    let good = scratch.good(name, &expected["files"][name]);
+    let keys = live(&good);
+    let reader = FileReader::open(&good).unwrap();
+    let [Ok(a), Ok(b)] = &reader.metas().pages else {
+        panic!("both metas are valid")
+    };
+    let newest = reader.meta().root;
+    let older = if a.root == newest { b.root } else { a.root };
+    assert_ne!(newest, older, "the last transaction wrote something");
+    let mut bytes = fs::read(&good).unwrap();
+    bytes[newest as usize * 4096..][..4096].fill(0);
+    let path = scratch.path("broken");
+    fs::write(&path, &bytes).unwrap();
+    let (salvaged, out) = saved(&path, &SalvageOptions::default()).unwrap();
+    assert_eq!(salvaged.source, Source::Meta);
+    assert_eq!(live(&out), keys);
+    // One source alone, if that is asked for.
+    let only = |from| SalvageOptions {
+        from,
+        ..SalvageOptions::default()
+    };
+    assert!(matches!(
+        saved(&path, &only(From::Tree)),
+        Err(SalvageError::Nothing { .. })
+    ));
+    assert_eq!(live(&saved(&path, &only(From::Meta)).unwrap().1), keys);
+    let scanned = live(&saved(&path, &only(From::Scan)).unwrap().1);
+    assert!(
+        keys.iter()
+            .all(|(key, value)| scanned.get(key) == Some(value))
+    );
+}
+
+#[test]
+fn names_that_are_taken_and_files_that_are_none() {
+    let scratch = Scratch::new();
+    let good = bytes("basic-3.7.snapshot.db");
+    let path = scratch.write("good", &good, good.len() as u64);
+    let out = scratch.write("out", b"mine", 4);
+    let error = salvage(&path, &out, &SalvageOptions::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("create {}: file exists", out.display())
+    );
+    assert_eq!(fs::read(&out).unwrap(), b"mine");
+    let free = scratch.path("free");
+    let dry = SalvageOptions {
+        dry_run: true,
+        ..SalvageOptions::default()
+    };
+    assert!(salvage(&path, &free, &dry).unwrap().keys > 0);
+    assert!(!free.exists());
+    for (name, bytes) in [
+        ("text", vec![b'x'; 40_000]),
+        ("empty", vec![]),
+        ("zeros", vec![0; 40_000]),
+    ] {
+        let path = scratch.write(name, &bytes, bytes.len() as u64);
+        let error = salvage(&path, &free, &SalvageOptions::default()).unwrap_err();
+        assert!(
+            error.to_string().starts_with(&path.display().to_string()),
+            "{error}"
+        );
+        assert!(!free.exists());
+    }
+    let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(names.len(), 5, "nothing is left behind: {names:?}");
+}
