@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::digest;
-use super::disk::{Disk, DiskFile, Watcher};
+use super::disk::{Disk, DiskFile};
 use super::error::{Error, Result};
 use super::merge::FILL_PERCENT;
 use super::meta::{MAX_PAGE_SIZE, MIN_PAGE_SIZE, Meta, NO_FREELIST};

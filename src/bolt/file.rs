@@ -2,7 +2,7 @@
 //! truncating a mapped file raises a signal; never writes; locks only when asked.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::check::check;
-use super::db::Sizes;
 use super::error::{Error, Result};
 use super::file::FileReader;
+use super::sizes::Sizes;
 use super::snapshot::SnapshotReader;
 
 /// A file of unknown origin, open for reading. Cheap to clone: all clones are the same open file.

@@ -134,13 +134,13 @@ impl Tx {
     /// CRC-32C over all buckets, as computed by etcd's `Hash` RPC. Calls `check_cancelled` for every record.
     ///
     /// # Errors
-    /// A page is damaged, or the error that `go_on` returned.
-    pub fn hash(&self, go_on: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
+    /// A page is damaged, or the error that `check_cancelled` returned.
+    pub fn hash(&self, check_cancelled: impl Fn() -> Result<(), Error>) -> Result<u32, Error> {
         match &self.0 {
-            State::Mapped(tx) => hash_of(tx.buckets(), go_on),
+            State::Mapped(tx) => hash_of(tx.buckets(), check_cancelled),
             State::Foreign(file) => {
                 let reader = file.reader().fork();
-                let hash = hash_of(reader.buckets(), go_on);
+                let hash = hash_of(reader.buckets(), check_cancelled);
                 unchanged(&reader, hash)
             }
         }
@@ -185,7 +185,7 @@ fn scan<S: Source>(
 
 fn hash_of<S: Source>(
     buckets: bolt::Result<Buckets<S>>,
-    go_on: impl Fn() -> Result<(), Error>,
+    check_cancelled: impl Fn() -> Result<(), Error>,
 ) -> Result<u32, Error> {
     let mut crc = hash::Crc32c::default();
     for next in buckets.map_err(Error::storage)? {
@@ -193,7 +193,7 @@ fn hash_of<S: Source>(
         crc.write(&name);
         for entry in records.iter().map_err(Error::storage)? {
             let entry = entry.map_err(Error::storage)?;
-            go_on()?;
+            check_cancelled()?;
             if !hash::ignored_by_server(&name, &entry.key) {
                 crc.write(&entry.key);
                 crc.write(&entry.value);

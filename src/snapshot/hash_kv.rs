@@ -5,7 +5,7 @@ use std::{cell::Cell, path::Path};
 
 use super::{
     Error, Item, SnapshotFile, inspect,
-    key_set::{Full, KeySet},
+    key_set::{KeySet, TooLarge},
 };
 use crate::schema::{RecordError, bucket, hashkv};
 
@@ -53,9 +53,10 @@ pub fn hash_kv_compacted(
         };
         if rev == 0 || at.revision.main <= rev {
             let state = number << 1 | u32::from(!at.tombstone);
-            last.set(kv.key, state, &mut |_, _| {}).map_err(|Full| {
-                RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
-            })?;
+            last.set(kv.key, state, &mut |_, _| {})
+                .map_err(|TooLarge| {
+                    RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
+                })?;
         }
         number += 1;
         match number > MAX_RECORDS {

@@ -68,7 +68,7 @@ impl<S: Copy> KeySet<S> {
         key: &[u8],
         state: S,
         change: &mut impl FnMut(Option<&S>, &S),
-    ) -> Result<(), Full> {
+    ) -> Result<(), TooLarge> {
         let most = self.bytes.len()
             + self.waiting_bytes.len()
             + key.len()

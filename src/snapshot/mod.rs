@@ -14,7 +14,7 @@ pub mod salvage;
 mod status;
 mod verify;
 
-pub use error::{Error, SealError};
+pub use error::{Error, IntegrityError};
 pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted};
 pub use live_keys::{LiveKeys, live_keys};
 pub use open::{SnapshotFile, Trailer, exists};

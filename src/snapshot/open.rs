@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, SealError};
+use super::{Error, IntegrityError};
 use crate::bolt::{self, FileReader, Meta};
 
 /// Length of the SHA-256 after a snapshot, in bytes.
@@ -40,7 +40,7 @@ fn is_bare_snapshot(reader: &FileReader) -> bool {
     follows && same(b) && reader.file_len() == reader.size()
 }
 
-fn bad_meta(reader: &FileReader) -> Option<SealError> {
+fn bad_meta(reader: &FileReader) -> Option<IntegrityError> {
     let mut metas = (0..).zip(&reader.metas().pages);
     metas.find_map(|(page, meta)| {
         let fault = meta.as_ref().err()?.to_string();
@@ -80,10 +80,10 @@ impl SnapshotFile {
             return Err(e.into());
         }
         let rest = reader.file_len().saturating_sub(reader.size());
-        let seal = if rest == DIGEST_LEN {
-            bad_meta(&reader).map_or(Seal::Digest, Seal::Wrong)
+        let trailer = if rest == DIGEST_LEN {
+            bad_meta(&reader).map_or(Trailer::Digest, Trailer::Wrong)
         } else if is_bare_snapshot(&reader) {
-            Seal::Wrong(SealError::Missing)
+            Trailer::Wrong(IntegrityError::Missing)
         } else if reader.file_len() % SECTOR == 0 {
             Trailer::None
         } else {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{
     Error, Item, SnapshotFile, inspect,
-    key_set::{Full, KeySet},
-    verify::walk_and_check_seal,
+    key_set::{KeySet, TooLarge},
+    verify::walk_and_check_integrity,
 };
 use crate::schema::{RecordError, bucket, hash::Crc32c};
 
@@ -33,11 +33,11 @@ pub struct Status {
 /// [`Error::Integrity`] contains the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
-    let (status, seal) = walk_and_check_seal(&file, || walk(&file));
+    let (status, integrity) = walk_and_check_integrity(&file, || walk(&file));
     let status = status?;
-    match seal? {
+    match integrity? {
         Ok(_) => Ok(status),
-        Err(source) => Err(Error::Seal {
+        Err(source) => Err(Error::Integrity {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: Some(Box::new(status)),
@@ -57,7 +57,7 @@ fn walk(file: &SnapshotFile) -> Result<Status, Error> {
             Item::Record { key, value } => (key, value),
             Item::History { key, value, at, kv } => {
                 let live = !at.tombstone;
-                keys.set(kv.key, live, &mut |_, _| {}).map_err(|Full| {
+                keys.set(kv.key, live, &mut |_, _| {}).map_err(|TooLarge| {
                     RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                 })?;
                 (key, value)

@@ -14,9 +14,9 @@ use super::{
 /// The file cannot be opened (see [`SnapshotFile::open`]) or read, or the digest does not match.
 pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     let file = SnapshotFile::open(path)?;
-    match check_seal(&file, &AtomicBool::new(false))? {
+    match check_integrity(&file, &AtomicBool::new(false))? {
         Ok(_) => Ok(()),
-        Err(source) => Err(Error::Seal {
+        Err(source) => Err(Error::Integrity {
             file: file.path().to_owned(),
             source: Box::new(source),
             status: None,
@@ -26,14 +26,14 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
 
 /// The digest at the end of the file, which fits; `None` where there is none, and once `give_up` is set. The inner error
 /// is what is wrong with the end of the file.
-pub(super) fn check_seal(
+pub(super) fn check_integrity(
     file: &SnapshotFile,
     give_up: &AtomicBool,
-) -> Result<Result<Option<[u8; 32]>, SealError>, Error> {
-    match file.seal() {
-        Seal::None => return Ok(Ok(None)),
-        Seal::Wrong(e) => return Ok(Err(e.clone())),
-        Seal::Digest => {}
+) -> Result<Result<Option<[u8; 32]>, IntegrityError>, Error> {
+    match file.trailer() {
+        Trailer::None => return Ok(Ok(None)),
+        Trailer::Wrong(e) => return Ok(Err(e.clone())),
+        Trailer::Digest => {}
     }
     let reader = file.reader();
     let size = reader.size();
@@ -44,7 +44,7 @@ pub(super) fn check_seal(
     reader.read_raw(size, &mut stored)?;
     Ok(match actual == stored {
         true => Ok(Some(actual)),
-        false => Err(SealError::Mismatch {
+        false => Err(IntegrityError::Mismatch {
             size,
             stored,
             actual,
@@ -52,25 +52,25 @@ pub(super) fn check_seal(
     })
 }
 
-/// What `walk` makes of a file, and [`check_seal`], which runs beside it: it reads ahead of the walk, in the file's order.
-pub(super) fn walk_and_check_seal<T>(
+/// What `walk` makes of a file, and [`check_integrity`], which runs beside it: it reads ahead of the walk, in the file's order.
+pub(super) fn walk_and_check_integrity<T>(
     file: &SnapshotFile,
     walk: impl FnOnce() -> Result<T, Error>,
 ) -> (
     Result<T, Error>,
-    Result<Result<Option<[u8; 32]>, SealError>, Error>,
+    Result<Result<Option<[u8; 32]>, IntegrityError>, Error>,
 ) {
     let give_up = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let beside = *file.seal() == Seal::Digest && file.reader().size() > BESIDE;
-        let digest = beside.then(|| scope.spawn(|| check_seal(file, &give_up)));
+        let beside = *file.trailer() == Trailer::Digest && file.reader().size() > BESIDE;
+        let digest = beside.then(|| scope.spawn(|| check_integrity(file, &give_up)));
         let walked = walk();
-        let seal = match digest.map(|thread| thread.join()) {
-            Some(Ok(seal)) => seal,
+        let integrity = match digest.map(|thread| thread.join()) {
+            Some(Ok(integrity)) => integrity,
             // Small, or (it never does) the thread has panicked.
-            Some(Err(_)) | None => check_seal(file, &give_up),
+            Some(Err(_)) | None => check_integrity(file, &give_up),
         };
-        (walked, seal)
+        (walked, integrity)
     })
 }
 

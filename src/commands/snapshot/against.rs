@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
     },
     client::{Client, ClientError},
     proto::etcdserverpb as pb,
@@ -32,7 +32,7 @@ pub async fn against(
     let login = ctx.login()?;
     let revision = examination.revision;
     let not_compared = |why: String| Ok(Err(format!("not compared: {endpoint}: {why}").into()));
-    let answer = match login.tell(&client).await {
+    let answer = match login.log_in(&client).await {
         Ok(()) => ask(ctx, &client, revision).await?,
         Err(error) => Err(error),
     };
@@ -57,7 +57,7 @@ pub async fn against(
     }
     let compacted = Some(answer.compact_revision).filter(|revision| *revision > 0);
     let ours = hash_kv_compacted(path, revision, compacted)
-        .map_err(|e| CommandError::new(Kind::Failed, e))?;
+        .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let data = json!({
         "endpoint": endpoint,
         "revision": revision,

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use crate::{
     cli::{
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value::Suggest,
         words::Words,
     },
@@ -74,7 +74,7 @@ pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
         Some("scan") => From::Scan,
         Some(other) => {
             let text = format!("--from: no such source: {other:?}; it is tree, meta or scan");
-            return Err(CommandError::new(Kind::BadArgs, text));
+            return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
     };
     let options = SalvageOptions {
@@ -86,13 +86,13 @@ pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
         && report.symlink_metadata().is_ok()
     {
         let text = format!("create {}: file exists", report.display());
-        return Err(CommandError::new(Kind::Failed, text));
+        return Err(CommandError::new(ErrorKind::Failed, text));
     }
     let salvaged = run(Path::new(file), Path::new(out), &options).map_err(|error| {
         let kind = match &error {
-            SalvageError::File(_) | SalvageError::TooLarge { .. } => Kind::Failed,
+            SalvageError::File(_) | SalvageError::TooLarge { .. } => ErrorKind::Failed,
             SalvageError::Nothing { .. } | SalvageError::NotSound { .. } => {
-                Kind::Verdict(NOT_RECOVERED)
+                ErrorKind::Verdict(NOT_RECOVERED)
             }
         };
         CommandError::new(kind, error)
@@ -112,7 +112,7 @@ pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
 fn write_report(path: &Path, reply: &SalvageReport) -> Result<(), CommandError> {
     let failed = |e: &dyn std::fmt::Display| {
         let text = format!("could not write the report {}: {e}", path.display());
-        CommandError::new(Kind::Failed, text)
+        CommandError::new(ErrorKind::Failed, text)
     };
     let mut bytes = serde_json::to_vec_pretty(reply).map_err(|e| failed(&e))?;
     bytes.push(b'\n');

@@ -13,7 +13,7 @@ use super::{against::against, rehearse::rehearse};
 use crate::{
     cli::{
         self,
-        error::{CommandError, Kind},
+        error::{CommandError, ErrorKind},
         value::{self, GoDuration},
         words::Words,
     },
@@ -88,7 +88,7 @@ impl Input {
             };
             copy = Some(read().map_err(|e| {
                 let text = format!("could not read standard input: {}", cli::error::io_text(&e));
-                CommandError::new(Kind::Failed, text)
+                CommandError::new(ErrorKind::Failed, text)
             })?);
         }
         let name = name.into();
@@ -109,7 +109,7 @@ impl VerifyArgs {
             None | Some("") => None,
             Some(text) => Some(
                 text.parse::<Target>()
-                    .map_err(|e| CommandError::new(Kind::BadArgs, format!("--target: {e}")))?,
+                    .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("--target: {e}")))?,
             ),
         };
         let bytes = |key: &String| string::bytes(key).into_owned();
@@ -128,7 +128,7 @@ impl VerifyArgs {
     async fn examine(&self, input: &Input) -> Result<Examination, CommandError> {
         let options = self.options()?;
         let mut examination =
-            examine(input.path(), &options).map_err(|e| CommandError::new(Kind::Failed, e))?;
+            examine(input.path(), &options).map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         let known = |e: &Examination| e.layers.iter().any(|r| r.layer == Layer::Rehearsal);
         if !self.rehearse.unwrap_or(true) {
             if !known(&examination) {
@@ -155,7 +155,9 @@ impl VerifyArgs {
 fn verdict(examination: &Examination) -> Result<(), CommandError> {
     match examination.first_bad() {
         None => Ok(()),
-        Some(layer) => Err(CommandError::said(Kind::Verdict(layer.exit_code()))),
+        Some(layer) => Err(CommandError::already_reported(ErrorKind::Verdict(
+            layer.exit_code(),
+        ))),
     }
 }
 
@@ -168,14 +170,14 @@ pub fn verify(ctx: &utl::Context, args: &VerifyArgs) -> Result<(), CommandError>
     let [file] = args.words.exactly()?;
     if args.against.is_some() {
         let text = "--against needs a connection, and etcdutl opens none";
-        return Err(CommandError::new(Kind::BadArgs, text)
+        return Err(CommandError::new(ErrorKind::BadArgs, text)
             .hint("use `etcdctl snapshot verify` with the same flags"));
     }
     let input = Input::open(file)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| CommandError::new(Kind::Failed, e))?;
+        .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
     let examination = runtime.block_on(args.examine(&input))?;
     ctx.emit(&Verdict::new(&examination), format)?;
     verdict(&examination)

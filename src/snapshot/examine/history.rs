@@ -11,7 +11,7 @@
 
 use crate::{
     schema::key::{KeyValueRef, RevisionKey},
-    snapshot::key_set::{Full, KeySet},
+    snapshot::key_set::{KeySet, TooLarge},
 };
 
 /// The last record of a key.
@@ -82,7 +82,7 @@ fn describe(state: &State) -> String {
 
 impl Histories {
     /// Takes in the next record.
-    pub fn see(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), Full> {
+    pub fn see(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), TooLarge> {
         let state = match at.tombstone {
             true => State {
                 at: at.revision.main,

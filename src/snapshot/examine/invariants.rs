@@ -14,7 +14,7 @@ use crate::{
         key::{KeyValueRef, Revision, RevisionKey},
         lease,
     },
-    snapshot::{Item, Records, key_set::Full},
+    snapshot::{Item, Records, key_set::TooLarge},
 };
 
 use super::history::Histories;
@@ -84,7 +84,7 @@ impl Invariants {
                 }
                 // `restore --bump-revision` leaves a record of nothing.
                 if at.tombstone || !value.is_empty() {
-                    self.histories.see(at, kv).map_err(|Full| {
+                    self.histories.see(at, kv).map_err(|TooLarge| {
                         RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                     })?;
                 }

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     bolt,
     snapshot::{
-        Error, Records, Seal, SnapshotFile, records::Inspector, restore::Target,
-        verify::walk_and_check_seal,
+        Error, Records, SnapshotFile, Trailer, records::Inspector, restore::Target,
+        verify::walk_and_check_integrity,
     },
 };
 
@@ -54,8 +54,8 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     };
     // One walk over all pages and records, and the digest beside it.
     let mut invariants = Invariants::new(&options.require_keys);
-    let (walked, seal) = walk_and_check_seal(&file, || walk(&file, &mut invariants));
-    let digest = match seal {
+    let (walked, integrity) = walk_and_check_integrity(&file, || walk(&file, &mut invariants));
+    let digest = match integrity {
         Ok(Err(wrong)) => Err(wrong.to_string().into()),
         Ok(Ok(Some(digest))) => {
             let sha256: String = digest.iter().map(|b| format!("{b:02x}")).collect();
@@ -65,7 +65,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         Ok(Ok(None)) => Ok(Found::from(
             "none: a member's database, which has no digest".to_owned(),
         )),
-        Err(error) if *file.seal() == Seal::None => return Err(error),
+        Err(error) if *file.trailer() == Trailer::None => return Err(error),
         // The walk meets what cannot be read, too, and knows more about it.
         Err(error) => Err(short(&error, path)),
     };
@@ -94,7 +94,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         Layer::Invariants,
         judge_invariants(&mut invariants, &records),
     );
-    let cluster = match invariants.odd_bucket() {
+    let cluster = match invariants.unexpected_bucket() {
         Some(odd) => Err(odd.into()),
         None => judge_cluster(&records, options.target),
     };
