@@ -70,18 +70,15 @@
 
 pub mod bolt;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports)]
 mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports)]
 mod commands;
 pub mod files;
 pub mod golang;
 pub mod net;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports)]
 mod output;
 #[cfg(feature = "cli")]
 pub mod process;

@@ -169,6 +169,16 @@ impl Context {
         Ok(client)
     }
 
+    /// What a command with one request needs: a client of all endpoints, and the end of the command's time, which begins
+    /// now.
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub async fn connect(&self) -> Result<(Client, Deadline), CommandError> {
+        let deadline = self.deadline()?;
+        Ok((self.client().await?, deadline))
+    }
+
     /// A client for these endpoints, not authenticated.
     ///
     /// # Errors

@@ -79,6 +79,11 @@ impl CommandError {
         }
     }
 
+    /// Arguments that do not make sense, in these words.
+    pub fn bad_args(text: impl Into<String>) -> CommandError {
+        CommandError::new(ErrorKind::BadArgs, text.into())
+    }
+
     /// A failure about which everything has already been printed.
     pub fn already_reported(kind: ErrorKind) -> CommandError {
         CommandError {

@@ -1,6 +1,10 @@
 //! Positional arguments: one argument type with a rule for their number. Knows no command.
 
-use std::{ffi::OsString, marker::PhantomData, os::unix::ffi::OsStringExt};
+use std::{
+    ffi::{OsStr, OsString},
+    marker::PhantomData,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
 
 use clap::{
     Arg, ArgMatches, Args, Command, FromArgMatches, ValueHint, builder::OsStringValueParser,
@@ -8,6 +12,11 @@ use clap::{
 
 use super::{error::CommandError, value::Suggest};
 use crate::golang::string;
+
+/// A word as text, as the messages of the protocol and our own lines hold it.
+pub fn text(word: &OsStr) -> String {
+    string::text(word.as_bytes()).into_owned()
+}
 
 /// Id of the argument that holds the positional arguments.
 pub const WORDS: &str = "words";

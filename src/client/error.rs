@@ -7,6 +7,7 @@ use super::{
     endpoint::EndpointError,
     stream::StreamEnded,
 };
+use crate::proto::etcdserverpb as pb;
 
 /// What is known about an endpoint that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +78,9 @@ pub enum ClientError {
     WatchCancelled {
         /// The reason.
         reason: String,
-        /// If the start revision was compacted, the oldest revision that can be watched; otherwise 0.
-        compact_revision: i64,
+        /// The server's last answer. Where the start revision was compacted, it has the oldest revision that can still be
+        /// watched.
+        answer: Box<pb::WatchResponse>,
     },
     /// No server renewed a lease before it expired.
     #[error("etcdserver: requested lease not found")]

@@ -15,8 +15,6 @@ use super::{
 };
 use crate::proto::etcdserverpb as pb;
 
-/// Assumed time to live before the first response: etcd's minimum.
-const FIRST_LIFE: Duration = Duration::from_secs(5);
 /// Pause before a broken stream is opened again.
 const RECONNECT: Duration = Duration::from_millis(500);
 /// A renewal without a response is repeated after at most this time.
@@ -36,20 +34,23 @@ pub struct KeepAlive {
     stream: Option<Stream>,
     /// When to send the next renewal.
     due: Instant,
-    /// When the lease expires unless a response arrives.
-    end: Instant,
+    /// For the first answer.
+    first: Deadline,
+    /// When the lease is over unless an answer comes; none before the first answer.
+    end: Option<Instant>,
 }
 
 impl Client {
-    /// Keeps this lease alive.
-    pub fn keep_alive(&self, id: i64) -> KeepAlive {
-        let now = Instant::now();
+    /// Keeps the lease with this id alive. The first answer must come before `first`; each later one within the time
+    /// that the lease has left.
+    pub fn keep_alive(&self, id: i64, first: Deadline) -> KeepAlive {
         KeepAlive {
             client: self.clone(),
             id,
             stream: None,
-            due: now,
-            end: now + FIRST_LIFE.max(self.inner.options.dial_timeout + Duration::from_secs(1)),
+            due: Instant::now(),
+            first,
+            end: None,
         }
     }
 
@@ -62,39 +63,49 @@ impl Client {
         id: i64,
         deadline: Deadline,
     ) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
-        let mut keep_alive = self.keep_alive(id);
-        match deadline.run(keep_alive.next()).await {
-            Some(result) => result,
-            None => Err(self.out_of_time(deadline).await),
-        }
+        self.keep_alive(id, deadline).next().await
+    }
+}
+
+impl ClientError {
+    /// Whether the lease in question is no more: revoked, expired, or not renewed in time.
+    pub fn lease_is_over(&self) -> bool {
+        matches!(self, ClientError::LeaseExpired { .. }) || self.is(NOT_FOUND)
     }
 }
 
 impl KeepAlive {
-    /// Renews the lease when it is due and returns the server's response.
+    /// Renews the lease when it is time to, and returns the server's answer.
     ///
-    /// Cancel-safe, but the lease is renewed only while this future is being polled.
+    /// Dropping the future before it is ready loses nothing, but nothing is renewed while nobody waits.
     ///
     /// # Errors
-    /// The lease has ended: the server says so, or no server answered in time ([`ClientError::LeaseExpired`]). Or a
-    /// permanent error.
+    /// The lease has ended: the server says so, or no server answered in its time ([`ClientError::LeaseExpired`]). No
+    /// server answered the first renewal, or one refused for a reason that will not change.
     pub async fn next(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
-            match timeout_at(self.end, self.renew()).await {
-                Err(_) => return Err(ClientError::LeaseExpired { id: self.id }),
-                Ok(Ok(answer)) if answer.ttl <= 0 => {
+            let renewed = match (self.end, self.first) {
+                (Some(end), _) => timeout_at(end, self.renew()).await.ok(),
+                (None, first) => first.run(self.renew()).await,
+            };
+            match renewed {
+                None if self.end.is_some() => {
+                    return Err(ClientError::LeaseExpired { id: self.id });
+                }
+                None => return Err(self.client.out_of_time(self.first).await),
+                Some(Ok(answer)) if answer.ttl <= 0 => {
                     return Err(ClientError::Status {
                         code: Code::NotFound,
                         message: NOT_FOUND.into(),
                     });
                 }
-                Ok(Ok(answer)) => {
+                Some(Ok(answer)) => {
                     let life = Duration::from_secs(answer.ttl.unsigned_abs());
                     self.due = Instant::now() + life / 3;
-                    self.end = Instant::now() + life;
+                    self.end = Some(Instant::now() + life);
                     return Ok(answer);
                 }
-                Ok(Err(error)) => self.interrupted(error).await?,
+                Some(Err(error)) => self.interrupted(error).await?,
             }
         }
     }
@@ -143,15 +154,15 @@ impl KeepAlive {
         self.stream = None;
         if token::is_stale(&error) && self.client.inner.tokens.renewable() {
             let stale = self.client.inner.tokens.current();
-            let limit = super::Limit {
-                length: self.end.saturating_duration_since(Instant::now()),
-                flag: "",
+            let limit = match self.end {
+                Some(end) => Deadline::after(super::Limit {
+                    length: end.saturating_duration_since(Instant::now()),
+                    flag: "",
+                }),
+                None => self.first,
             };
             self.due = Instant::now();
-            return self
-                .client
-                .renew_token(&stale, Deadline::after(limit))
-                .await;
+            return self.client.renew_token(&stale, limit).await;
         }
         let resumable = match &error {
             ClientError::Status { code, .. } => {

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use super::{
-    cause::Limit, channel::Client, deadline::Deadline, error::ClientError, rpc::prefix_end,
-    stream::StreamOptions, watch::Watcher,
+    cause::Limit, channel::Client, deadline::Deadline, error::ClientError, pages::Pages,
+    rpc::prefix_end, stream::StreamOptions, watch::Watcher,
 };
 use crate::proto::{etcdserverpb as pb, mvccpb};
 
@@ -15,8 +15,7 @@ const PAGE: i64 = 1000;
 /// The source of a mirror.
 pub struct Syncer {
     client: Client,
-    /// Start of the next page; `None` after the last one.
-    next: Option<Bytes>,
+    pages: Pages,
     first: Bytes,
     range_end: Bytes,
     /// The revision at which all pages are read; 0 until the first response.
@@ -32,11 +31,18 @@ impl Syncer {
             [] => Bytes::from_static(b"\0"),
             prefix => Bytes::copy_from_slice(prefix),
         };
+        let range_end = Bytes::from(prefix_end(prefix));
+        let request = pb::RangeRequest {
+            key: first.clone(),
+            range_end: range_end.clone(),
+            revision,
+            ..Default::default()
+        };
         Syncer {
             client: client.clone(),
-            next: Some(first.clone()),
+            pages: Pages::of_size(client, request, PAGE),
             first,
-            range_end: prefix_end(prefix).into(),
+            range_end,
             revision,
             limit,
         }
@@ -52,28 +58,18 @@ impl Syncer {
     /// # Errors
     /// See [`ClientError`]; the same page can be requested again.
     pub async fn page(&mut self) -> Result<Option<Vec<mvccpb::KeyValue>>, ClientError> {
-        let Some(key) = self.next.clone() else {
+        let Some(page) = self.pages.next(Deadline::after(self.limit)).await? else {
             return Ok(None);
         };
-        let request = pb::RangeRequest {
-            key,
-            range_end: self.range_end.clone(),
-            limit: PAGE,
-            revision: self.revision,
-            ..Default::default()
-        };
-        let answer = self
-            .client
-            .range(request, Deadline::after(self.limit))
-            .await?;
         if self.revision == 0 {
-            self.revision = answer.header.as_ref().map_or(0, |h| h.revision);
+            self.revision = page.header.as_ref().map_or(0, |h| h.revision);
         }
-        self.next = match answer.kvs.last() {
-            Some(last) if answer.more => Some([&last.key[..], b"\0"].concat().into()),
-            _ => None,
-        };
-        Ok(Some(answer.kvs))
+        Ok(Some(page.kvs))
+    }
+
+    /// Whether there is another page.
+    pub fn has_more(&self) -> bool {
+        self.pages.has_more()
     }
 
     /// The changes after the revision of the pages; never ends.

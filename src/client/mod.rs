@@ -22,6 +22,7 @@ mod http_response;
 pub mod lease;
 pub mod mirror;
 mod monitor;
+pub mod pages;
 pub mod probe;
 mod proxy;
 mod resolver;

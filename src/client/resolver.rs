@@ -122,10 +122,18 @@ fn name_servers() -> (ResolverConfig, ResolverOpts) {
     })
 }
 
+/// The resolver draws random numbers, and panics where a statically linked program cannot read any.
+const RANDOM: &str = "/dev/urandom";
+
 fn resolver(
     config: ResolverConfig,
     mut options: ResolverOpts,
 ) -> Result<TokioResolver, ResolveError> {
+    if let Err(error) = std::fs::File::open(RANDOM) {
+        return Err(ResolveError::Failed(format!(
+            "asking a name server needs {RANDOM}: {error}"
+        )));
+    }
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.use_hosts_file = ResolveHosts::Never;
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())

@@ -54,10 +54,14 @@ pub fn is_stale(error: &ClientError) -> bool {
     })
 }
 
-/// Like [`is_stale`], given the server's text alone.
+/// As [`is_stale`], for a server's text alone. A watch is refused with the text of a whole gRPC status (etcd v3.7.1,
+/// server/etcdserver/api/v3rpc/watch.go).
 pub fn is_stale_text(text: &str) -> bool {
+    let message = text
+        .split_once(" desc = ")
+        .map_or(text, |(_, message)| message);
     matches!(
-        text,
+        message,
         "etcdserver: invalid auth token" | OLD_REVISION | "etcdserver: user name is empty"
     )
 }
@@ -120,5 +124,23 @@ impl Client {
             }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_is_refused_with_the_text_of_a_whole_status() {
+        for text in [
+            "etcdserver: invalid auth token",
+            "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token",
+            "rpc error: code = InvalidArgument desc = etcdserver: revision of auth store is old",
+        ] {
+            assert!(is_stale_text(text), "{text}");
+        }
+        let denied = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
+        assert!(!is_stale_text(denied));
     }
 }

@@ -32,7 +32,7 @@ pub struct Watcher {
     /// The request that creates the watch. Its start revision is always the next one not yet received, or 0 initially.
     create: pb::WatchCreateRequest,
     options: StreamOptions,
-    /// Deadline of the first connection. Later ones are awaited without limit.
+    /// For the first connection, and the server's word that the watch exists. Later ones are waited for without limit.
     connect: Deadline,
     stream: Option<(Requests<pb::WatchRequest>, Answers<pb::WatchResponse>)>,
     /// The fragments received so far of a fragmented response.
@@ -46,7 +46,7 @@ pub struct Watcher {
 }
 
 impl Client {
-    /// Starts the watch described by `create`. `connect` bounds the first connection to a server.
+    /// A watch of what `create` names. `connect` bounds the time until the first server says that the watch exists.
     pub fn watch(
         &self,
         create: pb::WatchCreateRequest,
@@ -125,11 +125,9 @@ impl Watcher {
     /// The stream, opened if necessary.
     async fn stream(&mut self) -> Result<&mut Answers<pb::WatchResponse>, ClientError> {
         if self.stream.is_none() {
-            let connect = match self.announced {
-                false => self.connect,
-                true => Deadline::never(),
-            };
-            let (requests, answers) = self.client.watch_stream(self.options, connect).await?;
+            let connect = self.limit();
+            let (requests, mut answers) = self.client.watch_stream(self.options, connect).await?;
+            answers.set_deadline(connect);
             let request = pb::WatchRequest {
                 request_union: Some(RequestUnion::CreateRequest(self.create.clone())),
             };
@@ -148,6 +146,14 @@ impl Watcher {
             Some((_, answers)) => Ok(answers),
             // It has just been set.
             None => Err(ClientError::NoEndpoints),
+        }
+    }
+
+    /// The time for connecting and logging in.
+    fn limit(&self) -> Deadline {
+        match self.announced {
+            false => self.connect,
+            true => Deadline::never(),
         }
     }
 
@@ -171,7 +177,7 @@ impl Watcher {
             if answer.created && token::is_stale_text(&answer.cancel_reason) {
                 return self.renew().await;
             }
-            return Err(cancelled(&answer));
+            return Err(cancelled(answer));
         }
 
         self.renewals = 0;
@@ -184,6 +190,9 @@ impl Watcher {
             }
             let first = !self.announced;
             self.announced = true;
+            if let Some((_, answers)) = &mut self.stream {
+                answers.set_deadline(Deadline::never());
+            }
             return Ok(first.then_some(answer));
         }
         // A response without events says that all events up to its revision have been sent.
@@ -205,7 +214,7 @@ impl Watcher {
             });
         }
         let stale = self.client.inner.tokens.current();
-        self.client.renew_token(&stale, self.connect).await?;
+        self.client.renew_token(&stale, self.limit()).await?;
         Ok(None)
     }
 
@@ -238,7 +247,7 @@ fn resumable(error: &ClientError) -> bool {
 }
 
 /// Why the server canceled a watch.
-fn cancelled(answer: &pb::WatchResponse) -> ClientError {
+fn cancelled(answer: pb::WatchResponse) -> ClientError {
     let reason = match answer.cancel_reason.as_str() {
         _ if answer.compact_revision != 0 => COMPACTED,
         "" => FUTURE_REVISION,
@@ -246,6 +255,6 @@ fn cancelled(answer: &pb::WatchResponse) -> ClientError {
     };
     ClientError::WatchCancelled {
         reason: reason.to_owned(),
-        compact_revision: answer.compact_revision,
+        answer: Box::new(answer),
     }
 }

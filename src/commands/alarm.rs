@@ -37,8 +37,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "alarm list command accepts no argume
 /// Unexpected arguments, or an error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AlarmResponse, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     Ok(client
         .alarm(request(AlarmAction::Get, 0, 0), deadline)
         .await?)
@@ -50,8 +49,7 @@ pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AlarmResponse, Co
 /// Unexpected arguments, or an error from the server.
 pub async fn disarm(ctx: &Context, args: DisarmArgs) -> Result<pb::AlarmResponse, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let active = client
         .alarm(request(AlarmAction::Get, 0, 0), deadline)
         .await?;

@@ -30,8 +30,7 @@ words! { pub EnableWords: 0..=0, "", BadArgs "auth enable command does not accep
 /// An error from the server.
 pub async fn enable(ctx: &Context, args: EnableArgs) -> Result<Switched, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let answer = match client.auth_enable(pb::AuthEnableRequest {}, deadline).await {
         Err(error) if error.is("etcdserver: root user does not have root role") => {
             grant_root(&client, deadline).await?;
@@ -80,8 +79,7 @@ words! { pub DisableWords: 0..=0, "", BadArgs "auth disable command does not acc
 /// An error from the server.
 pub async fn disable(ctx: &Context, args: DisableArgs) -> Result<Switched, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthDisableRequest {};
     let answer = client.auth_disable(request, deadline).await?;
     Ok(Switched {
@@ -110,8 +108,7 @@ pub async fn status(
     args: StatusArgs,
 ) -> Result<pb::AuthStatusResponse, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     Ok(client
         .auth_status(pb::AuthStatusRequest {}, deadline)
         .await?)

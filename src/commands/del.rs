@@ -4,7 +4,10 @@ use std::{os::unix::ffi::OsStrExt, time::Duration};
 
 use clap::Args;
 
-use super::range;
+use super::{
+    permission::{self, Needed},
+    range,
+};
 use crate::{
     cli::{context::Context, error::CommandError, words::Words},
     golang::format::quote,
@@ -50,9 +53,10 @@ const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
 pub async fn del(ctx: &Context, args: DelArgs) -> Result<pb::DeleteRangeResponse, CommandError> {
     let request = args.request()?;
     args.warn_before_deleting(ctx).await;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
-    Ok(client.delete_range(request, deadline).await?)
+    let (client, deadline) = ctx.connect().await?;
+    let needed = Needed::write(&request.key, &request.range_end);
+    let answer = client.delete_range(request, deadline).await;
+    answer.map_err(|error| permission::name(error.into(), &[needed]))
 }
 
 impl DelArgs {

@@ -101,8 +101,7 @@ async fn downgrade(
     what: &'static str,
     version: String,
 ) -> Result<Downgraded, CommandError> {
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::DowngradeRequest {
         action: action.into(),
         version,

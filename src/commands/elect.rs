@@ -2,24 +2,18 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use bytes::Bytes;
 use clap::Args;
 
-use super::recipes::{queue::Place, watcher::Watcher};
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, ErrorKind},
         words::Words,
     },
-    client::{Client, rpc::prefix_end, stream::StreamOptions},
-    golang::string,
+    client::concurrency::{ConcurrencyError, Election, Observer, Session},
     output::replies::kv::Get,
     process::signals::Termination,
-    proto::{
-        etcdserverpb::{self as pb, range_request::SortOrder, range_request::SortTarget},
-        mvccpb::{KeyValue, event::EventType},
-    },
+    proto::etcdserverpb as pb,
     words,
 };
 
@@ -52,161 +46,104 @@ const TTL: i64 = 60;
 /// # Errors
 /// Conflicting arguments (exit code 128), an error from the server, or a lost session.
 pub async fn elect(ctx: &Context, args: ElectArgs) -> Result<(), CommandError> {
-    let bad = |text: &'static str| CommandError::new(ErrorKind::BadArgs, text);
     let words = args.words.get()?;
-    let name = string::text(words[0].as_bytes());
+    let name = words[0].as_bytes();
     match (words.get(1), args.listen) {
-        (None, false) => Err(bad("no proposal argument but -l not set")),
-        (Some(_), true) => Err(bad("proposal given but -l is set")),
-        (None, true) => observe(ctx, &name).await,
-        (Some(value), false) => {
-            campaign(ctx, &name, Bytes::copy_from_slice(value.as_bytes())).await
-        }
+        (None, false) => Err(CommandError::bad_args(
+            "no proposal argument but -l not set",
+        )),
+        (Some(_), true) => Err(CommandError::bad_args("proposal given but -l is set")),
+        (None, true) => observe(ctx, name).await,
+        (Some(value), false) => campaign(ctx, name, value.as_bytes()).await,
     }
 }
 
-async fn campaign(ctx: &Context, name: &str, value: Bytes) -> Result<(), CommandError> {
-    ctx.deadline()?;
+async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), CommandError> {
+    let limit = ctx.limit()?;
     let client = ctx.client().await?;
-    let failed = |e| CommandError::new(ErrorKind::Failed, e);
+    let session = Session::new(&client, TTL, limit).await?;
+
     // Handle signals from here on, because the leadership must be given up at the end.
-    let mut signals = Termination::listen().map_err(failed)?;
-    let mut place = Place::take(ctx, client, name, value, TTL).await?;
+    let mut signals = listen()?;
+    let mut election = Election::new(&session, name);
     let elected = tokio::select! {
-        waited = place.wait(ctx) => waited,
+        elected = election.campaign(value) => elected.map_err(CommandError::from),
         _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
     let led = match elected {
-        Ok(()) => lead(ctx, &mut place, &mut signals).await,
+        Ok(()) => lead(ctx, &session, &election, &mut signals).await,
         Err(error) => Err(error),
     };
-    place.leave().await;
-    led
+    end(&session, led).await
 }
 
 /// Prints the key of the leader, and waits for a signal.
 async fn lead(
     ctx: &Context,
-    place: &mut Place,
+    session: &Session,
+    election: &Election,
     signals: &mut Termination,
 ) -> Result<(), CommandError> {
-    let answer = place.pair(ctx).await?;
+    let request = pb::RangeRequest {
+        key: election.key().to_vec().into(),
+        ..Default::default()
+    };
+    let answer = session.client().range(request, session.deadline()).await?;
     ctx.emit(&Get {
         answer,
         ..Default::default()
     })?;
     tokio::select! {
         _ = signals.recv() => Ok(()),
-        () = place.lost() => Err(CommandError::new(ErrorKind::Failed, "elect: session expired")),
+        () = session.ended() => Err(CommandError::new(ErrorKind::Failed, "elect: session expired")),
     }
 }
 
-async fn observe(ctx: &Context, name: &str) -> Result<(), CommandError> {
-    ctx.deadline()?;
-    let client = ctx.client().await?;
-    let failed = |e| CommandError::new(ErrorKind::Failed, e);
-    let mut signals = Termination::listen().map_err(failed)?;
-    let prefix = format!("{name}/");
-    tokio::select! {
-        observed = leaders(ctx, &client, &prefix) => observed,
-        _ = signals.recv() => Ok(()),
-    }
-}
-
-/// Prints each leader and each of its proposals.
-async fn leaders(ctx: &Context, client: &Client, prefix: &str) -> Result<(), CommandError> {
-    let prefix = Bytes::from(prefix.to_owned());
-    let end = Bytes::from(prefix_end(&prefix));
-    loop {
-        // The oldest key is the leader's.
-        let request = pb::RangeRequest {
-            key: prefix.clone(),
-            range_end: end.clone(),
-            limit: 1,
-            sort_order: SortOrder::Ascend.into(),
-            sort_target: SortTarget::Create.into(),
-            ..Default::default()
-        };
-        let answer = client.range(request, ctx.deadline()?).await?;
-        let mut header = answer.header.unwrap_or_default();
-        let leader = match answer.kvs.into_iter().next() {
-            Some(leader) => leader,
-            None => {
-                // There is no leader: the first key that is put is the next leader's.
-                let watch = pb::WatchCreateRequest {
-                    key: prefix.clone(),
-                    range_end: end.clone(),
-                    start_revision: header.revision,
-                    ..Default::default()
-                };
-                let leader = first_put(ctx, client, watch).await?;
-                header.revision = leader.mod_revision;
-                leader
-            }
-        };
-        let key = leader.key.clone();
-        show(ctx, &header, leader)?;
-        let watch = pb::WatchCreateRequest {
-            key,
-            start_revision: header.revision + 1,
-            ..Default::default()
-        };
-        proposals(ctx, client, watch).await?;
-    }
-}
-
-fn show(ctx: &Context, header: &pb::ResponseHeader, kv: KeyValue) -> Result<(), CommandError> {
-    ctx.emit(&Get {
-        answer: pb::RangeResponse {
-            header: Some(*header),
-            kvs: vec![kv],
-            ..Default::default()
-        },
-        ..Default::default()
-    })
-}
-
-async fn first_put(
-    ctx: &Context,
-    client: &Client,
-    watch: pb::WatchCreateRequest,
-) -> Result<KeyValue, CommandError> {
-    let options = StreamOptions::default();
-    let mut watcher = Watcher::new(client.clone(), watch, options, ctx.deadline()?);
-    loop {
-        let response = watcher.next().await.map_err(|_| lost())?;
-        let mut puts = response
-            .events
-            .into_iter()
-            .filter(|e| e.r#type() == EventType::Put);
-        if let Some(kv) = puts.next().and_then(|event| event.kv) {
-            return Ok(kv);
-        }
-    }
-}
-
-/// Prints the leader's proposals until its key is deleted.
-async fn proposals(
-    ctx: &Context,
-    client: &Client,
-    watch: pb::WatchCreateRequest,
+/// Gives back what the session of a lock or a leadership holds: its keys go with its lease. A failure to do so matters
+/// only where nothing else has failed; the lease then expires by itself.
+pub(super) async fn end(
+    session: &Session,
+    outcome: Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let options = StreamOptions::default();
-    let mut watcher = Watcher::new(client.clone(), watch, options, ctx.deadline()?);
-    loop {
-        let response = watcher.next().await.map_err(|_| lost())?;
-        let header = response.header.unwrap_or_default();
-        for event in response.events {
-            if event.r#type() == EventType::Delete {
-                return Ok(());
-            }
-            if let Some(kv) = event.kv {
-                show(ctx, &header, kv)?;
-            }
-        }
+    if session.has_ended() {
+        return outcome;
+    }
+    let closed = session.close().await;
+    outcome?;
+    match closed {
+        Err(error) if !error.lease_is_over() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
-fn lost() -> CommandError {
-    CommandError::new(ErrorKind::Failed, "elect: observer lost")
+/// Prints each leader and each of its proposals, until a signal comes.
+async fn observe(ctx: &Context, name: &[u8]) -> Result<(), CommandError> {
+    let limit = ctx.limit()?;
+    let client = ctx.client().await?;
+    let mut signals = listen()?;
+    let mut observer = Observer::new(&client, name, limit);
+    loop {
+        let answer = tokio::select! {
+            answer = observer.next() => answer?,
+            _ = signals.recv() => return Ok(()),
+        };
+        ctx.emit(&Get {
+            answer,
+            ..Default::default()
+        })?;
+    }
+}
+
+/// Takes over the signals that end the command.
+pub(super) fn listen() -> Result<Termination, CommandError> {
+    Termination::listen().map_err(|e| CommandError::new(ErrorKind::Failed, e))
+}
+
+impl From<ConcurrencyError> for CommandError {
+    fn from(error: ConcurrencyError) -> CommandError {
+        match error {
+            ConcurrencyError::Client(error) => error.into(),
+            error => CommandError::new(ErrorKind::Failed, error),
+        }
+    }
 }

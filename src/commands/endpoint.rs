@@ -124,6 +124,11 @@ pub async fn health(ctx: &Context, args: HealthArgs) -> Result<(), CommandError>
     Err(error)
 }
 
+/// How a learner refuses a read.
+const LEARNER: &str = "etcdserver: rpc not supported for learner";
+/// The time in which a member learns of its promotion: a few heartbeats.
+const PROMOTION: Duration = Duration::from_millis(300);
+
 enum Unhealthy {
     Request(ClientError),
     Other(String),
@@ -135,7 +140,13 @@ async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
         key: bytes::Bytes::from_static(b"health"),
         ..Default::default()
     };
-    match client.range(request, deadline).await {
+    let mut answer = client.range(request.clone(), deadline).await;
+    if matches!(&answer, Err(error) if error.is(LEARNER)) {
+        // A member that was promoted a moment ago may not know yet.
+        tokio::time::sleep(PROMOTION).await;
+        answer = client.range(request, deadline).await;
+    }
+    match answer {
         Ok(_) => {}
         Err(error) if error.is("etcdserver: permission denied") => {}
         Err(error) => return Err(Unhealthy::Request(error)),

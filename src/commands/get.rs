@@ -3,7 +3,10 @@
 use clap::Args;
 use tonic::Code;
 
-use super::range;
+use super::{
+    permission::{self, Needed},
+    range,
+};
 use crate::{
     cli::{
         context::Context,
@@ -12,8 +15,11 @@ use crate::{
         value::{self, Suggest},
         words::Words,
     },
-    client::{Client, Deadline},
-    output::{Format, replies::kv::Get},
+    client::{Client, Deadline, pages::Pages},
+    output::{
+        Format,
+        replies::kv::{Get, Part},
+    },
     proto::etcdserverpb as pb,
     words,
 };
@@ -80,48 +86,96 @@ words! {
         BadArgs "get command needs one argument as key and an optional argument as range_end"
 }
 
-/// Runs `get`.
+/// Runs `get`. A large answer is read and printed page by page.
 ///
 /// # Errors
-/// Conflicting arguments, or an error from the server.
-pub async fn get(ctx: &Context, args: GetArgs) -> Result<Get, CommandError> {
+/// Arguments that don't go together, or the server's refusal.
+pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let request = args.request()?;
-    let format = ctx.settings()?.format;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let settings = ctx.settings()?;
+    let (client, deadline) = ctx.connect().await?;
     let revision = request.revision;
-    let answer = if args.stream {
+    let needed = Needed::read(&request.key, &request.range_end);
+    // A limit on the size of an answer is one on the whole.
+    let mut pages = match settings.max_recv_bytes {
+        None if settings.format != Format::Table => Pages::new(&client, request.clone()),
+        _ => Pages::whole(&client, request.clone()),
+    };
+    let first = if args.stream {
         streamed(&client, request, deadline).await
     } else {
-        client.range(request, deadline).await
+        pages.next(deadline).await.map(Option::unwrap_or_default)
     };
-    let answer = match answer {
+    let first = match first {
         Ok(answer) => answer,
         Err(error) => {
             let old_server = args.stream && error.code() == Some(Code::Unimplemented);
-            let mut error = hints::add_oldest_readable(ctx, error.into(), &client, revision).await;
+            let error = permission::name(error.into(), &[needed]);
+            let mut error = hints::add_oldest_readable(ctx, error, &client, revision).await;
             if old_server {
-                error =
-                    error.hint("servers before 3.7, and sorted results, do not support --stream");
+                error = error.hint("servers before 3.7, and sorted results, do not support --stream");
             }
             return Err(error);
         }
     };
+
     // As in etcdctl, errors from the server take precedence.
-    if args.count_only && format != Format::Fields {
-        return Err(bad("--count-only is only for `--write-out=fields`"));
+    if args.count_only && settings.format != Format::Fields {
+        return Err(CommandError::bad_args(
+            "--count-only is only for `--write-out=fields`",
+        ));
     }
-    if args.print_value_only && format != Format::Simple {
-        return Err(bad("print-value-only is only for `--write-out=simple`"));
+    if args.print_value_only && settings.format != Format::Simple {
+        return Err(CommandError::bad_args(
+            "print-value-only is only for `--write-out=simple`",
+        ));
     }
-    Ok(Get {
-        answer,
-        print_value_only: args.print_value_only,
-    })
+    if args.stream {
+        return ctx.emit(&Get {
+            answer: first,
+            print_value_only: args.print_value_only,
+            part: Part::Whole,
+        });
+    }
+    print(ctx, pages, first, args.print_value_only).await
 }
 
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
+/// Prints the first page, and all that follow it. Each is on its way while the one before it is printed.
+async fn print(
+    ctx: &Context,
+    mut pages: Pages,
+    first: pb::RangeResponse,
+    print_value_only: bool,
+) -> Result<(), CommandError> {
+    let mut answer = first;
+    let mut printed = 0;
+    loop {
+        let last = !pages.has_more();
+        let part = Part::at(printed == 0, last);
+        let keys = answer.kvs.len();
+        let page = Get {
+            answer,
+            print_value_only,
+            part,
+        };
+        if last {
+            return ctx.emit(&page);
+        }
+        let deadline = ctx.deadline()?;
+        let next = tokio::spawn(async move { (pages.next(deadline).await, pages) });
+        // Lets the request go out.
+        tokio::task::yield_now().await;
+        ctx.emit(&page)?;
+        printed += keys;
+        let (page, rest) = next.await.map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
+        pages = rest;
+        answer = page
+            .map_err(|error| {
+                let keys = format!("the output is incomplete: it ends after {printed} keys");
+                CommandError::from(error).hint(keys)
+            })?
+            .unwrap_or_default();
+    }
 }
 
 fn invalid_choice(text: String) -> CommandError {
@@ -138,7 +192,7 @@ impl GetArgs {
         let words = self.words.get()?;
         range::prefix_or_from_key(self.prefix, self.from_key)?;
         if self.keys_only && self.count_only {
-            return Err(bad(
+            return Err(CommandError::bad_args(
                 "`--keys-only` and `--count-only` cannot be set at the same time, choose one",
             ));
         }

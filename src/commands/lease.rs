@@ -11,8 +11,7 @@ use crate::{
         value,
         words::{Ignored, Words},
     },
-    client::{Client, ClientError, Deadline, stream::StreamOptions},
-    commands::recipes::keep_alive::KeepAlive,
+    client::ClientError,
     golang::string,
     output::{
         Format,
@@ -44,8 +43,7 @@ pub async fn grant(ctx: &Context, args: GrantArgs) -> Result<pb::LeaseGrantRespo
     let [ttl] = args.words.exactly()?;
     let ttl = value::int(&string::text(ttl.as_bytes()), 10)
         .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("bad TTL ({e})")))?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::LeaseGrantRequest { ttl, id: 0 };
     let failed = |text: &str| format!("failed to grant lease ({text})");
     let answer = client.lease_grant(request, deadline).await;
@@ -70,8 +68,7 @@ words! { pub RevokeWords: 1..=1, "<leaseID>", BadArgs "lease revoke command need
 pub async fn revoke(ctx: &Context, args: RevokeArgs) -> Result<Revoked, CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::LeaseRevokeRequest { id };
     let failed = |text: &str| format!("failed to revoke lease ({text})");
     match client.lease_revoke(request, deadline).await {
@@ -105,8 +102,7 @@ words! {
 pub async fn time_to_live(ctx: &Context, args: TimeToLiveArgs) -> Result<TimeToLive, CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let keys = args.keys;
     let request = pb::LeaseTimeToLiveRequest { id, keys };
     let answer = client.lease_time_to_live(request, deadline).await;
@@ -128,8 +124,7 @@ pub struct ListArgs {
 /// # Errors
 /// An error from the server (exit code 2, as in etcdctl).
 pub async fn list(ctx: &Context, _args: ListArgs) -> Result<pb::LeaseLeasesResponse, CommandError> {
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let answer = client
         .lease_leases(pb::LeaseLeasesRequest {}, deadline)
         .await;
@@ -165,40 +160,24 @@ words! {
 pub async fn keep_alive(ctx: &Context, args: KeepAliveArgs) -> Result<(), CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     if args.once {
-        let answer = renew_once(&client, id, deadline)
-            .await
-            .map_err(bad_connection)?;
-        if answer.ttl <= 0 {
-            let text = "etcdserver: requested lease not found";
-            return Err(CommandError::new(ErrorKind::BadConnection, text));
-        }
-        return ctx.emit(&answer);
+        let answer = client.keep_alive_once(id, deadline).await;
+        return ctx.emit(&answer.map_err(bad_connection)?);
     }
-    let mut alive = KeepAlive::new(client, id, deadline);
-    while let Some(answer) = alive.next().await.map_err(bad_connection)? {
-        ctx.emit(&answer)?;
+    let mut alive = client.keep_alive(id, deadline);
+    loop {
+        match alive.next().await {
+            Ok(answer) => ctx.emit(&answer)?,
+            Err(error) if error.lease_is_over() => break,
+            Err(error) => return Err(bad_connection(error)),
+        }
     }
     if ctx.settings()?.format == Format::Simple {
         ctx.ui
             .line(&format!("lease {id:016x} expired or revoked."))?;
     }
     Ok(())
-}
-
-/// Renews the lease once.
-async fn renew_once(
-    client: &Client,
-    id: i64,
-    deadline: Deadline,
-) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
-    let options = StreamOptions::default();
-    let (requests, mut answers) = client.lease_keep_alive_stream(options, deadline).await?;
-    answers.set_deadline(deadline);
-    requests.send(pb::LeaseKeepAliveRequest { id }).await?;
-    Ok(answers.next().await?.unwrap_or_default())
 }
 
 /// The id of a lease, in hexadecimal.

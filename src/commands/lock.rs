@@ -1,10 +1,13 @@
 //! `lock`: holds a named lock until a signal arrives or a program ends.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+};
 
 use clap::Args;
 
-use super::recipes::{child, queue::Place};
+use super::{child, elect};
 use crate::{
     cli::{
         context::Context,
@@ -12,9 +15,10 @@ use crate::{
         value,
         words::Words,
     },
-    golang::string,
+    client::concurrency::{Mutex, Session},
     output::replies::kv::Get,
     process::signals::Termination,
+    proto::etcdserverpb as pb,
     words,
 };
 
@@ -49,37 +53,41 @@ const DEFAULT_TTL: i64 = 10;
 /// The lock could not be acquired or was lost, or the program failed (its exit code).
 pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     let words = args.words.get()?;
-    let name = string::text(std::os::unix::ffi::OsStrExt::as_bytes(words[0].as_os_str()));
-    let program = &words[1..];
-    ctx.deadline()?;
+    let (name, program) = (words[0].as_bytes(), &words[1..]);
+    let limit = ctx.limit()?;
     let client = ctx.client().await?;
-    // Handle signals from here on, because the lock must be released at the end.
-    let failed = |e| CommandError::new(ErrorKind::Failed, e);
-    let mut signals = Termination::listen().map_err(failed)?;
     // etcd's client ignores a time that is not positive and uses its default.
     let ttl = args.ttl.filter(|ttl| *ttl > 0);
     let ttl = ttl.unwrap_or(if args.ttl.is_some() { 60 } else { DEFAULT_TTL });
-    let mut place = Place::take(ctx, client, &name, bytes::Bytes::new(), ttl).await?;
-    let held = tokio::select! {
-        waited = place.wait(ctx) => waited,
+    let session = Session::new(&client, ttl, limit).await?;
+
+    // Handle signals from here on, because the lock must be released at the end.
+    let mut signals = elect::listen()?;
+    let mut mutex = Mutex::new(&session, name);
+    let locked = tokio::select! {
+        locked = mutex.lock() => locked.map_err(CommandError::from),
         _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
-    let held = match held {
-        Ok(()) if program.is_empty() => hold(ctx, &mut place, &mut signals).await,
-        Ok(()) => run(ctx, &place, program).await,
+    let held = match locked {
+        Ok(()) if program.is_empty() => hold(ctx, &session, &mutex, &mut signals).await,
+        Ok(()) => run(&mutex, program).await,
         Err(error) => Err(error),
     };
-    place.leave().await;
-    held
+    elect::end(&session, held).await
 }
 
 /// Prints the key of the lock and waits for a signal.
 async fn hold(
     ctx: &Context,
-    place: &mut Place,
+    session: &Session,
+    mutex: &Mutex,
     signals: &mut Termination,
 ) -> Result<(), CommandError> {
-    let answer = place.pair(ctx).await?;
+    let request = pb::RangeRequest {
+        key: mutex.key().to_vec().into(),
+        ..Default::default()
+    };
+    let answer = session.client().range(request, session.deadline()).await?;
     if answer.kvs.is_empty() {
         return Err(CommandError::new(ErrorKind::Failed, "lock lost on init"));
     }
@@ -89,24 +97,21 @@ async fn hold(
     })?;
     tokio::select! {
         _ = signals.recv() => Ok(()),
-        () = place.lost() => Err(CommandError::new(ErrorKind::Failed, "session expired")),
+        () = session.ended() => Err(CommandError::new(ErrorKind::Failed, "session expired")),
     }
 }
 
 /// Runs a program while holding the lock.
-async fn run(ctx: &Context, place: &Place, program: &[OsString]) -> Result<(), CommandError> {
-    let answer = place.pair(ctx).await?;
-    if answer.kvs.is_empty() {
-        return Err(CommandError::new(ErrorKind::Failed, "session expired"));
-    }
-    let revision = answer.header.map_or(0, |h| h.revision);
-    let key = string::bytes(&place.key).into_owned();
+async fn run(mutex: &Mutex, program: &[OsString]) -> Result<(), CommandError> {
     let variables = vec![
         (
             "ETCD_LOCK_KEY".to_owned(),
-            std::os::unix::ffi::OsStringExt::from_vec(key),
+            OsString::from_vec(mutex.key().to_vec()),
         ),
-        ("ETCD_LOCK_REV".to_owned(), revision.to_string().into()),
+        (
+            "ETCD_LOCK_REV".to_owned(),
+            mutex.acquired().to_string().into(),
+        ),
     ];
     child::run(program, variables)
         .await

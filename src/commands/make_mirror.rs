@@ -6,7 +6,6 @@ use bytes::Bytes;
 use clap::Args;
 use tokio::task::JoinSet;
 
-use super::recipes::watcher::Watcher;
 use crate::{
     cli::{
         context::Context,
@@ -16,7 +15,7 @@ use crate::{
         value,
         words::Words,
     },
-    client::{Client, ClientError, rpc::prefix_end, stream::StreamOptions},
+    client::{Client, ClientError, mirror::Syncer},
     golang::string,
     proto::{
         etcdserverpb::{self as pb, request_op::Request},
@@ -75,8 +74,6 @@ words! {
     pub MakeMirrorWords: 1..=1, "<destination>", BadArgs "make-mirror takes one destination argument"
 }
 
-/// Number of keys in one response of the source (etcd v3.7.1, client/v3/mirror).
-const PAGE: i64 = 1000;
 /// Number of concurrent puts to the destination, if there are so many keys that their order does not matter.
 const AT_ONCE: usize = 64;
 /// Interval at which the number of copied keys is printed.
@@ -97,21 +94,21 @@ pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), Comm
             "`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one",
         ));
     }
+    let names = args.names();
+    let from = (args.rev.unwrap_or(0) - 1).max(0);
+    let mut syncer = Syncer::new(&source, &names.prefix, from, ctx.limit()?);
     let mut mirror = Mirror {
         ctx,
-        source,
         destination,
-        names: args.names(),
+        names,
         max_ops: usize::try_from(args.max_txn_ops.unwrap_or(DEFAULT_TXN_OPS)).unwrap_or(usize::MAX),
         copied: 0,
         reported: tokio::time::Instant::now(),
     };
-    let from = (args.rev.unwrap_or(0) - 1).max(0);
-    let revision = match from {
-        0 => mirror.copy_all().await?,
-        revision => revision,
-    };
-    mirror.follow(revision).await
+    if from == 0 {
+        mirror.copy_all(&mut syncer).await?;
+    }
+    mirror.follow(&syncer).await
 }
 
 impl MakeMirrorArgs {
@@ -173,7 +170,6 @@ fn named(error: CommandError) -> CommandError {
 
 struct Mirror<'a> {
     ctx: &'a Context,
-    source: Client,
     destination: Client,
     names: Names,
     max_ops: usize,
@@ -183,45 +179,16 @@ struct Mirror<'a> {
 }
 
 impl Mirror<'_> {
-    /// Copies every key in its current state. Returns the revision of that state.
-    async fn copy_all(&mut self) -> Result<i64, CommandError> {
-        // Any read returns the latest revision.
-        let first = match &self.names.prefix {
-            prefix if prefix.is_empty() => Bytes::from_static(b"foo"),
-            prefix => prefix.clone(),
-        };
-        let latest = pb::RangeRequest {
-            key: first,
-            ..Default::default()
-        };
-        let answer = self.source.range(latest, self.ctx.deadline()?).await?;
-        let revision = answer.header.map_or(0, |h| h.revision);
-        let (mut key, range_end) = if self.names.prefix.is_empty() {
-            (Bytes::from_static(b"\0"), Bytes::from_static(b"\0"))
-        } else {
-            let end = prefix_end(&self.names.prefix);
-            (self.names.prefix.clone(), end.into())
-        };
-        let mut first_page = true;
-        loop {
-            let page = pb::RangeRequest {
-                key: key.clone(),
-                range_end: range_end.clone(),
-                limit: PAGE,
-                revision,
-                ..Default::default()
-            };
-            let page = self.source.range(page, self.ctx.deadline()?).await?;
-            let last = page.kvs.last().map(|kv| kv.key.clone());
+    /// Copies every key as it is now.
+    async fn copy_all(&mut self, source: &mut Syncer) -> Result<(), CommandError> {
+        let mut first = true;
+        while let Some(page) = source.page().await? {
             // Put a few keys in order, as etcdctl does, but many of them concurrently.
-            let at_once = if first_page && !page.more { 1 } else { AT_ONCE };
-            first_page = false;
-            self.put_all(page.kvs, at_once).await?;
-            match last {
-                Some(last) if page.more => key = [&last[..], b"\0"].concat().into(),
-                _ => return Ok(revision),
-            }
+            let few = first && !source.has_more();
+            first = false;
+            self.put_all(page, if few { 1 } else { AT_ONCE }).await?;
         }
+        Ok(())
     }
 
     /// Puts pairs at the destination, up to `at_once` at the same time.
@@ -258,32 +225,14 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Copies every change after `revision`, forever.
-    async fn follow(&mut self, revision: i64) -> Result<(), CommandError> {
-        let (key, range_end) = super::range::range(&[self.names.prefix_word()], true, false)?;
-        let create = pb::WatchCreateRequest {
-            key,
-            range_end,
-            start_revision: revision + 1,
-            ..Default::default()
-        };
-        let options = StreamOptions::default();
-        let mut watcher = Watcher::new(self.source.clone(), create, options, self.ctx.deadline()?);
+    /// Copies every change that follows, without end.
+    async fn follow(&mut self, source: &Syncer) -> Result<(), CommandError> {
+        let mut updates = source.updates();
         loop {
-            let next = tokio::time::timeout_at(self.reported + REPORT, watcher.next()).await;
-            match next {
+            match tokio::time::timeout_at(self.reported + REPORT, updates.next()).await {
                 // Nothing has changed, but a report is due.
                 Err(_) => {}
-                Ok(Ok(response)) => self.apply(response.events).await?,
-                Ok(Err(ended)) => {
-                    let lost = "the watch of the source was canceled".to_owned();
-                    return Err(match (ended.error, ended.reason) {
-                        (Some(error), _) => error.into(),
-                        (None, reason) => {
-                            CommandError::new(ErrorKind::Failed, reason.unwrap_or(lost))
-                        }
-                    });
-                }
+                Ok(answer) => self.apply(answer?.events).await?,
             }
             self.report()?;
         }
@@ -344,13 +293,6 @@ impl Mirror<'_> {
         }
         self.reported = tokio::time::Instant::now();
         self.ctx.ui.line(&self.copied.to_string())
-    }
-}
-
-impl Names {
-    /// The prefix as an argument.
-    fn prefix_word(&self) -> std::ffi::OsString {
-        OsStr::from_bytes(&self.prefix).to_owned()
     }
 }
 

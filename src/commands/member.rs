@@ -37,14 +37,9 @@ pub struct ListArgs {
 /// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::MemberListResponse, CommandError> {
     let linearizable = !range::serializable(args.consistency.as_deref())?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::MemberListRequest { linearizable };
     Ok(client.member_list(request, deadline).await?)
-}
-
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
 }
 
 /// Add a member to the cluster
@@ -75,7 +70,7 @@ impl Arity for AddWords {
     const USAGE: &'static str = "<name>";
 
     fn error(_given: usize) -> CommandError {
-        bad("member name not provided")
+        CommandError::bad_args("member name not provided")
     }
 }
 
@@ -91,7 +86,7 @@ pub async fn add(ctx: &Context, args: AddArgs) -> Result<Added, CommandError> {
         .map(|w| string::text(w.as_bytes()))
         .collect();
     let name = match &words[..] {
-        [] => return Err(bad("member name not provided")),
+        [] => return Err(CommandError::bad_args("member name not provided")),
         [name] => name.clone().into_owned(),
         words => {
             let mut text = String::from("too many arguments");
@@ -99,13 +94,12 @@ pub async fn add(ctx: &Context, args: AddArgs) -> Result<Added, CommandError> {
                 .iter()
                 .filter(|w| w.to_lowercase().starts_with("http"));
             urls.for_each(|url| text.push_str(&format!(", did you mean --peer-urls={url}")));
-            return Err(bad(text));
+            return Err(CommandError::bad_args(text));
         }
     };
     let peer_urls = peer_urls(args.peer_urls)?;
     let urls = split(&peer_urls)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::MemberAddRequest {
         peer_ur_ls: urls,
         is_learner: args.learner,
@@ -119,16 +113,14 @@ pub async fn add(ctx: &Context, args: AddArgs) -> Result<Added, CommandError> {
 
 fn peer_urls(given: Option<String>) -> Result<String, CommandError> {
     let given = given.filter(|urls| !urls.is_empty());
-    given.ok_or_else(|| bad("member peer urls not provided"))
+    given.ok_or_else(|| CommandError::bad_args("member peer urls not provided"))
 }
 
 /// The comma-separated URLs, checked as in etcd's client (etcd v3.7.1, client/pkg/types/urls.go).
 fn split(urls: &str) -> Result<Vec<String>, CommandError> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
     let wrong = urls.iter().find_map(|url| fault(url.trim()));
-    wrong.map_or(Ok(urls), |text| {
-        Err(CommandError::new(ErrorKind::Failed, text))
-    })
+    wrong.map_or(Ok(urls), |text| Err(CommandError::new(ErrorKind::Failed, text)))
 }
 
 /// The defect of a peer URL, with Go's error text.
@@ -176,8 +168,9 @@ words! {
 
 fn member_id(words: &Words<MemberId>) -> Result<u64, CommandError> {
     let [id] = words.exactly()?;
-    value::uint(&string::text(id.as_bytes()), 16)
-        .map_err(|e| bad(format!("bad member ID arg ({e}), expecting ID in Hex")))
+    value::uint(&string::text(id.as_bytes()), 16).map_err(|e| {
+        CommandError::bad_args(format!("bad member ID arg ({e}), expecting ID in Hex"))
+    })
 }
 
 /// Remove a member from the cluster
@@ -198,8 +191,7 @@ pub async fn remove(
     args: RemoveArgs,
 ) -> Result<MemberChanged<pb::MemberRemoveResponse>, CommandError> {
     let id = member_id(&args.words)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::MemberRemoveRequest { id };
     Ok(MemberChanged {
         id,
@@ -230,8 +222,7 @@ pub async fn update(
 ) -> Result<MemberChanged<pb::MemberUpdateResponse>, CommandError> {
     let id = member_id(&args.words)?;
     let peer_urls = split(&peer_urls(args.peer_urls)?)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::MemberUpdateRequest {
         id,
         peer_ur_ls: peer_urls,
@@ -261,8 +252,7 @@ pub async fn promote(
     args: PromoteArgs,
 ) -> Result<MemberChanged<pb::MemberPromoteResponse>, CommandError> {
     let id = member_id(&args.words)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::MemberPromoteRequest { id };
     Ok(MemberChanged {
         id,

@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod auth;
 pub mod check;
+pub mod child;
 pub mod cluster;
 pub mod compaction;
 pub mod complete;
@@ -23,9 +24,9 @@ pub mod make_mirror;
 pub mod member;
 pub mod move_leader;
 pub mod options;
+pub mod permission;
 pub mod put;
 pub mod range;
-pub mod recipes;
 pub mod reference;
 pub mod role;
 pub mod serve;

@@ -40,7 +40,7 @@ pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMo
     let [target] = args.words.exactly()?;
     let target = value::uint(&string::text(target.as_bytes()), 16)
         .map_err(|e| CommandError::new(ErrorKind::BadArgs, e))?;
-    let endpoints = &ctx.settings()?.endpoints;
+    let endpoints = ctx.endpoints().await?;
     let deadline = ctx.deadline()?;
     // Ask each endpoint whether it leads, and the first that does to transfer the leadership.
     for endpoint in endpoints {

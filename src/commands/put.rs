@@ -5,14 +5,12 @@ use std::io::Read;
 use bytes::Bytes;
 use clap::Args;
 
-use super::range::bytes;
+use super::{
+    permission::{self, Needed},
+    range::bytes,
+};
 use crate::{
-    cli::{
-        context::Context,
-        error::{CommandError, ErrorKind},
-        value,
-        words::Words,
-    },
+    cli::{context::Context, error::CommandError, value, words::Words},
     proto::etcdserverpb as pb,
     words,
 };
@@ -55,13 +53,10 @@ words! {
 /// Conflicting arguments, no value, or an error from the server.
 pub async fn put(ctx: &Context, args: PutArgs) -> Result<pb::PutResponse, CommandError> {
     let request = args.request(stdin)?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
-    Ok(client.put(request, deadline).await?)
-}
-
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
+    let (client, deadline) = ctx.connect().await?;
+    let needed = Needed::write(&request.key, &Bytes::new());
+    let answer = client.put(request, deadline).await;
+    answer.map_err(|error| permission::name(error.into(), &[needed]))
 }
 
 /// All of stdin; `None` if it cannot be read.
@@ -83,7 +78,7 @@ impl PutArgs {
         let words = self.words.get()?;
         let key = bytes(&words[0]);
         if self.ignore_value && words.len() > 1 {
-            return Err(bad(
+            return Err(CommandError::bad_args(
                 "put command needs only 1 argument when 'ignore-value' is set",
             ));
         }
@@ -92,10 +87,11 @@ impl PutArgs {
             Some(word) => bytes(word),
             None => read()
                 .filter(|value| !value.is_empty())
-                .ok_or_else(|| bad(ARITY))?,
+                .ok_or_else(|| CommandError::bad_args(ARITY))?,
         };
-        let lease = value::int(self.lease.as_deref().unwrap_or("0"), 16)
-            .map_err(|e| bad(format!("bad lease ID ({e}), expecting ID in Hex")))?;
+        let lease = value::int(self.lease.as_deref().unwrap_or("0"), 16).map_err(|e| {
+            CommandError::bad_args(format!("bad lease ID ({e}), expecting ID in Hex"))
+        })?;
         Ok(pb::PutRequest {
             key,
             value,

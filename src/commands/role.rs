@@ -1,9 +1,6 @@
 //! `role add`, `delete`, `get`, `list`, `grant-permission` and `revoke-permission`.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::OsStrExt,
-};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
 use bytes::Bytes;
 use clap::Args;
@@ -11,8 +8,8 @@ use clap::Args;
 use crate::{
     cli::{
         context::Context,
-        error::{CommandError, ErrorKind},
-        words::Words,
+        error::CommandError,
+        words::{Words, text},
     },
     client::rpc::prefix_end,
     golang::string,
@@ -23,15 +20,6 @@ use crate::{
     },
     words,
 };
-
-/// An argument as text for a message to the server.
-fn text(word: &OsStr) -> String {
-    string::text(word.as_bytes()).into_owned()
-}
-
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
-}
 
 /// Add a role
 #[derive(Args, Debug)]
@@ -56,8 +44,7 @@ pub async fn add(
 ) -> Result<Changed<pb::AuthRoleAddResponse>, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let line = format!("Role {name} created");
     let request = pb::AuthRoleAddRequest { name };
     Ok(Changed {
@@ -89,8 +76,7 @@ pub async fn delete(
 ) -> Result<Changed<pb::AuthRoleDeleteResponse>, CommandError> {
     let [role] = args.words.exactly()?;
     let role = text(role);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let line = format!("Role {role} deleted");
     let request = pb::AuthRoleDeleteRequest { role };
     Ok(Changed {
@@ -119,8 +105,7 @@ words! {
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<Role, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthRoleGetRequest { role: name.clone() };
     let answer = client.role_get(request, deadline).await?;
     Ok(Role { name, answer })
@@ -143,8 +128,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "role list command requires no argume
 /// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthRoleListResponse, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     Ok(client
         .role_list(pb::AuthRoleListRequest {}, deadline)
         .await?)
@@ -194,12 +178,15 @@ pub async fn grant_permission(
         "READ" => Type::Read,
         "WRITE" => Type::Write,
         "READWRITE" => Type::Readwrite,
-        _ => return Err(bad(format!("invalid permission type: {kind}"))),
+        _ => {
+            return Err(CommandError::bad_args(format!(
+                "invalid permission type: {kind}"
+            )));
+        }
     };
     let (key, range_end) = args.range.range(&words[2..])?;
     let name = text(&words[0]);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let line = format!("Role {name} updated");
     let request = pb::AuthRoleGrantPermissionRequest {
         name,
@@ -252,8 +239,7 @@ pub async fn revoke_permission(
         let end = string::text(&range_end);
         format!("Permission of range [{shown}, {end}) is revoked from role {role}")
     };
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthRoleRevokePermissionRequest {
         role,
         key,
@@ -269,7 +255,8 @@ impl RangeFlags {
     /// Key and end of the range (etcd v3.7.1, etcdctl `permRange`). An end of one zero byte means all following keys,
     /// an empty end means a single key, and an empty key means the key of one zero byte.
     fn range(&self, words: &[OsString]) -> Result<(Bytes, Bytes), CommandError> {
-        let both = || bad("--from-key and --prefix flags are mutually exclusive");
+        let both =
+            || CommandError::bad_args("--from-key and --prefix flags are mutually exclusive");
         let zero = Bytes::from_static(b"\0");
         let bytes = |word: &OsString| Bytes::copy_from_slice(word.as_bytes());
         let key = words.first().map(bytes).unwrap_or_default();
@@ -285,9 +272,15 @@ impl RangeFlags {
             (None, true, false) => prefix_end(&key).into(),
             (None, false, true) => zero,
             (None, false, false) => Bytes::new(),
-            (Some(_), true, _) => return Err(bad("unexpected endkey argument with --prefix flag")),
+            (Some(_), true, _) => {
+                return Err(CommandError::bad_args(
+                    "unexpected endkey argument with --prefix flag",
+                ));
+            }
             (Some(_), _, true) => {
-                return Err(bad("unexpected endkey argument with --from-key flag"));
+                return Err(CommandError::bad_args(
+                    "unexpected endkey argument with --from-key flag",
+                ));
             }
             (Some(end), false, false) => bytes(end),
         };

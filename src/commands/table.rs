@@ -199,12 +199,6 @@ pub fn tree_for(args: &[OsString]) -> clap::Command {
     entry::tree_for(root(), COMMANDS, args)
 }
 
-/// The heading of a command in the help of etcdctl.
-pub fn heading(name: &str) -> &'static str {
-    let entry = COMMANDS.iter().find(|entry| entry.name == name);
-    entry.map_or("", |entry| entry.heading)
-}
-
 /// The function of the command that `matches` names, and the matches that belong to it.
 pub fn find(matches: &ArgMatches) -> Option<(Run, &ArgMatches)> {
     entry::find(COMMANDS, matches)
@@ -252,7 +246,6 @@ mod tests {
     fn every_command_has_a_heading_and_clap_finds_no_fault_with_it() {
         tree().debug_assert();
         for entry in COMMANDS {
-            assert_eq!(heading(entry.name), entry.heading);
             assert!(!entry.heading.is_empty(), "{}", entry.name);
         }
     }

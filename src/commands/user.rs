@@ -1,16 +1,13 @@
 //! `user add`, `delete`, `get`, `list`, `passwd`, `grant-role` and `revoke-role`.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
-
 use clap::Args;
 
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, ErrorKind},
-        words::Words,
+        words::{Words, text},
     },
-    golang::string,
     output::{
         Format,
         replies::auth::{Changed, Role, User},
@@ -18,15 +15,6 @@ use crate::{
     proto::{authpb, etcdserverpb as pb},
     words,
 };
-
-/// An argument as text for a message to the server.
-fn text(word: &OsStr) -> String {
-    string::text(word.as_bytes()).into_owned()
-}
-
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
-}
 
 /// Add a user
 ///
@@ -71,7 +59,7 @@ pub async fn add(
         (word, password)
     } else {
         match word.split_once(':') {
-            Some(("", _)) => return Err(bad("empty user name is not allowed")),
+            Some(("", _)) => return Err(CommandError::bad_args("empty user name is not allowed")),
             Some((name, password)) => (name.to_owned(), password.to_owned()),
             None => {
                 let password = new_password(ctx, &word, args.interactive.unwrap_or(true))?;
@@ -79,8 +67,7 @@ pub async fn add(
             }
         }
     };
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthUserAddRequest {
         name: name.clone(),
         password,
@@ -111,10 +98,10 @@ fn new_password(ctx: &Context, name: &str, interactive: bool) -> Result<String, 
     let ask = |prompt: String| ctx.ui.ask_new_password(&prompt, to_stdout).map_err(failed);
     let password = ask(format!("Password of {name}: "))?;
     if password.is_empty() {
-        return Err(bad("empty password"));
+        return Err(CommandError::bad_args("empty password"));
     }
     if ask(format!("Type password of {name} again for confirmation: "))? != password {
-        return Err(bad("given passwords are different"));
+        return Err(CommandError::bad_args("given passwords are different"));
     }
     Ok(password)
 }
@@ -142,8 +129,7 @@ pub async fn delete(
 ) -> Result<Changed<pb::AuthUserDeleteResponse>, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthUserDeleteRequest { name: name.clone() };
     Ok(Changed {
         answer: client.user_delete(request, deadline).await?,
@@ -175,8 +161,7 @@ words! {
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthUserGetRequest { name: name.clone() };
     let answer = client.user_get(request, deadline).await?;
     if !args.detail {
@@ -210,8 +195,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "user list command requires no argume
 /// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthUserListResponse, CommandError> {
     args.words.get()?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     Ok(client
         .user_list(pb::AuthUserListRequest {}, deadline)
         .await?)
@@ -245,8 +229,7 @@ pub async fn passwd(
     let [name] = args.words.exactly()?;
     let name = text(name);
     let password = new_password(ctx, &name, args.interactive.unwrap_or(true))?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let request = pb::AuthUserChangePasswordRequest {
         name,
         password,
@@ -282,8 +265,7 @@ pub async fn grant_role(
 ) -> Result<Changed<pb::AuthUserGrantRoleResponse>, CommandError> {
     let [user, role] = args.words.exactly()?;
     let (user, role) = (text(user), text(role));
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let line = format!("Role {role} is granted to user {user}");
     let request = pb::AuthUserGrantRoleRequest { user, role };
     Ok(Changed {
@@ -316,8 +298,7 @@ pub async fn revoke_role(
 ) -> Result<Changed<pb::AuthUserRevokeRoleResponse>, CommandError> {
     let [user, role] = args.words.exactly()?;
     let (name, role) = (text(user), text(role));
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect().await?;
     let line = format!("Role {role} is revoked from user {name}");
     let request = pb::AuthUserRevokeRoleRequest { name, role };
     Ok(Changed {

@@ -12,14 +12,22 @@ use serde_json::ser::{CompactFormatter, Formatter};
 /// An error of `out`.
 pub fn write_line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::with_capacity(256);
-    value
-        .serialize(&mut serde_json::Serializer::with_formatter(
-            &mut text,
-            GoFormatter,
-        ))
-        .map_err(io::Error::from)?;
+    append(value, &mut text)?;
     text.push(b'\n');
     out.write_all(&text)
+}
+
+/// Appends `value` to `text`, with no newline.
+///
+/// # Errors
+/// `value` has no form in JSON.
+pub fn append<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) -> io::Result<()> {
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            text,
+            GoFormatter,
+        ))
+        .map_err(io::Error::from)
 }
 
 /// Bytes as Go marshals `[]byte`: base64 with the standard alphabet and padding.

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use serde::{Serialize, Serializer};
 
-use super::{Format, RenderError, Rendered, Reply, simple::Simple};
+use super::Rendered;
 use crate::golang::json::{self as go_json, write_line};
 use crate::proto::{etcdserverpb as pb, mvccpb};
 
@@ -18,25 +18,6 @@ pub struct Json<'a> {
 }
 
 impl Json<'_> {
-    /// Fails: this format does not support the reply.
-    ///
-    /// # Errors
-    /// Always [`RenderError::Unsupported`].
-    pub fn unsupported(&self) -> Rendered {
-        Err(RenderError::Unsupported(Format::Json))
-    }
-
-    /// Prints the reply as plain text.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub fn as_simple(&mut self, reply: &dyn Reply) -> Rendered {
-        reply.simple(&mut Simple {
-            hex: self.hex,
-            out: self.out,
-        })
-    }
-
     /// Whether `--hex` was given.
     pub fn hex(&self) -> bool {
         self.hex
@@ -48,6 +29,14 @@ impl Json<'_> {
     /// The output cannot be written.
     pub fn value(&mut self, value: &impl Serialize) -> Rendered {
         Ok(write_line(value, self.out)?)
+    }
+
+    /// A piece of a line that is written in several.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn piece(&mut self, text: &[u8]) -> Rendered {
+        Ok(self.out.write_all(text)?)
     }
 
     /// A list on one line; an empty one is `null`, like a nil slice in Go.

@@ -13,19 +13,62 @@ use crate::{
     process::signals,
 };
 
+/// How a command ended, and what is needed to report that.
+pub struct Ended {
+    /// The terminal, which the command has given back.
+    pub ui: Ui,
+    /// The outcome.
+    pub result: Result<(), CommandError>,
+    /// The format in which an error is shown.
+    pub format: Format,
+}
+
+/// Reads `args` (without the name of the program), has `command` run what they ask for, reports how it ended, and returns
+/// the exit code. `tree_for` makes the tree of commands with the arguments of the one command that the line is about,
+/// `tree` the whole tree.
+pub fn run(
+    args: Vec<OsString>,
+    tree_for: fn(&[OsString]) -> clap::Command,
+    tree: fn() -> clap::Command,
+    command: impl FnOnce(Ui, &[String], &clap::ArgMatches) -> Ended,
+) -> u8 {
+    signals::survive_file_size_limit();
+    let ui = Ui::new();
+    let root = tree_for(&args);
+    let Line { path, args } = match read(&ui, &root, args) {
+        Ok(line) => line,
+        Err(exit) => return exit,
+    };
+    let matches = match matches(root, args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let refused = Err(CommandError::new(ErrorKind::Failed, error));
+            return end(&ui, tree, &path, refused, Format::Simple);
+        }
+    };
+    let ended = command(ui, &path, &matches);
+    end(&ended.ui, tree, &path, ended.result, ended.format)
+}
+
+/// The error for a command that clap has matched and the table lacks, which is a fault of this program.
+pub fn no_command(path: &[String]) -> CommandError {
+    let text = format!("no command called {}", path.join(" "));
+    CommandError::new(ErrorKind::Failed, text)
+}
+
 /// A command line in the form that clap accepts.
-pub struct Line {
+struct Line {
     /// The names of the command, below the root.
-    pub path: Vec<String>,
+    path: Vec<String>,
     /// Program, path, flags, `--`, positional arguments.
-    pub args: Vec<OsString>,
+    args: Vec<OsString>,
 }
 
 /// Parses `args` (without the program name) like cobra and pflag.
 ///
 /// # Errors
 /// The exit code, if nothing is left to do: help was printed, or the command line is invalid.
-pub fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, u8> {
+fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, u8> {
     // etcdctl rejects `--version`, which people try first; treat it as the command `version`.
     let version = args
         .iter()
@@ -83,7 +126,7 @@ fn requested_format(root: &clap::Command, args: &[OsString]) -> Format {
 ///
 /// # Errors
 /// The first line of clap's error. This should not happen, because [`read`] has already rejected invalid lines.
-pub fn matches(tree: clap::Command, args: Vec<OsString>) -> Result<clap::ArgMatches, String> {
+fn matches(tree: clap::Command, args: Vec<OsString>) -> Result<clap::ArgMatches, String> {
     // Each flag already follows its own command. Do not let clap copy the inherited flags to every subcommand.
     let mut tree = tree.mut_args(|arg| arg.global(false));
     let matches = tree.try_get_matches_from_mut(args).map_err(|error| {
@@ -98,7 +141,7 @@ pub fn matches(tree: clap::Command, args: Vec<OsString>) -> Result<clap::ArgMatc
 
 /// Reports how a command ended. Returns the exit code. Builds the tree again if the usage must be printed, because clap
 /// has consumed the first one; this is rare.
-pub fn end(
+fn end(
     ui: &Ui,
     tree: impl FnOnce() -> clap::Command,
     path: &[String],

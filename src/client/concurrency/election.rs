@@ -1,6 +1,8 @@
 //! An election. The leader is the session whose key under the election's prefix was created first; the value of the key
 //! is its proclamation (etcd v3.7.1, client/v3/concurrency/election.go).
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use super::{
@@ -12,7 +14,9 @@ use super::{
     session::Session,
 };
 use crate::{
-    client::{Client, Deadline, Limit, StreamOptions, rpc::prefix_end, watch::Watcher},
+    client::{
+        Client, ClientError, Deadline, Limit, StreamOptions, rpc::prefix_end, watch::Watcher,
+    },
     proto::{etcdserverpb as pb, mvccpb},
 };
 
@@ -128,6 +132,8 @@ pub struct Observer {
     prefix: Vec<u8>,
     limit: Limit,
     state: State,
+    /// What has been seen and not been returned yet: at most the events of one answer.
+    seen: VecDeque<pb::RangeResponse>,
 }
 
 enum State {
@@ -135,18 +141,23 @@ enum State {
     Ask,
     /// There is no leader: wait for the first key under the prefix.
     Await(Box<Watcher>),
-    /// This key is the leader's until it is deleted.
-    Follow(Box<Watcher>),
+    /// A key leads, until it is deleted.
+    Follow {
+        watch: Box<Watcher>,
+        /// The answer that named the leader: Go's client keeps its other fields in what it returns later.
+        found: Box<pb::RangeResponse>,
+    },
 }
 
 impl Observer {
-    /// Observes the election with this name. `limit` bounds each request.
+    /// Of the election with this name. `limit` bounds each question, and the start of each watch.
     pub fn new(client: &Client, name: &[u8], limit: Limit) -> Observer {
         Observer {
             client: client.clone(),
             prefix: [name, b"/"].concat(),
             limit,
             state: State::Ask,
+            seen: VecDeque::new(),
         }
     }
 
@@ -155,34 +166,31 @@ impl Observer {
     /// # Errors
     /// There is none ([`ConcurrencyError::NoLeader`]), or an error of the client.
     pub async fn leader(&self) -> Result<mvccpb::KeyValue, ConcurrencyError> {
-        let request = first_created(&self.prefix);
-        let deadline = Deadline::after(self.limit);
-        let mut answer = self.client.range(request, deadline).await?;
+        let mut answer = self.ask().await?;
         answer.kvs.pop().ok_or(ConcurrencyError::NoLeader)
     }
 
-    /// The next leader, or the leader's next proclamation: the leader's key and value.
+    /// The next leader, or the next thing that the leader says: an answer with the leader's key and value, and nothing
+    /// else in its list.
     ///
-    /// Cancel-safe: dropping the future loses nothing.
+    /// Dropping the future before it is ready loses nothing.
     ///
     /// # Errors
-    /// An error of the client.
-    pub async fn next(&mut self) -> Result<mvccpb::KeyValue, ConcurrencyError> {
+    /// As the client fails.
+    pub async fn next(&mut self) -> Result<pb::RangeResponse, ConcurrencyError> {
         loop {
+            if let Some(answer) = self.seen.pop_front() {
+                return Ok(answer);
+            }
             match &mut self.state {
                 State::Ask => {
-                    let request = first_created(&self.prefix);
-                    let deadline = Deadline::after(self.limit);
-                    let mut answer = self.client.range(request, deadline).await?;
-                    let next = revision(answer.header.as_ref()) + 1;
-                    match answer.kvs.pop() {
-                        Some(leader) => {
-                            self.state = self.follow(leader.key.clone(), next);
-                            return Ok(leader);
-                        }
+                    let mut found = self.ask().await?;
+                    match found.kvs.pop() {
+                        Some(leader) => self.found(leader, found),
                         None => {
+                            let from = revision(found.header.as_ref());
                             let end = prefix_end(&self.prefix);
-                            let watch = self.watch(self.prefix.clone().into(), end.into(), next);
+                            let watch = self.watch(self.prefix.clone().into(), end.into(), from);
                             self.state = State::Await(watch);
                         }
                     }
@@ -191,29 +199,56 @@ impl Observer {
                     let answer = watch.next().await?;
                     let put = answer.events.into_iter().find(|e| !is_deletion(e));
                     if let Some(leader) = put.and_then(|event| event.kv) {
-                        self.state = self.follow(leader.key.clone(), leader.mod_revision + 1);
-                        return Ok(leader);
+                        let mut header = answer.header.unwrap_or_default();
+                        header.revision = leader.mod_revision;
+                        let found = pb::RangeResponse {
+                            header: Some(header),
+                            ..Default::default()
+                        };
+                        self.found(leader, found);
                     }
                 }
-                State::Follow(watch) => {
+                State::Follow { watch, found } => {
                     let answer = watch.next().await?;
-                    // The last proclamation, unless the key has been deleted.
-                    let deleted = answer.events.iter().any(is_deletion);
+                    found.header = answer.header;
+                    let mut deleted = false;
+                    for event in answer.events {
+                        deleted = is_deletion(&event);
+                        if deleted {
+                            break;
+                        }
+                        self.seen.push_back(pb::RangeResponse {
+                            kvs: event.kv.into_iter().collect(),
+                            ..(**found).clone()
+                        });
+                    }
                     if deleted {
                         self.state = State::Ask;
-                        continue;
-                    }
-                    let last = answer.events.into_iter().next_back();
-                    if let Some(leader) = last.and_then(|event| event.kv) {
-                        return Ok(leader);
                     }
                 }
             }
         }
     }
 
-    fn follow(&self, key: Bytes, from: i64) -> State {
-        State::Follow(self.watch(key, Bytes::new(), from))
+    async fn ask(&self) -> Result<pb::RangeResponse, ClientError> {
+        let request = first_created(&self.prefix);
+        self.client
+            .range(request, Deadline::after(self.limit))
+            .await
+    }
+
+    /// Announces a leader, and follows what it says.
+    fn found(&mut self, leader: mvccpb::KeyValue, found: pb::RangeResponse) {
+        let from = revision(found.header.as_ref()) + 1;
+        self.state = State::Follow {
+            watch: self.watch(leader.key.clone(), Bytes::new(), from),
+            found: Box::new(found.clone()),
+        };
+        self.seen.push_back(pb::RangeResponse {
+            header: found.header,
+            kvs: vec![leader],
+            ..Default::default()
+        });
     }
 
     fn watch(&self, key: Bytes, range_end: Bytes, start_revision: i64) -> Box<Watcher> {
@@ -224,7 +259,8 @@ impl Observer {
             ..Default::default()
         };
         let options = StreamOptions::default();
-        Box::new(self.client.watch(create, options, Deadline::never()))
+        let connect = Deadline::after(self.limit);
+        Box::new(self.client.watch(create, options, connect))
     }
 }
 

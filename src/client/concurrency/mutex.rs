@@ -18,6 +18,8 @@ pub struct Mutex {
     key: Vec<u8>,
     /// The create revision of the key; 0 if there is none.
     revision: i64,
+    /// The store's revision in the answer that showed that the lock is held.
+    acquired: i64,
 }
 
 impl Mutex {
@@ -29,12 +31,18 @@ impl Mutex {
             key: session_key(&prefix, session.lease()),
             prefix,
             revision: 0,
+            acquired: 0,
         }
     }
 
     /// The key that represents the lock while it is held.
     pub fn key(&self) -> &[u8] {
         &self.key
+    }
+
+    /// The revision of the store when the lock was taken; 0 before that.
+    pub fn acquired(&self) -> i64 {
+        self.acquired
     }
 
     /// Waits for the lock and acquires it. If the future is dropped before it is ready, call [`Mutex::unlock`] or close
@@ -61,6 +69,7 @@ impl Mutex {
         if answer.kvs.is_empty() {
             return Err(ConcurrencyError::SessionExpired);
         }
+        self.acquired = revision(answer.header.as_ref());
         Ok(())
     }
 
@@ -109,6 +118,7 @@ impl Mutex {
         };
         let deadline = self.session.deadline();
         let answer = self.session.client().txn(request, deadline).await?;
+        self.acquired = revision(answer.header.as_ref());
         self.revision = match read(&answer, 0) {
             // The session already has a key for this lock.
             Some(own) if !answer.succeeded => own.create_revision,

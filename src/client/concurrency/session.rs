@@ -45,7 +45,7 @@ impl Session {
     /// Keeps an existing lease alive.
     pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
         let (end, alive) = watch::channel(true);
-        let mut keep_alive = client.keep_alive(lease);
+        let mut keep_alive = client.keep_alive(lease, Deadline::after(limit));
         let task = tokio::spawn(async move {
             while keep_alive.next().await.is_ok() {}
             // There may be no receiver.
@@ -83,6 +83,11 @@ impl Session {
         let mut alive = self.inner.alive.clone();
         // An error means that the sender is gone, and with it the keep-alive.
         let _ = alive.wait_for(|alive| !alive).await;
+    }
+
+    /// Whether the lease is no longer kept alive.
+    pub fn has_ended(&self) -> bool {
+        !*self.inner.alive.borrow()
     }
 
     /// Stops keeping the lease alive, so that it expires.

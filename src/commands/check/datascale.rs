@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{
-    load::{self, Keys, LOADS},
+    load::{self, Keys, LoadArgs},
     metrics,
 };
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
         context::Context,
         error::{CommandError, ErrorKind},
         progress::Steps,
-        value::Suggest,
         words::{Ignored, Words},
     },
     output::replies::check::Datascale,
@@ -29,48 +28,17 @@ use crate::{
   etcdctl check datascale
   etcdctl check datascale --load=m --auto-compact --auto-defrag")]
 pub struct DatascaleArgs {
-    /// Size of the load: s, m, l or xl [default: s]
-    #[arg(long, value_name = "load", value_parser = Suggest(LOADS), hide_possible_values = true)]
-    load: Option<String>,
     /// Prefix of the keys that are put [default: /etcdctl-check-datascale/]
     #[arg(long, value_name = "prefix")]
     prefix: Option<String>,
-    /// Compact the history when the check is finished
-    #[arg(long)]
-    auto_compact: bool,
-    /// Defragment the endpoints when the check is finished
-    #[arg(long)]
-    auto_defrag: bool,
+    #[command(flatten)]
+    load: LoadArgs,
     #[command(flatten)]
     _words: Words<Ignored>,
 }
 
-/// Number of keys and clients.
-#[derive(Clone, Copy)]
-struct Load {
-    keys: u64,
-    clients: usize,
-}
-
-const LOAD_TABLE: [Load; 4] = [
-    Load {
-        keys: 10_000,
-        clients: 50,
-    },
-    Load {
-        keys: 100_000,
-        clients: 200,
-    },
-    Load {
-        keys: 1_000_000,
-        clients: 500,
-    },
-    Load {
-        keys: 3_000_000,
-        clients: 1000,
-    },
-];
-
+/// Keys of each size.
+const KEYS: [u64; 4] = [10_000, 100_000, 1_000_000, 3_000_000];
 const DEFAULT_PREFIX: &str = "/etcdctl-check-datascale/";
 /// Size of a key after its prefix, and size of a value, in bytes.
 const SIZES: (usize, usize) = (512, 512);
@@ -80,28 +48,28 @@ const SIZES: (usize, usize) = (512, 512);
 /// # Errors
 /// Keys with the prefix exist (exit code 3), an error from the server, or its memory usage cannot be read.
 pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), CommandError> {
-    let load = load::of_size(args.load.as_deref(), LOAD_TABLE)?;
+    let (count, concurrent) = args.load.size(KEYS)?;
     let client = ctx.client().await?;
     let prefix = args.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let keys = Keys::reserve(ctx, &client, prefix, false).await?;
-    let clients = load::clients(ctx, load.clients).await?;
+    let clients = load::clients(ctx, concurrent).await?;
     let before = memory(ctx, "before").await?;
     load::say(
         ctx,
         &format!(
             "Start data scale check for work load [{} key-value pairs, {} bytes per key-value, {} concurrent clients].",
-            load.keys,
+            count,
             SIZES.0 + SIZES.1,
-            load.clients
+            concurrent
         ),
     )?;
     let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
-    let progress = Steps::start(&ctx.ui, load.keys);
-    let (queue, requests) = mpsc::channel::<pb::PutRequest>(load.clients);
+    let progress = Steps::start(&ctx.ui, count);
+    let (queue, requests) = mpsc::channel::<pb::PutRequest>(concurrent);
     let (done, mut told) = mpsc::unbounded_channel();
     let producing = async {
-        for n in 0..load.keys {
+        for n in 0..count {
             if queue.send(keys.put(n, SIZES.0, SIZES.1)).await.is_err() {
                 break;
             }
@@ -127,14 +95,9 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
     drop(progress);
     let after = memory(ctx, "after").await?;
     let revision = keys.delete(&client).await?;
-    if args.auto_compact {
-        load::compact(ctx, &client, revision).await?;
-    }
-    if args.auto_defrag {
-        load::defragment(ctx).await?;
-    }
+    args.load.tidy_up(ctx, &client, Some(revision)).await?;
     let reply = Datascale {
-        keys: load.keys,
+        keys: count,
         bytes: after - before,
         errors: outcome.errors,
     };
@@ -149,7 +112,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
 /// The resident memory of the first endpoint in bytes.
 async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
     let settings = ctx.settings()?;
-    let endpoint = settings.endpoints.first().map_or("", String::as_str);
+    let endpoint = ctx.endpoints().await?.first().map_or("", String::as_str);
     let timeout = settings.command_timeout.to_std();
     match metrics::resident_memory(endpoint, settings.tls.as_deref(), timeout).await {
         Ok(bytes) => Ok(bytes),

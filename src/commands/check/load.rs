@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use clap::Args;
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinSet,
@@ -16,6 +17,7 @@ use crate::{
     cli::{
         context::Context,
         error::{CommandError, ErrorKind},
+        value::Suggest,
     },
     client::{Client, ClientError, Deadline, Limit, rpc::prefix_end},
     golang::{format::quote, string},
@@ -23,29 +25,69 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
+/// The flags that both checks take.
+#[derive(Args, Debug)]
+pub struct LoadArgs {
+    /// Size of the load: s, m, l or xl [default: s]
+    #[arg(long, value_name = "load", value_parser = Suggest(LOADS), hide_possible_values = true)]
+    load: Option<String>,
+    /// Compact the history when the check is finished
+    #[arg(long)]
+    auto_compact: bool,
+    /// Defragment the endpoints when the check is finished
+    #[arg(long)]
+    auto_defrag: bool,
+}
+
 /// The sizes of load, by the names that `--load` accepts.
 pub const LOADS: &[&str] = &["s", "m", "l", "xl", "small", "medium", "large", "xLarge"];
+
+/// Clients of each size.
+const CLIENTS: [usize; 4] = [50, 200, 500, 1000];
 
 /// Timeout for cleaning up, for a compaction and for a defragmentation.
 const CLEANUP: Duration = Duration::from_secs(30);
 
-/// The entry of a table for the size `load`: small, medium, large or xLarge.
-///
-/// # Errors
-/// Unknown size; exit code 4.
-pub fn of_size<T: Copy>(load: Option<&str>, table: [T; 4]) -> Result<T, CommandError> {
-    let load = load.unwrap_or("s");
-    let at = match load {
-        "s" | "small" => 0,
-        "m" | "medium" => 1,
-        "l" | "large" => 2,
-        "xl" | "xLarge" => 3,
-        _ => {
-            let text = format!("unknown load option {load}");
-            return Err(CommandError::new(ErrorKind::BadFeature, text));
+impl LoadArgs {
+    /// The value of `table` for the size of load that was asked for (small, medium, large, xLarge), and the number of
+    /// clients.
+    ///
+    /// # Errors
+    /// There is no such size; exit code 4.
+    pub fn size<T: Copy>(&self, table: [T; 4]) -> Result<(T, usize), CommandError> {
+        let load = self.load.as_deref().unwrap_or("s");
+        let at = match load {
+            "s" | "small" => 0,
+            "m" | "medium" => 1,
+            "l" | "large" => 2,
+            "xl" | "xLarge" => 3,
+            _ => {
+                let text = format!("unknown load option {load}");
+                return Err(CommandError::new(ErrorKind::BadFeature, text));
+            }
+        };
+        Ok((table[at], CLIENTS[at]))
+    }
+
+    /// Compacts the history at `revision`, that of the deletion of the check's keys, and defragments, as far as the flags
+    /// ask for it.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn tidy_up(
+        &self,
+        ctx: &Context,
+        client: &Client,
+        revision: Option<i64>,
+    ) -> Result<(), CommandError> {
+        if let (true, Some(revision)) = (self.auto_compact, revision) {
+            compact(ctx, client, revision).await?;
         }
-    };
-    Ok(table[at])
+        if self.auto_defrag {
+            defragment(ctx).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The keys of a check, which have a common prefix that no other key may have.
@@ -127,11 +169,7 @@ pub fn say(ctx: &Context, text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// `--auto-compact`.
-///
-/// # Errors
-/// An error from the server.
-pub async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<(), CommandError> {
+async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<(), CommandError> {
     say(ctx, &format!("Compacting with revision {revision}"))?;
     let request = pb::CompactionRequest {
         revision,
@@ -141,12 +179,8 @@ pub async fn compact(ctx: &Context, client: &Client, revision: i64) -> Result<()
     say(ctx, &format!("Compacted with revision {revision}"))
 }
 
-/// `--auto-defrag`.
-///
-/// # Errors
-/// An error from the server.
-pub async fn defragment(ctx: &Context) -> Result<(), CommandError> {
-    for endpoint in &ctx.settings()?.endpoints {
+async fn defragment(ctx: &Context) -> Result<(), CommandError> {
+    for endpoint in ctx.endpoints().await? {
         let shown = quote(endpoint.as_bytes());
         say(ctx, &format!("Defragmenting {shown}"))?;
         let client = ctx.client_of(std::slice::from_ref(endpoint))?;
@@ -266,14 +300,19 @@ mod tests {
 
     #[test]
     fn sizes_have_two_names_each() {
+        let size = |load: Option<&str>| {
+            let args = LoadArgs {
+                load: load.map(String::from),
+                auto_compact: false,
+                auto_defrag: false,
+            };
+            args.size([1, 2, 3, 4])
+        };
         for (name, value) in LOADS.iter().zip([1, 2, 3, 4, 1, 2, 3, 4]) {
-            assert_eq!(of_size(Some(name), [1, 2, 3, 4]).unwrap(), value);
+            assert_eq!(size(Some(name)).unwrap().0, value);
         }
-        assert_eq!(of_size(None, [1, 2, 3, 4]).unwrap(), 1);
-        assert_eq!(
-            of_size(Some("xlarge"), [1; 4]).unwrap_err().kind,
-            ErrorKind::BadFeature
-        );
+        assert_eq!(size(None).unwrap(), (1, 50));
+        assert_eq!(size(Some("xlarge")).unwrap_err().kind, ErrorKind::BadFeature);
     }
 
     #[test]

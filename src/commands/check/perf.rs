@@ -5,13 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::load::{self, Keys, LOADS, Outcome};
+use super::load::{self, Keys, LoadArgs, Outcome};
 use crate::{
     cli::{
         context::Context,
         error::{CommandError, ErrorKind},
         progress::Steps,
-        value::Suggest,
         words::{Ignored, Words},
     },
     client::Client,
@@ -30,48 +29,17 @@ use crate::{
   etcdctl check perf
   etcdctl check perf --load=m --auto-compact --auto-defrag")]
 pub struct PerfArgs {
-    /// Size of the load: s, m, l or xl [default: s]
-    #[arg(long, value_name = "load", value_parser = Suggest(LOADS), hide_possible_values = true)]
-    load: Option<String>,
     /// Prefix of the keys that are put [default: /etcdctl-check-perf/]
     #[arg(long, value_name = "prefix")]
     prefix: Option<String>,
-    /// Compact the history when the check is finished
-    #[arg(long)]
-    auto_compact: bool,
-    /// Defragment the endpoints when the check is finished
-    #[arg(long)]
-    auto_defrag: bool,
+    #[command(flatten)]
+    load: LoadArgs,
     #[command(flatten)]
     _words: Words<Ignored>,
 }
 
-/// Puts per second, and number of clients.
-#[derive(Clone, Copy)]
-struct Load {
-    rate: u32,
-    clients: usize,
-}
-
-const LOAD_TABLE: [Load; 4] = [
-    Load {
-        rate: 150,
-        clients: 50,
-    },
-    Load {
-        rate: 1000,
-        clients: 200,
-    },
-    Load {
-        rate: 8000,
-        clients: 500,
-    },
-    Load {
-        rate: 15000,
-        clients: 1000,
-    },
-];
-
+/// Puts per second of each size.
+const RATES: [u32; 4] = [150, 1000, 8000, 15000];
 /// Duration of the load.
 const DURATION: Duration = Duration::from_secs(60);
 const DEFAULT_PREFIX: &str = "/etcdctl-check-perf/";
@@ -83,27 +51,25 @@ const SIZES: (usize, usize) = (256, 1024);
 /// # Errors
 /// Keys with the prefix exist (exit code 3), an error from the server, or the check failed (exit code 1).
 pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
-    let load = load::of_size(args.load.as_deref(), LOAD_TABLE)?;
+    let (rate, count) = args.load.size(RATES)?;
     let client = ctx.client().await?;
     let prefix = args.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let keys = Keys::reserve(ctx, &client, prefix, true).await?;
-    let clients = load::clients(ctx, load.clients).await?;
+    let clients = load::clients(ctx, count).await?;
     let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     let outcome = tokio::select! {
-        outcome = run(ctx, &keys, load, clients) => outcome?,
+        outcome = run(ctx, &keys, rate, clients) => outcome?,
         signal = signals.recv() => {
             // Delete the keys that were put so far.
-            clean_up(ctx, &keys, &client, false).await?;
+            clean_up(ctx, &keys, &client).await?;
             return Err(CommandError::already_reported(ErrorKind::Signal(signal)));
         }
     };
-    clean_up(ctx, &keys, &client, args.auto_compact).await?;
-    if args.auto_defrag {
-        load::defragment(ctx).await?;
-    }
+    let revision = clean_up(ctx, &keys, &client).await?;
+    args.load.tidy_up(ctx, &client, revision).await?;
     let perf = Perf {
-        wanted: f64::from(load.rate),
+        wanted: f64::from(rate),
         rate: outcome.rate(),
         slowest: outcome.slowest(),
         deviation: outcome.deviation(),
@@ -117,37 +83,36 @@ pub async fn perf(ctx: &Context, args: PerfArgs) -> Result<(), CommandError> {
     }
 }
 
-/// Deletes the keys. As in etcdctl, a failure is only reported.
+/// Deletes the keys, and returns the revision of that. As in etcdctl, a failure is only reported.
 async fn clean_up(
     ctx: &Context,
     keys: &Keys,
     client: &Client,
-    compact: bool,
-) -> Result<(), CommandError> {
+) -> Result<Option<i64>, CommandError> {
     match keys.delete(client).await {
-        Ok(revision) if compact => load::compact(ctx, client, revision).await,
-        Ok(_) => Ok(()),
-        Err(error) => load::say(
-            ctx,
-            &format!("FAIL: Cleanup failed during key deletion: ERROR({error})"),
-        ),
+        Ok(revision) => Ok(Some(revision)),
+        Err(error) => {
+            let text = format!("FAIL: Cleanup failed during key deletion: ERROR({error})");
+            load::say(ctx, &text)?;
+            Ok(None)
+        }
     }
 }
 
-/// Puts keys at the rate of the load until its duration is over.
+/// Puts `rate` keys a second until the time of the check is over.
 async fn run(
     ctx: &Context,
     keys: &Keys,
-    load: Load,
+    rate: u32,
     clients: Vec<Client>,
 ) -> Result<Outcome, CommandError> {
-    let (queue, requests) = mpsc::channel::<pb::PutRequest>(load.clients);
+    let (queue, requests) = mpsc::channel::<pb::PutRequest>(clients.len());
     let (done, _) = mpsc::unbounded_channel();
     let progress = Steps::start(&ctx.ui, DURATION.as_secs());
     let sending = load::send_all(clients, requests, ctx.limit()?, done);
     let producing = async move {
         let start = Instant::now();
-        let mut ticks = tokio::time::interval(Duration::from_secs(1) / load.rate);
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
         let mut sent = 0;
         while start.elapsed() < DURATION {
             ticks.tick().await;

@@ -12,4 +12,4 @@ mod run;
 pub use args::{ServeArgs, help};
 pub use command::command;
 pub use flag_args::with_flags;
-pub use run::{ServeError, serve};
+pub use run::serve;

@@ -11,6 +11,7 @@ use crate::{
         error::{CommandError, ErrorKind, io_text},
         words::Words,
     },
+    commands::permission::{self, Needed},
     proto::etcdserverpb as pb,
     words,
 };
@@ -71,7 +72,9 @@ pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, Comman
         transaction.failure.push(request::parse(ctx, &line).await?);
     }
     // The command's timeout starts when the last line has been read.
-    Ok(client.txn(transaction, ctx.deadline()?).await?)
+    let needed = Needed::of_txn(&transaction);
+    let answer = client.txn(transaction, ctx.deadline()?).await;
+    answer.map_err(|error| permission::name(error.into(), &needed))
 }
 
 /// The next line without surrounding white space; `None` at the end of a block.

@@ -8,10 +8,7 @@ use std::{
 };
 
 use crate::{
-    cli::error::{CommandError, ErrorKind},
-    commands::range,
-    golang::format::quote,
-    proto::etcdserverpb as pb,
+    cli::error::CommandError, commands::range, golang::format::quote, proto::etcdserverpb as pb,
 };
 
 /// Replacements for positional arguments: `ETCDCTL_WATCH_KEY` and `ETCDCTL_WATCH_RANGE_END`.
@@ -33,7 +30,7 @@ impl Variables {
         };
         if variables.key.is_empty() && !variables.range_end.is_empty() {
             let end = quote(variables.range_end.as_bytes());
-            return Err(bad(format!(
+            return Err(CommandError::bad_args(format!(
                 "ETCDCTL_WATCH_KEY is empty but got ETCDCTL_WATCH_RANGE_END={end}"
             )));
         }
@@ -68,10 +65,6 @@ pub struct Target {
     pub exec: Vec<OsString>,
 }
 
-fn bad(text: impl Into<String>) -> CommandError {
-    CommandError::new(ErrorKind::BadArgs, text.into())
-}
-
 /// Splits `words` at the first `--` into what to watch and the program to run for each event.
 ///
 /// # Errors
@@ -87,14 +80,14 @@ pub fn split(
     };
     if separator.is_some() && exec.is_empty() {
         let text = "bad number of arguments (found separator --, but no commands)";
-        return Err(bad(text));
+        return Err(CommandError::bad_args(text));
     }
     if !variables.has_key() {
         return Ok((keys.to_vec(), exec.to_vec()));
     }
     if !keys.is_empty() {
         let text = "bad number of arguments (found conflicting environment key)";
-        return Err(bad(text));
+        return Err(CommandError::bad_args(text));
     }
     let mut keys = vec![variables.key.clone()];
     if !variables.range_end.is_empty() {
@@ -114,10 +107,10 @@ pub fn target(
     flags: Flags,
 ) -> Result<Target, CommandError> {
     let keys = match keys {
-        [] => return Err(bad("bad number of arguments")),
+        [] => return Err(CommandError::bad_args("bad number of arguments")),
         [_, _] if flags.prefix => {
             let text = "`range_end` and `--prefix` are mutually exclusive";
-            return Err(bad(text));
+            return Err(CommandError::bad_args(text));
         }
         [_, _] => keys,
         _ => &keys[..1],

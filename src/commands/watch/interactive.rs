@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{
     arguments::{Flags, Target, Variables},
+    ended::Ended,
     watch::{OPTIONS, WatchArgs, show},
 };
 use crate::{
@@ -20,10 +21,7 @@ use crate::{
         error::{CommandError, ErrorKind, io_text},
     },
     client::{Client, Deadline},
-    commands::{
-        recipes::watcher::{Ended, Watcher},
-        txn::split,
-    },
+    commands::txn::split,
     golang::string,
     proto::etcdserverpb as pb,
 };
@@ -34,7 +32,7 @@ const WAITING: usize = 16;
 /// Output of a watch.
 struct WatchOutput {
     exec: Vec<OsString>,
-    what: Result<pb::WatchResponse, Box<Ended>>,
+    what: Result<pb::WatchResponse, Ended>,
 }
 
 /// Runs `watch -i`.
@@ -86,14 +84,8 @@ fn ended(why: &str) -> CommandError {
 async fn show_output(ctx: &Context, said: WatchOutput) -> Result<(), CommandError> {
     match said.what {
         Ok(response) => show(ctx, &response, &said.exec).await,
-        Err(ended) => {
-            // As in etcdctl, the other watches continue.
-            if let Some(reason) = &ended.reason {
-                ctx.ui.note(&format!("watch was canceled ({reason})"));
-                ctx.emit(&ended.response)?;
-            }
-            Ok(())
-        }
+        // As in etcdctl, the other watches continue.
+        Err(ended) => ended.show(ctx),
     }
 }
 
@@ -124,15 +116,23 @@ fn run(
 ) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut watcher = Watcher::new(client, target.create, OPTIONS, connect);
-        let mut done = false;
+        let mut watcher = client.watch(target.create, OPTIONS, connect);
+        let (mut created, mut done) = (false, false);
         while !done {
             let what = tokio::select! {
                 what = watcher.next() => what,
                 Some(()) = asked.recv() => {
-                    watcher.request_progress().await;
+                    // A failure is that of the watch, whose next answer tells it.
+                    let _ = watcher.request_progress().await;
                     continue;
                 }
+            };
+            let what = match what {
+                Ok(answer) if answer.created => {
+                    created = true;
+                    continue;
+                }
+                what => what.map_err(|error| Ended::of(error, created)),
             };
             done = what.is_err();
             let exec = target.exec.clone();
@@ -152,8 +152,7 @@ enum Line {
 
 fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, CommandError> {
     let shown = string::text(line);
-    let bad = |text: String| CommandError::new(ErrorKind::BadArgs, text);
-    let words = split(line).map_err(|e| bad(e.to_string()))?;
+    let words = split(line).map_err(|e| CommandError::bad_args(e.to_string()))?;
     match words.first().map(Vec::as_slice) {
         None => Ok(Line::Wrong(format!(
             "Invalid command: {shown} (watch and progress supported)"
@@ -163,7 +162,7 @@ fn read(line: &[u8], variables: &Variables, outer: Flags) -> Result<Line, Comman
             "Invalid command {shown} (command type or key is not provided)"
         ))),
         Some(b"watch") => {
-            let args = arguments(words).map_err(bad)?;
+            let args = arguments(words).map_err(CommandError::bad_args)?;
             // `--progress-notify` of the command itself applies to every line.
             let flags = Flags {
                 progress_notify: outer.progress_notify,

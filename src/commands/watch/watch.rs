@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     arguments::{self, Flags, Target, Variables, quoted},
+    ended::Ended,
     interactive,
 };
 use crate::{
@@ -16,10 +17,7 @@ use crate::{
         words::Words,
     },
     client::stream::StreamOptions,
-    commands::recipes::{
-        child,
-        watcher::{Ended, Watcher},
-    },
+    commands::{child, permission::Needed},
     golang::format::quote,
     proto::etcdserverpb as pb,
     words,
@@ -95,13 +93,15 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
         return interactive::interactive(ctx, &variables, args.flags()).await;
     }
     let target = args.target(&variables, args.flags())?;
-    let deadline = ctx.deadline()?;
-    let client = ctx.client().await?;
-    let mut watcher = Watcher::new(client, target.create, OPTIONS, deadline);
+    let (client, deadline) = ctx.connect().await?;
+    let needed = Needed::read(&target.create.key, &target.create.range_end);
+    let mut watcher = client.watch(target.create, OPTIONS, deadline);
+    let mut created = false;
     loop {
         match watcher.next().await {
-            Ok(response) => show(ctx, &response, &target.exec).await?,
-            Err(ended) => return Err(show_end(ctx, *ended)?),
+            Ok(answer) if answer.created => created = true,
+            Ok(answer) => show(ctx, &answer, &target.exec).await?,
+            Err(error) => return Err(Ended::of(error, created).show_as_error(ctx, &needed)?),
         }
     }
 }
@@ -144,26 +144,4 @@ pub(super) async fn show(
         }
     }
     Ok(())
-}
-
-/// Prints why a watch ended. Returns the error of the command.
-pub(super) fn show_end(ctx: &Context, ended: Ended) -> Result<CommandError, CommandError> {
-    if let Some(error) = ended.error {
-        // No server was reached, or the stream was rejected: nothing was watched.
-        if error.code() != Some(tonic::Code::PermissionDenied) {
-            return Ok(error.into());
-        }
-    }
-    if let Some(reason) = &ended.reason {
-        ctx.ui.note(&format!("watch was canceled ({reason})"));
-        ctx.emit(&ended.response)?;
-    }
-    let mut error = CommandError::new(ErrorKind::Interrupted, "watch is canceled by the server");
-    if ended.response.compact_revision > 0 {
-        error = error.hint(format!(
-            "the oldest revision that can be watched is {}",
-            ended.response.compact_revision
-        ));
-    }
-    Ok(error)
 }

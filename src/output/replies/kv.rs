@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::golang::json;
 use crate::output::{
     Rendered, Reply,
     fields::Fields,
@@ -14,13 +15,49 @@ use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb::KeyValue;
 
-/// `get`: the response, and the flags that affect its printing.
+/// `get`: the answer or a part of it, and what the command line says about printing it.
 #[derive(Clone, Debug, Default)]
 pub struct Get {
     /// The server's answer.
     pub answer: pb::RangeResponse,
     /// `--print-value-only`.
     pub print_value_only: bool,
+    /// Which part of the whole answer this is. All parts together are written like the whole.
+    pub part: Part,
+}
+
+/// A part of an answer whose list of keys is written page by page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Everything.
+    #[default]
+    Whole,
+    /// The header and the first keys, of which there is at least one.
+    First,
+    /// More keys.
+    Middle,
+    /// The last keys, and what follows them.
+    Last,
+}
+
+impl Part {
+    /// The part at this place.
+    pub fn at(first: bool, last: bool) -> Part {
+        match (first, last) {
+            (true, true) => Part::Whole,
+            (true, false) => Part::First,
+            (false, false) => Part::Middle,
+            (false, true) => Part::Last,
+        }
+    }
+
+    fn is_first(self) -> bool {
+        matches!(self, Part::Whole | Part::First)
+    }
+
+    fn is_last(self) -> bool {
+        matches!(self, Part::Whole | Part::Last)
+    }
 }
 
 impl Reply for Get {
@@ -35,20 +72,69 @@ impl Reply for Get {
     }
 
     fn fields(&self, out: &mut Fields<'_>) -> Rendered {
-        range_fields(out, &self.answer)
+        if self.part.is_first() {
+            out.header(self.answer.header.as_ref())?;
+        }
+        let kvs = &self.answer.kvs;
+        kvs.iter().try_for_each(|kv| out.pair("", kv))?;
+        if self.part.is_last() {
+            range_end_fields(out, &self.answer)?;
+        }
+        Ok(())
     }
 
     fn json(&self, out: &mut Json<'_>) -> Rendered {
-        out.value(&RangeJson::from(&self.answer))
+        match self.part {
+            Part::Whole => out.value(&RangeJson::from(&self.answer)),
+            part => out.piece(&json_part(&self.answer, part)?),
+        }
     }
 
     fn table(&self, out: &mut Table<'_>) -> Rendered {
         out.unsupported()
     }
 
+    /// A message is its fields one after the other, so parts of it make the whole.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
-        out.message(&self.answer)
+        let answer = &self.answer;
+        out.message(&pb::RangeResponse {
+            header: answer.header.filter(|_| self.part.is_first()),
+            kvs: answer.kvs.clone(),
+            more: answer.more && self.part.is_last(),
+            count: if self.part.is_last() { answer.count } else { 0 },
+        })
     }
+}
+
+/// A part of the line that [`RangeJson`] is.
+fn json_part(answer: &pb::RangeResponse, part: Part) -> std::io::Result<Vec<u8>> {
+    let mut text = vec![];
+    if part.is_first() {
+        text.push(b'{');
+        if let Some(header) = header(&answer.header) {
+            text.extend(b"\"header\":");
+            json::append(&header, &mut text)?;
+            text.push(b',');
+        }
+        text.extend(b"\"kvs\":[");
+    }
+    for (at, kv) in answer.kvs.iter().enumerate() {
+        if at > 0 || !part.is_first() {
+            text.push(b',');
+        }
+        json::append(&KeyValueJson::from(kv), &mut text)?;
+    }
+    if part.is_last() {
+        text.push(b']');
+        if answer.more {
+            text.extend(b",\"more\":true");
+        }
+        if answer.count != 0 {
+            text.extend(format!(",\"count\":{}", answer.count).bytes());
+        }
+        text.extend(b"}\n");
+    }
+    Ok(text)
 }
 
 /// `put`.
@@ -189,6 +275,10 @@ fn pairs(out: &mut Simple<'_>, kvs: &[KeyValue]) -> Rendered {
 fn range_fields(out: &mut Fields<'_>, answer: &pb::RangeResponse) -> Rendered {
     out.header(answer.header.as_ref())?;
     answer.kvs.iter().try_for_each(|kv| out.pair("", kv))?;
+    range_end_fields(out, answer)
+}
+
+fn range_end_fields(out: &mut Fields<'_>, answer: &pb::RangeResponse) -> Rendered {
     out.line("More", answer.more)?;
     out.line("Count", answer.count)
 }

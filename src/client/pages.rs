@@ -1,0 +1,189 @@
+//! Reads a range in pages at one revision, so that no side holds a large answer at once: the memory that this takes does
+//! not grow with the number of keys.
+
+use super::{channel::Client, deadline::Deadline, error::ClientError};
+use crate::proto::etcdserverpb::{
+    self as pb,
+    range_request::{SortOrder, SortTarget},
+};
+
+/// Keys in the first page.
+const FIRST_PAGE: i64 = 1000;
+/// Keys in any page, at the most.
+const LARGEST_PAGE: i64 = 20_000;
+/// Bytes of keys and values that a page should have. The first pages show how large the keys are.
+const PAGE_BYTES: usize = 4 << 20;
+/// What a key takes besides its bytes and those of its value: revisions, lengths, the structure in memory.
+const KEY_OVERHEAD: usize = 128;
+
+/// A range that is being read.
+pub struct Pages {
+    client: Client,
+    /// For the next page, without its size; `None` behind the last page.
+    request: Option<pb::RangeRequest>,
+    /// Keys that may still be read; none: no limit was asked for.
+    left: Option<i64>,
+    /// Keys in the next page; none: the range is read by one request.
+    size: Option<i64>,
+    /// Whether pages become larger or smaller, as the keys are small or large.
+    adapts: bool,
+    /// How many keys the range has, as the first page tells.
+    count: Option<i64>,
+}
+
+impl Pages {
+    /// The keys that `request` asks for, in pages where that gives the same keys as one request.
+    pub fn new(client: &Client, request: pb::RangeRequest) -> Pages {
+        let paged = can_be_paged(&request, client.endpoints().count());
+        Pages {
+            client: client.clone(),
+            left: (request.limit > 0).then_some(request.limit),
+            request: Some(request),
+            size: paged.then_some(FIRST_PAGE),
+            adapts: true,
+            count: None,
+        }
+    }
+
+    /// The keys that `request` asks for, by one request.
+    pub fn whole(client: &Client, request: pb::RangeRequest) -> Pages {
+        Pages {
+            size: None,
+            ..Pages::new(client, request)
+        }
+    }
+
+    /// The keys that `request` asks for, which is a range in the order of the keys, in pages of this size.
+    pub fn of_size(client: &Client, request: pb::RangeRequest, size: i64) -> Pages {
+        Pages {
+            size: Some(size),
+            adapts: false,
+            ..Pages::new(client, request)
+        }
+    }
+
+    /// Whether there is another page.
+    pub fn has_more(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// The next page, or `None` behind the last one. Each has the count of the whole range; what `more` says of the last
+    /// one holds for the whole.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says; the same page can be asked for again.
+    pub async fn next(
+        &mut self,
+        deadline: Deadline,
+    ) -> Result<Option<pb::RangeResponse>, ClientError> {
+        let Some(request) = &mut self.request else {
+            return Ok(None);
+        };
+        let Some(size) = self.size else {
+            let answer = self.client.range(request.clone(), deadline).await?;
+            self.request = None;
+            return Ok(Some(answer));
+        };
+        let page = pb::RangeRequest {
+            limit: self.left.map_or(size, |left| left.min(size)),
+            ..request.clone()
+        };
+        let mut answer = self.client.range(page, deadline).await?;
+        answer.count = *self.count.get_or_insert(answer.count);
+        if request.revision == 0 {
+            request.revision = answer.header.as_ref().map_or(0, |h| h.revision);
+        }
+        let keys = i64::try_from(answer.kvs.len()).unwrap_or(i64::MAX);
+        if let Some(left) = &mut self.left {
+            *left -= keys;
+        }
+        if self.adapts {
+            self.size = Some(next_size(&answer));
+        }
+        match answer.kvs.last() {
+            Some(last) if answer.more && self.left != Some(0) => {
+                request.key = [&last.key[..], b"\0"].concat().into();
+            }
+            _ => self.request = None,
+        }
+        Ok(Some(answer))
+    }
+}
+
+/// Keys of the size of those in `page` that fit into a page.
+fn next_size(page: &pb::RangeResponse) -> i64 {
+    let bytes: usize = page
+        .kvs
+        .iter()
+        .map(|kv| kv.key.len() + kv.value.len() + KEY_OVERHEAD)
+        .sum();
+    let each = bytes.checked_div(page.kvs.len()).unwrap_or(0).max(1);
+    i64::try_from(PAGE_BYTES / each)
+        .unwrap_or(LARGEST_PAGE)
+        .clamp(1, LARGEST_PAGE)
+}
+
+/// Whether pages at one revision have the same keys as one answer: of a range, in the order of the keys, with no filter
+/// that would have the server read the whole range for each page. A serializable read at a revision fails at a member
+/// that has not got so far, so it is read in pages only where there is one endpoint.
+fn can_be_paged(request: &pb::RangeRequest, endpoints: usize) -> bool {
+    let many = request.limit == 0 || request.limit > FIRST_PAGE;
+    let in_order = request.sort_order == i32::from(SortOrder::None)
+        && request.sort_target == i32::from(SortTarget::Key);
+    let filters = [
+        request.min_mod_revision,
+        request.max_mod_revision,
+        request.min_create_revision,
+        request.max_create_revision,
+    ];
+    many && in_order
+        && !request.range_end.is_empty()
+        && !request.count_only
+        && filters == [0; 4]
+        && (endpoints == 1 || !request.serializable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::mvccpb::KeyValue;
+
+    #[test]
+    fn what_pages_would_change_is_read_at_once() {
+        let all = pb::RangeRequest {
+            key: "a".into(),
+            range_end: "b".into(),
+            ..Default::default()
+        };
+        assert!(can_be_paged(&all, 3));
+        let cases: [fn(&mut pb::RangeRequest); 7] = [
+            |r| r.range_end.clear(),
+            |r| r.limit = 5,
+            |r| r.sort_order = SortOrder::Descend.into(),
+            |r| r.sort_target = SortTarget::Create.into(),
+            |r| r.count_only = true,
+            |r| r.min_mod_revision = 1,
+            |r| r.serializable = true,
+        ];
+        for (n, change) in cases.iter().enumerate() {
+            let mut request = all.clone();
+            change(&mut request);
+            assert!(!can_be_paged(&request, 3), "{n}");
+        }
+    }
+
+    #[test]
+    fn large_values_make_small_pages() {
+        let page = |value: usize| pb::RangeResponse {
+            kvs: vec![KeyValue {
+                value: vec![0; value].into(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        assert_eq!(next_size(&page(0)), LARGEST_PAGE);
+        assert_eq!(next_size(&page(1 << 20)), 3);
+        assert_eq!(next_size(&page(8 << 20)), 1);
+        assert_eq!(next_size(&pb::RangeResponse::default()), LARGEST_PAGE);
+    }
+}
