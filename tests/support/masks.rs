@@ -6,8 +6,6 @@ use std::fs;
 use fancy_regex::{Captures, Regex};
 use serde::Deserialize;
 
-use super::scenario::folder;
-
 #[derive(Debug, Deserialize)]
 struct File {
     masks: Vec<Mask>,
@@ -41,7 +39,11 @@ pub struct Masks(Vec<(Mask, Regex)>);
 impl Masks {
     #[track_caller]
     pub fn load() -> Self {
-        let text = fs::read(folder().join("masks.json")).expect("the masks can be read");
+        let text = fs::read(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/data/golden/masks.json"
+        ))
+        .expect("the masks can be read");
         let file: File = serde_json::from_slice(&text).expect("the masks are JSON");
         Self(file.masks.into_iter().map(compile).collect())
     }

@@ -7,12 +7,19 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub mod authority;
+pub mod background;
+pub mod cluster;
+pub mod compare;
 pub mod etcd;
 pub mod gate;
+pub mod masks;
+pub mod name_server;
 pub mod peer;
 pub mod program;
+pub mod protobuf;
 pub mod random;
 pub mod relay;
+pub mod rules;
 pub mod server;
 pub mod skip;
 pub mod small_disk;

@@ -105,7 +105,7 @@ fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+pub fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value > 0x7f {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

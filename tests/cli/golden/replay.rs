@@ -15,15 +15,31 @@ use std::time::{Duration, Instant};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
 
-use super::compare;
 use super::differences::{self, Difference};
 use super::live::Live;
-use super::masks::Masks;
-use super::protobuf;
 use super::scenario::{Expect, Scenario, Step, folder};
-use super::{MISSING_STEPS, SERVE_LACKS};
+use crate::support::compare;
+use crate::support::masks::Masks;
 use crate::support::program::{Program, scratch, self_test};
-use crate::support::server::{Launch, Server, ServerKind};
+use crate::support::protobuf;
+use crate::support::rules;
+use crate::support::server::{Kind, Launch, Server, free_ports};
+
+/// The placeholders that stand for what a scenario was given.
+const NAMES: [&str; 12] = [
+    "DIR",
+    "DEAD",
+    "ENDPOINT",
+    "ENDPOINT2",
+    "PORT",
+    "PORT2",
+    "DATA",
+    "DATA2",
+    "PEER",
+    "PEER2",
+    "PEER_ADDRESS",
+    "PEER_ADDRESS2",
+];
 
 /// What all scenarios of a family share.
 pub struct Replay {
@@ -59,29 +75,13 @@ impl Replay {
         let run = Run::new(self, scenario);
         let mut outcome = Outcome::default();
         for step in &scenario.steps {
-            if self.passed_over(step) {
-                continue;
-            }
             let Some(expect) = &step.expect else {
                 run.act(step);
                 continue;
             };
             let label = format!("{full}/{}", step.label());
-            let replaced = self.replaced(&label);
-            if MISSING_STEPS
-                .iter()
-                .any(|missing| label.starts_with(missing))
-            {
-                continue;
-            }
-            if step.bug.is_some() && replaced.is_none() {
-                // Its effects matter for the following steps.
-                if !step.hangs() {
-                    run.run(step);
-                }
-                continue;
-            }
-            let expect = replaced.map_or_else(|| expect.clone(), |r| r.over(expect));
+            let replaced = self.replaced(&label).map(|replaced| &replaced.expect);
+            let expect = replaced.map_or_else(|| expect.clone(), |ours| ours.over(expect));
             let problem = if step.action.is_some() {
                 let want = expect.stdout.unwrap_or_default();
                 let got = self
@@ -93,7 +93,7 @@ impl Replay {
                     &got,
                 )
             } else {
-                run.compare(step, &expect, replaced.is_some())
+                run.compare(step, &expect, replaced)
             };
             outcome.compared += 1;
             outcome.problems.extend(
@@ -103,17 +103,8 @@ impl Replay {
         outcome
     }
 
-    /// Whether our own server cannot answer it.
-    fn passed_over(&self, step: &Step) -> bool {
-        let command = step.command();
-        self.launch.kind() == ServerKind::Serve
-            && SERVE_LACKS
-                .iter()
-                .any(|lacking| command.starts_with(lacking))
-    }
-
     fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
-        let ours = self.launch.kind() == ServerKind::Serve;
+        let ours = self.launch.kind() == Kind::Serve;
         self.differences
             .iter()
             .flat_map(|d| &d.steps)
@@ -121,9 +112,10 @@ impl Replay {
     }
 }
 
-impl differences::Replaced {
+impl Expect {
+    /// What is given here, and for the rest what was recorded.
     fn over(&self, recorded: &Expect) -> Expect {
-        let ours = self.expect.clone();
+        let ours = self.clone();
         let stdout = ours.stdout.is_some();
         Expect {
             exit: ours.exit.or(recorded.exit),
@@ -168,13 +160,13 @@ struct Run<'a> {
     scenario: &'a Scenario,
     dir: TempDir,
     /// `ENDPOINT` and similar placeholders, and their values.
-    names: BTreeMap<&'static str, String>,
+    names: RefCell<BTreeMap<&'static str, String>>,
     /// Ids printed by earlier steps, by the names given to them.
     captured: RefCell<BTreeMap<String, String>>,
     /// Tools running in the background.
     jobs: RefCell<BTreeMap<String, Live>>,
-    /// Stopped at the end of the scenario.
-    _servers: Vec<Server>,
+    /// By their numbers, 1 and 2. They end with the scenario.
+    servers: RefCell<BTreeMap<u64, Server>>,
 }
 
 impl<'a> Run<'a> {
@@ -185,53 +177,88 @@ impl<'a> Run<'a> {
             unpack(&folder().join(packed), &dir.path().join(name));
         }
         let dead = dead_port();
-        let mut names = BTreeMap::from([
+        let names = BTreeMap::from([
             ("DIR", dir.path().display().to_string()),
             ("DEAD", format!("127.0.0.1:{dead}")),
         ]);
-        let mut servers = Vec::new();
-        if let Some(spec) = &scenario.server {
-            let flags = spec.flags.iter().map(String::as_str);
-            let mut launch = replay.launch.clone().flags(flags);
-            if spec.tls {
-                launch = launch.auto_tls();
-            }
-            let data = dir.path().join("data");
-            let server = launch.data_dir(&data).start();
-            if spec.tls {
-                let port = server.endpoint().rsplit(':').next().unwrap_or_default();
-                names.insert("PORT", port.to_owned());
-                names.insert("DATA", data.display().to_string());
-            }
-            names.insert("ENDPOINT", server.endpoint().to_owned());
-            settle(&server);
-            servers.push(server);
-            if spec.second {
-                let second = replay
-                    .launch
-                    .clone()
-                    .data_dir(dir.path().join("data2"))
-                    .start();
-                names.insert("ENDPOINT2", second.endpoint().to_owned());
-                settle(&second);
-                servers.push(second);
-            }
-        }
-        Self {
+        let run = Self {
             replay,
             scenario,
             dir,
-            names,
+            names: RefCell::new(names),
             captured: RefCell::default(),
             jobs: RefCell::default(),
-            _servers: servers,
+            servers: RefCell::default(),
+        };
+        if let Some(spec) = &scenario.server {
+            let peers = free_ports::<2>().map(|port| format!("127.0.0.1:{port}"));
+            for (tag, address) in ["", "2"].iter().zip(peers) {
+                run.name(&format!("PEER{tag}"), format!("http://{address}"));
+                run.name(&format!("PEER_ADDRESS{tag}"), address);
+            }
+            run.start(1, None, false);
+            if spec.second {
+                run.start(2, None, false);
+            }
         }
+        run
+    }
+
+    /// Gives a placeholder its value.
+    fn name(&self, name: &str, value: String) {
+        let known = NAMES.iter().find(|known| **known == name);
+        let known = known.unwrap_or_else(|| panic!("what is {name}?"));
+        self.names.borrow_mut().insert(known, value);
+    }
+
+    fn named(&self, name: &str) -> String {
+        self.names.borrow().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Starts server 1 or 2 of the scenario, on its own data directory or another one. One that joins becomes a member of
+    /// the cluster of server 1.
+    #[track_caller]
+    fn start(&self, number: u64, data: Option<&str>, join: bool) {
+        let spec = self.scenario.server.as_ref().expect("a server to start");
+        let tag = if number == 1 { "" } else { "2" };
+        let flags = spec.flags.iter().map(String::as_str);
+        let mut launch = self.replay.launch.clone().flags(flags);
+        if spec.tls {
+            launch = launch.auto_tls();
+        }
+        let own = self.dir.path().join(format!("data{tag}"));
+        self.name(&format!("DATA{tag}"), own.display().to_string());
+        launch = launch.data_dir(data.map_or(own, Into::into));
+        if spec.own_peer_url {
+            let (peer, member) = (self.named(&format!("PEER{tag}")), format!("default{tag}"));
+            let mut cluster = format!("{member}={peer}");
+            if join {
+                cluster = format!("default={},{cluster}", self.named("PEER"));
+                launch = launch.flag("--initial-cluster-state=existing");
+            }
+            launch = launch
+                .flag(format!("--name={member}"))
+                .flag(format!("--listen-peer-urls={peer}"))
+                .flag(format!("--initial-advertise-peer-urls={peer}"))
+                .flag(format!("--initial-cluster={cluster}"));
+        }
+        let server = launch.start();
+        self.name(&format!("ENDPOINT{tag}"), server.endpoint().to_owned());
+        let port = server.endpoint().rsplit(':').next().unwrap_or_default();
+        if spec.tls {
+            self.name("PORT", port.to_owned());
+        }
+        if !join && data.is_none() {
+            settle(&server);
+        }
+        self.servers.borrow_mut().insert(number, server);
     }
 
     fn fill(&self, text: &str) -> String {
         let captured = self.captured.borrow();
         let captured = captured.iter().map(|(name, value)| (name.as_str(), value));
-        self.names
+        let names = self.names.borrow();
+        names
             .iter()
             .map(|(name, value)| (*name, value))
             .chain(captured)
@@ -244,9 +271,12 @@ impl<'a> Run<'a> {
         let captured = self.captured.borrow();
         let captured = captured.iter().map(|(name, value)| (name.as_str(), value));
         // An id with few digits may appear in other texts by chance.
-        self.names
+        let names = self.names.borrow();
+        names
             .iter()
             .map(|(name, value)| (*name, value))
+            // In what is printed, only the address in it has a name.
+            .filter(|(name, _)| !matches!(*name, "PEER" | "PEER2"))
             .chain(captured.filter(|(_, value)| value.len() > 5))
             .fold(text.to_owned(), |text, (name, value)| {
                 text.replace(value, &format!("{{{name}}}"))
@@ -324,6 +354,10 @@ impl<'a> Run<'a> {
         if step.is_live() {
             return Live::start(&program, step, stdin).complete(step).into();
         }
+        let program = match step.timeout_s {
+            Some(seconds) => program.time_limit(Duration::from_secs(seconds)),
+            None => program,
+        };
         let finished = program.stdin(stdin).run();
         Done {
             code: finished.code(),
@@ -333,25 +367,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a step. Returns the differences, or `None`. Intentional differences (`ours`) are compared literally, except
-    /// for masks.
+    /// Runs a step; what differs, or `None`. What is `ours` on purpose is compared even where the recording is not, and as
+    /// it is, but for masks.
     #[track_caller]
-    fn compare(&self, step: &Step, expect: &Expect, ours: bool) -> Option<String> {
+    fn compare(&self, step: &Step, expect: &Expect, ours: Option<&Expect>) -> Option<String> {
+        let given = |field: fn(&Expect) -> bool| ours.is_some_and(field);
         let finished = self.run(step);
         let mut problem = String::new();
         let exit = expect.exit.unwrap_or(0);
         problem += &finished.missed;
-        if (ours || step.compares("exit")) && finished.code != exit {
+        if (given(|e| e.exit.is_some()) || step.compares("exit")) && finished.code != exit {
             problem += &format!("  exit code: want {exit}, got {}\n", finished.code);
         }
-        if ours || step.compares("stdout") {
+        if given(|e| e.stdout.is_some()) || step.compares("stdout") {
             problem += &self
                 .stdout(step, expect, &finished.stdout)
                 .unwrap_or_default();
         }
-        if ours || step.compares("stderr") {
+        if given(|e| e.stderr.is_some()) || step.compares("stderr") {
             let want = expect.stderr.as_deref().unwrap_or_default();
-            problem += &self.stderr(step, want, &finished, ours).unwrap_or_default();
+            let stderr = self.stderr(step, want, &finished, ours.is_some());
+            problem += &stderr.unwrap_or_default();
         }
         if problem.is_empty() {
             self.capture(step, &finished.stdout);
@@ -367,11 +403,7 @@ impl<'a> Run<'a> {
         if let Some(want) = &expect.stdout_pb {
             let default = ["1.1", "1.2", "1.4"].map(String::from).to_vec();
             let paths = step.pb_mask.as_ref().unwrap_or(&default);
-            let got = replace(
-                got,
-                &self.names.get("ENDPOINT").cloned().unwrap_or_default(),
-                "127.0.0.1:PORT1",
-            );
+            let got = replace(got, &self.named("ENDPOINT"), "127.0.0.1:PORT1");
             let (want, got) = (decode(want), protobuf::drop_fields(&got, paths));
             return (want != got).then(|| {
                 format!(
@@ -393,7 +425,7 @@ impl<'a> Run<'a> {
         let mut got = differences::without_sizes(&self.unfill(&String::from_utf8_lossy(got)));
         if step.tty && !self_test() {
             // A terminal shows stderr too.
-            got = differences::without_hints(&got);
+            got = rules::without_hints(&got);
         }
         compare::texts(
             "stdout",
@@ -406,12 +438,12 @@ impl<'a> Run<'a> {
         let mut got = self.unfill(&finished.err());
         let mut want = want.to_owned();
         if !self_test() {
-            got = differences::without_hints(&got);
+            got = rules::without_hints(&got);
         }
         if !self_test() && !ours && differences::is_json(step) {
             // No usage follows an error in JSON.
-            want = differences::one_error(&want.replace("<USAGE>\n", ""));
-            match differences::json_errors(&got, finished.code) {
+            want = rules::one_error(&want.replace("<USAGE>\n", ""));
+            match rules::json_errors(&got, finished.code) {
                 Ok(text) => got = text,
                 Err(problem) => return Some(format!("  stderr: {problem}\n")),
             }
@@ -439,6 +471,17 @@ impl<'a> Run<'a> {
             Some("sleep") => {
                 // The recording waits for something invisible, such as the end of a lease.
                 std::thread::sleep(Duration::from_millis(step.ms.unwrap_or(0)));
+                Ok(())
+            }
+            Some("stop_server") => {
+                let number = step.server.unwrap_or(1);
+                let stopped = self.servers.borrow_mut().remove(&number);
+                stopped.expect("it runs").terminate();
+                Ok(())
+            }
+            Some("start_server") => {
+                let data = step.data.as_deref().map(|data| self.fill(data));
+                self.start(step.server.unwrap_or(1), data.as_deref(), step.join);
                 Ok(())
             }
             Some("mkdir") => fs::create_dir_all(&path),
@@ -474,9 +517,11 @@ impl<'a> Run<'a> {
         );
         let top = self.fill(step.path.as_deref().unwrap_or_default());
         let mut rows = Vec::new();
-        walk(Path::new(&top), "", &mut rows);
+        if Path::new(&top).exists() {
+            walk(Path::new(&top), "", &mut rows);
+        }
         rows.sort();
-        rows.join("\n") + "\n"
+        rows.iter().map(|row| format!("{row}\n")).collect()
     }
 }
 

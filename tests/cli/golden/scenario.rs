@@ -26,9 +26,6 @@ pub struct Family {
 #[derive(Debug, Deserialize)]
 pub struct Scenario {
     pub name: String,
-    /// Takes a minute or more.
-    #[serde(default)]
-    pub slow: bool,
     /// `None`: no server is started.
     pub server: Option<ServerSpec>,
     /// Name in the scratch directory -> packed file.
@@ -52,6 +49,9 @@ pub struct ServerSpec {
     /// Needs something that only a real etcd has.
     #[serde(default)]
     pub etcd_only: bool,
+    /// Advertises the peer URL that it listens on, so that another member can join it.
+    #[serde(default)]
+    pub own_peer_url: bool,
 }
 
 fn is_auto<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
@@ -80,8 +80,6 @@ pub struct Step {
     pub masks: Vec<String>,
     pub pb_mask: Option<Vec<String>>,
     pub compare: Option<Vec<String>>,
-    /// Why our output should differ: v3.7.1 does something that should not be copied.
-    pub bug: Option<String>,
     pub expect: Option<Expect>,
 
     /// Executed by the replayer itself.
@@ -129,19 +127,21 @@ pub struct Step {
     /// The recorded tool was killed after this time.
     pub kill_after_ms: Option<u64>,
 
-    // Of steps that are skipped.
+    /// Of `start_server` and `stop_server`: 1 unless given.
+    pub server: Option<u64>,
+    /// The data directory of `start_server`, in place of its own.
+    pub data: Option<String>,
+    /// The server joins the cluster of the first one.
+    #[serde(default)]
+    pub join: bool,
+    /// Why one may want to differ here: v3.7.1 does what nobody should copy. Every such step is compared all the same,
+    /// unless `differences.json` names it.
+    #[serde(rename = "bug")]
+    _bug: Option<String>,
     #[serde(rename = "note")]
     _note: Option<String>,
-    #[serde(rename = "data")]
-    _data: Option<String>,
-    #[serde(rename = "server")]
-    _server: Option<u64>,
-    #[serde(rename = "flags")]
-    _flags: Option<Vec<String>>,
-    #[serde(rename = "join")]
-    _join: Option<bool>,
-    #[serde(rename = "timeout_s")]
-    _timeout_s: Option<u64>,
+    /// Another time limit, in seconds.
+    pub timeout_s: Option<u64>,
 }
 
 /// What a step waits for.
@@ -159,17 +159,6 @@ impl Step {
             .as_deref()
             .or(self.action.as_deref())
             .unwrap_or("a step")
-    }
-
-    /// The arguments that are not flags, beginning with the command.
-    pub fn command(&self) -> String {
-        let words: Vec<&str> = self
-            .args
-            .iter()
-            .map(String::as_str)
-            .filter(|arg| !arg.starts_with('-'))
-            .collect();
-        words.join(" ")
     }
 
     /// Whether it does not end by itself.
