@@ -20,6 +20,9 @@ const RECONNECT: Duration = Duration::from_millis(500);
 /// A renewal without a response is repeated after at most this time.
 const RESEND: Duration = Duration::from_millis(500);
 
+/// The longest time to live that etcd grants. A server that reports more must not overflow the clock.
+const LONGEST_LIFE: Duration = Duration::from_secs(9_000_000_000);
+
 const NOT_FOUND: &str = "etcdserver: requested lease not found";
 
 type Stream = (
@@ -100,7 +103,7 @@ impl KeepAlive {
                     });
                 }
                 Some(Ok(answer)) => {
-                    let life = Duration::from_secs(answer.ttl.unsigned_abs());
+                    let life = Duration::from_secs(answer.ttl.unsigned_abs()).min(LONGEST_LIFE);
                     self.due = Instant::now() + life / 3;
                     self.end = Some(Instant::now() + life);
                     return Ok(answer);

@@ -77,7 +77,7 @@ impl Syncer {
         let create = pb::WatchCreateRequest {
             key: self.first.clone(),
             range_end: self.range_end.clone(),
-            start_revision: self.revision + 1,
+            start_revision: self.revision.saturating_add(1),
             ..Default::default()
         };
         self.client.watch(

@@ -95,13 +95,14 @@ impl Pages {
         }
         let keys = i64::try_from(answer.kvs.len()).unwrap_or(i64::MAX);
         if let Some(left) = &mut self.left {
-            *left -= keys;
+            // A server that ignores the limit may send more.
+            *left = left.saturating_sub(keys);
         }
         if self.adapts {
             self.size = Some(next_size(&answer));
         }
         match answer.kvs.last() {
-            Some(last) if answer.more && self.left != Some(0) => {
+            Some(last) if answer.more && self.left.is_none_or(|left| left > 0) => {
                 request.key = [&last.key[..], b"\0"].concat().into();
             }
             _ => self.request = None,

@@ -186,7 +186,7 @@ impl Watcher {
         if answer.created {
             // Without a start revision, the watch begins after the current revision.
             if self.create.start_revision == 0 {
-                self.create.start_revision = revision + 1;
+                self.create.start_revision = revision.saturating_add(1);
             }
             let first = !self.announced;
             self.announced = true;
@@ -200,7 +200,7 @@ impl Watcher {
             Some(kv) => kv.mod_revision,
             None => revision,
         };
-        self.create.start_revision = self.create.start_revision.max(seen + 1);
+        self.create.start_revision = self.create.start_revision.max(seen.saturating_add(1));
         Ok(Some(answer))
     }
 

@@ -113,7 +113,8 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
             let error = permission::name(error.into(), &[needed]);
             let mut error = hints::add_oldest_readable(ctx, error, &client, revision).await;
             if old_server {
-                error = error.hint("servers before 3.7, and sorted results, do not support --stream");
+                error =
+                    error.hint("servers before 3.7, and sorted results, do not support --stream");
             }
             return Err(error);
         }
@@ -167,7 +168,9 @@ async fn print(
         tokio::task::yield_now().await;
         ctx.emit(&page)?;
         printed += keys;
-        let (page, rest) = next.await.map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
+        let (page, rest) = next
+            .await
+            .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         pages = rest;
         answer = page
             .map_err(|error| {

@@ -120,7 +120,9 @@ fn peer_urls(given: Option<String>) -> Result<String, CommandError> {
 fn split(urls: &str) -> Result<Vec<String>, CommandError> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
     let wrong = urls.iter().find_map(|url| fault(url.trim()));
-    wrong.map_or(Ok(urls), |text| Err(CommandError::new(ErrorKind::Failed, text)))
+    wrong.map_or(Ok(urls), |text| {
+        Err(CommandError::new(ErrorKind::Failed, text))
+    })
 }
 
 /// The defect of a peer URL, with Go's error text.

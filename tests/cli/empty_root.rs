@@ -2,12 +2,15 @@
 //! libraries nor system configuration, find names in `/etc/hosts`, and support TLS.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::tls::World;
+use crate::support::name_server::{self, Record};
 use crate::support::program::{Program, scratch, self_test};
+use crate::support::server::Launch;
 use crate::support::skip::skip;
 
 /// A root directory with both programs.
@@ -118,4 +121,78 @@ fn names_are_found_and_certificates_are_checked_in_an_empty_root() {
         .args(["--command-timeout=2s", "get", "k"])
         .run()
         .failure(1, "unknown authority");
+}
+
+/// Every command finds the endpoints that the name server of the test knows for a domain.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn every_command_finds_the_endpoints_of_a_domain() {
+    let Some(root) = Root::new() else {
+        return;
+    };
+    let server = Launch::serve().start();
+    let (_, port) = server.endpoint().rsplit_once(':').expect("host:port");
+    let service = || Record::Service(port.parse().expect("a port"), "node.cluster.test");
+    let records = vec![
+        ("_etcd-client._tcp.cluster.test", service()),
+        ("_etcd-client-prod._tcp.other.test", service()),
+        ("node.cluster.test", Record::Address(Ipv4Addr::LOCALHOST)),
+    ];
+    let Some(name_server) = name_server::start(records) else {
+        skip("port 53 cannot be bound here");
+        return;
+    };
+    root.write("etc/resolv.conf", format!("nameserver {name_server}\n"));
+    root.program("etcdctl")
+        .args(["--discovery-srv=cluster.test", "get", "k"])
+        .run()
+        .failure(1, "asking a name server needs /dev/urandom: ");
+    // What a container has there; any bytes will do.
+    for device in ["dev/urandom", "dev/random", "dev/null"] {
+        root.write(device, [7; 4096]);
+    }
+    let etcdctl = || root.program("etcdctl").arg("--discovery-srv=cluster.test");
+    for command in [
+        "put k v",
+        "get k",
+        "endpoint health",
+        "endpoint status",
+        "endpoint hashkv",
+        "endpoint status --cluster",
+        "member list",
+        "alarm list",
+        "lease list",
+        "user list",
+        "auth status",
+        "defrag",
+        "snapshot save /s.db",
+        "compaction 2",
+        "lock l /etcdctl version",
+        "check datascale --load=s --prefix=/d/",
+    ] {
+        etcdctl().args(command.split(' ')).run().success();
+    }
+    // Both ask each endpoint by itself, and name it.
+    let endpoint = format!("http://node.cluster.test:{port}");
+    let status = etcdctl().args(["endpoint", "status"]).run().success();
+    assert!(status.out().starts_with(&endpoint), "{status}");
+    etcdctl()
+        .args(["move-leader", "1234"])
+        .run()
+        .failure(1, "Error: etcdserver: ");
+
+    // The variable, another service name, and what is not secure.
+    let other = |flags: &[&str]| {
+        root.program("etcdctl")
+            .env("ETCDCTL_DISCOVERY_SRV", "other.test")
+            .args(flags)
+            .args(["get", "k", "--command-timeout=2s"])
+            .run()
+    };
+    other(&["--discovery-srv-name=prod"]).success();
+    other(&[]).failure(1, "Error: dns lookup errors: ");
+    other(&["--discovery-srv-name=prod", "--insecure-discovery=false"]).failure(
+        1,
+        &format!("ignoring discovered insecure endpoint \"{endpoint}\"\n"),
+    );
 }

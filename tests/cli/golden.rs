@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use crate::support::etcd::{self, Release};
-use crate::support::server::{Kind, Launch};
+use crate::support::server::{Launch, ServerKind};
 
 mod differences;
 mod live;
@@ -27,7 +27,7 @@ fn family(name: &str, launch: Launch) {
     for scenario in &family.scenarios {
         let full = format!("{name}/{}", scenario.name);
         let needs_etcd = scenario.server.as_ref().is_some_and(|s| s.etcd_only);
-        if needs_etcd && launch.kind() == Kind::Serve {
+        if needs_etcd && launch.kind() == ServerKind::Serve {
             continue;
         }
         let outcome = replay.scenario(&full, scenario);

@@ -1,6 +1,7 @@
 //! What is printed besides the error: how to recover a full database, the oldest readable revision.
 
 use crate::support::program::{Program, scratch};
+use crate::support::server::Launch;
 
 #[test]
 fn a_compacted_revision_says_which_is_the_oldest_that_can_be_read() {
@@ -78,4 +79,52 @@ fn an_unknown_flag_of_the_embedded_server_is_named() {
         .run()
         .failure(1, "Error: unknown flag: --no-such\n");
     assert!(!dir.path().join("d").exists());
+}
+
+/// The server's refusal does not say which key it is about.
+#[test]
+fn a_refusal_for_lack_of_permission_names_the_keys() {
+    let server = Launch::serve().flag("--bcrypt-cost=4").start();
+    let etcdctl = |line: &str| {
+        Program::etcdctl()
+            .arg(format!("--endpoints={}", server.endpoint()))
+            .args(line.split(' '))
+    };
+    for line in [
+        "user add root:r",
+        "user grant-role root root",
+        "user add alice:a",
+        "role add some",
+        "role grant-permission some read k",
+        "user grant-role alice some",
+        "auth enable",
+    ] {
+        etcdctl(line).run().success();
+    }
+    for (line, stdin, code, hint) in [
+        ("get s", "", 1, "read the key \"s\""),
+        (
+            "get s --prefix",
+            "",
+            1,
+            "read the keys that begin with \"s\"",
+        ),
+        ("get a c", "", 1, "read the keys from \"a\" up to \"c\""),
+        ("put k v", "", 1, "write the key \"k\""),
+        ("del k --from-key", "", 1, "write the keys from \"k\" on"),
+        ("watch s", "", 5, "read the key \"s\""),
+        ("txn", "\nput s v\n\n\n", 1, "write the key \"s\""),
+    ] {
+        etcdctl(&format!("{line} --user=alice:a"))
+            .stdin(stdin)
+            .run()
+            .failure(code, &format!("hint: no permission to {hint}\n"));
+    }
+    etcdctl("txn --user=alice:a")
+        .stdin("value(\"k\") = \"1\"\n\nget s\n\n\n")
+        .run()
+        .failure(
+            1,
+            "hint: no permission for at least one of: read the key \"k\"; read the key \"s\"\n",
+        );
 }

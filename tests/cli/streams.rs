@@ -4,6 +4,7 @@ use std::fs::File;
 use std::process::Stdio;
 
 use crate::support::program::{Program, full_device, scratch};
+use crate::support::server::Launch;
 
 fn embedded(dir: &std::path::Path) -> String {
     format!("--endpoints=embedded:{}", dir.join("data").display())
@@ -96,4 +97,43 @@ fn progress_and_colours_do_not_go_into_a_pipe() {
         .run()
         .success();
     assert_eq!(defrag.err(), "");
+}
+
+/// The answer of one request and what is read in pages are the same bytes.
+#[test]
+fn a_large_answer_is_printed_page_by_page_like_one() {
+    let server = Launch::serve().start();
+    let etcdctl = || Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
+    for hundred in 0..23 {
+        let puts: String = (0..100)
+            .map(|n| format!("put k{:04} \"value {n} <&>\"\n", hundred * 100 + n))
+            .collect();
+        let txn = etcdctl().arg("txn").stdin(format!("\n{puts}\n\n"));
+        txn.run().success();
+    }
+    for format in ["simple", "json", "fields", "protobuf"] {
+        for args in [
+            &["k", "--prefix"][..],
+            &["k", "--prefix", "--limit=1500"],
+            &["k", "--prefix", "--limit=2300", "--keys-only"],
+            &["k0005", "k2100", "--rev=22"],
+            &["", "--from-key", "--consistency=s", "--hex"],
+        ] {
+            let get = || etcdctl().args(["get", "-w", format]).args(args);
+            let paged = get().run().success();
+            // A limit on the size of an answer asks for one answer.
+            let whole = get().env("ETCDCTL_MAX_RECV_BYTES", "100000000");
+            let whole = whole.run().success();
+            assert_eq!(paged.stdout, whole.stdout, "{format} {args:?}");
+            assert!(paged.stdout.len() > 1500 * 5, "{format} {args:?}");
+        }
+    }
+    etcdctl()
+        .args(["get", "k", "--prefix", "--max-recv-bytes=1000"])
+        .run()
+        .failure(1, "code = ResourceExhausted");
+    etcdctl()
+        .args(["get", "k", "--prefix"])
+        .run_to(full_device())
+        .failure(1, "no space left on device");
 }

@@ -88,6 +88,14 @@ impl Session {
         }
     }
 
+    /// Whether the terminal shows `text` by now.
+    fn shows(&mut self, text: &str) -> bool {
+        for some in self.screen.try_iter() {
+            self.shown += &String::from_utf8_lossy(&some);
+        }
+        self.shown.contains(text)
+    }
+
     /// The exit code, and everything that the terminal has shown.
     #[track_caller]
     fn end(mut self) -> (Option<i32>, String) {
@@ -277,4 +285,84 @@ fn a_signal_at_a_password_prompt_restores_the_terminal() {
             "{signal:?}: the terminal shows again what is typed"
         );
     }
+}
+
+/// Ctrl-C at a terminal that is the program's own, so that the terminal makes the signal.
+#[test]
+fn an_interrupt_gives_back_what_is_held_and_says_nothing() {
+    let [server, copy] = [0, 1].map(|_| crate::support::server::Launch::serve().start());
+    let etcdctl = |args: &[&str]| {
+        let endpoint = format!("--endpoints={}", server.endpoint());
+        Program::etcdctl().arg(endpoint).args(args)
+    };
+    let granted = etcdctl(&["lease", "grant", "600"]).run().success().out();
+    let lease = granted.split(' ').nth(1).expect("an id");
+    let queue = crate::support::background::Background::start(&etcdctl(&["lock", "taken"]));
+    queue.wait_for_text("taken/");
+    let keys = || {
+        let keys = etcdctl(&["get", "", "--prefix", "--keys-only"]);
+        keys.run().success().out()
+    };
+    let at_rest = keys();
+    let mirror = ["make-mirror", copy.endpoint()];
+    // What each shows when it runs, and how it ends: what holds something gives it back, the others die of the signal.
+    let cases: [(&[&str], &str, Option<i32>); 7] = [
+        (&["lock", "l"], "l/", Some(0)),
+        (&["lock", "taken"], "", Some(1)),
+        (&["elect", "e", "me"], "me\r\n", Some(0)),
+        (&["elect", "-l", "e"], "", Some(0)),
+        (&["watch", "w"], "w\r\n", None),
+        (&["lease", "keep-alive", lease], "keepalived", None),
+        (&mirror, "", None),
+    ];
+    for (args, text, code) in cases {
+        let program = etcdctl(args);
+        let command = program.command();
+        let program = Program::new("setsid")
+            .arg("--ctty")
+            .arg(command.get_program())
+            .args(command.get_args());
+        let mut session = Session::start(&program, 0, "");
+        match args[0] {
+            "watch" => {
+                while !session.shows(text) {
+                    etcdctl(&["put", "w", "v"]).run().success();
+                }
+            }
+            "make-mirror" => {
+                let copied = || {
+                    let endpoint = format!("--endpoints={}", copy.endpoint());
+                    let get = Program::etcdctl().arg(endpoint).args(["get", "w"]);
+                    get.run().success().out()
+                };
+                while copied().is_empty() {}
+            }
+            // It waits for the lock when its key is there.
+            "lock" if text.is_empty() => while keys() == at_rest {},
+            // It says nothing, so its connection is waited for.
+            "elect" if text.is_empty() => {
+                while !session.shows("you") {
+                    let vote = etcdctl(&["elect", "e", "you"]);
+                    let vote = crate::support::background::Background::start(&vote);
+                    vote.wait_for_text("you");
+                    vote.signal(Signal::INT);
+                    vote.end();
+                }
+            }
+            _ => session.wait_for(text),
+        }
+        session.keyboard.write_all(b"\x03").expect("it is typed");
+        let (ended, shown) = session.end();
+        assert_eq!(ended, code, "{args:?}: {shown}");
+        let (_, after) = shown.rsplit_once("^C").expect("the key is shown");
+        let complaint = match code {
+            Some(1) => "Error: context canceled\n",
+            _ => "",
+        };
+        assert_eq!(after, complaint, "{args:?}");
+        let left = keys().replace("w\n\n", "");
+        assert_eq!(left, at_rest, "{args:?}");
+    }
+    queue.signal(Signal::INT);
+    assert_eq!(queue.end().0, 0);
 }

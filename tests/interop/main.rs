@@ -11,12 +11,16 @@ mod support;
 mod baseline;
 /// Programs using etcd's Go client and a Python client, with `serve`.
 mod clients;
+/// Our etcdctl while members die, leaders change and networks stall.
+mod faults;
 /// Full disks: while writing, defragmenting and saving.
 mod full_disk;
 /// Random requests to `serve` and to a real etcd, with identical responses.
 mod histories;
 /// `serve` killed repeatedly under load: no acknowledged write is lost.
 mod kill;
+/// Several hundred command lines, run by etcdctl and by ours, with identical output.
+mod parity;
 /// What older servers do not report.
 mod releases;
 /// Snapshots from etcd read by ours, and ours read and restored by etcd's tools.

@@ -239,7 +239,7 @@ impl Observer {
 
     /// Announces a leader, and follows what it says.
     fn found(&mut self, leader: mvccpb::KeyValue, found: pb::RangeResponse) {
-        let from = revision(found.header.as_ref()) + 1;
+        let from = revision(found.header.as_ref()).saturating_add(1);
         self.state = State::Follow {
             watch: self.watch(leader.key.clone(), Bytes::new(), from),
             found: Box::new(found.clone()),

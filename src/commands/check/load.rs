@@ -312,7 +312,10 @@ mod tests {
             assert_eq!(size(Some(name)).unwrap().0, value);
         }
         assert_eq!(size(None).unwrap(), (1, 50));
-        assert_eq!(size(Some("xlarge")).unwrap_err().kind, ErrorKind::BadFeature);
+        assert_eq!(
+            size(Some("xlarge")).unwrap_err().kind,
+            ErrorKind::BadFeature
+        );
     }
 
     #[test]

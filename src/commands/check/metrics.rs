@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UnixStream},
+    net::UnixStream,
 };
 
 use crate::client::{
     Endpoint, Tls,
+    dial::connect,
     endpoint::Target,
     tls::handshake::{Stream, handshake},
 };
@@ -45,8 +46,8 @@ async fn fetch(endpoint: &str, tls: Option<&Tls>, timeout: Duration) -> Result<S
     let text = |e: std::io::Error| e.to_string();
     let (stream, secure): (Box<dyn Stream>, bool) = match &endpoint.target {
         Target::Tcp { host, port, tls } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await;
-            (Box::new(stream.map_err(text)?), *tls)
+            let stream = connect(host, *port, timeout).await;
+            (Box::new(stream.map_err(|cause| cause.to_string())?), *tls)
         }
         Target::Unix { path, tls } => {
             let stream = UnixStream::connect(path).await;

@@ -89,7 +89,8 @@ impl Ended {
             }
         }
         self.show(ctx)?;
-        let mut error = CommandError::new(ErrorKind::Interrupted, "watch is canceled by the server");
+        let mut error =
+            CommandError::new(ErrorKind::Interrupted, "watch is canceled by the server");
         if let Some(reason) = &self.reason
             && let Some(hint) = permission::hint(reason, from_ref(needed))
         {

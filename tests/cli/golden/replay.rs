@@ -23,7 +23,7 @@ use crate::support::masks::Masks;
 use crate::support::program::{Program, scratch, self_test};
 use crate::support::protobuf;
 use crate::support::rules;
-use crate::support::server::{Kind, Launch, Server, free_ports};
+use crate::support::server::{Launch, Server, ServerKind, free_ports};
 
 /// The placeholders that stand for what a scenario was given.
 const NAMES: [&str; 12] = [
@@ -104,7 +104,7 @@ impl Replay {
     }
 
     fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
-        let ours = self.launch.kind() == Kind::Serve;
+        let ours = self.launch.kind() == ServerKind::Serve;
         self.differences
             .iter()
             .flat_map(|d| &d.steps)

@@ -1,0 +1,281 @@
+//! Our etcdctl while members of a real cluster die and come back, the leadership moves, and the network stalls: what
+//! runs goes on, no event is lost or repeated, and locks and leases are held.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::background::Background;
+use crate::support::cluster::Cluster;
+use crate::support::etcd::{self, Release};
+use crate::support::program::Program;
+use crate::support::relay::Relay;
+use crate::support::server::Launch;
+
+/// The endpoints of two members, one of which dies at a time.
+const TWO: &[usize] = &[0, 1];
+
+fn put(endpoint: &str, key: &str, value: &str) {
+    Program::etcdctl()
+        .arg(format!("--endpoints={endpoint}"))
+        .args(["put", key, value])
+        .run()
+        .success();
+}
+
+/// Waits until the cluster has a leader: what a member proposes while there is none may be lost.
+fn led(endpoint: &str) {
+    let health = Program::etcdctl()
+        .arg(format!("--endpoints={endpoint}"))
+        .args(["endpoint", "health"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while health.run().code() != 0 {
+        assert!(Instant::now() < deadline, "no leader");
+    }
+}
+
+#[test]
+fn what_runs_goes_on_while_members_die_and_the_leadership_moves() {
+    let Some(launch) = etcd::server(Release::V3_7) else {
+        return;
+    };
+    let mut cluster = Cluster::start(&launch);
+    let copy = launch.start();
+    let two = cluster.endpoints(TWO);
+    let safe = cluster.endpoint(2).to_owned();
+    let etcdctl = |args: &[&str]| Program::etcdctl().arg(&two).args(args);
+    let asked = |args: &[&str]| {
+        let endpoint = format!("--endpoints={safe}");
+        Program::etcdctl().arg(endpoint).args(args).run().success()
+    };
+
+    // A lease that ends soon unless it is kept alive all the time.
+    let granted = asked(&["lease", "grant", "6"]).out();
+    let lease = granted.split(' ').nth(1).expect("an id").to_owned();
+    let watch = Background::start(&etcdctl(&["watch", "w/", "--prefix"]));
+    let lock = Background::start(&etcdctl(&["lock", "l", "--ttl=6"]));
+    lock.wait_for_text("l/");
+    let leader = Background::start(&etcdctl(&["elect", "e", "me"]));
+    leader.wait_for_text("me\n");
+    let observer = Background::start(&etcdctl(&["elect", "-l", "e"]));
+    observer.wait_for_text("me\n");
+    let alive = Background::start(&etcdctl(&["lease", "keep-alive", &lease]));
+    alive.wait_for_text("keepalived");
+    let mirror = Background::start(&etcdctl(&["make-mirror", copy.endpoint(), "--prefix=w/"]));
+    // The watch has begun when it shows what was put.
+    while !watch.out().contains("w/begun") {
+        put(&safe, "w/begun", "yes");
+    }
+
+    // Each of the two dies once, and the leadership goes round.
+    let mut events = 0;
+    for member in [0, 1, 0] {
+        cluster.without(member, |cluster| {
+            led(cluster.endpoint(2));
+            for _ in 0..5 {
+                put(cluster.endpoint(2), &format!("w/{events}"), "v");
+                events += 1;
+            }
+            watch.wait_for_text(&format!("w/{}\n", events - 1));
+            let renewed = asked(&["lease", "timetolive", &lease]).out();
+            assert!(renewed.contains("granted with TTL(6s)"), "{renewed}");
+        });
+        let members = asked(&["member", "list", "-w", "json"]).json();
+        let status = Program::etcdctl()
+            .arg(cluster.endpoints(&[0, 1, 2]))
+            .args(["endpoint", "status", "-w", "json"])
+            .run()
+            .success()
+            .json();
+        let leads = status[0]["Status"]["leader"].as_u64().expect("a leader");
+        let ids = members["members"].as_array().expect("members").iter();
+        let next = ids
+            .filter_map(|m| m["ID"].as_u64())
+            .find(|id| *id != leads)
+            .expect("another member");
+        Program::etcdctl()
+            .arg(cluster.endpoints(&[0, 1, 2]))
+            .args(["move-leader", &format!("{next:x}")])
+            .run()
+            .success();
+        led(&safe);
+        put(&safe, &format!("w/{events}"), "v");
+        events += 1;
+        watch.wait_for_text(&format!("w/{}\n", events - 1));
+    }
+
+    // Every event came once, and in order.
+    watch.signal(Signal::INT);
+    let (_, seen, complaint) = watch.end();
+    let keys: Vec<&str> = seen
+        .lines()
+        .filter(|line| line.starts_with("w/") && *line != "w/begun")
+        .collect();
+    let want: Vec<String> = (0..events).map(|n| format!("w/{n}")).collect();
+    assert_eq!(keys, want);
+    assert_eq!(complaint, "");
+
+    // The mirror has them too.
+    let copied = || {
+        let endpoint = format!("--endpoints={}", copy.endpoint());
+        let got = Program::etcdctl()
+            .arg(endpoint)
+            .args(["get", "w/", "--prefix", "--keys-only"])
+            .run()
+            .success();
+        got.out().split_whitespace().count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while copied() < events + 1 {
+        assert!(Instant::now() < deadline, "{}", copied());
+    }
+    mirror.signal(Signal::INT);
+    let (_, _, complaint) = mirror.end();
+    assert_eq!(complaint, "");
+
+    // Lock, leadership and lease are still held, and are given back.
+    assert_eq!(
+        asked(&["get", "l/", "--prefix", "--keys-only"])
+            .out()
+            .lines()
+            .count(),
+        2
+    );
+    for (held, prefix) in [(lock, "l/"), (leader, "e/")] {
+        held.signal(Signal::INT);
+        let (code, _, complaint) = held.end();
+        assert_eq!((code, complaint.as_str()), (0, ""), "{prefix}");
+        assert_eq!(asked(&["get", prefix, "--prefix"]).out(), "");
+    }
+    observer.signal(Signal::INT);
+    let (code, seen, complaint) = observer.end();
+    assert_eq!((code, complaint.as_str()), (0, ""));
+    assert_eq!(seen.matches("me\n").count(), 1, "{seen}");
+    asked(&["lease", "revoke", &lease]);
+    let (code, last, _) = alive.end();
+    assert_eq!(code, 0);
+    assert!(
+        last.ends_with(&format!("lease {lease} expired or revoked.\n")),
+        "{last}"
+    );
+}
+
+#[test]
+fn transactions_while_a_member_dies_are_done_or_said_to_be_doubtful() {
+    let Some(launch) = etcd::server(Release::V3_7) else {
+        return;
+    };
+    let mut cluster = Cluster::start(&launch);
+    let all = cluster.endpoints(&[0, 1, 2]);
+    let safe = format!("--endpoints={}", cluster.endpoint(2));
+    let txn = |n: usize| {
+        Program::etcdctl()
+            .arg(&all)
+            .args(["txn", "--command-timeout=10s"])
+            .stdin(format!("\nput t/{n} v\n\n\n"))
+            .run()
+    };
+    let mut done = vec![];
+    let mut doubtful = vec![];
+    let mut send = |numbers: std::ops::Range<usize>| {
+        for n in numbers {
+            let ran = txn(n);
+            match ran.code() {
+                0 => done.push(n),
+                _ => {
+                    assert!(ran.err().contains("Error: "), "{ran}");
+                    doubtful.push((n, ran.err()));
+                }
+            }
+        }
+    };
+    send(0..5);
+    cluster.without(0, |_| send(5..15));
+    send(15..20);
+    for n in &done {
+        let key = format!("t/{n}");
+        let got = Program::etcdctl()
+            .arg(&safe)
+            .args(["get", &key])
+            .run()
+            .success();
+        assert_eq!(got.out(), format!("{key}\nv\n"));
+    }
+    assert!(done.len() >= 15, "{doubtful:?}");
+}
+
+#[test]
+fn a_network_that_stalls_is_left_for_another_member() {
+    let Some(launch) = etcd::server(Release::V3_7) else {
+        return;
+    };
+    let server = launch.start();
+    let [first, second] = [0, 1].map(|_| Relay::before(server.endpoint()));
+    let both = format!("--endpoints={},{}", first.endpoint(), second.endpoint());
+    let etcdctl = |args: &[&str]| {
+        let program = Program::etcdctl().arg(&both);
+        program.arg("--keepalive-timeout=1s").args(args)
+    };
+    let watch = Background::start(&etcdctl(&["watch", "k"]));
+    let granted = etcdctl(&["lease", "grant", "60"]).run().success().out();
+    let lease = granted.split(' ').nth(1).expect("an id").to_owned();
+    let alive = Background::start(&etcdctl(&["lease", "keep-alive", &lease]));
+    alive.wait_for_text("keepalived");
+    while !watch.out().contains("begun") {
+        put(server.endpoint(), "k", "begun");
+    }
+
+    // Whichever of the two the watch uses: nothing passes there for a while, and the event comes the other way.
+    for (stalled, value) in [(&first, "one"), (&second, "two")] {
+        stalled.stall(true);
+        put(server.endpoint(), "k", value);
+        watch.wait_for_text(&format!("{value}\n"));
+        stalled.stall(false);
+        // A request that is cut off in the middle is not one that is lost.
+        stalled.cut();
+        etcdctl(&["get", "k", "--command-timeout=30s"])
+            .run()
+            .success();
+    }
+    watch.signal(Signal::INT);
+    let (_, seen, _) = watch.end();
+    for value in ["one\n", "two\n"] {
+        assert_eq!(seen.matches(value).count(), 1, "{seen}");
+    }
+    alive.signal(Signal::INT);
+    let (_, _, complaint) = alive.end();
+    assert_eq!(complaint, "");
+}
+
+/// Requests of one client go to all of its endpoints.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_client_spreads_its_requests() {
+    use etcd_maintenance::proto::etcdserverpb as pb;
+    let servers: Vec<_> = (0..3).map(|_| Launch::serve().start()).collect();
+    let endpoints: Vec<&str> = servers.iter().map(|s| s.endpoint()).collect();
+    let client = super::streams::client(&endpoints);
+    for _ in 0..300 {
+        let put = pb::PutRequest {
+            key: "k".into(),
+            ..Default::default()
+        };
+        client
+            .put(put, super::streams::soon())
+            .await
+            .expect("it is written");
+    }
+    for endpoint in endpoints {
+        let one = super::streams::client(&[endpoint]);
+        let status = one
+            .status(pb::StatusRequest {}, super::streams::soon())
+            .await;
+        let puts = status
+            .expect("it answers")
+            .header
+            .expect("a header")
+            .revision
+            - 1;
+        // Each in turn, but for those before all three were connected.
+        assert!((50..=200).contains(&puts), "{puts}");
+    }
+}
