@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from harness import (
-    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, load, peak_memory, run, slow_syncs,
+    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, load, peak_memory, run, slow_syncs, until,
+    until_lines,
 )
 
 KINDS = ("ours", "etcd")
@@ -83,6 +84,46 @@ class Figures:
                 memory = {kind: peak_memory(command) for kind, command in commands.items()}
                 rows.append(row(f"{name}, memory", memory["ours"] / MIB, memory["etcd"] / MIB, "MiB", most=0.5))
         return rows
+
+    # Both clients read from the same real etcd.
+    def large_answers(self):
+        rows = []
+        with Server(self.programs, "etcd", self.copy_of_filled("etcd")) as server:
+            for output in ("simple", "json"):
+                used = {}
+                for kind in KINDS:
+                    command = self.etcdctl(kind, server, "get", "", "--from-key", f"--write-out={output}")
+                    used[kind] = until_lines(command, None)
+                what = f"get of {self.keys:,} keys in {output}"
+                rows.append(row(what + ", client CPU", used["ours"].cpu, used["etcd"].cpu, "s", most=0.33))
+                memory = {kind: used[kind].memory / MIB for kind in KINDS}
+                rows.append(row(what + ", memory", memory["ours"], memory["etcd"], "MiB", most=0.1))
+        return rows
+
+    def events(self):
+        rows, events = [], min(self.keys, 100_000)
+        with Server(self.programs, "etcd", self.fresh("events")) as server:
+            load(self.programs, server, op="fill", keys=events, clients=4)
+            for output, lines in (("simple", 3 * events), ("json", None)):
+                used = {}
+                for kind in KINDS:
+                    command = self.etcdctl(kind, server, "watch", "", "--prefix", "--rev=2", f"--write-out={output}")
+                    used[kind] = until_lines(command, lines, text=None if lines else b'"mod_revision":', times=events)
+                what = f"watch of {events:,} events in {output}"
+                rows.append(row(what + ", client CPU", used["ours"].cpu, used["etcd"].cpu, "s", most=0.33))
+                rows.append(row(what + ", memory", used["ours"].memory / MIB, used["etcd"].memory / MIB, "MiB"))
+        return rows
+
+    def mirror(self):
+        took = {}
+        with Server(self.programs, "etcd", self.copy_of_filled("etcd")) as source:
+            for kind in KINDS:
+                with Server(self.programs, "etcd", self.fresh("mirror")) as copy:
+                    count = self.etcdctl("ours", copy, "get", "", "--from-key", "--count-only", "--write-out=fields")
+                    command = self.etcdctl(kind, source, "make-mirror", copy.endpoint)
+                    with both_cores():
+                        took[kind] = until(command, lambda: f'"Count" : {self.keys}' in run(count)[0])
+        return [row(f"make-mirror of {self.keys:,} keys, time", took["ours"], took["etcd"], "s", most=0.5)]
 
     def puts(self):
         rows = []

@@ -184,6 +184,64 @@ def peak_memory(command):
     return int(done.stderr.split()[-1]) * 1024
 
 
+class Used:
+    """Seconds of CPU and peak resident bytes of a program."""
+
+    def __init__(self, cpu, memory):
+        self.cpu, self.memory = cpu, memory
+
+
+def until_lines(command, lines, text=b"\n", times=None):
+    """Runs a program until it has printed so many lines, or `text` so many times, or until it ends if neither is given."""
+    wanted = lines if lines is not None else times
+    process = subprocess.Popen(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=clean_env(), bufsize=0
+    )
+    seen, memory, rest = 0, 0, b""
+    with process.stdout as out:
+        while some := out.read(1 << 20):
+            memory = max(memory, peak_of(process.pid))
+            if wanted is not None:
+                # What is counted may be cut by the end of a read.
+                some = rest + some
+                seen += some.count(text or b"\n")
+                rest = some[-len(text) + 1 :] if text and len(text) > 1 else b""
+                if seen >= wanted:
+                    os.kill(process.pid, signal.SIGINT)
+                    break
+        _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return Used(usage.ru_utime + usage.ru_stime, memory)
+
+
+def peak_of(pid):
+    """Peak resident bytes of a running program so far; 0 if it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def until(command, done):
+    """Seconds until `done` returns true while a program runs, which is then ended."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=clean_env()
+    )
+    try:
+        while not done():
+            if process.poll() is not None or time.perf_counter() - started > TIME_LIMIT:
+                sys.exit(f"{' '.join(map(str, command))} did not get done")
+            time.sleep(0.1)
+        return time.perf_counter() - started
+    finally:
+        process.kill()
+        process.wait()
+
+
 def alternate(commands, times):
     """Median seconds of each command. They are run in turn, so that a busy moment affects all of them."""
     took = {name: [] for name in commands}
