@@ -1,7 +1,7 @@
 //! `check datascale`: measures how much server memory a number of keys uses (etcd v3.7.1, etcdctl `check datascale`).
 
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     load::{self, Keys, LoadArgs},
@@ -67,7 +67,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
     let mut signals = Termination::listen().map_err(failed)?;
     let progress = Steps::start(&ctx.ui, count);
     let (queue, requests) = mpsc::channel::<pb::PutRequest>(concurrent);
-    let (done, mut told) = mpsc::unbounded_channel();
+    let (done, mut counted) = watch::channel(0);
     let producing = async {
         for n in 0..count {
             if queue.send(keys.put(n, SIZES.0, SIZES.1)).await.is_err() {
@@ -77,10 +77,8 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
         drop(queue);
     };
     let drawing = async {
-        let mut puts = 0;
-        while told.recv().await.is_some() {
-            puts += 1;
-            progress.update(puts);
+        while counted.changed().await.is_ok() {
+            progress.update(*counted.borrow_and_update());
         }
     };
     let sending = load::send_all(clients, requests, ctx.limit()?, done);

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use clap::Args;
 use tokio::{
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
     task::JoinSet,
 };
 
@@ -227,12 +227,13 @@ impl Outcome {
     }
 }
 
-/// Lets each of `clients` send requests from `requests` one after the other, and reports each to `done`.
+/// Lets each of `clients` send requests from `requests` one after the other, and counts in `done` those that
+/// have a response.
 pub async fn send_all(
     clients: Vec<Client>,
     requests: mpsc::Receiver<pb::PutRequest>,
     limit: Limit,
-    done: mpsc::UnboundedSender<()>,
+    done: watch::Sender<u64>,
 ) -> Outcome {
     let start = Instant::now();
     let requests = Arc::new(Mutex::new(requests));
@@ -251,8 +252,7 @@ pub async fn send_all(
                     Ok(_) => own.latencies.push(start.elapsed()),
                     Err(error) => *own.errors.entry(error.to_string()).or_default() += 1,
                 }
-                // The receiver only draws progress, and may be gone.
-                let _ = done.send(());
+                done.send_modify(|done| *done += 1);
             }
         });
     }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::load::{self, Keys, LoadArgs, Outcome};
 use crate::{
@@ -107,7 +110,7 @@ async fn run(
     clients: Vec<Client>,
 ) -> Result<Outcome, CommandError> {
     let (queue, requests) = mpsc::channel::<pb::PutRequest>(clients.len());
-    let (done, _) = mpsc::unbounded_channel();
+    let (done, _) = watch::channel(0);
     let progress = Steps::start(&ctx.ui, DURATION.as_secs());
     let sending = load::send_all(clients, requests, ctx.limit()?, done);
     let producing = async move {
