@@ -1,6 +1,6 @@
 # Completion of etcdctl for bash: source this file, or copy it to /etc/bash_completion.d.
 _etcdctl() {
-    # Bash takes `--flag=value` and `scheme:path` for several words; put them together again.
+    # Bash splits `--flag=value` and `scheme:path` into several words; join them again.
     local words=() piece joined=0 i
     for ((i = 1; i <= COMP_CWORD; i++)); do
         piece="${COMP_WORDS[i]}"
@@ -15,7 +15,7 @@ _etcdctl() {
     local cur="${words[${#words[@]} - 1]}" last="${COMP_WORDS[COMP_CWORD]}"
     [[ "$cur" == --*=* ]] && cur="${cur#*=}"
     [[ "$last" == [=:] ]] && last=""
-    # Bash replaces only the last piece of the word.
+    # Bash replaces only the last part of the word.
     local before="${cur%"$last"}" line="" after=""
     COMPREPLY=()
     while IFS= read -r line; do

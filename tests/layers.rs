@@ -165,7 +165,7 @@ fn synchronous_parts_know_no_tokio() {
 }
 
 #[test]
-fn what_is_reserved_for_one_place_is_done_there_only() {
+fn reserved_operations_happen_only_in_their_place() {
     let mut wrong = BTreeSet::new();
     let sources = sources();
     for reserved in RESERVED {
@@ -207,7 +207,7 @@ fn every_invariant_names_tests_that_exist() {
         };
         let (number, text) = rest.split_once(":**").expect("a number");
         if number.trim().is_empty() || !numbers.insert(number.trim()) {
-            wrong.push(format!("no number of its own: {paragraph}"));
+            wrong.push(format!("no unique number: {paragraph}"));
         }
         let text = text.replace('\n', " ");
         let Some((_, named)) = text.rsplit_once("Test: ").or(text.rsplit_once("Tests: ")) else {

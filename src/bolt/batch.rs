@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_format_cannot_hold_is_refused() {
+    fn values_that_exceed_the_format_are_refused() {
         let mut b = Batch::new();
         assert!(b.put(b"x", "", "1").is_err());
         assert!(b.put(b"", "k", "1").is_err());

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_has_no_record() {
+    fn commits_too_large_for_a_record_have_none() {
         let mut recorder = Recorder::new(PAGE_SIZE);
         let most = capacity(PAGE_SIZE as usize) as u64;
         for i in 0..most {

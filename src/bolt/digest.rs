@@ -15,14 +15,14 @@ use super::error::{Error, Result};
 
 /// Size of the digest in bytes.
 pub(crate) const DIGEST_SIZE: u64 = 32;
-/// A database file without a digest is a multiple of this many bytes long.
-/// Source: etcd v3.7.1, `etcdutl/snapshot/v3_snapshot.go`.
+/// The length of a database file without a digest is a multiple of this many bytes. Source: etcd v3.7.1,
+/// `etcdutl/snapshot/v3_snapshot.go`.
 pub(crate) const SECTOR_SIZE: u64 = 512;
-/// Bytes read at once: on a cold file, smaller reads take longer for the whole.
+/// Bytes read at a time: a cold file takes longer with smaller reads.
 const CHUNK: usize = 1 << 20;
-/// Pieces that are read ahead of the hashing.
+/// Number of chunks read ahead of the hashing.
 const AHEAD: usize = 2;
-/// Files up to this size are not worth a second thread, bytes.
+/// Size in bytes up to which a second thread is not worthwhile.
 const ALONE: u64 = 1 << 20;
 
 /// Reads bytes at an offset of a file.

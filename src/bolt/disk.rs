@@ -473,7 +473,7 @@ mod tests {
 
     /// Every write, growth and truncation is reported to the watcher, including the rare ones.
     #[test]
-    fn every_change_of_a_file_is_told() {
+    fn every_change_of_a_file_is_reported() {
         let lines = Arc::new(Lines::default());
         let disk = Disk::new(Some(lines.clone()));
         let dir = tempfile::tempdir().unwrap();

@@ -52,6 +52,7 @@ pub use check::{Checked, Finding, MAX_FINDINGS, Visit, check, check_with};
 pub use cursor::{Cursor, Entry, EntryRef, Range};
 pub use db::Db;
 pub use defrag_file::LockedFile;
+pub(crate) use digest::{DIGEST_SIZE, SECTOR_SIZE, has_trailing_digest};
 pub use editor::{Edit, Editor};
 pub use error::{Damage, Error, Result, plain};
 pub use file::FileReader;

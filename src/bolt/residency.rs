@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_memory_is_said_to_be_cold() {
+    fn pages_that_are_not_resident_are_reported_as_cold() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let mut batch = Batch::new();

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_stays_on_one_line() {
+    fn shown_values_stay_on_one_line() {
         for known in [true, false] {
             for width in NARROWEST..200 {
                 let template = template(width, known);

@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_is_no_hope_only_where_every_endpoint_fails_for_good() {
+    async fn the_client_gives_up_only_if_every_endpoint_fails_permanently() {
         let balancer = Balancer::new(2);
         let now = Instant::now();
         let first = step(&balancer, now).0[0];

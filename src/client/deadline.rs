@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn with_no_time_left_nothing_is_begun() {
+    async fn nothing_is_started_after_the_deadline() {
         let after = |length| Deadline::after(Limit { length, flag: "" });
         assert_eq!(after(Duration::ZERO).run(async { 1 }).await, None);
         assert_eq!(

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn where_tls_is_and_for_whom() {
+    fn origins_and_server_names() {
         for (typed, default, origin, name) in [
             ("h:1", false, "http://h:1/", "h"),
             ("h:1", true, "https://h:1/", "h"),
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn meaningless_values_are_refused() {
         for typed in [
             "",
             "host",

@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everybody_who_waits_for_the_server_hears_of_it() {
+    async fn everyone_waiting_for_the_server_is_notified() {
         let monitor = Arc::new(Monitor::default());
         let waiting: Vec<_> = (0..5)
             .map(|_| {

@@ -273,7 +273,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn names_are_found_in_search_domains_and_what_does_not_exist_is_said_to() {
+    async fn search_domains_are_used_and_missing_names_are_reported() {
         let config = name_server(vec![
             ("etcd-0.cluster.test.", A, vec![10, 0, 0, 1]),
             (

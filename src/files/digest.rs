@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_known() {
+    fn incomplete_values_are_recognized() {
         let mut flipped = stream();
         flipped[100] ^= 1;
         assert!(matches!(

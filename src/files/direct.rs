@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told() {
+    fn a_full_disk_is_reported() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let mut file = DirectFile::new(full, false);
         let mut write = || (0..9).try_for_each(|_| file.write(&[0; BUFFER]));

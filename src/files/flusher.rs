@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_sync_is_told_once() {
+    fn a_failed_sync_is_reported_once() {
         // A socket cannot be synced.
         let (a, _b) = std::os::unix::net::UnixStream::pair().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(a));

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writers_of_one_name_do_not_meet() {
+    fn two_writers_of_one_name_do_not_interfere() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let first = write(&path, b"first");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_program_did_to_the_file_is_noticed() {
+    fn changes_to_the_file_by_other_programs_are_noticed() {
         type Change = fn(&Path);
         let changes: [Change; 3] = [
             |part| fs::remove_file(part).unwrap(),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_become_the_file_is_refused_at_once() {
+    fn unusable_destinations_are_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir(at("directory")).unwrap();

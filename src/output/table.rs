@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_space_goes_to_the_right_of_a_header() {
+    fn the_odd_space_of_a_centered_header_goes_to_the_right() {
         assert_eq!(
             drawn(&["quota", "hash_revision"], &[&["2.1 GB", "值值值é"]]),
             "\

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_part() {
+    fn which_records_are_hashed() {
         let (one, two, three) = (
             Revision::new(1, 0).encode(),
             Revision::new(2, 0).encode_tombstone(),

@@ -23,7 +23,7 @@ pub use self::{
 pub struct Config {
     /// Directory that holds `db`.
     pub data_dir: PathBuf,
-    /// A snapshot, or a stopped member's database, that is served read-only in place of a data directory.
+    /// A snapshot, or a stopped member's database, to serve read-only instead of a data directory.
     pub snapshot: Option<PathBuf>,
     /// Name of the member.
     pub name: String,
@@ -88,8 +88,8 @@ pub struct Config {
     /// Whether the time during which the directory was closed counts towards the expiry of leases. `embedded:` sets it,
     /// because it opens the directory anew for each command; there is no flag for it.
     pub leases_count_downtime: bool,
-    /// Whether requests need no authentication and no permissions. `snapshot:` sets it, because whoever can read the
-    /// file can read all of its content anyway; there is no flag for it.
+    /// Whether requests need no authentication and no permissions. `snapshot:` sets it, because a user who can read
+    /// the file can read all of its content anyway; there is no flag for it.
     pub bypass_auth: bool,
     /// Whether metrics include histograms of request durations.
     pub extensive_metrics: bool,
@@ -285,7 +285,7 @@ mod tests {
         ] {
             assert_eq!(policy(&order), Some(AutoCompaction::Revision(1000)));
         }
-        // As in etcd, a duration is so many nanoseconds, and so many revisions.
+        // As in etcd, a duration counts as its number of nanoseconds in revision mode.
         for order in [
             [(mode, "revision"), (keep, "1h")],
             [(keep, "1h"), (mode, "revision")],
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_cluster_has_is_refused_in_one_line_that_says_what_to_use() {
+    fn requests_that_need_a_cluster_are_refused_with_an_alternative() {
         for (flag, value, says) in [
             ("wal-dir", "/w", "--data-dir"),
             (

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn the_queue_is_bounded() {
         let queue = Queue::default();
         let _first = queue.push(put(WAITING_BYTES * 2)).expect("one always may");
         let refused = queue.push(put(1)).unwrap_err();

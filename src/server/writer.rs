@@ -225,7 +225,7 @@ impl Writer {
         if state.auth.is_enabled() {
             tokens.enable();
         }
-        // Before the rest, so that whoever sees a key finds it attached to its lease.
+        // Before the rest, so that a reader who sees a key finds it attached to its lease.
         state.leases.commit(Instant::now());
         let events = state.head.committed(tx.clone());
         let compacted = state.head.compacted.load(Ordering::Acquire);

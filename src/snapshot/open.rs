@@ -4,13 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, IntegrityError};
-use crate::bolt::{self, FileReader, Meta};
-
-/// Length of the SHA-256 after a snapshot, in bytes.
-const DIGEST_LEN: u64 = 32;
-/// The length of a member's file is a multiple of the page size, which is a multiple of this many bytes. Source: etcd
-/// v3.7.1, etcdutl/snapshot/v3_snapshot.go.
-const SECTOR: u64 = 512;
+use crate::bolt::{self, DIGEST_SIZE, FileReader, Meta, SECTOR_SIZE};
 
 /// What follows the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +74,11 @@ impl SnapshotFile {
             return Err(e.into());
         }
         let rest = reader.file_len().saturating_sub(reader.size());
-        let trailer = if rest == DIGEST_LEN {
+        let trailer = if rest == DIGEST_SIZE {
             bad_meta(&reader).map_or(Trailer::Digest, Trailer::Wrong)
         } else if is_bare_snapshot(&reader) {
             Trailer::Wrong(IntegrityError::Missing)
-        } else if reader.file_len() % SECTOR == 0 {
+        } else if reader.file_len() % SECTOR_SIZE == 0 {
             Trailer::None
         } else {
             let size = reader.size();

@@ -208,7 +208,7 @@ impl<'a, 'v> Inspector<'a, 'v> {
                 (page, item.and_then(&mut *self.visit))
             }
             Visit::Entry { page, key, .. } => {
-                let problem = "there is a bucket in place of a record";
+                let problem = "there is a bucket instead of a record";
                 (page, Err(RecordError::new(&self.bucket, key, problem)))
             }
         };

@@ -71,7 +71,7 @@ async fn a_stopped_server_leaves_its_data_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_directory_is_told_so_at_once() {
+async fn a_second_server_on_the_directory_fails_at_once() {
     let dir = scratch();
     let data = dir.path().join("data");
     let first = start(&data, &[]).await;

@@ -1,5 +1,5 @@
-//! Clients that give up, that read nothing, and that come by the hundred: what they cost the server in memory and
-//! threads, and that other clients are served meanwhile. Memory is measured in the server's own process.
+//! Clients that give up, clients that read nothing, and hundreds of clients: their cost in memory and threads of
+//! the server, and that other clients are served meanwhile. Memory is measured in the server process.
 
 use std::{
     sync::{
@@ -26,17 +26,17 @@ use crate::{
     support::server::{Launch, Server},
 };
 
-/// Values of 1 MiB that the server holds.
+/// Values of 1 MiB in the server's database.
 const VALUES: usize = 48;
-/// Most MiB that the server may take while clients give up their requests.
+/// Maximum MiB that the server may use while clients give up their requests.
 const MEMORY: usize = 700;
-/// Most MiB that the server may take while clients leave their answers unread: up to 512 MiB of finished answers, those
-/// of four reads under way, their JSON, and what the runtime and the connections need.
+/// Maximum MiB that the server may use while clients leave their responses unread: up to 512 MiB of finished responses,
+/// those of four reads in progress, their JSON, and the memory of the runtime and the connections.
 const UNREAD_MEMORY: usize = 1200;
-/// A call of another client that takes longer than this has failed.
+/// A call of another client fails if it takes longer than this.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A server that holds a few large values.
+/// A server that stores a few large values.
 async fn filled() -> Server {
     let server = Launch::serve().start();
     let mut kv = KvClient::new(server.channel().await);
@@ -61,7 +61,7 @@ fn everything() -> pb::RangeRequest {
     }
 }
 
-/// A field of the process's status: MiB for memory, a number for threads.
+/// A field of the process's status file: MiB for memory, a count for threads.
 fn status(pid: u32, field: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -73,7 +73,7 @@ fn status(pid: u32, field: &str) -> usize {
     }
 }
 
-/// Watches a process while it is under load.
+/// Observes a process under load.
 struct Observer {
     done: Arc<AtomicBool>,
     thread: thread::JoinHandle<(usize, usize)>,
@@ -95,15 +95,15 @@ impl Observer {
         Observer { done, thread }
     }
 
-    /// The most MiB and the most threads that the process has had.
+    /// The maximum MiB and number of threads of the process so far.
     fn most(self) -> (usize, usize) {
         self.done.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
-/// Reads a small key again and again, as another client does, until `work` is done.
-async fn beside<T>(server: &Server, work: impl Future<Output = T>) -> T {
+/// Reads a small key repeatedly, like another client, until `work` is done.
+async fn with_reader<T>(server: &Server, work: impl Future<Output = T>) -> T {
     let mut kv = KvClient::new(server.channel().await);
     let reading = async {
         loop {
@@ -118,7 +118,7 @@ async fn beside<T>(server: &Server, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// A connection on which answers can be left unread.
+/// A connection on which responses can be left unread.
 async fn connection(server: &Server) -> http2::SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(server.endpoint()).await.unwrap();
     let (client, connection) = http2::Builder::new(TokioExecutor::new())
@@ -131,7 +131,7 @@ async fn connection(server: &Server) -> http2::SendRequest<Full<Bytes>> {
     client
 }
 
-/// Sends a request whose answer is never read.
+/// Sends a request whose response is never read.
 async fn ask<M: Message>(
     client: &mut http2::SendRequest<Full<Bytes>>,
     server: &Server,
@@ -158,7 +158,7 @@ async fn channels(server: &Server, count: usize) -> Vec<KvClient<Channel>> {
     all
 }
 
-/// Reads everything, as a client does that wants the answer.
+/// Reads everything, like a client that wants the response.
 async fn reads_everything(server: &Server) {
     let mut kv = KvClient::new(server.channel().await).max_decoding_message_size(usize::MAX);
     let answer = timeout(2 * SOON, kv.range(everything())).await;
@@ -187,7 +187,7 @@ fn ranges_that_are_reset_cost_no_memory() {
             }
             calls.join_all().await;
         };
-        beside(&server, resets).await;
+        with_reader(&server, resets).await;
         reads_everything(&server).await;
         let (memory, _) = observer.most();
         assert!(memory < MEMORY, "{memory} MiB");
@@ -217,7 +217,8 @@ fn reads_with_deadlines_that_pass_cost_no_memory() {
                             ..everything()
                         };
                         let limit = Duration::from_millis(150);
-                        // A client that gives up tells the server so in one case, and its deadline in the other.
+                        // A client that gives up reports this to the server in one case; in the other case its deadline
+                        // does.
                         let mut call = tonic::Request::new(transaction.clone());
                         call.set_timeout(limit);
                         let _ = match i % 3 {
@@ -230,7 +231,7 @@ fn reads_with_deadlines_that_pass_cost_no_memory() {
             }
             clients.join_all().await;
         };
-        beside(&server, retries).await;
+        with_reader(&server, retries).await;
         reads_everything(&server).await;
         let (memory, _) = observer.most();
         assert!(memory < MEMORY, "{memory} MiB");
@@ -238,11 +239,11 @@ fn reads_with_deadlines_that_pass_cost_no_memory() {
 }
 
 #[test]
-fn answers_that_nobody_reads_are_bounded_and_give_way() {
+fn unread_responses_are_bounded_and_dropped() {
     run(async {
         let server = filled().await;
         let observer = Observer::of(&server);
-        // The answers to these are never read, and their connections stay open to the end.
+        // The responses to these are never read, and their connections stay open until the end.
         let mut client = connection(&server).await;
         let mut unread = JoinSet::new();
         let (mut lines, json) = (Vec::new(), r#"{"key":"bGFyZ2U=","range_end":"bGFyZ2Y="}"#);
@@ -279,12 +280,12 @@ fn answers_that_nobody_reads_are_bounded_and_give_way() {
                     }
                 }
             }
-            // Clients that do read are served although the others still hold what they got.
+            // Clients that read are served although the others still hold their responses.
             for _ in 0..3 {
                 reads_everything(&server).await;
             }
         };
-        beside(&server, sent).await;
+        with_reader(&server, sent).await;
         let (memory, _) = observer.most();
         assert!(memory < UNREAD_MEMORY, "{memory} MiB");
         drop((unread, lines));
@@ -311,7 +312,7 @@ fn snapshots_that_nobody_reads_hold_no_threads() {
             }
             reads_everything(&server).await;
         };
-        beside(&server, sent).await;
+        with_reader(&server, sent).await;
         let (memory, threads) = observer.most();
         assert!(memory < UNREAD_MEMORY, "{memory} MiB");
         assert!(threads < 100, "{threads} threads");
@@ -341,7 +342,7 @@ fn puts_that_are_reset_leave_the_writer_to_others() {
             }
             clients.join_all().await;
         };
-        beside(&server, resets).await;
+        with_reader(&server, resets).await;
         let mut kv = KvClient::new(server.channel().await);
         kv.put(put("after", "all")).await.unwrap();
         let (memory, _) = observer.most();

@@ -19,10 +19,10 @@ use crate::{
 
 on_every_target! {
     a_lock_goes_to_one_after_the_other;
-    who_goes_away_gives_up_its_place;
+    a_caller_that_goes_away_leaves_the_queue;
     a_lock_ends_with_its_lease;
     an_election_has_one_leader;
-    who_does_not_lead_is_told_so;
+    a_member_that_does_not_lead_gets_an_error;
 }
 
 async fn lease(t: &Target) -> i64 {
@@ -82,7 +82,7 @@ async fn a_lock_goes_to_one_after_the_other(t: Arc<Target>) {
     assert_ne!(kv.kvs[0].lease, 0);
 }
 
-async fn who_goes_away_gives_up_its_place(t: Arc<Target>) {
+async fn a_caller_that_goes_away_leaves_the_queue(t: Arc<Target>) {
     let mut locks = LockClient::new(t.channel.clone());
     let held = locks
         .lock(lock("l", lease(&t).await))
@@ -177,7 +177,7 @@ async fn an_election_has_one_leader(t: Arc<Target>) {
     assert_eq!(next().await, "three");
 }
 
-async fn who_does_not_lead_is_told_so(t: Arc<Target>) {
+async fn a_member_that_does_not_lead_gets_an_error(t: Arc<Target>) {
     let mut elections: ElectionClient<Channel> = ElectionClient::new(t.channel.clone());
     let nobody = ProclaimRequest {
         leader: None,

@@ -420,7 +420,7 @@ fn the_watchdog_is_fed() {
 }
 
 #[test]
-fn systemd_is_told() {
+fn systemd_is_notified() {
     let dir = scratch();
     let path = dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

@@ -149,7 +149,7 @@ async fn on_target<F>(
     }
 }
 
-/// A new etcd determines its version a moment after it is ready, with writes of its own.
+/// A new etcd determines its version a moment after it is ready, by writes.
 async fn settle(target: &Target) {
     let request = pb::StatusRequest {};
     let mut maintenance = target.maintenance();

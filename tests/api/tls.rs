@@ -90,7 +90,7 @@ async fn grpc_the_gateway_and_probes_share_a_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_told_apart_by_their_certificates() {
+async fn clients_are_distinguished_by_their_certificates() {
     let dir = scratch();
     let authority = Authority::new();
     let good = authority.sign("alice", &["client.test"], 10);

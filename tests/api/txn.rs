@@ -18,7 +18,7 @@ use crate::{
 on_every_target! {
     every_target_and_result_is_compared;
     a_missing_key_compares_as_zeros;
-    numbers_unknown_to_compares_mean_what_they_mean_to_etcd;
+    unknown_compare_numbers_behave_as_in_etcd;
     a_negative_revision_is_compacted_in_a_transaction_only;
     a_compare_over_a_range_holds_for_all_of_it;
     operations_run_in_order_in_one_revision;
@@ -180,7 +180,7 @@ async fn operations_run_in_order_in_one_revision(t: Arc<Target>) {
     assert_eq!(kv.range(old).await.unwrap().into_inner().count, 1);
 }
 
-async fn numbers_unknown_to_compares_mean_what_they_mean_to_etcd(t: Arc<Target>) {
+async fn unknown_compare_numbers_behave_as_in_etcd(t: Arc<Target>) {
     let mut kv = t.kv();
     fill(&t, &[("k", "v")]).await;
     let unknown = 77;

@@ -31,7 +31,7 @@ on_every_target! {
     the_events_of_a_transaction_come_together;
     progress_is_told_once_everything_is_delivered;
     many_watchers_share_a_stream;
-    large_responses_are_cut_only_where_that_is_asked_for;
+    large_responses_are_split_only_on_request;
     a_client_that_reads_nothing_misses_nothing;
     events_go_on_through_compaction_and_defragmentation;
     a_client_that_has_closed_its_half_still_gets_events;
@@ -488,7 +488,7 @@ async fn many_watchers_share_a_stream(t: Arc<Target>) {
     }
 }
 
-async fn large_responses_are_cut_only_where_that_is_asked_for(t: Arc<Target>) {
+async fn large_responses_are_split_only_on_request(t: Arc<Target>) {
     let large = "x".repeat(700_000);
     let first = write(&t, "k0", &large).await;
     // One revision with two large events, which is never split unless requested.

@@ -7,7 +7,7 @@ use crate::support::program::{Program, scratch};
 const NOBODY: &str = "--endpoints=127.0.0.1:1";
 
 #[test]
-fn a_flag_that_is_unknown_or_wrong_is_refused_in_pflags_words_with_the_usage_behind_it() {
+fn bad_flags_are_refused_with_pflags_text_and_the_usage() {
     for (args, text) in [
         (&["put", "k", "v", "--nope"][..], "unknown flag: --nope"),
         (
@@ -275,7 +275,7 @@ fn bytes_that_are_no_text_are_shown_as_they_are_and_name_files() {
 }
 
 #[test]
-fn what_a_transaction_can_not_read_is_shown_as_it_was_typed() {
+fn invalid_transaction_lines_are_quoted_as_typed() {
     for (exit, line, error) in [
         (3, &b"f\xff(\"a\") = \"x\"\n\n\n\n"[..], &b"malformed comparison: f\xff(\"a\") = \"x\" (unknown target f\xff)\n"[..]),
         (3, b"ver(\"a\") = \"\xff\"\n\n\n\n", b"invalid txn compare request: ver(\"a\") = \"\xff\"\n"),
@@ -388,7 +388,7 @@ fn the_version_is_told_in_the_way_that_people_try_first() {
 }
 
 #[test]
-fn what_was_probably_meant_is_suggested() {
+fn likely_alternatives_are_suggested() {
     for (args, hint) in [
         (
             &["get", "k", "--prefx"][..],

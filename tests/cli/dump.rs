@@ -159,7 +159,7 @@ fn tree(name: &str, dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn logs_are_shown_as_etcd_dump_logs_shows_them() {
+fn logs_are_dumped_like_etcd_dump_logs() {
     let dir = tempfile::tempdir().unwrap();
     for (name, text, args) in [
         ("datadir-3.5", "3.6-from-snapshot", &[][..]),
@@ -211,7 +211,7 @@ fn logs_are_shown_as_etcd_dump_logs_shows_them() {
 }
 
 #[test]
-fn what_is_damaged_is_named_and_nothing_is_changed() {
+fn damage_is_named_and_nothing_is_changed() {
     let dir = tempfile::tempdir().unwrap();
     let data = tree("datadir-3.7", dir.path());
     let segment = data.join("member/wal/0000000000000000-0000000000000000.wal");

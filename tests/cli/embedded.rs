@@ -90,7 +90,7 @@ fn only_what_puts_something_creates_a_database() {
 }
 
 #[test]
-fn what_reads_changes_nothing() {
+fn reading_commands_change_nothing() {
     let dir = scratch();
     let data = dir.path().join("d");
     etcdctl(&data, &["put", "k", "v"]).run().success();

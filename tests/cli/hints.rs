@@ -31,7 +31,7 @@ fn a_compacted_revision_says_which_is_the_oldest_that_can_be_read() {
 }
 
 #[test]
-fn a_full_database_says_which_commands_lead_out_of_it() {
+fn a_full_database_names_the_commands_that_recover_it() {
     let dir = scratch();
     let endpoint = format!(
         "--endpoints=embedded:{}?quota-backend-bytes=131072",

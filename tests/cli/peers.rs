@@ -218,7 +218,7 @@ fn one_that_breaks_off_in_the_middle() {
 const MAYBE_DONE: &str = "hint: the request may have been executed: check before you repeat it\n";
 
 #[test]
-fn a_write_without_an_answer_may_have_been_done_and_a_read_changes_nothing() {
+fn a_write_without_a_response_may_have_happened_and_a_read_changes_nothing() {
     let endpoint = peer(|stream| says(stream, SETTINGS));
     for (args, stdin, maybe_done) in [
         (&["get", "k"][..], "", false),
@@ -426,7 +426,7 @@ fn ten_thousand_endpoints() {
 }
 
 #[test]
-fn an_endpoint_that_means_nothing_is_refused_at_once() {
+fn a_malformed_endpoint_is_refused_at_once() {
     for (endpoint, reason) in [
         ("localhost", "the port is missing"),
         ("localhost:http", "\"http\" is not a port number"),
@@ -490,7 +490,7 @@ fn the_refusal_of_a_format_comes_after_that_of_the_server() {
 }
 
 #[test]
-fn an_endpoint_that_means_nothing_costs_the_others_nothing() {
+fn a_malformed_endpoint_does_not_affect_the_others() {
     let server = Launch::serve().start();
     let good = server.endpoint();
     let run = |args: &[&str]| {
@@ -612,7 +612,7 @@ fn beside_a_good_one(server: &Server, what: &str, bad: &str, peer: Option<&Peer>
 }
 
 #[test]
-fn a_bad_endpoint_beside_a_good_one_costs_no_request() {
+fn a_bad_endpoint_next_to_a_good_one_fails_no_request() {
     let server = Launch::serve().start();
     for begin in [
         Begin::Close,
@@ -809,7 +809,7 @@ fn requests_spread_over_the_members() {
 }
 
 #[test]
-fn what_cannot_change_ends_at_once_and_a_refused_port_is_tried_until_the_end() {
+fn permanent_failures_end_at_once_and_a_refused_port_is_retried_until_the_deadline() {
     let long = "--command-timeout=50s";
     let run = |endpoint: &str, args: &[&str]| {
         Program::etcdctl()

@@ -289,7 +289,7 @@ fn overlapping_saves_to_one_name_are_all_whole() {
 }
 
 #[test]
-fn what_a_killed_save_leaves_is_removed_by_the_next_one() {
+fn the_next_save_removes_the_leftovers_of_a_killed_one() {
     let server = filled_server();
     let dir = scratch();
     let file = dir.path().join("s.db");
@@ -490,7 +490,7 @@ fn a_file_system_that_takes_no_file_is_named_before_anything_is_asked() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_old_file_stays() {
+fn a_full_disk_is_reported_and_the_old_file_is_kept() {
     let server = filled_server();
     let Some(disk) = SmallDisk::mount(3 << 20) else {
         return;

@@ -24,7 +24,7 @@ fn variables_stand_for_flags_and_flags_beat_them() {
 }
 
 #[test]
-fn what_can_not_be_used_of_the_environment_is_named_once() {
+fn unusable_variables_are_named_once() {
     let server = Launch::serve().start();
     let run = Program::etcdctl()
         .env("ETCDCTL_ENDPOINTS", server.endpoint())
@@ -68,7 +68,7 @@ fn endpoints_add_up_over_repeated_flags() {
 }
 
 #[test]
-fn an_empty_endpoint_beside_others_is_passed_over() {
+fn an_empty_endpoint_in_a_list_is_ignored() {
     let server = Launch::serve().start();
     for list in [
         format!("{},", server.endpoint()),

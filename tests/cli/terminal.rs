@@ -124,7 +124,7 @@ fn embedded(dir: &Path) -> Program {
 }
 
 #[test]
-fn what_was_typed_ahead_is_read_and_prompts_come_in_order() {
+fn typeahead_is_read_and_prompts_come_in_order() {
     let dir = scratch();
     embedded(dir.path())
         .args(["put", "k", "old"])

@@ -1,4 +1,4 @@
-//! TLS between `etcdctl` and a server: whom it trusts, its errors if it does not, and the files that it reads. The
+//! TLS between `etcdctl` and a server: which servers it trusts, its errors if it does not, and the files that it reads. The
 //! server is `serve` behind a small TLS proxy with certificates generated here; the recordings use a real etcd with its
 //! own certificates.
 
@@ -408,7 +408,7 @@ fn a_certificate_that_is_its_own_authority() {
 }
 
 #[test]
-fn a_server_that_asks_who_is_there() {
+fn a_server_that_requires_a_client_certificate() {
     let world = World::new();
     let server = world.good();
     let authority = CertificateDer::from(rustls_pem(

@@ -58,7 +58,7 @@ fn outcome(path: &Path) -> (Option<Status>, Option<String>) {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn damaged_files_are_reported_as_recorded() {
     let (expected, scratch) = (expected(), Scratch::new());
     let mut table = String::new();
     for (name, entry) in files(&expected) {
@@ -142,7 +142,7 @@ fn files_with_a_terabyte_of_nothing() {
 }
 
 #[test]
-fn what_is_no_file() {
+fn paths_that_are_not_files() {
     let scratch = Scratch::new();
     let file = scratch.write("file", b"", 0);
     let text = |path: PathBuf| snapshot::status(path).unwrap_err().to_string();

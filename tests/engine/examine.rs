@@ -599,7 +599,7 @@ fn a_right_digest_does_not_make_it_panic() {
 }
 
 #[test]
-fn what_is_required_is_looked_for() {
+fn requirements_are_checked() {
     let (expected, scratch) = (expected(), Scratch::new());
     let name = "basic-3.7.snapshot.db";
     let path = scratch.good(name, &expected["files"][name]);

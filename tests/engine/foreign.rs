@@ -22,7 +22,7 @@ fn names() -> Vec<String> {
 /// Members' files and snapshots of four versions of etcd, with inline buckets, freelists and other page sizes: opened,
 /// changed, defragmented and opened again.
 #[test]
-fn files_of_etcd_are_gone_on_with() {
+fn files_of_etcd_are_continued() {
     let names = names();
     assert!(names.len() > 30, "only {} files", names.len());
     let dir = tempfile::tempdir().unwrap();

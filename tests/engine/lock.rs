@@ -160,7 +160,7 @@ fn leftovers_are_removed_and_modes_are_private() {
 /// A file that is not a database is rejected with an error and left unchanged. An empty file is the remains of a
 /// damaged one.
 #[test]
-fn what_is_no_database_is_refused_and_left_alone() {
+fn files_that_are_no_database_are_refused_and_left_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     fs::write(&path, "").unwrap();
@@ -182,7 +182,7 @@ fn what_is_no_database_is_refused_and_left_alone() {
 
 /// Two processes open a database that does not exist: one creates it, and the other finds it locked.
 #[test]
-fn two_makers_of_one_database() {
+fn two_processes_that_create_one_database() {
     for _ in 0..100 {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");

@@ -70,7 +70,7 @@ fn files(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_files_are_etcdutls_byte_for_byte() {
+fn restored_files_equal_etcdutls_byte_for_byte() {
     let (expected, scratch) = (expected(), Scratch::new());
     let mut count = 0;
     for (tree, entry) in expected["trees"].as_object().unwrap() {
@@ -174,7 +174,7 @@ fn a_failure_leaves_nothing() {
 }
 
 #[test]
-fn what_is_there_is_never_touched() {
+fn existing_files_are_never_touched() {
     let (expected, scratch) = (expected(), Scratch::new());
     let name = "basic-3.7.snapshot.db";
     let file = scratch.good(name, &expected["files"][name]);
@@ -249,7 +249,7 @@ fn an_interrupted_restore_is_cleared_by_the_next() {
 }
 
 #[test]
-fn two_restores_at_once_do_not_meet() {
+fn two_concurrent_restores_do_not_interfere() {
     let (expected, scratch) = (expected(), Scratch::new());
     let name = "basic-3.7.snapshot.db";
     let file = scratch.good(name, &expected["files"][name]);

@@ -208,7 +208,7 @@ fn restore(snapshot: &Path, data: &Path) -> Program {
 }
 
 #[test]
-fn what_we_restore_is_a_running_etcd_of_every_release() {
+fn restored_directories_start_every_release_of_etcd() {
     let saved = Saved::new();
     for release in Release::ALL {
         let (Some(launch), Some(etcdctl)) = (etcd::server(release), etcd::etcdctl(Release::V3_7))
@@ -334,7 +334,7 @@ fn three_members_restored_from_one_snapshot_are_one_cluster() {
 }
 
 #[test]
-fn what_we_restore_for_our_own_server_is_served() {
+fn directories_restored_for_serve_are_served() {
     let saved = Saved::new();
     let data = saved.dir.path().join("served");
     restore(&saved.dir.path().join("backup.db"), &data)

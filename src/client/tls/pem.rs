@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_block_is_passed_over() {
+    fn text_outside_blocks_is_skipped() {
         let text = b"a chain\r\n-----BEGIN CERTIFICATE-----\r\nAQI=\r\n-----END CERTIFICATE-----\r\n\
             -----BEGIN BROKEN-----\nA\n-----END BROKEN-----\n\
             -----BEGIN OTHER-----\n-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4\nDEK-Info: x\n\nAw ==\n-----END EC PRIVATE KEY-----\n\

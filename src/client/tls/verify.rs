@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_certificate_is_said_plainly() {
+    fn certificate_errors_state_the_reason() {
         const NOW: u64 = 1_800_000_000;
         assert_eq!(verify("ca-rsa2048.crt", "rsa2048.crt", NOW), Ok(()));
         for (authority, certificate, now, text) in [

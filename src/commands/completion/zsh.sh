@@ -4,7 +4,7 @@ _PROGRAM() {
     local -a lines values shown
     local line
     lines=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
-    # The value of `--flag=value` is completed by itself.
+    # Complete only the value of `--flag=value`.
     [[ "$PREFIX" == --*=* ]] && compset -P '*='
     for line in "${(@)lines[2,-1]}"; do
         values+=("${line%%$'\t'*}")

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_configuration_is_refused_in_one_line() {
+    fn invalid_configurations_are_refused_in_one_line() {
         for (text, says) in [
             ("a: b: c", "error converting YAML to JSON"),
             ("- a\n- b\n", "not a list of keys"),

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused_in_etcds_words() {
+    fn invalid_comparisons_are_refused_with_etcds_text() {
         for (line, text) in [
             (
                 r#"ver("k") = 1"#,

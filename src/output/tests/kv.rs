@@ -109,7 +109,7 @@ fn values_alone_and_keys_alone() {
     assert_eq!(
         text(&reply, Format::Simple),
         "foo\n\n",
-        "an empty line stands for the value"
+        "an empty line in place of the value"
     );
 }
 

@@ -74,7 +74,7 @@ fn op(request: Request) -> RequestOp {
 const DENIED: Result<(), Error> = Err(Error::PermissionDenied);
 
 #[test]
-fn who_may_touch_a_key() {
+fn permissions_on_keys() {
     let store = store();
     let read = |who: &Identity, key: &str, end: &str| {
         store.check_read(who, key.as_bytes(), end.as_bytes())
@@ -305,7 +305,7 @@ fn users_may_look_at_themselves_and_their_roles() {
 }
 
 #[test]
-fn an_answer_that_users_and_roles_overtook_does_not_go_out() {
+fn a_response_is_not_sent_if_users_or_roles_have_changed() {
     let store = store();
     assert_eq!(store.check_still(&user("ann")), Ok(()));
     let old = Identity::user("ann", REVISION - 1);

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_token_must_say() {
+    fn the_required_claims_of_a_token() {
         let jwt = jwt(300);
         let now = UNIX_EPOCH + Duration::from_secs(1000);
         let is_good = |claims: &str| jwt.user(&token(&jwt, HEADER, claims), now).is_some();

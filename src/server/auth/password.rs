@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bcrypt_would_ignore_is_refused() {
+    fn passwords_that_bcrypt_would_truncate_are_refused() {
         let long = "x".repeat(MAX_PASSWORD);
         let stored = hash(&long, 4).unwrap();
         assert!(matches(&long, stored.as_bytes()));

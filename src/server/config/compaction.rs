@@ -11,7 +11,7 @@ pub enum AutoCompaction {
     Off,
     /// Revisions older than this.
     Periodic(Duration),
-    /// All but the newest so many revisions.
+    /// All revisions except this many of the newest.
     Revision(i64),
 }
 

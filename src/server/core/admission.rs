@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_reads_give_way() {
+    async fn unread_responses_are_dropped_if_memory_is_short() {
         let admission = Admission::default();
         let answer = |stalled| {
             let held = crate::server::unsent::Held::new(ANSWER_BYTES, admission.answers());

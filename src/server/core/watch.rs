@@ -13,7 +13,7 @@ use crate::{
     proto::etcdserverpb as pb,
     server::{
         error::Error,
-        mvcc::watch::{Counts, Delivery, Options, Range, StreamQueue, Watcher, What},
+        mvcc::watch::{Content, Counts, Delivery, Options, Range, StreamQueue, Watcher},
     },
 };
 
@@ -124,7 +124,7 @@ impl WatchStream {
         self.queue.push(Delivery {
             id: NO_WATCHER,
             revision: self.inner.shared.hub.revision(),
-            what: What::Refused(reason.into()),
+            content: Content::Refused(reason.into()),
         });
     }
 
@@ -138,7 +138,7 @@ impl WatchStream {
         self.queue.push(Delivery {
             id,
             revision: hub.revision(),
-            what: What::Cancelled,
+            content: Content::Cancelled,
         });
     }
 

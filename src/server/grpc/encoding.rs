@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_can_be_read_back() {
+    fn compressed_messages_can_be_read_back() {
         let framed = Encoding::Gzip.frame(&put(100_000)).unwrap();
         assert_eq!(framed[0], 1);
         assert!(framed.len() < 2000);

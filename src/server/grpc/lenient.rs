@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn invalid_messages_are_refused() {
         for bytes in [&b"\xff\xff"[..], b"\x0a\x05ab", b"\x0a", b"\x00\x00"] {
             let refused = decode::<pb::RangeRequest>(Method::Range, Bytes::from_static(bytes));
             assert!(matches!(refused, Err(DecodeError::Message(_))), "{bytes:?}");

@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_method_is_told_from_an_unknown_service() {
+    fn an_unknown_method_differs_from_an_unknown_service() {
         let text = |path: &str| unknown(path).message().to_string();
         assert_eq!(
             text("/etcdserverpb.KV/Frob"),

@@ -19,7 +19,7 @@ use crate::{
         context::RequestContext,
         core::{Core, WatchStream},
         error::Error,
-        mvcc::{event::Event, watch::What},
+        mvcc::{event::Event, watch::Content},
     },
 };
 
@@ -213,15 +213,15 @@ impl Events {
                 return Ok(event);
             }
             for delivery in self.stream.next().await {
-                match delivery.what {
-                    What::Event(event, _) => self.waiting.push_back(event.event.clone()),
-                    What::Events(events, _) => {
+                match delivery.content {
+                    Content::Event(event, _) => self.waiting.push_back(event.event.clone()),
+                    Content::Events(events, _) => {
                         self.waiting.extend(events.iter().map(|e| e.event.clone()));
                     }
-                    What::Created | What::Progress => {}
-                    What::Compacted(_) => return Err(Error::Compacted),
-                    What::Cancelled => return Err(Error::WatchCanceled),
-                    What::Refused(why) | What::Failed(why) => {
+                    Content::Created | Content::Progress => {}
+                    Content::Compacted(_) => return Err(Error::Compacted),
+                    Content::Cancelled => return Err(Error::WatchCanceled),
+                    Content::Refused(why) | Content::Failed(why) => {
                         return Err(Error::Other(tonic::Code::Unknown, why));
                     }
                 }

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_over_many_swallows_them() {
+    fn a_range_over_several_absorbs_them() {
         let mut ranges = Ranges::default();
         for key in ["b", "d", "f"] {
             ranges.add(key.as_bytes(), b"");

@@ -24,7 +24,7 @@ use crate::{
         context::RequestContext,
         core::{Core, WatchStream},
         error::Error,
-        mvcc::watch::{Delivery, What},
+        mvcc::watch::{Content, Delivery},
     },
 };
 
@@ -159,39 +159,45 @@ impl Watch {
         delivery: Delivery,
         to: &mut Responses,
     ) -> Result<(), Error> {
-        let Delivery { id, revision, what } = delivery;
+        let Delivery {
+            id,
+            revision,
+            content,
+        } = delivery;
         let mut head = pb::WatchResponse {
             header: Some(stream.header(revision)),
             watch_id: id,
             ..Default::default()
         };
-        let events: Vec<&Bytes> = match &what {
-            What::Event(event, prev_kv) => vec![event.encoded(*prev_kv)],
-            What::Events(events, prev_kv) => events.iter().map(|e| e.encoded(*prev_kv)).collect(),
-            What::Created => {
+        let events: Vec<&Bytes> = match &content {
+            Content::Event(event, prev_kv) => vec![event.encoded(*prev_kv)],
+            Content::Events(events, prev_kv) => {
+                events.iter().map(|e| e.encoded(*prev_kv)).collect()
+            }
+            Content::Created => {
                 head.created = true;
                 Vec::new()
             }
-            What::Refused(reason) => {
+            Content::Refused(reason) => {
                 (head.created, head.canceled) = (true, true);
                 head.cancel_reason.clone_from(reason);
                 Vec::new()
             }
-            What::Cancelled => {
+            Content::Cancelled => {
                 head.canceled = true;
                 Vec::new()
             }
-            What::Compacted(compact_revision) => {
+            Content::Compacted(compact_revision) => {
                 head.canceled = true;
                 head.compact_revision = *compact_revision;
                 Vec::new()
             }
-            What::Failed(reason) => {
+            Content::Failed(reason) => {
                 head.canceled = true;
                 head.cancel_reason.clone_from(reason);
                 Vec::new()
             }
-            What::Progress => Vec::new(),
+            Content::Progress => Vec::new(),
         };
         let settings = watchers.get_mut(&id);
         let fragment = settings.as_ref().is_some_and(|s| s.fragment);

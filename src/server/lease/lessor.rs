@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_is_counted() {
+    fn grants_renewals_and_revocations_are_counted() {
         let (lessor, mut group) = lessor();
         let now = Instant::now();
         group.grant(1, 10).unwrap();

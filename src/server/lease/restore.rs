@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_remains_is_at_most_a_second_more_than_the_ttl() {
+    fn the_remaining_time_is_at_most_a_second_more_than_the_ttl() {
         let now = Instant::now();
         for millis in [0, 1, 49, 51, 500, 999] {
             let lessor = restore(
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn leases_that_pile_up_are_put_apart() {
+    fn leases_that_expire_together_are_spread_out() {
         let now = Instant::now();
         let leases = (1..=3000).map(|id| record(id, 10, 0)).collect();
         let lessor = restore(leases, Downtime::Extends(SECOND), now);

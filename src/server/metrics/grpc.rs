@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_clients_make_up_have_an_end() {
+    fn the_number_of_client_versions_is_limited() {
         let registry = Registry::new();
         let grpc = GrpcMetrics::register(&registry, &[], false).unwrap();
         for i in 0..CLIENT_VERSIONS * 3 {

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_that_a_compaction_overtook_is_not_believed() {
+    fn a_walk_overtaken_by_a_compaction_is_discarded() {
         let index = TreeIndex::default();
         for main in 2..6 {
             index.put(b"k", Revision::new(main, 0));

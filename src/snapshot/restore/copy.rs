@@ -14,16 +14,15 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
-use crate::{bolt, files::flusher::Flusher};
+use crate::{
+    bolt::{self, DIGEST_SIZE, has_trailing_digest},
+    files::flusher::Flusher,
+};
 
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
 /// Number of chunks that may wait to be hashed.
 const AHEAD: usize = 4;
-/// Length of a SHA-256 in bytes.
-const DIGEST: u64 = 32;
-/// The length of a database is a multiple of this many bytes. A file that is 32 bytes longer has a digest.
-const SECTOR: u64 = 512;
 
 /// Copies the file `from` to `to`, which must not exist.
 ///
@@ -66,7 +65,7 @@ struct Source {
     /// Whether there is a digest.
     has_digest: bool,
     /// The last 32 bytes.
-    stored: [u8; DIGEST as usize],
+    stored: [u8; DIGEST_SIZE as usize],
 }
 
 impl Source {
@@ -88,22 +87,22 @@ impl Source {
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let len = info.len();
-        if len < DIGEST {
+        if len < DIGEST_SIZE {
             // etcdutl seeks to 32 bytes before the end and prints the resulting system error.
             return Err(Error::Refused(format!(
                 "seek {}: invalid argument",
                 path.display()
             )));
         }
-        let mut stored = [0; DIGEST as usize];
-        file.seek(SeekFrom::End(-(DIGEST as i64)))
+        let mut stored = [0; DIGEST_SIZE as usize];
+        file.seek(SeekFrom::End(-(DIGEST_SIZE as i64)))
             .and_then(|_| file.read_exact(&mut stored))
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .map_err(|e| Error::io("read", path, e))?;
-        let has_digest = len % SECTOR == DIGEST;
+        let has_digest = has_trailing_digest(len);
         Ok(Source {
             file,
-            size: if has_digest { len - DIGEST } else { len },
+            size: if has_digest { len - DIGEST_SIZE } else { len },
             has_digest,
             stored,
         })

@@ -1,5 +1,5 @@
 # zsh -f capture.zsh FOLDER LINE: types LINE and a tab into an interactive zsh that has the scripts of FOLDER, and prints
-# every word that it offers as HIT<word>. It is the function that offers words to zsh that is listened to.
+# every word that it suggests as HIT<word>. It replaces the function that passes suggestions to zsh.
 zmodload zsh/zpty
 zpty shell zsh -f -i
 send() { zpty -w shell "$1" }

@@ -2,9 +2,9 @@
 
     client.py HOST PORT SNAPSHOT-FILE
 
-Expects a fresh server. Prints one line a step, and nothing that may differ between two correct servers, so that
-the output of two runs can be compared. What is not printed is checked: the first thing that is wrong ends the
-program with exit code 1.
+Expects a fresh server. Prints one line per step, and nothing that may differ between two correct servers, so that
+the output of two runs can be compared. Values that are not printed are checked: the first wrong one ends the program
+with exit code 1.
 """
 
 import asyncio

@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_that_message_is_refused() {
+    fn json_that_does_not_match_the_message_is_refused() {
         for (json, says) in [
             (r#"{"key":"Zm9v","key":"Zm9v"}"#, "duplicate field \"key\""),
             (

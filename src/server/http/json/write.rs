@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_not_printed() {
+    fn invalid_messages_are_not_printed() {
         let (_, response) = Descriptors::get()
             .method("etcdserverpb.KV", "Range")
             .unwrap();

@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     history::History,
-    queue::{Delivery, StreamQueue, What},
+    queue::{Content, Delivery, StreamQueue},
     set::WatcherSet,
     watcher::{Options, Range, Watcher},
 };
@@ -170,7 +170,7 @@ impl Hub {
         stream.push(Delivery {
             id,
             revision,
-            what: What::Created,
+            content: Content::Created,
         });
         let next = match start {
             0 => revision + 1,
@@ -321,7 +321,7 @@ impl Watchers {
         stream.push(Delivery {
             id,
             revision,
-            what: What::Progress,
+            content: Content::Progress,
         });
     }
 }

@@ -19,5 +19,5 @@ mod watcher;
 pub use event::SharedEvent;
 pub use history::{EachRecord, History, Store};
 pub use hub::{Counts, Hub};
-pub use queue::{Delivery, StreamQueue, What};
+pub use queue::{Content, Delivery, StreamQueue};
 pub use watcher::{Options, Range, Watcher};

@@ -27,12 +27,12 @@ pub struct Delivery {
     /// The revision in the response header.
     pub revision: i64,
     /// The content.
-    pub what: What,
+    pub content: Content,
 }
 
 /// The content of a delivery.
 #[derive(Debug)]
-pub enum What {
+pub enum Content {
     /// The only event of a revision that the watcher wants, with or without the previous value.
     Event(Arc<SharedEvent>, bool),
     /// Events of complete revisions, as far as the watcher wants them, in order, with or without the previous values.
@@ -53,9 +53,11 @@ pub enum What {
 
 impl Delivery {
     fn bytes(&self) -> usize {
-        match &self.what {
-            What::Event(event, prev_kv) => event.encoded(*prev_kv).len(),
-            What::Events(events, prev_kv) => events.iter().map(|e| e.encoded(*prev_kv).len()).sum(),
+        match &self.content {
+            Content::Event(event, prev_kv) => event.encoded(*prev_kv).len(),
+            Content::Events(events, prev_kv) => {
+                events.iter().map(|e| e.encoded(*prev_kv).len()).sum()
+            }
             _ => 0,
         }
     }
@@ -160,7 +162,7 @@ mod tests {
         Delivery {
             id: -1,
             revision,
-            what: What::Progress,
+            content: Content::Progress,
         }
     }
 

@@ -180,9 +180,9 @@ fn take(
 fn revisions(deliveries: &[Delivery]) -> Vec<i64> {
     let mut revisions = Vec::new();
     for delivery in deliveries {
-        match &delivery.what {
-            What::Event(event, _) => revisions.push(event.event.rev.main),
-            What::Events(events, _) => {
+        match &delivery.content {
+            Content::Event(event, _) => revisions.push(event.event.rev.main),
+            Content::Events(events, _) => {
                 revisions.extend(events.iter().map(|event| event.event.rev.main));
             }
             _ => {}
@@ -234,7 +234,7 @@ fn dropped_groups_are_read_from_the_store() {
     }
     f.run();
     let told = take(&f.hub, &stream, |taken| {
-        taken.iter().any(|d| matches!(d.what, What::Progress))
+        taken.iter().any(|d| matches!(d.content, Content::Progress))
     });
     let of = |id: i64| {
         let mut revisions_of = Vec::new();
@@ -263,10 +263,12 @@ fn a_watcher_that_is_overtaken_by_a_compaction_is_cancelled() {
     *f.store.compacted.write() = 7;
     f.run();
     let told = take(&f.hub, &stream, |taken| taken.len() == 4);
-    let compacted = told.iter().find(|d| matches!(d.what, What::Compacted(_)));
+    let compacted = told
+        .iter()
+        .find(|d| matches!(d.content, Content::Compacted(_)));
     let Some(Delivery {
         id: 3,
-        what: What::Compacted(7),
+        content: Content::Compacted(7),
         ..
     }) = compacted
     else {
@@ -279,7 +281,7 @@ fn a_watcher_that_is_overtaken_by_a_compaction_is_cancelled() {
 }
 
 #[test]
-fn a_cancelled_watcher_is_told_nothing_more() {
+fn a_cancelled_watcher_gets_nothing_more() {
     let mut f = Fixture::new();
     f.run();
     let stream = f.hub.open_stream();

@@ -1,13 +1,13 @@
 // Command client runs one maintenance session through etcd's published Go
-// client and prints what the server answered, one line a step.
+// client and prints the server's responses, one line per step.
 //
 //	client ENDPOINT SNAPSHOT-FILE
 //
-// It expects a fresh server. Nothing that may differ between two correct
-// servers is printed (sizes, terms, durations), so the output of one run can
-// be compared, line by line, with that of a run against another server. What
-// is not printed is checked here: the first thing that is wrong ends the run
-// with exit code 1.
+// It expects a fresh server. It prints nothing that may differ between two
+// correct servers (sizes, terms, durations), so that the output of a run can
+// be compared line by line with that of a run against another server. Values
+// that are not printed are checked: the first wrong one ends the run with
+// exit code 1.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// session carries one connection through all the steps.
+// session is the connection that all steps share.
 type session struct {
 	ctx      context.Context
 	cli      *clientv3.Client
@@ -46,7 +46,7 @@ func main() {
 }
 
 func run(endpoint, snapshotFile string) error {
-	// A server that hangs must end this program, not the test's patience.
+	// If the server hangs, this program must end before the test times out.
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	cli, err := clientv3.New(clientv3.Config{
@@ -89,8 +89,8 @@ func header(h *pb.ResponseHeader) string {
 	return fmt.Sprintf("cluster=%x member=%x revision=%d", h.ClusterId, h.MemberId, h.Revision)
 }
 
-// put writes two hundred keys, some of them several times, so that there is
-// something to page through, to compact and to defragment.
+// put writes two hundred keys, some of them several times, as data for
+// paging, compaction and defragmentation.
 func (s *session) put() error {
 	for i := range 200 {
 		for version := range 1 + i%3 {
@@ -199,8 +199,8 @@ func (s *session) txn() error {
 	return nil
 }
 
-// errors prints the text that the Go client makes of a refusal; it recognises
-// an error by its gRPC code and message, so both must be etcd's.
+// errors prints the Go client's texts for rejected requests. The client
+// recognises an error by its gRPC code and message, so both must be etcd's.
 func (s *session) errors() error {
 	_, empty := s.cli.Put(s.ctx, "", "value")
 	_, future := s.cli.Get(s.ctx, "key/007", clientv3.WithRev(1_000_000))
@@ -282,8 +282,8 @@ func (s *session) defragment() error {
 	if after.DbSize > before.DbSize {
 		return fmt.Errorf("the database grew from %d to %d bytes", before.DbSize, after.DbSize)
 	}
-	// A defragmented file has next to nothing free: 16 pages of 4 KiB is
-	// plenty for the freelist and the pages the commit after it left behind.
+	// A defragmented file has almost no free pages: 16 pages of 4 KiB suffice
+	// for the freelist and the pages that the next commit frees.
 	if free := after.DbSize - after.DbSizeInUse; free > 16*4096 {
 		return fmt.Errorf("%d bytes are free after defragmentation", free)
 	}
@@ -323,7 +323,7 @@ func (s *session) alarm() error {
 	if err := list("at first"); err != nil {
 		return err
 	}
-	// The client's interface has no way to raise an alarm; the stub has.
+	// The client's interface cannot raise an alarm, but the stub can.
 	members, err := s.cli.MemberList(s.ctx)
 	if err != nil {
 		return err
@@ -375,7 +375,7 @@ func (s *session) members() error {
 	return nil
 }
 
-// snapshot saves the stream as it came and checks the SHA-256 that closes it.
+// snapshot saves the stream as received and checks the SHA-256 at its end.
 func (s *session) snapshot(file string) error {
 	resp, err := s.cli.SnapshotWithVersion(s.ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ use super::{
     super::{
         event::SharedEvent,
         history::{History, Store},
-        queue::{Delivery, What},
+        queue::{Content, Delivery},
         set::WatcherSet,
         watcher::Watcher,
     },
@@ -72,14 +72,14 @@ impl Hub {
 
         let mut watchers = self.watchers.lock();
         for watcher in lost {
-            self.end(&watchers, &watcher, 0, What::Compacted(compacted));
+            self.end(&watchers, &watcher, 0, Content::Compacted(compacted));
         }
         let mut step = match step {
             Ok(step) => step,
             Err(error) => {
                 let revision = history.revision();
                 for watcher in chosen {
-                    let why = What::Failed(error.to_string());
+                    let why = Content::Failed(error.to_string());
                     self.end(&watchers, &watcher, revision, why);
                 }
                 return;
@@ -95,7 +95,7 @@ impl Hub {
                 let delivery = Delivery {
                     id: watcher.id,
                     revision: step.last,
-                    what: What::Events(events, watcher.options.prev_kv),
+                    content: Content::Events(events, watcher.options.prev_kv),
                 };
                 if watcher.stream.offer(delivery, &mut wake).is_err() {
                     watchers.unsynced.push_back(watcher);
@@ -120,14 +120,14 @@ impl Hub {
         watchers: &MutexGuard<'_, Watchers>,
         watcher: &Arc<Watcher>,
         revision: i64,
-        what: What,
+        content: Content,
     ) {
         if watcher.remove() {
             watcher.stream.behind.fetch_sub(1, Ordering::Relaxed);
             watcher.stream.push(Delivery {
                 id: watcher.id,
                 revision,
-                what,
+                content,
             });
             watchers.answer_wanted_progress(&watcher.stream);
             self.inbox.lock().watchers -= 1;

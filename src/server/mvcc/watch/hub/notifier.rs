@@ -11,7 +11,7 @@ use super::{
     super::{
         event::SharedEvent,
         history::History,
-        queue::{Delivery, StreamQueue, What},
+        queue::{Content, Delivery, StreamQueue},
         set::WatcherSet,
         watcher::Watcher,
     },
@@ -57,11 +57,11 @@ impl Hub {
         let mut delivered = 0;
         let revisions = history.events().chunk_by(|a, b| a.rev.main == b.rev.main);
         for events in revisions {
-            let mut deliver = |watcher: &Arc<Watcher>, what: What, count: u64| {
+            let mut deliver = |watcher: &Arc<Watcher>, content: Content, count: u64| {
                 let delivery = Delivery {
                     id: watcher.id,
                     revision: events[0].rev.main,
-                    what,
+                    content,
                 };
                 match watcher.stream.offer(delivery, &mut wake) {
                     Ok(()) => delivered += count,
@@ -76,13 +76,13 @@ impl Hub {
                     }
                     let prev_kv = watcher.options.prev_kv;
                     let shared = share(&mut shared, event, prev_kv, history);
-                    deliver(watcher, What::Event(shared, prev_kv), 1);
+                    deliver(watcher, Content::Event(shared, prev_kv), 1);
                 });
             } else {
                 for (watcher, events) in match_events(&watchers.synced, events, history) {
                     let count = events.len() as u64;
                     let prev_kv = watcher.options.prev_kv;
-                    deliver(&watcher, What::Events(events, prev_kv), count);
+                    deliver(&watcher, Content::Events(events, prev_kv), count);
                 }
             }
             for watcher in behind.drain(..) {
