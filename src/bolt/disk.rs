@@ -195,6 +195,12 @@ impl DiskFile {
         Ok(DiskFile::new(&Disk::default(), path, file))
     }
 
+    /// The same file, or its unpacked contents if it is compressed.
+    pub fn unpacked(self) -> Result<DiskFile> {
+        let file = super::unpack::plain(self.file, &self.path)?;
+        Ok(DiskFile { file, ..self })
+    }
+
     /// The same open file under its new name, after a rename.
     pub fn renamed(self, path: &Path) -> DiskFile {
         DiskFile {

@@ -16,6 +16,7 @@ use super::error::{Error, Result};
 use super::meta::{META_SIZE, MIN_PAGE_SIZE, Meta, MetaFault, Metas, NO_FREELIST};
 use super::page::{HEADER_SIZE, Header, Page, check_pgid};
 use super::tree::{Bucket, Buckets, Source};
+use super::unpack;
 
 /// Bytes read at a time when the reader knows that the following pages are needed too.
 const CHUNK: usize = 256 << 10;
@@ -54,7 +55,7 @@ struct Cache {
 }
 
 impl FileReader {
-    /// Opens a file and finds its meta pages.
+    /// Opens a file and finds its meta pages. One that is compressed with zstd is unpacked first.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::NotBolt`] if it is not a bolt database; [`Error::Corrupt`] if
@@ -321,6 +322,7 @@ fn open_file(path: &Path) -> Result<(File, u64)> {
         });
     }
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    let file = unpack::plain(file, path)?;
     let info = file
         .metadata()
         .map_err(|e| Error::io(path, "read the length", e))?;

@@ -39,6 +39,7 @@ impl ReadOnly {
     }
 
     fn of_file(path: PathBuf, file: DiskFile) -> Result<ReadOnly> {
+        let file = file.unpacked()?;
         let len = file.metadata()?.len();
         refuse_empty(&path, len)?;
         let metas = read_metas(&file, len)?;

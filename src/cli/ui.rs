@@ -114,6 +114,14 @@ impl Ui {
         self.data(|out| writeln!(out, "{text}").map_err(CommandError::stdout))
     }
 
+    /// Writes bytes to stdout.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        self.data(|out| out.write_all(bytes).map_err(CommandError::stdout))
+    }
+
     /// Writes a line for people to stderr. Ignores errors.
     pub fn note(&self, text: &str) {
         let mut line = string::bytes(text).into_owned();
@@ -130,6 +138,11 @@ impl Ui {
     pub fn shows_progress(&self) -> bool {
         let terminal = std::env::var_os("TERM").unwrap_or_default();
         self.stderr_is_terminal() && !terminal.is_empty() && terminal != "dumb"
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Whether stderr is a terminal.
@@ -287,6 +300,26 @@ impl Ui {
         place.show("\n");
         let line = read?;
         Ok(string::text(&line).trim_end_matches('\r').to_owned())
+    }
+
+    /// Asks on stderr whether to continue, if stdin and stderr are a terminal. Otherwise `yes` is required. Returns false
+    /// if the answer is not yes.
+    ///
+    /// # Errors
+    /// There is no terminal (exit code 128), stdin cannot be read, or a signal arrived.
+    pub fn goes_on(&self, yes: bool) -> Result<bool, CommandError> {
+        if yes {
+            return Ok(true);
+        }
+        if !io::stdin().is_terminal() || !self.stderr_is_terminal() {
+            let text = "nothing was changed: --yes is needed where nobody can be asked";
+            return Err(CommandError::new(ErrorKind::BadArgs, text));
+        }
+        let interrupts = Interrupts::listen().map_err(failed)?;
+        Prompt::Stderr.show("go on? [y/N] ");
+        let line = read_line(&interrupts)?;
+        let answer = line.trim_ascii().to_ascii_lowercase();
+        Ok(matches!(&answer[..], b"y" | b"yes"))
     }
 
     /// Reads a line of stdin and returns its first word; empty at the end of input (Go's `fmt.Scanf("%s")`).

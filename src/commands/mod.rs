@@ -22,6 +22,7 @@ pub mod live;
 pub mod lock;
 pub mod make_mirror;
 pub mod member;
+pub mod metrics_file;
 pub mod move_leader;
 pub mod options;
 pub mod permission;

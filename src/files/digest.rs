@@ -4,6 +4,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::part_file::PartError;
+use crate::golang::format::hex_digits;
 
 /// Size of the digest in bytes.
 const DIGEST: usize = 32;
@@ -37,33 +38,38 @@ impl Digest {
         }
     }
 
-    /// Checks that the stream is complete. Returns its total size in bytes.
+    /// Checks that the stream is complete.
     ///
     /// # Errors
     /// The stream is incomplete or was changed in transit.
-    pub fn check(self) -> Result<u64, PartError> {
+    pub fn check(self) -> Result<Checked, PartError> {
         if self.size % SECTOR != DIGEST as u64 {
             return Err(PartError::NoDigest(self.size));
         }
+        let mut whole = self.hash.clone();
         let actual = self.hash.finalize();
         if actual[..] != self.tail[..] {
             return Err(PartError::WrongDigest {
-                expected: hex(&self.tail),
-                actual: hex(&actual),
+                expected: hex_digits(&self.tail),
+                actual: hex_digits(&actual),
                 size: self.size,
             });
         }
-        Ok(self.size)
+        whole.update(&self.tail);
+        Ok(Checked {
+            size: self.size,
+            sha256: whole.finalize().into(),
+        })
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+/// A complete stream whose digest matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Bytes of the whole stream, the digest at its end included.
+    pub size: u64,
+    /// SHA-256 of the whole stream, as `sha256sum` prints it of a file with these bytes.
+    pub sha256: [u8; 32],
 }
 
 #[cfg(test)]
@@ -77,7 +83,7 @@ mod tests {
         bytes
     }
 
-    fn check(stream: &[u8], part: usize) -> Result<u64, PartError> {
+    fn check(stream: &[u8], part: usize) -> Result<Checked, PartError> {
         let mut digest = Digest::default();
         for part in stream.chunks(part) {
             digest.update(part);
@@ -87,8 +93,12 @@ mod tests {
 
     #[test]
     fn it_is_found_however_the_stream_is_cut() {
+        let want = Checked {
+            size: 1056,
+            sha256: Sha256::digest(stream()).into(),
+        };
         for part in [1, 5, 31, 32, 33, 512, 2000] {
-            assert_eq!(check(&stream(), part).unwrap(), 1056, "{part}");
+            assert_eq!(check(&stream(), part).unwrap(), want, "{part}");
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod direct;
 pub mod flusher;
+pub mod packing;
 mod part;
 pub mod part_file;
 mod target;

@@ -38,13 +38,14 @@ pub struct Part {
 }
 
 impl Part {
-    /// Creates an empty file next to the target, with mode 0600, and locks it. The second value is for writing.
+    /// Creates an empty file next to the target, with mode `mode` less the umask, and locks it. The second value is for
+    /// writing.
     ///
     /// # Errors
     /// The I/O error.
-    pub fn create(target: &Target) -> io::Result<(Part, File)> {
+    pub fn create(target: &Target, mode: Mode) -> io::Result<(Part, File)> {
         for _ in 0..TRIES {
-            if let Some(part) = Part::try_create(target)? {
+            if let Some(part) = Part::try_create(target, mode)? {
                 let file = part.file.try_clone()?;
                 return Ok((part, file));
             }
@@ -53,11 +54,11 @@ impl Part {
     }
 
     /// One attempt. `None` if the name exists, or was removed at once.
-    fn try_create(target: &Target) -> io::Result<Option<Part>> {
+    fn try_create(target: &Target, mode: Mode) -> io::Result<Option<Part>> {
         let directory = target.directory_fd().try_clone_to_owned()?;
         let name = unique_name(target.name());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = match openat(&directory, &name, flags, Mode::RUSR | Mode::WUSR) {
+        let file = match openat(&directory, &name, flags, mode) {
             Ok(file) => File::from(file),
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(error.into()),

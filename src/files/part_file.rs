@@ -11,6 +11,8 @@ use std::{
     sync::Arc,
 };
 
+use rustix::fs::Mode;
+
 use super::{
     direct::DirectFile,
     part::Part,
@@ -117,9 +119,22 @@ impl PartFile {
     /// The file cannot be created, or could not be renamed later: `path` is a directory, a device or a dangling link,
     /// may not be replaced, or is not a valid name.
     pub fn create(path: &Path, read_soon: bool) -> Result<PartFile, PartError> {
+        PartFile::with_mode(path, read_soon, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// As [`PartFile::create`], but everybody may read the file, as far as the umask allows it.
+    ///
+    /// # Errors
+    /// As [`PartFile::create`].
+    pub fn create_for_all(path: &Path) -> Result<PartFile, PartError> {
+        let all = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+        PartFile::with_mode(path, true, all)
+    }
+
+    fn with_mode(path: &Path, read_soon: bool, mode: Mode) -> Result<PartFile, PartError> {
         let target = Target::find(path).map_err(|obstacle| obstacle_error(path, obstacle))?;
         Part::remove_leftovers(&target);
-        let (part, file) = Part::create(&target).map_err(|error| PartError::Open {
+        let (part, file) = Part::create(&target, mode).map_err(|error| PartError::Open {
             part: part_name(path),
             error,
         })?;
@@ -147,10 +162,20 @@ impl PartFile {
     }
 
     fn written(&self, done: io::Result<()>) -> Result<(), PartError> {
-        done.map_err(|error| PartError::Write {
+        done.map_err(|error| self.write_error(error))
+    }
+
+    /// The error of a write that failed for this reason.
+    pub fn write_error(&self, error: io::Error) -> PartError {
+        PartError::Write {
             part: part_name(self.target.path()),
             error,
-        })
+        }
+    }
+
+    /// Bytes written so far.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// Gives the complete file its final name.

@@ -124,6 +124,15 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
+/// Two lower-case hexadecimal digits a byte, as digests are shown.
+pub fn hex_digits(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}"); // a String takes everything
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Status;
-use crate::{bolt, schema::RecordError};
+use crate::{bolt, golang::format::hex_digits, schema::RecordError};
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +98,8 @@ pub enum IntegrityError {
     /// The SHA-256 at the end does not match.
     #[error(
         "the digest does not match: the SHA-256 of the first {size} bytes is {}, but the stored digest is {}",
-        hex(actual),
-        hex(stored)
+        hex_digits(actual),
+        hex_digits(stored)
     )]
     Mismatch {
         /// Number of bytes that the digest covers.
@@ -158,8 +158,4 @@ fn more(others: usize) -> String {
         0 => String::new(),
         n => format!(" (and {n} more)"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -4,6 +4,7 @@ pub mod data_dir;
 pub mod dump;
 mod error;
 pub mod examine;
+mod facts;
 mod hash_kv;
 mod key_set;
 mod live_keys;
@@ -15,6 +16,7 @@ mod status;
 mod verify;
 
 pub use error::{Error, IntegrityError};
+pub use facts::{Facts, facts};
 pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted};
 pub use live_keys::{LiveKeys, live_keys};
 pub use open::{SnapshotFile, Trailer, exists};

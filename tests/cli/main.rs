@@ -27,6 +27,8 @@ mod peers;
 mod readme;
 /// `snapshot save`: completely or not at all.
 mod save;
+/// `snapshot save` with flags of our own.
+mod save_flags;
 /// Flags, variables and defaults.
 mod settings;
 /// Files that answer like servers, and `snapshot verify`.

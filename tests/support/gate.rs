@@ -16,6 +16,10 @@ pub struct Gate {
 impl Gate {
     /// A proxy for `server` (`host:port`) that passes `bytes` of the responses on each connection.
     pub fn before(server: &str, bytes: u64) -> Gate {
+        Gate::new(server, bytes, None)
+    }
+
+    fn new(server: &str, bytes: u64, flipped: Option<u64>) -> Gate {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
         let endpoint = listener
             .local_addr()
@@ -31,13 +35,18 @@ impl Gate {
                 };
                 let (from_client, to_server) = (client.try_clone(), server.try_clone());
                 if let (Ok(from_client), Ok(to_server)) = (from_client, to_server) {
-                    thread::spawn(move || forward(from_client, to_server, None));
+                    thread::spawn(move || forward(from_client, to_server, None, None));
                 }
                 let allowed = Arc::clone(&shared);
-                thread::spawn(move || forward(server, client, Some(&allowed)));
+                thread::spawn(move || forward(server, client, Some(&allowed), flipped));
             }
         });
         Gate { endpoint, allowed }
+    }
+
+    /// A proxy that lets everything through, and changes a bit of the byte `at` of each connection's answer.
+    pub fn that_flips(server: &str, at: u64) -> Gate {
+        Gate::new(server, u64::MAX, Some(at))
     }
 
     /// `host:port` for clients.
@@ -59,13 +68,23 @@ impl Drop for Gate {
     }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, allowed: Option<&(Mutex<u64>, Condvar)>) {
+fn forward(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    allowed: Option<&(Mutex<u64>, Condvar)>,
+    flipped: Option<u64>,
+) {
     let mut buffer = [0; 4096];
     let mut passed = 0;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
         if let Some((allowed, changed)) = allowed {
             let limit = allowed.lock().expect("nothing panics with it");
             drop(changed.wait_while(limit, |limit| passed + n as u64 > *limit));
+        }
+        if let Some(at) = flipped.and_then(|at| at.checked_sub(passed))
+            && at < n as u64
+        {
+            buffer[at as usize] ^= 1;
         }
         passed += n as u64;
         if to.write_all(&buffer[..n]).is_err() {

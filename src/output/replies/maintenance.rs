@@ -172,6 +172,34 @@ pub struct SnapshotSaved {
     pub size: u64,
     /// The result of `snapshot status` for the file, if it was computed.
     pub status: Option<FileStatus>,
+    /// The source, if a flag of ours was given.
+    pub details: Option<SavedDetails>,
+}
+
+/// The source of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SavedDetails {
+    /// The endpoint.
+    pub endpoint: String,
+    /// The member, 16 hexadecimal digits.
+    pub member_id: String,
+    /// The revision of the file; `None` if the file would have to be decompressed for it.
+    pub revision: Option<i64>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The endpoints that failed before.
+    pub tried: Vec<Tried>,
+}
+
+/// A member that did not deliver a complete snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tried {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Bytes received from it.
+    pub bytes: u64,
+    /// The reason.
+    pub error: String,
 }
 
 /// etcdctl prints text in every format; the JSON is ours.
@@ -194,6 +222,7 @@ impl Reply for SnapshotSaved {
             version: &self.version,
             size: self.size,
             status: self.status.as_ref().map(Into::into),
+            details: self.details.as_ref(),
         })
     }
 
@@ -214,6 +243,8 @@ struct SavedJson<'a> {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<FileStatusJson<'a>>,
+    #[serde(flatten)]
+    details: Option<&'a SavedDetails>,
 }
 
 /// `move-leader`.

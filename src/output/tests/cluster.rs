@@ -66,6 +66,7 @@ fn replies_that_are_only_text_in_etcdctl_have_json() {
         version: "3.7.0".into(),
         size: 20512,
         status: Some(snapshot_status()),
+        details: None,
     };
     let version = Version {
         name: "etcdctl",
@@ -114,6 +115,7 @@ fn replies_that_are_only_text_in_etcdctl_have_json() {
         version: String::new(),
         size: 20512,
         status: None,
+        details: None,
     };
     assert_eq!(text(&old, Format::Simple), "Snapshot saved at b.db\n");
     assert_eq!(

@@ -1,0 +1,359 @@
+//! `snapshot save` with flags that etcdctl does not have: another member when a stream breaks, stalls, standard output,
+//! compression, manifests and metrics.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::gate::Gate;
+use crate::support::program::{Finished, Program, scratch, wait_until};
+use crate::support::relay::Relay;
+use crate::support::server::{Launch, Server};
+
+/// A server with some megabytes, so that a download can be held in the middle.
+fn filled_server() -> Server {
+    let server = Launch::serve().start();
+    for i in 0..5 {
+        at(server.endpoint())
+            .args(["put", &format!("key{i}")])
+            .stdin(vec![b'a' + i; 1 << 20])
+            .run()
+            .success();
+    }
+    server
+}
+
+/// Bytes of a download that a gate lets through: some, and far from all.
+const HELD_AT: u64 = 2 << 20;
+
+fn at(endpoint: &str) -> Program {
+    Program::etcdctl().arg(format!("--endpoints={endpoint}"))
+}
+
+fn save(endpoints: &str, flags: &[&str], file: &Path) -> Program {
+    at(endpoints)
+        .args(["snapshot", "save"])
+        .args(flags)
+        .arg(file)
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("the directory is there");
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+fn verdict(file: &Path) -> Value {
+    let verify = ["snapshot", "verify", "-w", "json"];
+    Program::etcdutl()
+        .args(verify)
+        .arg(file)
+        .run()
+        .success()
+        .json()
+}
+
+/// Waits until a part file beside `file` has bytes.
+fn wait_for_bytes(file: &Path) {
+    let dir = file.parent().expect("a file in a directory");
+    let end = Instant::now() + Duration::from_secs(60);
+    let begun = |name: &String| {
+        name.ends_with(".part") && fs::metadata(dir.join(name)).is_ok_and(|m| m.len() > 0)
+    };
+    while !names(dir).iter().any(begun) {
+        assert!(Instant::now() < end, "it did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn start(program: &Program) -> Child {
+    program
+        .command()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("our own program starts")
+}
+
+#[test]
+fn another_member_is_asked_when_a_stream_breaks_off() {
+    let server = filled_server();
+    let dir = scratch();
+    let file = dir.path().join("backup.db");
+    // The first endpoint lets some bytes through, and then the connection is cut.
+    let gate = Gate::before(server.endpoint(), HELD_AT);
+    let relay = Relay::before(gate.endpoint());
+    let endpoints = format!("{},{}", relay.endpoint(), server.endpoint());
+    let mut child = start(&save(&endpoints, &["--failover", "-w", "json"], &file));
+    wait_for_bytes(&file);
+    relay.cut();
+    let status = wait_until(&mut child, Instant::now() + Duration::from_secs(60));
+    let output = child.wait_with_output().expect("it has ended");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(status.is_some_and(|s| s.success()), "{err}");
+    let told = format!("; taken from {} (leader)\n", server.endpoint());
+    assert!(
+        err.contains(" broke off after ") && err.ends_with(&told),
+        "{err}"
+    );
+    let saved: Value = serde_json::from_slice(&output.stdout).expect("one JSON");
+    assert_eq!(saved["endpoint"], server.endpoint());
+    assert_eq!(saved["tried"][0]["endpoint"], relay.endpoint());
+    assert_eq!(saved["revision"], 6);
+    let bytes = fs::read(&file).expect("the file is there");
+    assert_eq!(saved["sha256"], sha256(&bytes));
+    assert_eq!(saved["size"], bytes.len());
+    assert_eq!(saved["member_id"].as_str().map(str::len), Some(16));
+    assert_eq!(verdict(&file)["verdict"], "good");
+    assert_eq!(names(dir.path()), ["backup.db"]);
+}
+
+#[test]
+fn a_stream_in_which_a_bit_was_changed_is_not_taken() {
+    let server = filled_server();
+    let dir = scratch();
+    let file = dir.path().join("backup.db");
+    // Every answer before the stream is shorter than that, and the stream is far longer.
+    let flipping = Gate::that_flips(server.endpoint(), 3 << 20);
+    let run = save(flipping.endpoint(), &[], &file).run();
+    run.failure(5, "Error: ");
+    assert_eq!(names(dir.path()), [""; 0]);
+    let endpoints = format!("{},{}", flipping.endpoint(), server.endpoint());
+    let run = save(&endpoints, &["--failover"], &file).run().success();
+    assert!(run.err().contains("taken from "), "{run}");
+    assert_eq!(verdict(&file)["verdict"], "good");
+}
+
+#[test]
+fn a_stream_that_stalls_is_given_up_and_leaves_nothing() {
+    let server = filled_server();
+    let dir = scratch();
+    let file = dir.path().join("backup.db");
+    let gate = Gate::before(server.endpoint(), HELD_AT);
+    let stalled = || save(gate.endpoint(), &["--stall-timeout=300ms"], &file);
+    stalled()
+        .run()
+        .failure(
+            5,
+            "the stream has stalled: less than 64 KiB came in 300ms\n",
+        )
+        .failure(5, "--failover goes on with another member\n");
+    assert_eq!(names(dir.path()), [""; 0]);
+    // Another member takes over, and a stall of none is not looked for.
+    let endpoints = format!("{},{}", gate.endpoint(), server.endpoint());
+    let flags = ["--stall-timeout=300ms", "--failover"];
+    save(&endpoints, &flags, &file).run().success();
+    assert_eq!(verdict(&file)["verdict"], "good");
+    gate.open();
+    save(gate.endpoint(), &["--stall-timeout=0"], &file)
+        .run()
+        .success();
+}
+
+#[test]
+fn without_failover_the_first_failure_is_the_end() {
+    let server = filled_server();
+    let dir = scratch();
+    let file = dir.path().join("backup.db");
+    let gate = Gate::before(server.endpoint(), HELD_AT);
+    let endpoints = format!("{},{}", gate.endpoint(), server.endpoint());
+    let flags = ["--stall-timeout=300ms", "--prefer=leader"];
+    save(&endpoints, &flags, &file)
+        .run()
+        .failure(5, "the stream has stalled");
+    assert_eq!(names(dir.path()), [""; 0]);
+    save("127.0.0.1:1", &["--prefer=boss"], &file)
+        .run()
+        .failure(128, "--prefer: \"boss\" is neither follower nor leader\n");
+}
+
+#[test]
+fn endpoints_of_two_clusters_are_not_mixed() {
+    let one = Launch::serve().start();
+    let two = Launch::serve().flag("--initial-cluster-token=two").start();
+    let dir = scratch();
+    let endpoints = format!("{},{}", one.endpoint(), two.endpoint());
+    save(&endpoints, &["--failover"], &dir.path().join("x.db"))
+        .run()
+        .failure(5, "belong to different clusters");
+    assert_eq!(names(dir.path()), [""; 0]);
+}
+
+/// Runs it with standard output into a file, as a shell does with `>`.
+fn into_file(program: &Program, file: &Path) -> Finished {
+    program.run_to(File::create(file).expect("a file can be made"))
+}
+
+#[test]
+fn a_snapshot_on_standard_output_is_data_and_nothing_else() {
+    let server = filled_server();
+    let dir = scratch();
+    let file = dir.path().join("stdout.db");
+    let run = into_file(&save(server.endpoint(), &[], Path::new("-")), &file).success();
+    assert_eq!(run.err(), "Snapshot saved at -\nServer version 3.7.0\n");
+    assert_eq!(verdict(&file)["verdict"], "good");
+    // What was cut short is told by the exit status.
+    let gate = Gate::before(server.endpoint(), HELD_AT);
+    let cut = save(gate.endpoint(), &["--stall-timeout=300ms"], Path::new("-"));
+    into_file(&cut, &file).failure(5, "the stream has stalled");
+    assert!(fs::metadata(&file).expect("it is there").len() < 5 << 20);
+    // A full disk behind it, and flags that need a file.
+    save(server.endpoint(), &[], Path::new("-"))
+        .run_to(crate::support::program::full_device())
+        .failure(5, "write /dev/stdout: no space left on device\n");
+    save(server.endpoint(), &["--manifest"], Path::new("-"))
+        .run()
+        .failure(128, "--manifest needs a file, not standard output\n");
+}
+
+#[test]
+fn a_compressed_file_is_read_by_every_command_that_takes_one() {
+    let server = filled_server();
+    let dir = scratch();
+    let plain = dir.path().join("plain.db");
+    save(server.endpoint(), &[], &plain).run().success();
+    let file = dir.path().join("backup.db.zst");
+    for flag in ["--compress=zstd", "--compress=zstd:1"] {
+        let flags = [flag, "-w", "json"];
+        let saved = save(server.endpoint(), &flags, &file)
+            .run()
+            .success()
+            .json();
+        let bytes = fs::read(&file).expect("the file is there");
+        assert_eq!(saved["size"], bytes.len());
+        assert_eq!(saved["sha256"], sha256(&bytes));
+        assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
+    }
+    let both = |program: Program, words: &[&str]| {
+        let run = |file: &Path| program.clone().args(words).arg(file).run().success().out();
+        assert_eq!(run(&file), run(&plain), "{words:?}");
+    };
+    both(Program::etcdutl(), &["snapshot", "status"]);
+    both(Program::etcdctl(), &["snapshot", "status", "-w", "json"]);
+    both(Program::etcdutl(), &["hashkv"]);
+    both(Program::etcdutl(), &["list-bucket"]);
+    assert_eq!(verdict(&file)["verdict"], "good");
+    let get = |file: &Path| {
+        at(&format!("snapshot:{}", file.display()))
+            .args(["get", "key3"])
+            .run()
+            .success()
+            .out()
+    };
+    assert_eq!(get(&file), get(&plain));
+    let restored = |file: &Path, name: &str| {
+        let data = dir.path().join(name);
+        Program::etcdutl()
+            .args(["snapshot", "restore"])
+            .arg(file)
+            .arg(format!("--data-dir={}", data.display()))
+            .run()
+            .success();
+        fs::read(data.join("member/snap/db")).expect("it was restored")
+    };
+    assert!(restored(&file, "a") == restored(&plain, "b"));
+    // One that was cut is named.
+    let bytes = fs::read(&file).expect("the file is there");
+    fs::write(&file, &bytes[..bytes.len() / 2]).expect("it can be written");
+    let cut = Program::etcdutl()
+        .args(["snapshot", "status"])
+        .arg(&file)
+        .run();
+    cut.failure(1, &format!("Error: unpack {}: ", file.display()));
+    save(server.endpoint(), &["--compress=gzip"], &file)
+        .run()
+        .failure(128, "--compress: \"gzip\" is not zstd or zstd:LEVEL");
+}
+
+#[test]
+fn a_manifest_says_where_the_file_came_from_and_what_is_in_it() {
+    let server = filled_server();
+    at(server.endpoint())
+        .args(["compaction", "3"])
+        .run()
+        .success();
+    let dir = scratch();
+    for (name, flags) in [
+        ("backup.db", &["--manifest"][..]),
+        ("backup.db.zst", &["--manifest", "--compress=zstd:1"]),
+    ] {
+        let file = dir.path().join(name);
+        save(server.endpoint(), flags, &file).run().success();
+        let manifest = fs::read(dir.path().join(format!("{name}.json"))).expect("it is there");
+        let manifest: Value = serde_json::from_slice(&manifest).expect("it is JSON");
+        let bytes = fs::read(&file).expect("the file is there");
+        assert_eq!(manifest["schema"], 1);
+        assert_eq!(manifest["file"], name);
+        assert_eq!(manifest["sha256"], sha256(&bytes));
+        assert_eq!(manifest["size"], bytes.len());
+        assert_eq!(manifest["endpoint"], server.endpoint());
+        assert_eq!(manifest["revision"], 6);
+        assert_eq!(manifest["compact_revision"], 3);
+        assert_eq!(manifest["server_version"], "3.7.0");
+        let hash = at(server.endpoint())
+            .args(["endpoint", "hashkv", "-w", "json"])
+            .run()
+            .success()
+            .json();
+        assert_eq!(manifest["hash"], hash[0]["HashKV"]["hash"]);
+        let (begin, end) = (&manifest["begin"], &manifest["end"]);
+        assert!(begin.as_str() <= end.as_str(), "{manifest}");
+    }
+}
+
+#[test]
+fn the_metrics_file_tells_of_failures_too() {
+    let server = filled_server();
+    let dir = scratch();
+    let metrics = dir.path().join("save.prom");
+    let flag = format!("--metrics-file={}", metrics.display());
+    let read = || fs::read_to_string(&metrics).expect("it was written");
+    let line = |name: &str| {
+        let text = read();
+        text.lines()
+            .find(|l| l.starts_with(name))
+            .map(str::to_owned)
+    };
+    let success = "etcdctl_job_last_success_timestamp_seconds{job=\"snapshot_save\"} ";
+    let exit = "etcdctl_job_last_exit_code{job=\"snapshot_save\"} ";
+    let dead = || save("127.0.0.1:1", &[&flag], &dir.path().join("x.db"));
+    dead().run().failure(5, "");
+    assert_eq!(
+        (line(success), line(exit)),
+        (None, Some(format!("{exit}5")))
+    );
+    save(server.endpoint(), &[&flag], &dir.path().join("x.db"))
+        .run()
+        .success();
+    let first = line(success).expect("it has succeeded");
+    assert_eq!(line(exit), Some(format!("{exit}0")));
+    let size = fs::metadata(dir.path().join("x.db"))
+        .expect("it is there")
+        .len();
+    let size = format!("etcdctl_snapshot_size_bytes {size}");
+    assert_eq!(line("etcdctl_snapshot_size_bytes"), Some(size));
+    dead().run().failure(5, "");
+    assert_eq!(line(success), Some(first));
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(&metrics)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o044, 0o044, "another user reads it");
+}
