@@ -14,7 +14,7 @@ pub mod lease;
 pub mod membership;
 pub mod meta;
 mod version;
-mod wire;
+pub(crate) mod wire;
 
 pub use change::Change;
 pub use error::{RecordError, show_key};

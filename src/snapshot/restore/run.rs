@@ -179,7 +179,9 @@ impl Plan {
                 name = bucket.to_vec();
                 Ok(())
             }
-            (Item::Record { key, .. }, Some(target)) => target::check_record(target, &name, key),
+            (Item::Record { key, value } | Item::History { key, value, .. }, Some(target)) => {
+                target::check_record(target, &name, key, value)
+            }
             _ => Ok(()),
         }
     }
@@ -234,8 +236,11 @@ impl Plan {
             Some(_) => place.snap_dir()?.join("db"),
             None => place.work().join("db"),
         };
-        copy::copy_and_verify(&self.options.file, &db, self.options.skip_hash_check)?;
+        let mut flusher =
+            copy::copy_and_verify(&self.options.file, &db, self.options.skip_hash_check)?;
+        // The copy is checked while the disk still takes it.
         let (mut editor, records) = self.open(&db)?;
+        flusher.end().map_err(|e| Error::io("sync", &db, e))?;
         let outcome = self.outcome(&records)?;
         match &self.peers {
             Some(peers) => self.make_member(&place, &db, &mut editor, &records, peers, log)?,
