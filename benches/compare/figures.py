@@ -5,7 +5,9 @@ target of "<= 0.5" means half of etcd's value or less.
 """
 
 import json
+import os
 import shutil
+import statistics
 import time
 from pathlib import Path
 
@@ -224,6 +226,42 @@ class Figures:
         time_row = row("snapshot status of 1 GB, time", took["ours"], took["etcd"], "s", most=0.4)
         what, ours, theirs, unit, ratio, _, _ = row("snapshot status of 1 GB, memory", memory["ours"], memory["etcd"], "MiB")
         return [time_row, (what, ours, theirs, unit, ratio, "<= 64 MiB", ours <= 64)]
+
+    def restore(self):
+        """A restore of one snapshot, and the defragmentation of the directory of a stopped member, without a server."""
+        self.filled("etcd")
+        file = self.folder / "filled-etcd.db"
+        target = self.folder / "restored"
+
+        def restore(kind):
+            return [self.programs.etcdutl[kind], "snapshot", "restore", file, f"--data-dir={target}"]
+
+        def defrag(kind):
+            return [self.programs.etcdutl[kind], "defrag", f"--data-dir={self.folder / 'copy-etcd'}"]
+
+        rows = []
+        for what, command, prepare, most_time, most_memory in (
+            ("etcdutl snapshot restore of 1 GB", restore, lambda: self.fresh("restored"), 0.5, 17),
+            ("etcdutl defrag of 1 GB", defrag, lambda: self.copy_of_filled("etcd"), 0.33, 64),
+        ):
+            took = {kind: [] for kind in KINDS}
+            memory = {}
+            with both_cores():
+                for _ in range(3):
+                    for kind in KINDS:
+                        prepare()
+                        # What was prepared is on the disk before anything is measured.
+                        os.sync()
+                        took[kind].append(run(command(kind))[1])
+                for kind in KINDS:
+                    prepare()
+                    memory[kind] = peak_memory(command(kind)) / MIB
+            ours, theirs = (statistics.median(took[kind]) for kind in ("ours", "etcd"))
+            rows.append(row(f"{what}, time", ours, theirs, "s", most=most_time))
+            name, ours, theirs, unit, ratio, _, _ = row(f"{what}, memory", memory["ours"], memory["etcd"], "MiB")
+            rows.append((name, ours, theirs, unit, ratio, f"<= {most_memory} MiB", ours <= most_memory))
+        self.fresh("restored")
+        return rows
 
     def start(self):
         took, own, mapped = {}, {}, {}

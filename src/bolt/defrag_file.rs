@@ -4,7 +4,9 @@
 
 use std::fs::TryLockError;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -61,33 +63,69 @@ impl LockedFile {
     /// The file is damaged, or the disk fails. Nothing changes before the rename.
     pub fn defragment(&self) -> Result<(Sizes, Sizes)> {
         let reader = FileReader::open(&self.path)?;
-        // Rewriting must not hide damage, and the size in use is needed in any case.
-        let (checked, used) = reader.check_with_pages(&mut |_| {})?;
-        if let Some(finding) = checked.findings.first() {
-            return Err(finding.in_file(&self.path));
-        }
-        let before = Sizes {
-            total: reader.size(),
-            in_use: used.len() * u64::from(reader.page_size()),
-        };
         let temp = temp_name(&self.path, "defrag");
         match self.disk.remove(&temp) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             done => done?,
         }
-        let after = match self.rewrite(&reader, &temp) {
-            Ok(after) => after,
-            Err(e) => {
-                // Report only the first failure.
-                let _ = self.disk.remove(&temp);
-                return Err(e);
-            }
-        };
+        let done = self.check_and_rewrite(&reader, &temp);
+        if done.is_err() {
+            // Report only the first failure.
+            let _ = self.disk.remove(&temp);
+        }
+        let sizes = done?;
         self.disk.sync_dir(parent(&self.path))?;
+        Ok(sizes)
+    }
+
+    /// Checks every page on a second thread while the new file is written. Rewriting must not hide damage, and the size
+    /// in use is needed in any case.
+    fn check_and_rewrite(&self, reader: &FileReader, temp: &Path) -> Result<(Sizes, Sizes)> {
+        // The check has its own reader, because the two threads read different parts of the file.
+        let checker = FileReader::open(&self.path)?;
+        let give_up = AtomicBool::new(false);
+        let (checked, written) = thread::scope(|scope| {
+            let checking = scope.spawn(|| {
+                let checked = checker.check_with_pages(&mut |_| {});
+                if !checked.as_ref().is_ok_and(|(c, _)| c.findings.is_empty()) {
+                    // A damaged tree can lead to the same pages again and again, so stop writing.
+                    give_up.store(true, Ordering::Relaxed);
+                }
+                checked
+            });
+            let written = self.write_copy(reader, temp, &give_up);
+            (
+                checking.join().unwrap_or_else(|e| resume_unwind(e)),
+                written,
+            )
+        });
+        let (checked, used) = checked?;
+        if let Some(finding) = checked.findings.first() {
+            return Err(finding.in_file(&self.path));
+        }
+        let (file, total) = written?;
+        // Lock the new file before the rename, so that a process waiting for the old file's lock cannot get it first.
+        file.lock()?;
+        self.disk.rename(temp, &self.path)?;
+        let before = Sizes {
+            total: reader.size(),
+            in_use: used.len() * u64::from(reader.page_size()),
+        };
+        let after = Sizes {
+            total,
+            in_use: total,
+        };
         Ok((before, after))
     }
 
-    fn rewrite(&self, reader: &FileReader, temp: &Path) -> Result<Sizes> {
+    /// Writes all buckets to `temp` and syncs it. Returns the file and its size in bytes. Fails early once `give_up` is
+    /// set.
+    fn write_copy(
+        &self,
+        reader: &FileReader,
+        temp: &Path,
+        give_up: &AtomicBool,
+    ) -> Result<(DiskFile, u64)> {
         let txid = reader.meta().txid + 1;
         let mut bulk = BulkWriter::create_on(&self.disk, temp, reader.page_size(), txid)?;
         for bucket in reader.buckets()? {
@@ -100,18 +138,14 @@ impl LockedFile {
                         "a database with nested buckets cannot be defragmented",
                     ));
                 }
+                if give_up.load(Ordering::Relaxed) {
+                    return Err(Error::Invalid("a damaged database cannot be defragmented"));
+                }
                 bulk.put(&entry.key, &entry.value)?;
             }
         }
         let (file, meta, _) = bulk.finish_file()?;
-        // Lock the new file before the rename, so that a process waiting for the old file's lock cannot get it first.
-        file.lock()?;
-        self.disk.rename(temp, &self.path)?;
-        let total = meta.size();
-        Ok(Sizes {
-            total,
-            in_use: total,
-        })
+        Ok((file, meta.size()))
     }
 
     /// Path of the file, with symbolic links resolved.

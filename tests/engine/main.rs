@@ -6,6 +6,8 @@ mod appends;
 mod crash;
 /// Every damaged file: the damage is reported, or the answer is etcdutl's.
 mod damaged;
+/// Data directories that are migrated and defragmented.
+mod data_dirs;
 /// `snapshot verify`.
 mod examine;
 /// A disk that is full or broken: what fails, what latches, what continues to work.
