@@ -38,7 +38,7 @@ fn status_leaves_empty_what_is_not_told() {
         let fields = run(&["endpoint", "status", "-w", "fields"]);
         let json = run(&["endpoint", "status", "-w", "json"]);
         // The quota and the downgrade state exist since 3.6; every release here reports the size in use.
-        let told = release >= Release::V3_7;
+        let told = release >= Release::V3_6;
         assert_eq!(cells[7].is_empty(), !told, "{release}: the quota in {line}");
         assert_eq!(
             cells[15].is_empty(),
@@ -69,7 +69,7 @@ fn status_leaves_empty_what_is_not_told() {
 #[test]
 fn a_hash_has_its_revision_where_the_server_tells_it() {
     each(|release, server, run| {
-        let told = release >= Release::V3_7;
+        let told = release >= Release::V3_6;
         let line = run(&["endpoint", "hashkv"]);
         let revision = if told { "2" } else { "" };
         assert_eq!(
@@ -96,8 +96,11 @@ fn a_snapshot_has_the_servers_version_where_the_server_tells_it() {
     let file = dir.path().join("backup.db");
     let file = file.to_str().expect("a path of this build is UTF-8");
     each(|release, _, run| {
-        let told = release >= Release::V3_7;
-        let version = if told { "Server version 3.7.0\n" } else { "" };
+        let told = release >= Release::V3_6;
+        let version = match told {
+            true => format!("Server version {release}.0\n"),
+            false => String::new(),
+        };
         assert_eq!(
             run(&["snapshot", "save", file]),
             format!("Snapshot saved at {file}\n{version}"),

@@ -15,11 +15,12 @@ use super::skip::skip;
 pub enum Release {
     V3_4,
     V3_5,
+    V3_6,
     V3_7,
 }
 
 impl Release {
-    pub const ALL: [Self; 3] = [Self::V3_4, Self::V3_5, Self::V3_7];
+    pub const ALL: [Self; 4] = [Self::V3_4, Self::V3_5, Self::V3_6, Self::V3_7];
 }
 
 impl fmt::Display for Release {
@@ -27,6 +28,7 @@ impl fmt::Display for Release {
         f.write_str(match self {
             Self::V3_4 => "3.4",
             Self::V3_5 => "3.5",
+            Self::V3_6 => "3.6",
             Self::V3_7 => "3.7",
         })
     }
