@@ -223,7 +223,7 @@ fn find(
 /// Commands that etcd's v3.7.1 programs do not have, by their parent command. They do not make prefixes of etcd's names
 /// ambiguous: `etcdctl snapshot s` is `save`, `etcdutl m` is `migrate`.
 const OURS: [(&str, &[&str]); 4] = [
-    ("etcdctl", &["serve"]),
+    ("etcdctl", &["restore-keys", "serve"]),
     ("etcdctl snapshot", &["restore", "status", "verify"]),
     (
         "etcdutl",

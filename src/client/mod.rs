@@ -23,6 +23,7 @@ pub mod lease;
 pub mod mirror;
 mod monitor;
 pub mod pages;
+pub mod pairs;
 pub mod probe;
 mod proxy;
 mod resolver;

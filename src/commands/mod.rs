@@ -29,6 +29,7 @@ pub mod permission;
 pub mod put;
 pub mod range;
 pub mod reference;
+pub mod restore_keys;
 pub mod role;
 pub mod serve;
 pub mod snapshot;

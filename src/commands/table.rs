@@ -8,8 +8,8 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use super::{
     alarm, auth, check, compaction, complete, completion, defrag, del, downgrade, elect, endpoint,
     entry::{self, Entry, Node},
-    get, help, lease, lock, make_mirror, member, move_leader, options, put, role, serve, snapshot,
-    txn, user, utl, version, watch,
+    get, help, lease, lock, make_mirror, member, move_leader, options, put, restore_keys, role,
+    serve, snapshot, txn, user, utl, version, watch,
 };
 use crate::{
     cli::{
@@ -166,6 +166,7 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("enable", "", downgrade::EnableArgs, downgrade::enable),
         command!("validate", "", downgrade::ValidateArgs, downgrade::validate),
     ]),
+    command!("restore-keys", KEYS, restore_keys::command::RestoreKeysArgs, restore_keys::command::restore_keys),
     command!("serve", UTILITY, serve::ServeArgs, serve::command),
     command!("options", UTILITY, options::OptionsArgs, options::options),
     command!("help", UTILITY, help::HelpArgs, help::help),

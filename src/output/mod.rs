@@ -6,6 +6,7 @@
 pub mod error_json;
 pub mod fields;
 pub mod json;
+pub mod kv_line;
 pub mod protobuf;
 pub mod render;
 pub mod replies;

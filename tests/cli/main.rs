@@ -25,6 +25,8 @@ mod login;
 mod peers;
 /// Every block of the README, run in a shell.
 mod readme;
+/// `restore-keys`.
+mod restore_keys;
 /// `snapshot restore`, killed at any step.
 mod restore_kill;
 /// `snapshot save`: completely or not at all.

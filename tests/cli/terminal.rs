@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::program::{Program, scratch, wait_until};
 
 /// A program running on a terminal.
-struct Session {
+pub struct Session {
     child: Child,
     keyboard: File,
     screen: std::sync::mpsc::Receiver<Vec<u8>>,
@@ -26,7 +26,7 @@ struct Session {
 impl Session {
     /// Starts `program` with a terminal of `columns` for all three streams, on which `typed` has already been typed.
     #[track_caller]
-    fn start(program: &Program, columns: u16, typed: &str) -> Session {
+    pub fn start(program: &Program, columns: u16, typed: &str) -> Session {
         let controller =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be made");
         grantpt(&controller).expect("it is ours");
@@ -77,7 +77,7 @@ impl Session {
 
     /// Waits until the terminal shows `text`.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) {
         let end = Instant::now() + Duration::from_secs(60);
         while !self.shown.contains(text) {
             let left = end.saturating_duration_since(Instant::now());
@@ -86,6 +86,14 @@ impl Session {
                 Err(_) => panic!("not shown: {text}; but {:?}", self.shown),
             }
         }
+    }
+
+    /// Types `text`.
+    #[track_caller]
+    pub fn type_in(&mut self, text: &str) {
+        self.keyboard
+            .write_all(text.as_bytes())
+            .expect("it can be typed on");
     }
 
     /// Whether the terminal shows `text` by now.
@@ -98,7 +106,7 @@ impl Session {
 
     /// The exit code, and everything that the terminal has shown.
     #[track_caller]
-    fn end(mut self) -> (Option<i32>, String) {
+    pub fn end(mut self) -> (Option<i32>, String) {
         let Some(status) = wait_until(&mut self.child, Instant::now() + Duration::from_secs(60))
         else {
             let _ = self.child.kill();

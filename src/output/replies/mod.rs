@@ -9,6 +9,7 @@ pub mod kv;
 pub mod lease;
 pub mod maintenance;
 pub mod restore;
+pub mod restore_keys;
 pub mod salvage;
 pub mod snapshot;
 pub mod verify;
