@@ -29,6 +29,8 @@ mod readme;
 mod restore_keys;
 /// `snapshot restore`, killed at any step.
 mod restore_kill;
+/// `snapshot restore-plan`.
+mod restore_plan;
 /// `snapshot save`: completely or not at all.
 mod save;
 /// `snapshot save` with flags of our own.

@@ -23,6 +23,8 @@ mod kill;
 mod parity;
 /// What older servers do not report.
 mod releases;
+/// Clusters of three members that were restored.
+mod restored;
 /// Snapshots from etcd read by ours, and ours read and restored by etcd's tools.
 mod snapshots;
 /// Watches, leases, locks, elections, mirrors and tokens of our client library, including over connections that break.

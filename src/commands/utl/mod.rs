@@ -1,11 +1,13 @@
-//! The commands of `etcdutl`: one file per command. None of them opens a connection.
+//! The commands of `etcdutl`: one file per command. None of them opens a connection, but for `live_cluster`.
 
 pub mod context;
 pub mod defrag;
 pub mod dump;
 pub mod hashkv;
+pub mod live_cluster;
 pub mod migrate;
 pub mod restore;
+pub mod restore_plan;
 pub mod snapshot;
 pub mod table;
 pub mod wal;

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, snapshot, wal};
+use super::{
+    Context, GlobalArgs, defrag, dump, hashkv, migrate, restore, restore_plan, snapshot, wal,
+};
 use crate::{
     cli::error::{CommandError, ErrorKind},
     commands::{
@@ -59,6 +61,7 @@ static COMMANDS: &[Entry<Run>] = &[
     command!("defrag", defrag::DefragArgs, defrag::defrag),
     group!("snapshot", "Inspect, verify and restore snapshots", [
         command!("restore", restore::RestoreArgs, restore::restore),
+        command!("restore-plan", restore_plan::RestorePlanArgs, restore_plan::restore_plan),
         command!("salvage", salvage::SalvageArgs, salvage::salvage),
         command!("status", snapshot::StatusArgs, snapshot::status),
         command!("verify", verify::VerifyArgs, verify::verify),

@@ -10,6 +10,7 @@ pub mod lease;
 pub mod maintenance;
 pub mod restore;
 pub mod restore_keys;
+pub mod restore_plan;
 pub mod salvage;
 pub mod snapshot;
 pub mod verify;

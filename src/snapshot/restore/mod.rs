@@ -1,7 +1,10 @@
 //! `snapshot restore`: creates a data directory from a snapshot, for one member of a new cluster.
 
+mod candidate;
 mod copy;
 mod error;
+pub mod machine;
+mod page;
 mod peers;
 mod place;
 mod run;
@@ -10,7 +13,9 @@ mod v2_store;
 
 use std::path::Path;
 
+pub use candidate::{Candidate, sha256_of};
 pub use error::Error;
+pub use page::{Page, PageOptions, Service, Step, StepKind, shell};
 pub use peers::Peers;
 pub use place::Targets;
 pub use run::{DEFAULT_MAP_SIZE, Outcome, Plan, RestoreOptions};

@@ -43,11 +43,7 @@ impl Peers {
             ));
         };
         same_urls(name, &advertised, mine)?;
-        let mut seen = BTreeSet::new();
-        if !cluster.values().flatten().all(|url| seen.insert(url)) {
-            let all = list(&cluster);
-            return Err(format!("initial cluster {all} has duplicate url"));
-        }
+        unique(&cluster)?;
         let members: BTreeMap<u64, Member> = cluster
             .iter()
             .map(|(name, urls)| {
@@ -74,6 +70,28 @@ impl Peers {
             members: members.into_values().collect(),
         })
     }
+}
+
+impl Peers {
+    /// Parses `--initial-cluster` into the sorted peer URLs of each name.
+    ///
+    /// # Errors
+    /// The value is not valid; in etcd's words.
+    pub fn members_of(initial_cluster: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+        let members = cluster(initial_cluster)?;
+        unique(&members)?;
+        Ok(members)
+    }
+}
+
+/// Rejects two members with the same URL.
+fn unique(cluster: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    if cluster.values().flatten().all(|url| seen.insert(url)) {
+        return Ok(());
+    }
+    let all = list(cluster);
+    Err(format!("initial cluster {all} has duplicate url"))
 }
 
 /// Parses `name=url,name=url` into the sorted URLs of each name.

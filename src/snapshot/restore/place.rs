@@ -311,7 +311,7 @@ fn remove_dir(path: &Path) -> Result<(), Error> {
 }
 
 /// Renames a file without replacing an existing one.
-fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
     use rustix::{
         fs::{CWD, RenameFlags, renameat_with},
         io::Errno,
@@ -324,7 +324,7 @@ fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
     done.map_err(|e| Error::io("rename", to, e))
 }
 
-fn sync_dir(path: &Path) -> Result<(), Error> {
+pub(super) fn sync_dir(path: &Path) -> Result<(), Error> {
     File::open(path)
         .and_then(|dir| dir.sync_all())
         .map_err(|e| Error::io("sync", path, e))
