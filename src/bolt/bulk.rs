@@ -102,12 +102,11 @@ impl Level {
 }
 
 impl BulkWriter {
-    /// Creates the file, which must not exist; its last meta will be that of transaction `txid`, or of the next where that
-    /// is even. The last meta of a snapshot stands in page 0, with the one before in page 1 and nothing else different
-    /// between them; here it is in page 1, so that a database is not mistaken for a snapshot that has lost its digest.
+    /// Creates the file, which must not exist. Its last meta will be that of transaction `txid`, or of the next if that
+    /// is even. The last meta of a snapshot is in page 0, and the previous one in page 1 differs in nothing else; here
+    /// the last meta is in page 1, so that a database is not mistaken for a snapshot that has lost its digest.
     ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
+    /// /// # Errors /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
     pub fn create(path: &Path, page_size: u32, txid: u64) -> Result<BulkWriter> {
         BulkWriter::create_on(&Disk::default(), path, page_size, txid)
     }
@@ -317,12 +316,12 @@ impl BulkWriter {
         Ok(self.finish_file()?.1.size())
     }
 
-    /// The same as a snapshot: with the SHA-256 of everything before it at its end.
+    /// Like [`BulkWriter::finish`], but appends the SHA-256 of everything before it, as in a snapshot.
     pub fn finish_sealed(self) -> Result<u64> {
         let (file, meta, _) = self.finish_file()?;
         let size = meta.size();
         let read = |at, into: &mut [u8]| file.read_at(at, into);
-        // Nobody gives up, so that there is a digest.
+        // `give_up` is never set, so there is a digest.
         if let Some(digest) = digest::sha256(size, &read, &AtomicBool::new(false))? {
             file.write_at(size, &digest)?;
         }

@@ -127,8 +127,8 @@ impl<S: Source> Cursor<S> {
         Ok(())
     }
 
-    /// Goes to the child that the top branch has next. `walking` says that its neighbours will be wanted too; a lookup
-    /// of one key reads no pages but those on its way.
+    /// Descends to the next child of the top branch. `walking` means that its neighbours will be needed too; a lookup
+    /// of one key reads only the pages on its path.
     fn descend(&mut self, walking: bool) -> Result<()> {
         let Some(top) = self.stack.last_mut() else {
             return Ok(());

@@ -1,6 +1,5 @@
-//! The SHA-256 at the end of a snapshot: computed while the file is read once from front to back.
-//! A database that was copied into place with its digest keeps it until the first opening for writing cuts it off
-//! (`open.rs`).
+//! //! The SHA-256 at the end of a snapshot, computed while the file is read once from beginning to end. A database
+//! that was copied into place with its digest keeps it until the first opening for writing removes it (`open.rs`).
 
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -42,7 +41,7 @@ pub(crate) fn check_trailing_digest(file: &DiskFile, len: u64) -> Result<()> {
     check_digest(file.path(), len, &read, &AtomicBool::new(false))
 }
 
-/// The same for any file; says nothing once `give_up` is set.
+/// The same for any file. Returns nothing once `give_up` is set.
 pub(crate) fn check_digest(
     path: &Path,
     len: u64,
@@ -67,8 +66,8 @@ pub(crate) fn check_digest(
 
 /// The SHA-256 of the first `size` bytes; `None` once `give_up` is set.
 ///
-/// Hashing takes longer than copying out of the page cache, and on a cold file reading takes longer than both: reading
-/// and hashing run side by side.
+/// /// Hashing takes longer than copying from the page cache, and reading a cold file takes longer than both, so
+/// reading and hashing run concurrently.
 pub(crate) fn sha256(
     size: u64,
     read_at: &ReadAt<'_>,
@@ -100,7 +99,7 @@ pub(crate) fn sha256(
         });
         for part in parts {
             hash.update(&part);
-            // Once everything has been read nobody wants it back.
+            // After the last chunk, nobody receives the buffers.
             let _ = empty.send(part);
         }
         reading.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -108,7 +107,7 @@ pub(crate) fn sha256(
     Ok(done.then(|| hash.finalize().into()))
 }
 
-/// Reads the first `size` bytes and forgets them, until `give_up` is set.
+/// Reads the first `size` bytes and discards them, until `give_up` is set.
 pub(crate) fn read_through(size: u64, read_at: &ReadAt<'_>, give_up: &AtomicBool) -> Result<()> {
     let mut part = vec![0; CHUNK.min(size as usize)];
     for at in (0..size).step_by(CHUNK) {

@@ -28,11 +28,11 @@ const SINGLES: usize = 2 << 20;
 /// Largest page that is read, with continuation pages, in bytes. Pages are held in memory as a whole. The largest
 /// values that etcd accepts by default are 1.5 MiB, and Go's bbolt may store four of them on one page.
 const MAX_PAGE: u64 = 256 << 20;
-/// Where a meta has its transaction, in bytes from its beginning.
+/// Position of the transaction in a meta, in bytes.
 const TXID: std::ops::Range<usize> = 48..56;
-/// What is said of a file that another transaction was committed to.
+/// The error for a file to which another transaction was committed.
 const CHANGED: &str = "the file was changed while it was read";
-/// What is said of a file that ends before it should.
+/// The error for a file that ends too early.
 const SHORTER: &str = "the file has become shorter while it was read";
 
 /// A database file opened for reading: a snapshot, a stopped member's `db`, or any other.
@@ -41,7 +41,7 @@ pub struct FileReader {
     path: PathBuf,
     len: u64,
     metas: Metas,
-    /// Both metas as they stood in the file when it was opened.
+    /// Both metas as found in the file when it was opened.
     metas_read: [[u8; META_SIZE]; 2],
     cache: Mutex<Cache>,
 }
@@ -85,7 +85,7 @@ impl FileReader {
         })
     }
 
-    /// A reader of a file that may have no valid meta, which has to be given one, and the metas that are valid.
+    /// A reader for a file that may have no valid meta, which must then be supplied, and the valid metas.
     pub(super) fn open_raw(path: &Path) -> Result<(FileReader, [Option<Meta>; 2])> {
         let path = path.to_path_buf();
         let (file, len) = open_file(&path)?;
@@ -123,14 +123,14 @@ impl FileReader {
         Ok((reader, found))
     }
 
-    /// A reader of the state that `meta` stands for.
+    /// A reader for the state described by `meta`.
     pub(super) fn with_meta(&self, meta: Meta) -> FileReader {
         let mut reader = self.fork();
         reader.metas.meta = meta;
         reader
     }
 
-    /// Another reader of the same open file, with a cache of its own, for another thread.
+    /// Another reader of the same open file, with a separate cache, for another thread.
     pub fn fork(&self) -> FileReader {
         FileReader {
             file: Arc::clone(&self.file),
@@ -142,12 +142,11 @@ impl FileReader {
         }
     }
 
-    /// Fails if the file was cut short, or a transaction was committed to it, since it was opened. Everything that was
-    /// read before a call that succeeds is of one state: a page that the opened state needs is written at the earliest by
-    /// the second transaction after it, when the first one has already changed a meta page.
+    /// Fails if the file was truncated, or a transaction was committed to it, since it was opened. Everything that was
+    /// read before a successful call belongs to one state: a page that the opened state needs can be overwritten by the
+    /// second transaction after it at the earliest, when the first one has already changed a meta page.
     ///
-    /// # Errors
-    /// [`Error::Corrupt`] with the meta page that has changed, or [`Error::Io`].
+    /// /// # Errors /// [`Error::Corrupt`] with the meta page that has changed, or [`Error::Io`].
     pub fn check_unchanged(&self) -> Result<()> {
         let now = raw_metas(&self.file, &self.path, self.page_size())?;
         match (0..)
@@ -220,19 +219,19 @@ impl FileReader {
     /// The SHA-256 of the first `size` bytes; `None` once `give_up` is set.
     ///
     /// # Errors
-    /// As [`FileReader::read_raw`].
+    /// See [`FileReader::read_raw`].
     pub fn sha256(&self, size: u64, give_up: &AtomicBool) -> Result<Option<[u8; 32]>> {
         digest::sha256(size, &|at, into| self.read_raw(at, into), give_up)
     }
 
-    /// Checks the digest at the end of a snapshot; a database without one passes. Reads the whole file in order, also
-    /// where there is no digest, so that whoever walks its trees meanwhile finds pages in memory. Says nothing once
-    /// `give_up` is set, which matters only for a file without a digest.
+    /// Checks the digest at the end of a snapshot; a database without one passes. Reads the whole file in order, even
+    /// without a digest, so that a concurrent walk over its trees finds pages in memory. Returns nothing once `give_up`
+    /// is set, which matters only for a file without a digest.
     ///
-    /// # Errors
-    /// [`Error::Corrupt`] if the digest does not match, or the length is that of neither a snapshot nor a database.
+    /// /// # Errors /// [`Error::Corrupt`] if the digest does not match, or the length is that of neither a snapshot
+    /// nor a database.
     pub fn check_digest(&self, give_up: &AtomicBool) -> Result<()> {
-        // A hint: where it is refused, the system reads ahead less far.
+        // Only a hint; if it is rejected, the system reads ahead less.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::Sequential);
         let read = |at, into: &mut [u8]| self.read_raw(at, into);
         if digest::has_trailing_digest(self.len) {
@@ -311,7 +310,7 @@ impl FileReader {
     }
 }
 
-/// Opens a regular file; its length, bytes.
+/// Opens a regular file. Returns it and its length in bytes.
 fn open_file(path: &Path) -> Result<(File, u64)> {
     // Opening a pipe would wait for its writer.
     let before = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
@@ -346,7 +345,7 @@ fn read_exact(file: &File, path: &Path, at: u64, into: &mut [u8]) -> Result<()> 
     }
 }
 
-/// The bytes of both metas without their page headers: a clean stop of this engine changes a header and nothing else.
+/// The bytes of both metas without their page headers, because a clean close by this engine changes only a header.
 fn raw_metas(file: &File, path: &Path, page_size: u32) -> Result<[[u8; META_SIZE]; 2]> {
     let mut metas = [[0; META_SIZE]; 2];
     for (slot, meta) in (0u64..).zip(&mut metas) {

@@ -1,8 +1,8 @@
-//! A file that belongs to somebody else, opened to be served: a snapshot, or the database of a stopped member.
+//! //! A file of another owner, opened to be served: a snapshot, or the database of a stopped member.
 //!
-//! Its owner may write to it, cut it short or replace it at any time. It is therefore read by pread and never mapped,
-//! and is not locked, so that its owner is never kept out. Answers are of the state that was opened, or an error:
-//! see [`FileReader::check_unchanged`]. Nothing is written here.
+//! //! Its owner may write to it, truncate it or replace it at any time. It is therefore read by pread and never
+//! mapped, and it is not locked, so that its owner is never blocked. Reads return the state that was opened, or an
+//! error: see [`FileReader::check_unchanged`]. Nothing is written here.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,11 +15,11 @@ use super::file::FileReader;
 use super::sizes::Sizes;
 use super::snapshot::SnapshotReader;
 
-/// A file of unknown origin, open for reading. Cheap to clone: all clones are the same open file.
+/// A file of unknown origin, open for reading. Cheap to clone: all clones share the same open file.
 #[derive(Clone)]
 pub struct ForeignFile {
     reader: Arc<FileReader>,
-    /// Computed when they are first asked for, since that takes a walk over the whole file.
+    /// Computed on first use, because it takes a walk over the whole file.
     sizes: Arc<OnceLock<Sizes>>,
 }
 
@@ -27,7 +27,7 @@ impl ForeignFile {
     /// Opens a file.
     ///
     /// # Errors
-    /// As [`FileReader::open`]; [`Error::Locked`] where the system says that a process has it open for writing.
+    /// See [`FileReader::open`]; [`Error::Locked`] if the system reports that a process has it open for writing.
     pub fn open(path: impl AsRef<Path>) -> Result<ForeignFile> {
         let path = path.as_ref();
         if is_locked_by_writer(path) {
@@ -44,7 +44,7 @@ impl ForeignFile {
         &self.reader
     }
 
-    /// How large the database is. The first call reads every page in use to find the free ones.
+    /// The size of the database. The first call reads every page in use to find the free ones.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if a page is damaged or the file has been changed.
@@ -63,15 +63,15 @@ impl ForeignFile {
         Ok(*self.sizes.get_or_init(|| sizes))
     }
 
-    /// The file as a snapshot, to be read piece by piece.
+    /// The file as a snapshot, to be read in chunks.
     pub fn snapshot(&self) -> SnapshotReader {
         SnapshotReader::of_file(self.clone())
     }
 }
 
-/// Whether a process holds an exclusive flock on the file, as far as that can be known without asking for the lock:
-/// a lock that is held for a moment only could make the owner's own attempt fail. Linux lists all locks in
-/// `/proc/locks`, as in `1: FLOCK  ADVISORY  WRITE 4711 fd:01:1311 0 EOF`.
+/// Whether a process holds an exclusive flock on the file, as far as this can be determined without taking the lock:
+/// even a lock that is held only for a moment could make the owner's own attempt fail. Linux lists all locks in
+/// `/proc/locks`, like `1: FLOCK  ADVISORY  WRITE 4711 fd:01:1311 0 EOF`.
 fn is_locked_by_writer(path: &Path) -> bool {
     let (Ok(file), Ok(locks)) = (fs::metadata(path), fs::read_to_string("/proc/locks")) else {
         return false;

@@ -1,5 +1,5 @@
-//! A file that gets its name when it is complete, and never takes that of another one.
-//! What it holds is written by others.
+//! //! A file that appears under its name when it is complete, and never replaces another file. The caller writes the
+//! content.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::disk::{Disk, parent};
 use super::error::{Error, Result};
 use super::open::temp_name;
 
-/// The temporary name of a file that is being written. It is removed when this is dropped.
+/// The temporary name of a file that is being written. Dropping this removes the file.
 pub struct NewFile {
     disk: Disk,
     temp: PathBuf,
@@ -16,10 +16,9 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// For a file that will be called `name`. Nothing is created yet.
+    /// Prepares a file with the final name `name`. Creates nothing yet.
     ///
-    /// # Errors
-    /// [`Error::Io`] if there is a file of that name.
+    /// /// # Errors /// [`Error::Io`] if a file with that name exists.
     pub fn new(name: &Path) -> Result<NewFile> {
         if name.symlink_metadata().is_ok() {
             return Err(exists(name));
@@ -33,15 +32,14 @@ impl NewFile {
         })
     }
 
-    /// Where the file is written, and synced, before it gets its name.
+    /// Where to write and sync the file before it is renamed.
     pub fn temp(&self) -> &Path {
         &self.temp
     }
 
-    /// Gives the file its name and syncs that.
+    /// Renames the file to its final name and syncs the directory.
     ///
-    /// # Errors
-    /// [`Error::Io`], also if there is a file of that name by now.
+    /// /// # Errors /// [`Error::Io`], also if a file with that name exists by now.
     pub fn place(mut self) -> Result<()> {
         if !self.disk.rename_new(&self.temp, &self.name)? {
             return Err(exists(&self.name));
@@ -58,7 +56,7 @@ fn exists(name: &Path) -> Error {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.placed {
-            // There may be none yet; a file that cannot be removed is under a name that nobody takes for a database.
+            // It may not exist yet. A file that cannot be removed has a name that nobody mistakes for a database.
             let _ = self.disk.remove(&self.temp);
         }
     }

@@ -1,5 +1,5 @@
-//! Reads what is left of a damaged file: a walk that goes on behind damage and says which keys it has missed, and a reader
-//! that needs no valid meta. Never guesses at the meaning of an entry; never writes.
+//! //! Reads what is left of a damaged file: a walk that continues behind damage and reports which keys it has missed,
+//! and a reader that needs no valid meta. Never guesses the meaning of an entry; never writes.
 
 use std::path::Path;
 
@@ -11,39 +11,38 @@ use super::page::{BRANCH, FREELIST, HEADER_SIZE, Header, LEAF, Page};
 use super::page_set::PageSet;
 use super::tree::{BUCKET_HEADER, Bucket, MAX_DEPTH, Root, Source};
 
-/// The page size of a file that says none: that of the system that wrote it, which nearly always is this one.
-const USUAL_PAGE_SIZE: u32 = 4096;
-/// Page headers that are looked at to find out the page size.
+/// The page size if the file does not state one: that of the system that wrote it, which is almost always this one.
+const DEFAULT_PAGE_SIZE: u32 = 4096;
+/// Number of page headers that are examined to determine the page size.
 const SAMPLE: u64 = 4096;
 
-/// Keys that a walk could not see, because a page is damaged.
+/// Keys that a walk could not read, because a page is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The bucket, or `None` where the tree of buckets itself is damaged, and any of them may be lost.
+    /// The bucket, or `None` if the tree of buckets itself is damaged, so that keys of any bucket may be lost.
     pub bucket: Option<Vec<u8>>,
-    /// The first key that may be lost; `None` is the first of the bucket.
+    /// The first key that may be lost; `None`: the first of the bucket.
     pub from: Option<Vec<u8>>,
-    /// The first key behind them; `None` is the end of the bucket.
+    /// The first key after the lost ones; `None`: the end of the bucket.
     pub to: Option<Vec<u8>>,
-    /// The page that is damaged.
+    /// The damaged page.
     pub page: u64,
     /// What is wrong with it.
     pub what: String,
 }
 
-/// What a walk behind damage meets.
+/// What a walk finds.
 #[derive(Debug)]
 pub enum Met<'a> {
-    /// A bucket begins.
+    /// The beginning of a bucket.
     Bucket(&'a [u8]),
-    /// An entry of the bucket that began last. `sound` says whether its page is; an entry of a damaged page must speak
-    /// for itself.
+    /// An entry of the current bucket. If its page is damaged, the caller must validate the entry.
     Entry {
-        /// The page that it stands in.
+        /// The page that contains it.
         page: u64,
-        /// Whether the page is sound.
+        /// Whether the page is intact.
         sound: bool,
-        /// Where the value stands in the file, bytes from its beginning.
+        /// Offset of the value in the file, in bytes.
         at: u64,
         /// The key.
         key: &'a [u8],
@@ -52,15 +51,15 @@ pub enum Met<'a> {
     },
 }
 
-/// Takes in what a walk meets.
+/// Receives what a walk finds.
 type See<'a> = dyn FnMut(Met<'_>) + 'a;
 
 impl FileReader {
-    /// Readers of what is left of a file: one for each meta page that is valid, the newest first, whatever else may be
-    /// wrong with the file; and one for the pages alone. All see the same open file.
+    /// Readers of what is left of a file: one for each valid meta page, the newest first, no matter what else is wrong
+    /// with the file; and one for the pages alone. All use the same open file.
     ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is no regular file or shorter than a page.
+    /// /// # Errors /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is not a regular file or shorter
+    /// than a page.
     pub fn open_damaged(path: &Path) -> Result<(Vec<FileReader>, FileReader)> {
         let (raw, metas) = FileReader::open_raw(path)?;
         let len = raw.file_len();
@@ -77,7 +76,7 @@ impl FileReader {
                 what: "it is too short".into(),
             });
         }
-        // A meta that says another size than the pages have may be right about the rest.
+        // A meta with a wrong page size may be right otherwise.
         let states = metas.iter().map(|meta| {
             let high_water = meta.high_water.min(pages);
             raw.with_meta(Meta {
@@ -99,10 +98,9 @@ impl FileReader {
         Ok((states, all))
     }
 
-    /// Walks all buckets and shows every entry that can be read; what it could not read is the result.
+    /// Walks all buckets and reports every readable entry. Returns what could not be read.
     ///
-    /// # Errors
-    /// Only if the operating system refuses to read.
+    /// /// # Errors /// Only if the operating system fails to read.
     pub fn walk_damaged(&self, see: &mut See<'_>) -> Result<Vec<Lost>> {
         let mut walk = Walk {
             reader: self,
@@ -118,7 +116,7 @@ impl FileReader {
     }
 }
 
-/// The valid metas of a file with pages of this size, the newest first.
+/// The valid metas of a file with this page size, the newest first.
 fn metas_at(reader: &FileReader, page_size: u32) -> Result<Vec<Meta>> {
     let mut metas = Vec::new();
     for at in [0, u64::from(page_size)] {
@@ -132,9 +130,9 @@ fn metas_at(reader: &FileReader, page_size: u32) -> Result<Vec<Meta>> {
     Ok(metas)
 }
 
-/// The page size that the meta says, unless many more page headers are right at another one.
+/// The page size in the meta, unless many more page headers are valid with another one.
 fn page_size_of(reader: &FileReader, meta: Option<&Meta>) -> Result<u32> {
-    let (mut best, mut said) = ((0, USUAL_PAGE_SIZE), 0);
+    let (mut best, mut said) = ((0, DEFAULT_PAGE_SIZE), 0);
     let mut size = MIN_PAGE_SIZE;
     while size <= MAX_PAGE_SIZE {
         let right = right_headers(reader, size)?;
@@ -152,7 +150,7 @@ fn page_size_of(reader: &FileReader, meta: Option<&Meta>) -> Result<u32> {
     }
 }
 
-/// How many pages of this size, from the first behind the metas on, have a header that is right.
+/// Number of pages of this size, starting after the metas, that have a valid header.
 fn right_headers(reader: &FileReader, size: u32) -> Result<u64> {
     let pages = (reader.file_len() / u64::from(size)).min(SAMPLE);
     let mut right = 0;
@@ -166,18 +164,17 @@ fn right_headers(reader: &FileReader, size: u32) -> Result<u64> {
     Ok(right)
 }
 
-/// Where a page begins in the file and in memory, bytes.
+/// Start of a page in the file and in memory, in bytes.
 fn base_of(page: &Page<bytes::Bytes>, page_size: u64) -> (u64, usize) {
     (page.pgid() * page_size, page.data().as_ptr() as usize)
 }
 
-/// Where a part of a page stands in the file, bytes.
+/// Offset of a part of a page in the file, in bytes.
 fn place(base: (u64, usize), part: &[u8]) -> u64 {
     base.0 + (part.as_ptr() as usize).saturating_sub(base.1) as u64
 }
 
-/// The elements of a leaf that a scan has found which can be read: flags, key, value, and where the value stands in the
-/// file.
+/// The readable elements of a leaf that a scan has found: flags, key, value, and the offset of the value in the file.
 pub fn readable_elements(
     page: &Page<bytes::Bytes>,
     page_size: u32,
@@ -190,8 +187,8 @@ pub fn readable_elements(
     })
 }
 
-/// The records of a bucket that is stored inside its own value, which stands at `at` in the file: key, value, and where
-/// the value stands. None where it is not stored there, or is damaged.
+/// The records of an inline bucket whose value is at offset `at` of the file: key, value, and offset of the value.
+/// Empty if it is not inline or is damaged.
 pub fn inline_records(value: &bytes::Bytes, at: u64) -> Vec<(bytes::Bytes, bytes::Bytes, u64)> {
     let Some(root) = value.first_chunk::<8>() else {
         return Vec::new();
@@ -220,9 +217,9 @@ struct Walk<'a, 's> {
     reader: &'a FileReader,
     see: &'a mut See<'s>,
     reached: PageSet,
-    /// The bucket that is walked; `None` in the tree of buckets.
+    /// The current bucket; `None` in the tree of buckets.
     bucket: Option<Vec<u8>>,
-    /// Of the page that is walked, or the one around it: its place in the file and in memory, bytes.
+    /// Start of the current page, or of the page that contains an inline one, in the file and in memory, in bytes.
     base: (u64, usize),
     lost: Vec<Lost>,
 }
@@ -290,7 +287,7 @@ impl Walk<'_, '_> {
             return self.leaf(page, is_sound, depth);
         }
         for i in 0..page.count() {
-            // A sound page has all of its elements.
+            // All elements of an intact page are readable.
             let Ok((key, child)) = page.branch(i) else {
                 continue;
             };
@@ -341,7 +338,7 @@ impl Walk<'_, '_> {
                     }
                     self.bucket = None;
                 }
-                // Whatever it is, it is no page of the tree of buckets; or its own name is not to be relied on.
+                // This is not a page of the tree of buckets, or its name is unreliable.
                 Err(Error::Corrupt { what, .. }) => self.lose(page.damage(what), None, None),
                 Err(other) => return Err(other),
             }

@@ -14,7 +14,7 @@ pub struct SnapshotReader {
     at: u64,
 }
 
-/// Where the pages behind the metas are read from.
+/// Where the pages after the metas are read from.
 enum Pages {
     Tx(ReadTx),
     File(ForeignFile),
@@ -32,7 +32,7 @@ impl SnapshotReader {
     }
 
     fn of_pages(meta: Meta, pages: Pages) -> SnapshotReader {
-        // As bbolt writes them: page 0 holds the transaction, page 1 the one before.
+        // As bbolt writes them: page 0 has the transaction, page 1 the previous one.
         let mut metas = meta.encode(0);
         metas.extend(
             Meta {
@@ -65,10 +65,9 @@ impl SnapshotReader {
     }
 
     /// Fills the buffer with the next bytes. Returns their number; 0 at the end.
-    ///
     /// # Errors
-    /// [`Error::Io`](super::Error::Io) if the file cannot be read; [`Error::Corrupt`](super::Error::Corrupt) if it is a
-    /// foreign one and has been changed.
+    /// /// [`Error::Io`](super::Error::Io) if the file cannot be read; [`Error::Corrupt`](super::Error::Corrupt) if
+    /// another owner's file has been changed.
     pub fn read_chunk(&mut self, into: &mut [u8]) -> Result<usize> {
         let mut done = 0;
         if let Some(metas) = self.metas.get(self.at as usize..) {

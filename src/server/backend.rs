@@ -30,7 +30,7 @@ pub enum DatabaseFile {
     Writable(Db),
     /// Open for reading only.
     ReadOnly(ReadOnly),
-    /// Somebody else's, which is only read.
+    /// A file of another owner, which is only read.
     Foreign(ForeignFile),
 }
 
@@ -54,9 +54,9 @@ pub struct Tx(State);
 
 #[derive(Clone)]
 enum State {
-    /// Of a database of ours, which is mapped.
+    /// A database of this server, which is mapped.
     Mapped(ReadTx),
-    /// Of somebody else's file, which is read piece by piece.
+    /// A file of another owner, which is read by pread.
     Foreign(ForeignFile),
 }
 
@@ -66,7 +66,7 @@ impl Tx {
         Tx(State::Mapped(tx))
     }
 
-    /// The state of somebody else's file.
+    /// The state of a file of another owner.
     pub fn of_file(file: ForeignFile) -> Tx {
         Tx(State::Foreign(file))
     }
@@ -91,7 +91,7 @@ impl Tx {
     /// returns false or fails.
     ///
     /// # Errors
-    /// A page is damaged, somebody else's file has been changed, or what `each` returns.
+    /// A page is damaged, a file of another owner has been changed, or the error that `each` returned.
     pub fn records(
         &self,
         start: Bound<&[u8]>,
@@ -147,13 +147,13 @@ impl Tx {
     }
 }
 
-/// Bucket `key` of somebody else's file.
+/// Bucket `key` of a file of another owner.
 fn keys_of(file: &ForeignFile) -> Result<Option<Bucket<&FileReader>>, Error> {
     file.reader().bucket(bucket::KEY).map_err(Error::storage)
 }
 
-/// What was read from somebody else's file, unless the file was changed meanwhile: then that is the error, because it
-/// is the cause of any other.
+/// What was read from a file of another owner. If the file was changed in the meantime, this is the error, because it
+/// is the cause of any other one.
 fn unchanged<T>(reader: &FileReader, read: Result<T, Error>) -> Result<T, Error> {
     reader.check_unchanged().map_err(Error::storage)?;
     read
@@ -258,7 +258,7 @@ impl<'a> MeteredTx<'a> {
         keys.map_err(|e| self.fail(e))
     }
 
-    /// Bucket `key` of somebody else's file, whose pages are never known to be in memory.
+    /// Bucket `key` of a file of another owner, whose pages are never known to be in memory.
     fn foreign_keys<'t>(
         &self,
         file: &'t ForeignFile,

@@ -109,10 +109,8 @@ pub enum IntegrityError {
         /// The computed digest.
         actual: [u8; 32],
     },
-    /// There is no SHA-256 at the end of what is a snapshot by its meta pages.
-    #[error(
-        "the digest is missing: the file begins as a snapshot does and ends with its last page"
-    )]
+    /// The meta pages are those of a snapshot, but there is no SHA-256 at the end.
+    #[error("the digest is missing: the file begins like a snapshot and ends with its last page")]
     Missing,
     /// The length is that of neither a snapshot nor a member's file.
     #[error(

@@ -17,9 +17,9 @@ pub enum Trailer {
     Wrong(IntegrityError),
 }
 
-/// Whether the two metas differ by one transaction in their number and in nothing else, the newer one in page 0, and the
-/// file ends with its last page, and the number of the newer one is odd. That is how a snapshot begins; bbolt commits odd
-/// transactions to page 1. Where the number is even, a stopped member's database can look the same.
+/// Whether the numbers of the two metas differ by one transaction, and nothing else does, the newer meta is in page 0
+/// and has an odd number, and the file ends with its last page. This is how a snapshot begins; bbolt commits odd
+/// transactions to page 1. With an even number, a stopped member's database can look the same.
 fn is_bare_snapshot(reader: &FileReader) -> bool {
     let [Ok(a), Ok(b)] = &reader.metas().pages else {
         return false;

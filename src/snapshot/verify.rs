@@ -24,8 +24,8 @@ pub fn verify(path: impl AsRef<Path>) -> Result<(), Error> {
     }
 }
 
-/// The digest at the end of the file, which fits; `None` where there is none, and once `give_up` is set. The inner error
-/// is what is wrong with the end of the file.
+/// The digest at the end of the file, if it matches; `None` if there is none, or if `give_up` is set. The inner error
+/// describes a defect of the end of the file.
 pub(super) fn check_integrity(
     file: &SnapshotFile,
     give_up: &AtomicBool,
@@ -52,7 +52,8 @@ pub(super) fn check_integrity(
     })
 }
 
-/// What `walk` makes of a file, and [`check_integrity`], which runs beside it: it reads ahead of the walk, in the file's order.
+/// The result of `walk` on a file, and that of [`check_integrity`], which runs concurrently and reads the file in
+/// order, ahead of the walk.
 pub(super) fn walk_and_check_integrity<T>(
     file: &SnapshotFile,
     walk: impl FnOnce() -> Result<T, Error>,
@@ -62,17 +63,18 @@ pub(super) fn walk_and_check_integrity<T>(
 ) {
     let give_up = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let beside = *file.trailer() == Trailer::Digest && file.reader().size() > BESIDE;
+        let beside =
+            *file.trailer() == Trailer::Digest && file.reader().size() > MIN_SIZE_FOR_TWO_THREADS;
         let digest = beside.then(|| scope.spawn(|| check_integrity(file, &give_up)));
         let walked = walk();
         let integrity = match digest.map(|thread| thread.join()) {
             Some(Ok(integrity)) => integrity,
-            // Small, or (it never does) the thread has panicked.
+            // The file is small, or the thread panicked (which it never does).
             Some(Err(_)) | None => check_integrity(file, &give_up),
         };
         (walked, integrity)
     })
 }
 
-/// Files up to this size are not worth a second thread, bytes.
-const BESIDE: u64 = 1 << 20;
+/// Size in bytes above which a second thread is worthwhile.
+const MIN_SIZE_FOR_TWO_THREADS: u64 = 1 << 20;

@@ -78,7 +78,7 @@ async fn a_grant_can_be_looked_at(t: Arc<Target>) {
     assert_eq!(attached(&t, id).await, ["k"]);
     let request = pb::LeaseTimeToLiveRequest { id, keys: false };
     let seen = t.lease().lease_time_to_live(request).await.unwrap();
-    assert_eq!(seen.into_inner().keys.len(), 0, "not asked for");
+    assert_eq!(seen.into_inner().keys.len(), 0, "not requested");
     let none = look(&t, 99).await;
     assert_eq!((none.id, none.ttl, none.granted_ttl), (99, -1, 0));
     assert_eq!(none.header.unwrap().revision, 2);

@@ -620,7 +620,7 @@ fn requirements_are_checked() {
         ..ExamineOptions::default()
     });
     assert_eq!(bad, Some(Layer::Required));
-    assert_eq!(report.text, "key \"never there\" is not there");
+    assert_eq!(report.text, "key \"never there\" is missing");
     let (bad, report) = ask(ExamineOptions {
         min_keys: 33,
         max_age: Some(std::time::Duration::from_secs(3600)),

@@ -1,5 +1,5 @@
-//! `snapshot salvage` as a library: whatever is done to a file, what comes out of it is a good snapshot that holds nothing
-//! which the file did not hold, or nothing comes out.
+//! //! `snapshot salvage` as a library: whatever is done to a file, the result is either a good snapshot that contains
+//! nothing that the file did not contain, or no file.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use etcd_maintenance::{
 use crate::fixture_data::{Scratch, bytes, damaged, expected};
 use crate::remade;
 
-/// Salvages `path` into a fresh file, and checks what holds of every salvage.
+/// Salvages `path` to a new file, and checks the properties of every salvage.
 fn saved(path: &Path, options: &SalvageOptions) -> Result<(Salvaged, PathBuf), SalvageError> {
     let before = fs::read(path).unwrap();
     let out = path.with_extension("saved");
@@ -88,7 +88,7 @@ fn a_sound_file_loses_nothing() {
         assert_eq!(live(&out), live(&path), "{name}");
         let mut before = remade::read(&path);
         let after = remade::read(&out);
-        // Compactions that were not finished are: everything else is as it was.
+        // Unfinished compactions have been finished; everything else is unchanged.
         if with_history.superseded == 0 {
             before.remove(b"meta".as_slice());
             let mut after = after.clone();
@@ -103,7 +103,7 @@ fn a_sound_file_loses_nothing() {
     }
 }
 
-/// One bit of every byte of a small snapshot turned over, and the file cut at many lengths.
+/// Flips one bit of every byte of a small snapshot, and cuts the file at many lengths.
 #[test]
 fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
     let scratch = Scratch::new();
@@ -135,7 +135,7 @@ fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
             &format!("cut at {end}"),
         );
     }
-    // Nearly all of the flips leave every key in place, and only what is cut to almost nothing is refused.
+    // Almost all flips leave every key readable, and only files that are cut to almost nothing are refused.
     assert!(saved_all > good.len() / 2 * 8 / 10, "{saved_all}");
     assert!(refused < good.len() / 41, "{refused}");
 }
@@ -213,7 +213,7 @@ fn the_older_meta_helps_where_the_newer_ones_tree_is_broken() {
     let (salvaged, out) = saved(&path, &SalvageOptions::default()).unwrap();
     assert_eq!(salvaged.source, Source::Meta);
     assert_eq!(live(&out), keys);
-    // One source alone, if that is asked for.
+    // A single source, on request.
     let only = |from| SalvageOptions {
         from,
         ..SalvageOptions::default()

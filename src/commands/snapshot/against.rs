@@ -1,4 +1,5 @@
-//! `snapshot verify --against`: the hash of the history in a file beside that of a running member. Changes neither.
+//! `snapshot verify --against`: compares the hash of the history in a file with that of a running member. Changes
+//! neither.
 
 use std::path::Path;
 
@@ -17,11 +18,10 @@ use crate::{
     },
 };
 
-/// Asks the member at `endpoint` for the hash of its history at the file's revision, and computes that of the file as it
-/// would be after the member's last compaction.
+/// Requests the hash of the history at the file's revision from the member at `endpoint`, and computes that of the file
+/// as it would be after the member's latest compaction.
 ///
-/// # Errors
-/// The settings are wrong. What the member says, or that it says nothing, is the result.
+/// /// # Errors /// The settings are invalid. The member's answer, or that it does not answer, is part of the result.
 pub async fn against(
     ctx: &Context,
     endpoint: &str,
@@ -41,8 +41,8 @@ pub async fn against(
         Err(error) => return not_compared(reason(&error, revision)),
     };
     if answer.compact_revision < examination.compact_revision {
-        // A member answers for the revision of its last compaction from what it has kept of that time. The hash of its
-        // newest revision is always computed.
+        // // For the revision of its latest compaction, a member answers with a hash that it stored at that time. The
+        // hash of its latest revision is always computed.
         match ask(ctx, &client, 0).await? {
             Ok(newest) if newest.hash_revision == revision => answer = newest,
             Ok(_) => {}
@@ -95,7 +95,7 @@ async fn ask(
     let request = pb::HashKvRequest { revision };
     let answer = client.hash_kv(request, ctx.deadline()?).await;
     Ok(answer.map(|answer| {
-        // Members of 3.4 and 3.5 do not say up to which revision the hash goes.
+        // Members of 3.4 and 3.5 do not return the revision of the hash.
         let header = answer.header.unwrap_or_default();
         Answer {
             hash: answer.hash,
@@ -108,14 +108,14 @@ async fn ask(
     }))
 }
 
-/// Why a member gives no hash.
+/// Why a member returned no hash.
 fn reason(error: &ClientError, revision: i64) -> String {
     let text = error.to_string();
     if text.contains("required revision has been compacted") {
         return format!("it has compacted past revision {revision}");
     }
     if text.contains("required revision is a future revision") {
-        return format!("it has not come to revision {revision}");
+        return format!("it has not reached revision {revision}");
     }
     text
 }

@@ -1,5 +1,5 @@
-//! The rehearsal of `snapshot verify`: the server in this program opens the file read-only and answers from it, as it
-//! would be asked for its data after a restore. Nothing listens, and nothing is written.
+//! //! The rehearsal of `snapshot verify`: the built-in server opens the file read-only and answers the requests that
+//! it would get after a restore. It does not listen on any address and writes nothing.
 
 use std::{path::Path, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     snapshot::examine::{Examination, Found},
 };
 
-/// Keys that are read with their values.
+/// Number of keys that are read with their values.
 const SAMPLE: i64 = 16;
-/// Time to open an in-memory connection to the server, once it runs.
+/// Time limit for the in-memory connection to the running server.
 const DIAL: Duration = Duration::from_secs(5);
 
-/// Has the server open the sound file `path` and read all of it. Gives back the hash of its history, too.
+/// Lets the server open the sound file `path` and read all of it. Also returns the hash of its history.
 pub async fn rehearse(
     path: &Path,
     examination: &Examination,
@@ -49,10 +49,10 @@ async fn ask(
     };
     let endpoint = format!("snapshot:{}", string::of_path(&absolute));
     let client = Client::new(&[endpoint], options).map_err(refused)?;
-    // A large file takes as long as it takes.
+    // No time limit, because a large file takes long.
     let never = Deadline::never();
 
-    // The state that it begins with.
+    // The initial state.
     let status = client.status(pb::StatusRequest {}, never);
     let header = status.await.map_err(refused)?.header.unwrap_or_default();
     if header.revision != examination.revision {
@@ -61,7 +61,7 @@ async fn ask(
             header.revision, examination.revision
         ));
     }
-    // Every key is in its index, and some are read.
+    // Every key is in its index; read some of them.
     let all = |count_only, limit| pb::RangeRequest {
         key: vec![0].into(),
         range_end: vec![0].into(),
@@ -80,12 +80,12 @@ async fn ask(
     if sample.kvs.len() as i64 != keys.min(SAMPLE) {
         return Err(format!("the server lists {} keys", sample.kvs.len()));
     }
-    // Every record is read.
+    // Read every record.
     let request = pb::HashKvRequest {
         revision: examination.revision,
     };
     let hash = client.hash_kv(request, never).await.map_err(refused)?.hash;
-    // What a member goes through when it starts.
+    // What a member does when it starts.
     let members = pb::MemberListRequest {
         linearizable: false,
     };

@@ -1,4 +1,4 @@
-//! `snapshot salvage`: a sound snapshot from what is left of a damaged file.
+//! `snapshot salvage`: recovers a sound snapshot from a damaged file.
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,15 @@ use crate::{
 /// Values of `--from`.
 const SOURCES: &[&str] = &["tree", "meta", "scan"];
 
-/// Put together a sound snapshot from what is left of a damaged one
+/// Recover a sound snapshot from a damaged file
 ///
-/// FILE is a snapshot or a member's database that other commands refuse; it is only read. What the newest meta page leads
-/// to is taken first, then what the older one leads to, then whatever any page holds, free pages included. Two different
-/// records at one revision are reported and neither is written. OUT has a digest and passes `snapshot verify`; what it
-/// holds stood in FILE, but FILE may have held more: look at what the command prints, and at the data.
+/// FILE is a snapshot or a member's database that other commands reject; it is only read. Records are taken from the tree of
+/// the newest meta page first, then from that of the older one, and then from any page, including free pages. If two
+/// different records have the same revision, they are reported and neither is written. OUT has a digest and passes
+/// `snapshot verify`. Everything in OUT comes from FILE, but FILE may have contained more: check the output of the command,
+/// and the data.
 ///
-/// By default OUT holds the newest value of every key, as after a compaction at its last revision. Where users or the root
+/// By default, OUT contains the newest value of every key, as after a compaction at its last revision. If users or the root
 /// role are lost, authentication is off in OUT. A key whose lease is lost has no lease in OUT.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -36,16 +37,16 @@ const SOURCES: &[&str] = &["tree", "meta", "scan"];
   etcdutl snapshot salvage broken.db saved.db --keep-history --report=salvage.json
   etcdutl snapshot salvage /var/lib/etcd/member/snap/db saved.db --dry-run")]
 pub struct SalvageArgs {
-    /// Take records from one source alone: tree (the newest meta page's), meta (the older one's), scan (all pages)
+    /// Take records only from this source: tree (of the newest meta page), meta (the older meta page), scan (all pages)
     #[arg(long, value_name = "source", value_parser = Suggest(SOURCES), hide_possible_values = true)]
     from: Option<String>,
-    /// Keep old revisions, as far as nothing is missing between them
+    /// Keep old revisions, as far as none are missing between them
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     keep_history: Option<bool>,
-    /// File for what was found, left out and written, as JSON; it must not exist
+    /// File for a JSON report of what was found, omitted and written; it must not exist
     #[arg(long, value_name = "file", value_hint = ValueHint::FilePath)]
     report: Option<PathBuf>,
-    /// Read everything and say what would be written, without writing it
+    /// Read everything and report what would be written, without writing it
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     dry_run: Option<bool>,
     #[command(flatten)]
@@ -57,13 +58,13 @@ words! {
         HINT = ValueHint::FilePath
 }
 
-/// Exit code of a file of which nothing sound can be made.
+/// Exit code for a file from which no sound snapshot can be recovered.
 const NOT_RECOVERED: u8 = 10;
 
 /// Runs `etcdutl snapshot salvage`.
 ///
 /// # Errors
-/// A file cannot be read or written, OUT exists, or nothing sound can be made of FILE.
+/// A file cannot be read or written, OUT exists, or no sound snapshot can be recovered from FILE.
 pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
     let [file, out] = args.words.exactly()?;
     let format = ctx.format()?;
@@ -73,7 +74,8 @@ pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
         Some("meta") => From::Meta,
         Some("scan") => From::Scan,
         Some(other) => {
-            let text = format!("--from: no such source: {other:?}; it is tree, meta or scan");
+            let text =
+                format!("--from: no such source: {other:?}; the sources are tree, meta and scan");
             return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
     };

@@ -1,4 +1,4 @@
-//! `snapshot verify`: whether a backup will be one when it is needed.
+//! `snapshot verify`: whether a backup will be usable when it is needed.
 
 use std::{
     ffi::OsStr,
@@ -70,10 +70,10 @@ words! {
         HINT = ValueHint::FilePath
 }
 
-/// The file that is examined.
+/// The file to examine.
 struct Input {
     name: PathBuf,
-    /// What was read from standard input: the layers need the file more than once.
+    /// The content of standard input, stored because the layers need it more than once.
     copy: Option<tempfile::NamedTempFile>,
 }
 
@@ -124,7 +124,7 @@ impl VerifyArgs {
         })
     }
 
-    /// The layers that need nothing but the file, and the rehearsal.
+    /// The layers that need only the file, and the rehearsal.
     async fn examine(&self, input: &Input) -> Result<Examination, CommandError> {
         let options = self.options()?;
         let mut examination =
@@ -132,11 +132,11 @@ impl VerifyArgs {
         let known = |e: &Examination| e.layers.iter().any(|r| r.layer == Layer::Rehearsal);
         if !self.rehearse.unwrap_or(true) {
             if !known(&examination) {
-                examination.skip(Layer::Rehearsal, "not asked for");
+                examination.skip(Layer::Rehearsal, "not requested");
             }
         } else if !examination.is_readable() {
             if !known(&examination) {
-                examination.skip(Layer::Rehearsal, "the records do not fit together");
+                examination.skip(Layer::Rehearsal, "the records are inconsistent");
             }
         } else if examination.first_bad() == Some(Layer::Digest) {
             // No server opens it.
@@ -151,7 +151,7 @@ impl VerifyArgs {
     }
 }
 
-/// The error after a verdict that is bad: everything has been said.
+/// The error after a bad verdict, which has already been reported.
 fn verdict(examination: &Examination) -> Result<(), CommandError> {
     match examination.first_bad() {
         None => Ok(()),
@@ -186,7 +186,7 @@ pub fn verify(ctx: &utl::Context, args: &VerifyArgs) -> Result<(), CommandError>
 /// Runs `etcdctl snapshot verify`.
 ///
 /// # Errors
-/// As [`verify`].
+/// See [`verify`].
 pub async fn verify_by_etcdctl(
     ctx: &cli::context::Context,
     args: VerifyArgs,

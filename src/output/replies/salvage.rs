@@ -1,4 +1,4 @@
-//! What `snapshot salvage` has found, left out and written.
+//! What `snapshot salvage` found, omitted and wrote.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::{
     snapshot::salvage::{Lapse, Salvaged},
 };
 
-/// The version of the JSON of this file's reply.
+/// The version of this reply's JSON format.
 const SCHEMA: u32 = 1;
 
 /// `snapshot salvage`.
@@ -61,7 +61,7 @@ struct Scan {
 }
 
 impl SalvageReport {
-    /// The reply for a salvage of `file` into `out`.
+    /// The reply for a salvage of `file` to `out`.
     pub fn new(file: &str, out: &str, dry_run: bool, salvaged: &Salvaged) -> SalvageReport {
         let damage = |lapses: &Vec<Lapse>| -> Vec<Damage> {
             let named = lapses.iter().map(|lapse| Damage {
@@ -109,7 +109,7 @@ impl SalvageReport {
         }
     }
 
-    /// The lines: a name and what there is to say.
+    /// The lines: a name and a text.
     fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         let older = match &self.older_meta {

@@ -63,7 +63,7 @@ impl Verdict {
 
     fn summary(&self) -> String {
         if self.verdict == "good" {
-            // Each release starts on what an older one has left.
+            // Each release can start on the data of an older one.
             let oldest = self.restorable_by.first().map_or("", String::as_str);
             return format!("good: etcd {oldest} and later restore it");
         }

@@ -1,4 +1,4 @@
-//! What must hold between the records of one key.
+//! The consistency of the records of each key.
 //!
 //! ```text
 //! revision   4          6          9          12
@@ -6,8 +6,8 @@
 //! created    4          4          -          12
 //! ```
 //!
-//! A compaction takes records away from the beginning only, so that whatever is left continues the record before it. The
-//! first one that is left may continue one that was taken away, if no newer revision than the compaction's.
+//! //! A compaction removes records only from the beginning, so each remaining record continues the one before it. The
+//! first remaining one may continue a removed one, if it is not newer than the compaction.
 
 use crate::{
     schema::key::{KeyValueRef, RevisionKey},
@@ -38,7 +38,7 @@ struct Breaks {
     /// The first record that does not continue the one before it.
     first: Option<String>,
     count: usize,
-    /// The newest record that continues one that is not there: its revision and version.
+    /// The newest record whose predecessor is missing: its revision and version.
     orphan: Option<(i64, i64)>,
 }
 
@@ -50,7 +50,7 @@ impl Breaks {
                 self.orphan = Some((now.at, now.version));
                 true
             }
-            // A key that is not there cannot be deleted.
+            // A key that does not exist cannot be deleted.
             Some(before) if before.version == 0 => now.version == 1,
             Some(_) if now.version == 0 => true,
             Some(before) => {
@@ -81,7 +81,7 @@ fn describe(state: &State) -> String {
 }
 
 impl Histories {
-    /// Takes in the next record.
+    /// Adds the next record.
     pub fn see(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), TooLarge> {
         let state = match at.tombstone {
             true => State {
@@ -106,20 +106,20 @@ impl Histories {
         keys.states(&mut |old, new| breaks.look(old, new))
     }
 
-    /// Keys that were ever seen, and those that are live.
+    /// The number of keys that ever existed, and of live keys.
     pub fn count(&mut self) -> (u64, u64) {
         let states = self.states();
         let live = states.iter().filter(|state| state.version > 0);
         (states.len() as u64, live.count() as u64)
     }
 
-    /// The leases that live keys name.
+    /// The leases to which live keys are attached.
     pub fn leases(&mut self) -> impl Iterator<Item = i64> {
         let live = self.states().iter().filter(|state| state.version > 0);
         live.map(|state| state.lease).filter(|lease| *lease != 0)
     }
 
-    /// What does not hold in a history that was compacted at `compacted`.
+    /// The inconsistency of a history that was compacted at `compacted`, if any.
     pub fn broken(&mut self, compacted: i64) -> Option<String> {
         self.states();
         if let Some(first) = &self.breaks.first {

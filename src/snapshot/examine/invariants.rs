@@ -19,7 +19,7 @@ use crate::{
 
 use super::history::Histories;
 
-/// Revisions are below this in every file that a cluster has come to by writing.
+/// Exclusive upper bound on the revisions that a cluster can reach by writing.
 const MAX_REVISION: i64 = 1 << 62;
 /// At most this many findings of each kind are kept.
 const KEPT: usize = 16;
@@ -79,10 +79,10 @@ impl Invariants {
             Item::History { key, value, at, kv } => {
                 self.history(value, at, kv);
                 if kv.encoded_len() != value.len() {
-                    let problem = "the record holds more than the fields of a KeyValue";
+                    let problem = "the record contains more than the fields of a KeyValue";
                     return Err(RecordError::new(bucket::KEY, key, problem));
                 }
-                // `restore --bump-revision` leaves a record of nothing.
+                // `restore --bump-revision` leaves an empty record.
                 if at.tombstone || !value.is_empty() {
                     self.histories.see(at, kv).map_err(|TooLarge| {
                         RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
@@ -94,8 +94,8 @@ impl Invariants {
         Ok(())
     }
 
-    /// A record of a small bucket: it must hold its message and nothing else. A bit that is turned over in the number of
-    /// a field makes it one that nobody reads.
+    /// A record of a small bucket: it must contain its message and nothing else. A flipped bit in a field number would
+    /// otherwise go unnoticed, because unknown fields are ignored.
     fn small(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
         let name = self.name.as_slice();
         let is_whole = match name {
@@ -112,7 +112,7 @@ impl Invariants {
         match is_whole {
             true => Ok(()),
             false => {
-                let problem = "the record is not what etcd writes for what it says";
+                let problem = "the record is not encoded the way etcd encodes it";
                 Err(RecordError::new(name, key, problem))
             }
         }
@@ -160,7 +160,7 @@ impl Invariants {
         }
     }
 
-    /// Keys that were ever written, and those that are live.
+    /// The number of keys that were ever written, and of live keys.
     pub fn keys(&mut self) -> (u64, u64) {
         self.histories.count()
     }

@@ -1,4 +1,4 @@
-//! What the layers say of a file whose records have been read.
+//! The verdict of each layer on a file whose records have been read.
 
 use std::{path::Path, time::SystemTime};
 
@@ -13,7 +13,7 @@ use crate::{
 
 type Judged = Result<Found, Found>;
 
-/// The text of an error without the name of the file, which stands above all layers.
+/// The text of an error without the name of the file, which precedes all layers.
 pub(super) fn short(error: &Error, path: &Path) -> Found {
     let text = error.to_string();
     let prefix = format!("{}: ", path.display());
@@ -30,13 +30,13 @@ pub(super) fn short(error: &Error, path: &Path) -> Found {
     }
 }
 
-/// The pages of a sound file, of which `used` are in use.
+/// The pages of an intact file, of which `used` are in use.
 pub(super) fn pages(file: &SnapshotFile, used: u64) -> Found {
     let meta = file.reader().meta();
     let free = meta.high_water.saturating_sub(used);
     let older = match file.reader().metas().pages.iter().any(Result::is_err) {
-        // In a snapshot that is damage of the digest's layer.
-        true => "; the newer commit is damaged and the one before it counts",
+        // In a snapshot this is a defect of the digest layer.
+        true => "; the newer commit is damaged and the one before it is used",
         false => "",
     };
     Found::new(
@@ -51,7 +51,7 @@ pub(super) fn pages(file: &SnapshotFile, used: u64) -> Found {
     )
 }
 
-/// The records of a sound file.
+/// The records of an intact file.
 pub(super) fn records(invariants: &mut Invariants) -> Found {
     let (keys, live) = invariants.keys();
     let (revisions, leases) = (invariants.revisions, invariants.leases());
@@ -107,7 +107,7 @@ pub(super) fn judge_cluster(records: &Records, target: Option<Target>) -> Judged
     }
     let membership = &records.membership;
     if let Some(id) = (membership.members.keys()).find(|id| membership.removed.contains(id)) {
-        let text = format!("member {id:x} is among the members and among those that were removed");
+        let text = format!("member {id:x} is among both the members and the removed members");
         return Err(text.into());
     }
     if let Some(version) = &membership.cluster_version
@@ -137,7 +137,7 @@ pub(super) fn judge_cluster(records: &Records, target: Option<Target>) -> Judged
     Ok(Found::new(text, data))
 }
 
-/// `None` where nothing is required.
+/// `None` if nothing is required.
 pub(super) fn judge_required(
     path: &Path,
     options: &ExamineOptions,
@@ -148,7 +148,7 @@ pub(super) fn judge_required(
         return Ok(None);
     }
     if let Some(key) = invariants.missing().first() {
-        let text = format!("key {} is not there", show_key(key));
+        let text = format!("key {} is missing", show_key(key));
         return Ok(Some(Err(text.into())));
     }
     let min = options.min_keys;
@@ -168,11 +168,11 @@ pub(super) fn judge_required(
             return Ok(Some(Err(format!("{age} old, more than {max}").into())));
         }
     }
-    let text = "everything that was asked for is there";
+    let text = "all requirements are met";
     Ok(Some(Ok(text.to_owned().into())))
 }
 
-/// Releases that start on a directory that etcdutl restores from the file.
+/// The releases that can start on a directory that etcdutl restores from the file.
 pub(super) fn restorable_by(records: &Records) -> Vec<Target> {
     let oldest = match &records.meta.storage_version {
         Some(version) => version.clone(),

@@ -1,4 +1,4 @@
-//! The verdict on a file: its layers, and what was found in each. Decides nothing about a file.
+//! The verdict on a file: its layers, and what was found in each. Makes no decisions about a file.
 
 use std::{fmt, path::PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::snapshot::restore::Target;
 
-/// One thing that a file must stand.
+/// One aspect of a file that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// The SHA-256 at the end.
@@ -15,20 +15,20 @@ pub enum Layer {
     Pages,
     /// Each record.
     Records,
-    /// Records among each other.
+    /// Consistency between records.
     Invariants,
     /// Members, versions, users.
     Cluster,
-    /// All of it read as a server reads it.
+    /// Reading all of it like a server.
     Rehearsal,
-    /// A member that has the same data.
+    /// Comparison with a running member.
     Against,
-    /// What whoever asks expects.
+    /// Requirements of the user.
     Required,
 }
 
 impl Layer {
-    /// The exit code of a file that fails here first.
+    /// The exit code for a file whose first failing layer is this one.
     pub fn exit_code(self) -> u8 {
         10 + self as u8
     }
@@ -49,18 +49,18 @@ impl fmt::Display for Layer {
     }
 }
 
-/// How a layer came out.
+/// The outcome of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerStatus {
     /// Sound.
     Ok,
-    /// Not.
+    /// Not sound.
     Bad,
-    /// Not looked at: something below it is broken, or it was not asked for.
+    /// Not checked, because an earlier layer failed or it was not requested.
     Skipped,
 }
 
-/// What was found in a layer: a line for people, and its numbers for programs.
+/// What was found in a layer: a line for people, and the values for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// One line.
@@ -87,12 +87,12 @@ impl From<String> for Found {
     }
 }
 
-/// A layer, how it came out, and what was found.
+/// A layer, its outcome, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerReport {
-    /// Which one.
+    /// The layer.
     pub layer: Layer,
-    /// How it came out.
+    /// The outcome.
     pub status: LayerStatus,
     /// One line.
     pub text: String,
@@ -107,20 +107,20 @@ pub struct Examination {
     pub path: PathBuf,
     /// In order.
     pub layers: Vec<LayerReport>,
-    /// Releases of etcd that start on it, as far as the file decides that.
+    /// Releases of etcd that can start on it, as far as the file determines that.
     pub restorable_by: Vec<Target>,
-    /// The revision that a server on it begins with; 0 if the records could not be read.
+    /// The first revision of a server that uses it; 0 if the records could not be read.
     pub revision: i64,
     /// The revision of the newest compaction; -1 before the first.
     pub compact_revision: i64,
-    /// `HashKV` at that revision, where it was rehearsed.
+    /// `HashKV` at that revision, if the rehearsal computed it.
     pub hash: Option<u32>,
     /// Live keys.
     pub live: u64,
 }
 
 impl Examination {
-    /// Nothing is known yet about the file `path`.
+    /// Nothing is known about the file `path` yet.
     pub(super) fn new(path: PathBuf) -> Examination {
         Examination {
             path,
@@ -133,14 +133,13 @@ impl Examination {
         }
     }
 
-    /// The first layer that is bad.
+    /// The first layer that failed.
     pub fn first_bad(&self) -> Option<Layer> {
         let bad = |r: &&LayerReport| r.status == LayerStatus::Bad;
         self.layers.iter().find(bad).map(|r| r.layer)
     }
 
-    /// Whether the file can be read as a server reads it: the layers up to its cluster's data are sound, but for the
-    /// digest.
+    /// Whether a server could read the file: all layers up to the cluster data are sound, except possibly the digest.
     pub fn is_readable(&self) -> bool {
         let ok = |layer| {
             let report = self.layers.iter().find(|r| r.layer == layer);
@@ -156,7 +155,7 @@ impl Examination {
         .all(ok)
     }
 
-    /// Adds a layer in its place; returns whether it is sound.
+    /// Adds a layer in its place. Returns whether it is sound.
     pub fn push(&mut self, layer: Layer, result: Result<Found, Found>) -> bool {
         let status = match result {
             Ok(_) => LayerStatus::Ok,
@@ -164,14 +163,14 @@ impl Examination {
         };
         let (Ok(found) | Err(found)) = result;
         self.insert(layer, status, found);
-        // A verdict that is bad says nothing of who starts on the file.
+        // A file with a bad verdict is not said to be restorable.
         if status == LayerStatus::Bad {
             self.restorable_by.clear();
         }
         status == LayerStatus::Ok
     }
 
-    /// Adds a layer that was not looked at.
+    /// Adds a layer that was not checked.
     pub fn skip(&mut self, layer: Layer, why: &str) {
         self.insert(layer, LayerStatus::Skipped, why.to_owned().into());
     }

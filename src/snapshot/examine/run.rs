@@ -1,5 +1,5 @@
-//! The layers of an examination, one after the other. A layer whose ground is broken is not looked at. The rehearsal,
-//! which takes a server, and the comparison, which takes a connection, are added by the command.
+//! //! Runs the layers of an examination in order. A layer that depends on a failed one is skipped. The command adds
+//! the rehearsal, which needs a server, and the comparison, which needs a connection.
 
 use std::{path::Path, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What is asked of a file besides that it is sound.
+/// Requirements on a file, other than that it is sound.
 #[derive(Clone, Debug, Default)]
 pub struct ExamineOptions {
     /// Keys that must be live.
@@ -30,7 +30,7 @@ pub struct ExamineOptions {
     pub min_keys: u64,
     /// Maximum age of the file, by its modification time.
     pub max_age: Option<Duration>,
-    /// The release that is to start on it.
+    /// The release that must be able to start on it.
     pub target: Option<Target>,
 }
 
@@ -52,7 +52,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
             return Ok(out);
         }
     };
-    // One walk over all pages and records, and the digest beside it.
+    // One walk over all pages and records, concurrently with the digest.
     let mut invariants = Invariants::new(&options.require_keys);
     let (walked, integrity) = walk_and_check_integrity(&file, || walk(&file, &mut invariants));
     let digest = match integrity {
@@ -66,7 +66,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
             "none: a member's database, which has no digest".to_owned(),
         )),
         Err(error) if *file.trailer() == Trailer::None => return Err(error),
-        // The walk meets what cannot be read, too, and knows more about it.
+        // The walk also reports what cannot be read, in more detail.
         Err(error) => Err(short(&error, path)),
     };
     out.push(Layer::Digest, digest);
@@ -109,7 +109,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     Ok(out)
 }
 
-/// Skips a layer and all behind it.
+/// Skips a layer and all later ones.
 fn skip(out: &mut Examination, from: Layer, why: &str) {
     for layer in [
         Layer::Records,
@@ -124,7 +124,7 @@ fn skip(out: &mut Examination, from: Layer, why: &str) {
     }
 }
 
-/// What the records say, and the number of pages in use.
+/// The content of the records, and the number of pages in use.
 type Walked = (Result<Records, Error>, u64);
 
 fn walk(file: &SnapshotFile, invariants: &mut Invariants) -> Result<Walked, Error> {

@@ -1,4 +1,4 @@
-//! Decides which of the records that were found are written, so that what is written holds together.
+//! //! Selects which of the records found are written, so that the result is consistent.
 //!
 //! ```text
 //! found      4_0  5_0  7_0  8_0  8_1  9_0        6 is missing
@@ -10,25 +10,25 @@ use std::collections::{HashMap, HashSet};
 use super::gather::Record;
 use crate::schema::key::Revision;
 
-/// What is written.
+/// The selected records.
 pub(super) struct Chosen {
     /// In order.
     pub records: Vec<Record>,
-    /// Two or more different ones at one revision, none of which is written.
+    /// Sets of different records at the same revision, none of which is written.
     pub at_odds: Vec<Vec<Record>>,
-    /// Records that were read, each counted once.
+    /// Number of records read, without copies.
     pub count: u64,
-    /// Records that are left out because of the compaction.
+    /// Number of records omitted because of the compaction.
     pub superseded: u64,
-    /// The compaction of the new file; 0 for none.
+    /// The compact revision of the new file; 0: none.
     pub compacted: i64,
     /// The revision of the new file.
     pub revision: i64,
-    /// Live keys.
+    /// Number of live keys.
     pub keys: u64,
 }
 
-/// Chooses among `found`; `compacted` is the file's own compaction.
+/// Selects from `found`; `compacted` is the compact revision in the file.
 pub(super) fn choose(mut found: Vec<Record>, compacted: Option<i64>, keep_history: bool) -> Chosen {
     found.sort_unstable_by_key(|r| (r.revision, r.source, r.tombstone, r.digest));
     let (records, at_odds, count) = without_copies(&found);
@@ -38,7 +38,7 @@ pub(super) fn choose(mut found: Vec<Record>, compacted: Option<i64>, keep_histor
     let floor = compacted.unwrap_or(0);
     let compacted = match keep_history {
         true => floor.max(needed_compaction(&records, floor)),
-        // There is nothing to take away where nothing was written.
+        // Nothing can be missing if there are no records.
         false if records.is_empty() => floor,
         false => revision,
     };
@@ -55,7 +55,7 @@ pub(super) fn choose(mut found: Vec<Record>, compacted: Option<i64>, keep_histor
     }
 }
 
-/// One record for each revision, and those of which there are two. A copy from a better source counts.
+/// One record per revision, and the sets of records that differ. Of copies, the one from the better source is kept.
 fn without_copies(found: &[Record]) -> (Vec<Record>, Vec<Vec<Record>>, u64) {
     let (mut records, mut at_odds, mut count) = (Vec::with_capacity(found.len()), Vec::new(), 0);
     for group in found.chunk_by(|a, b| a.revision == b.revision) {
@@ -75,10 +75,10 @@ fn without_copies(found: &[Record]) -> (Vec<Record>, Vec<Vec<Record>>, u64) {
     (records, at_odds, count)
 }
 
-/// The lowest compaction, at `floor` or above, that explains everything that is missing.
+/// The lowest compact revision, `floor` or above, that explains everything that is missing.
 fn needed_compaction(records: &[Record], floor: i64) -> i64 {
     let mut needed = floor;
-    // A revision has its records from sub revision 0 on, and the next one follows.
+    // The records of a revision begin with sub revision 0, and the next revision follows.
     let mut previous = Revision::new(1, 0);
     let mut keys: HashMap<u128, (i64, i64)> = HashMap::new();
     for record in records {
@@ -89,7 +89,7 @@ fn needed_compaction(records: &[Record], floor: i64) -> i64 {
             needed = needed.max(if at.sub == 0 { at.main - 1 } else { at.main });
         }
         previous = at;
-        // A record of a bumped revision is of no key, and only a compaction explains it.
+        // A record of a bumped revision has no key, and only a compaction explains it.
         if record.key == 0 {
             needed = needed.max(at.main);
             continue;
@@ -109,9 +109,9 @@ fn needed_compaction(records: &[Record], floor: i64) -> i64 {
     needed
 }
 
-/// The records that a compaction leaves, and the number of live keys.
+/// The records that remain after a compaction, and the number of live keys.
 fn compact(records: Vec<Record>, compacted: i64) -> (Vec<Record>, u64) {
-    // From the end: the first record of a key that is met is its newest.
+    // From the end, so that the first record of a key is its newest.
     let (mut newest, mut newest_below) = (HashSet::new(), HashSet::new());
     let mut keys = 0;
     let mut left: Vec<Record> = Vec::with_capacity(records.len());
@@ -120,7 +120,7 @@ fn compact(records: Vec<Record>, compacted: i64) -> (Vec<Record>, u64) {
         keys += u64::from(newest.insert(record.key) && record.version > 0 && record.key != 0);
         let below = at <= compacted;
         let is_newest_below = below && newest_below.insert(record.key);
-        // A deletion at the compaction itself is kept, as etcd keeps it; so is what only marks the revision.
+        // A deletion at the compact revision is kept, as in etcd; so is a record that only marks the revision.
         let stays = match (record.key, record.tombstone) {
             (0, _) | (_, true) => at == compacted,
             (_, false) => true,
@@ -170,7 +170,7 @@ mod tests {
             ]
         };
         let chosen = choose(found(), None, true);
-        // 4 is missing: what is left is as after a compaction there.
+        // 4 is missing: the rest is as after a compaction at 4.
         assert_eq!(chosen.compacted, 4);
         assert_eq!(revisions(&chosen), [2, 3, 5, 6, 7]);
         assert_eq!((chosen.keys, chosen.superseded, chosen.revision), (1, 0, 7));

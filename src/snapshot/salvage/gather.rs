@@ -1,4 +1,4 @@
-//! Gathers the records of a damaged file from its trees, and from all of its pages where the trees are not enough.
+//! Gathers the records of a damaged file from its trees, and from all of its pages if the trees do not suffice.
 //!
 //! ```text
 //! tree of the newest meta   | sound ...... | lost | ... sound |      keys of a bucket
@@ -6,7 +6,7 @@
 //! all pages                                | what they have   |      the same, where the older tree is damaged, too
 //! ```
 //!
-//! A record of the history never changes: whichever copy of it is found is the record, so long as no two differ.
+//! A record of the history never changes: any copy of it is the record, as long as no two copies differ.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -30,47 +30,46 @@ use crate::{
     snapshot::records::read_history,
 };
 
-/// Damaged pages that are named.
+/// Maximum number of damaged pages that are reported.
 pub const MAX_LAPSES: usize = 50;
-/// Damaged pages whose keys are told apart.
+/// Maximum number of damaged pages whose keys are distinguished.
 const MAX_LOST: usize = 512;
-/// Revisions are below this in every file that a cluster has come to by writing.
+/// Exclusive upper bound on the revisions that a cluster can reach by writing.
 const MAX_REVISION: i64 = 1 << 62;
 
-/// A record of the history that was found.
+/// A record of the history.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub revision: Revision,
     pub tombstone: bool,
     pub source: Source,
-    /// Hash of the user's key, over 128 bits with secret keys. 0 where the record is that of a bumped revision, which is
-    /// of no key.
+    /// A keyed 128-bit hash of the user's key. 0 for the record of a bumped revision, which has no key.
     pub key: u128,
     pub created: i64,
     /// 0 for a deletion.
     pub version: i64,
     pub lease: i64,
-    /// Where the value stands in the file, bytes.
+    /// Offset of the value in the file, in bytes.
     pub at: u64,
-    /// Bytes of the value.
+    /// Length of the value in bytes.
     pub len: u32,
-    /// Hash of the value: equal for two copies of a record.
+    /// Hash of the value; equal for copies of a record.
     pub digest: u64,
 }
 
 /// Everything that was found.
 pub(super) struct Gathered {
     pub reader: FileReader,
-    /// Transaction of the newest valid meta; 0 where there is none.
+    /// Transaction of the newest valid meta; 0 if there is none.
     pub txid: u64,
-    /// In no order, with copies.
+    /// Unordered, with copies.
     pub records: Vec<Record>,
     pub small: Small,
     pub tree: Vec<Lapse>,
     pub older: Option<Vec<Lapse>>,
     pub scan: Option<Scanned>,
     pub unreadable: u64,
-    /// Records of a scan that were not needed, because the tree is sound.
+    /// Records from a scan that are not needed, because the tree is intact.
     pub extra: Vec<Record>,
     pub notes: Vec<String>,
     hashers: [RandomState; 2],
@@ -82,11 +81,11 @@ pub(super) struct Gathered {
 pub(super) enum GatherError {
     #[error(transparent)]
     Bolt(#[from] bolt::Error),
-    #[error("the buckets beside the history hold more than 256 MiB")]
+    #[error("the buckets other than the history contain more than 256 MiB")]
     TooLarge,
 }
 
-/// Which sources are used.
+/// The sources that may be used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowed {
     pub tree: bool,
@@ -123,7 +122,7 @@ pub(super) fn gather(path: &Path, allowed: Allowed) -> Result<Gathered, GatherEr
         (Some(_), false) => Vec::new(),
         _ => lapses(&lost),
     };
-    // That of the older one, for what is lost.
+    // The tree of the older meta, for the lost records.
     if !lost.is_empty() && allowed.meta {
         let older_lost = match &older {
             Some(state) => g.walk(state, Source::Meta, Some(&lost))?,
@@ -157,7 +156,7 @@ fn whole(what: &str) -> Lost {
     }
 }
 
-/// One record that cannot be right, in a page that is sound.
+/// One invalid record in an intact page.
 fn of_record(name: &[u8], key: &[u8], page: u64) -> Lost {
     Lost {
         bucket: Some(name.to_vec()),
@@ -179,7 +178,7 @@ fn lapses(lost: &[Lost]) -> Vec<Lapse> {
     named.collect()
 }
 
-/// Whether a record may be among those that are lost. Where the tree of buckets is damaged, any may.
+/// Whether a record may be among the lost ones. If the tree of buckets is damaged, any may be.
 fn is_lost(lost: &[Lost], name: &[u8], key: &[u8]) -> bool {
     lost.iter().any(|part| match &part.bucket {
         None => true,
@@ -203,7 +202,7 @@ fn overlaps(a: &Lost, b: &Lost) -> bool {
 }
 
 impl Gathered {
-    /// Takes in what the tree of a state has; only what is in `within`, if that is given.
+    /// Adds what the tree of a state contains; if `within` is given, only what is in it.
     fn walk(
         &mut self,
         state: &FileReader,
@@ -220,7 +219,7 @@ impl Gathered {
                 if name.is_none() && within.is_none() {
                     let found = String::from_utf8_lossy(found).into_owned();
                     self.notes
-                        .push(format!("bucket {found:?} is none of etcd's"));
+                        .push(format!("bucket {found:?} is not one of etcd's"));
                 }
             }
             Met::Entry {
@@ -246,7 +245,7 @@ impl Gathered {
                     return;
                 };
                 let Some(record) = record else { return };
-                // In a damaged page, a deletion says too little to be believed at a place where it cannot stand.
+                // In a damaged page, a deletion contains too little to be trusted if it is at an impossible place.
                 let revision = RevisionKey {
                     revision: record.revision,
                     tombstone: record.tombstone,
@@ -262,14 +261,14 @@ impl Gathered {
         })?;
         lost.append(&mut bad);
         if lost.len() > MAX_LOST {
-            // So many gaps are looked up as one.
+            // From this many gaps on, they are treated as one.
             lost.truncate(MAX_LAPSES);
-            lost.push(whole("too many pages are damaged to be told apart"));
+            lost.push(whole("too many pages are damaged to be distinguished"));
         }
         Ok(lost)
     }
 
-    /// Takes in a record of another bucket; false if it cannot be right.
+    /// Adds a record of another bucket; false if it is invalid.
     fn small_record(&mut self, name: &'static [u8], key: &[u8], value: &[u8]) -> bool {
         if !Small::is_readable(name, key, value) {
             return false;
@@ -280,7 +279,7 @@ impl Gathered {
         true
     }
 
-    /// A record of the history, if it cannot be told from one that etcd has written.
+    /// A record of the history, unless it is invalid.
     fn record(&self, key: &[u8], value: &[u8], at: u64, source: Source) -> Option<Record> {
         let (revision_key, kv) = read_history(key, value).ok()?;
         let RevisionKey {
@@ -319,7 +318,7 @@ impl Gathered {
         })
     }
 
-    /// Reads all pages; takes what is lost, and notes what no tree leads to.
+    /// Reads all pages. Adds what is lost, and notes records that no tree leads to.
     fn scan(&mut self, lost: &[Lost]) -> Result<(), bolt::Error> {
         let page_size = self.reader.page_size();
         let reader = self.reader.fork();
@@ -328,7 +327,7 @@ impl Gathered {
             pages: end,
             ..Scanned::default()
         };
-        // The page of the tree of buckets with the newest records beside the history.
+        // The page of the tree of buckets with the newest records outside the history.
         let mut buckets: Option<(Option<u64>, Small)> = None;
         let mut pages = reader.scan_pages(end);
         while let Some(next) = pages.next() {
@@ -399,7 +398,7 @@ impl Gathered {
         }
     }
 
-    /// Drops what the trees have as well, and counts what they have not: each record once.
+    /// Removes records that the trees also contain. Returns the number of the others, without copies.
     fn only_scanned(&mut self) -> u64 {
         let name = |r: &Record| (r.revision, r.tombstone, r.digest);
         let mut known: Vec<_> = self.records.iter().map(name).collect();
@@ -417,11 +416,11 @@ impl Gathered {
         (scanned.len() + self.extra.len()) as u64
     }
 
-    /// The compaction that the file says, if it can be right.
+    /// The compact revision in the file, if it is plausible.
     pub fn compaction(&mut self, last: i64) -> Option<i64> {
         let meta: Meta = self.small.meta();
         let compacted = meta.compact_revision()?;
-        // Up to 3.5 the newest record can be older than the compaction: each revision between took an entry of the log.
+        // Up to 3.5, the newest record can be older than the compaction. Each revision in between took a log entry.
         let entries = meta.consistent_index.unwrap_or(0);
         let gap = compacted.saturating_sub(last);
         let possible = match meta.storage_version {
@@ -432,7 +431,7 @@ impl Gathered {
             return Some(compacted);
         }
         self.notes.push(format!(
-            "the compaction at {compacted} is newer than any record, and was not believed"
+            "the compaction at {compacted} is newer than any record, and was ignored"
         ));
         None
     }

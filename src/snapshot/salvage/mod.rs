@@ -1,5 +1,5 @@
-//! `snapshot salvage`: a sound snapshot from what is left of a damaged file. The damaged file is only read; nothing is
-//! invented, and no bytes of different records are joined.
+//! //! `snapshot salvage`: recovers a sound snapshot from a damaged file. Only reads the damaged file; invents nothing,
+//! and joins no bytes of different records.
 
 mod choose;
 mod gather;

@@ -1,4 +1,5 @@
-//! Writes the records that were chosen as a snapshot. Each is read again from the damaged file, and must be what it was.
+//! Writes the selected records as a snapshot. Reads each one again from the damaged file and checks that it is
+//! unchanged.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -15,13 +16,13 @@ use crate::{
 
 /// What was written.
 pub(super) struct Written {
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// Keys whose lease is lost.
+    /// Number of keys whose lease is lost.
     pub without_lease: u64,
 }
 
-/// Writes the snapshot `path`, which must not exist, and syncs it. Its name is not synced.
+/// Writes the snapshot `path`, which must not exist, and syncs it, but not its directory.
 pub(super) fn write(
     path: &Path,
     from: &FileReader,
@@ -58,7 +59,7 @@ pub(super) fn write(
     })
 }
 
-/// Whether a record names a lease that is not there.
+/// Whether a record refers to a lease that does not exist.
 pub(super) fn has_lost_lease(record: &Record, leases: &BTreeSet<i64>) -> bool {
     record.lease != 0 && !leases.contains(&record.lease)
 }
@@ -76,11 +77,11 @@ fn read(from: &FileReader, record: &Record) -> Result<Vec<u8>, bolt::Error> {
     Ok(value)
 }
 
-/// The same record of a key that has no lease.
+/// The same record without a lease.
 fn without_its_lease(value: &[u8]) -> Vec<u8> {
     match KeyValueRef::decode(value) {
         Ok(kv) => key::encode(&KeyValueRef { lease: 0, ..kv }.to_owned()),
-        // It was decoded before.
+        // It has already been decoded once.
         Err(_) => value.to_vec(),
     }
 }

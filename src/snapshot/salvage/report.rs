@@ -1,4 +1,4 @@
-//! What a salvage has found, left out and written. Decides nothing.
+//! What a salvage found, omitted and wrote. Makes no decisions.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Source {
     /// The tree of the newest meta page.
     Tree,
-    /// The tree of the older meta page, in part or as a whole.
+    /// The tree of the older meta page, partly or completely.
     Meta,
     /// Pages that no readable tree leads to.
     Scan,
@@ -23,34 +23,34 @@ impl fmt::Display for Source {
     }
 }
 
-/// Two different records at one revision, of which none was written.
+/// Different records at the same revision, none of which was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AtOdds {
     /// The revision, as `MAIN_SUB`.
     pub revision: String,
-    /// The user's keys that the records are of.
+    /// The user keys of the records.
     pub keys: Vec<Vec<u8>>,
-    /// Where the records' values stand in the file, bytes.
+    /// Offsets of the records' values in the file, in bytes.
     pub offsets: Vec<u64>,
 }
 
 /// A page that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lapse {
-    /// Its number.
+    /// The page number.
     pub page: u64,
     /// What is wrong with it.
     pub what: String,
 }
 
-/// What a scan over all pages found.
+/// What a scan of all pages found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// Pages.
+    /// Number of pages.
     pub pages: u64,
-    /// Leaves among them, those in free pages too.
+    /// Number of leaves, including those in free pages.
     pub leaves: u64,
-    /// Records of the history that no readable tree leads to.
+    /// Number of history records that no readable tree leads to.
     pub only_there: u64,
 }
 
@@ -59,32 +59,32 @@ pub struct Scanned {
 pub struct Salvaged {
     /// The least trustworthy source that was needed.
     pub source: Source,
-    /// What is wrong with the tree of the newest meta, page by page; at most [`super::gather::MAX_LAPSES`] of them.
+    /// Defects of the tree of the newest meta, by page; at most [`super::gather::MAX_LAPSES`].
     pub tree: Vec<Lapse>,
-    /// The same of the older meta, where it was looked at.
+    /// The same for the older meta, if it was used.
     pub older: Option<Vec<Lapse>>,
-    /// What a scan found, where there was one.
+    /// What a scan found, if there was one.
     pub scan: Option<Scanned>,
-    /// Records of the history that were read, each counted once.
+    /// Number of history records that were read, without copies.
     pub records: u64,
-    /// Records that cannot be right.
+    /// Number of invalid records.
     pub unreadable: u64,
-    /// Records at odds.
+    /// Conflicting records.
     pub at_odds: Vec<AtOdds>,
-    /// Records that were left out because a newer one takes their place, or because they are deletions.
+    /// Number of records that were omitted because a newer one replaces them, or because they are deletions.
     pub superseded: u64,
-    /// Records that only a scan found, and that were left out because the tree is sound.
+    /// Number of records that only a scan found and that were omitted because the tree is intact.
     pub left_out: u64,
-    /// Keys whose lease is lost: they have none in the new file.
+    /// Number of keys whose lease is lost; they have none in the new file.
     pub without_lease: u64,
-    /// What else was changed or left out, one line each.
+    /// Other changes and omissions, one line each.
     pub notes: Vec<String>,
-    /// Live keys of the new file.
+    /// Number of live keys in the new file.
     pub keys: u64,
     /// Its revision.
     pub revision: i64,
-    /// Its newest compaction; 0 for none.
+    /// Its compact revision; 0: none.
     pub compact_revision: i64,
-    /// Its length, bytes; 0 where none was written.
+    /// Its size in bytes; 0 if nothing was written.
     pub size: u64,
 }

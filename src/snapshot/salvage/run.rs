@@ -1,4 +1,4 @@
-//! A salvage from beginning to end: gather, choose, write, verify, and only then give the new file its name.
+//! A complete salvage: gather, select, write, verify, and only then rename the new file.
 
 use std::path::{Path, PathBuf};
 
@@ -17,38 +17,38 @@ use crate::{
     },
 };
 
-/// Where the records are to be taken from.
+/// Which sources to take the records from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum From {
-    /// The newest meta's tree, and what is needed besides.
+    /// The newest meta's tree, and other sources as needed.
     #[default]
     Best,
-    /// The newest meta's tree alone.
+    /// Only the newest meta's tree.
     Tree,
-    /// The older meta's tree alone.
+    /// Only the older meta's tree.
     Meta,
-    /// All pages, whatever the trees say.
+    /// All pages, regardless of the trees.
     Scan,
 }
 
-/// How a file is salvaged.
+/// The options of a salvage.
 #[derive(Clone, Debug, Default)]
 pub struct SalvageOptions {
-    /// Where the records are to be taken from.
+    /// Which sources to take the records from.
     pub from: From,
-    /// Whether old revisions are kept, as far as nothing is missing between them.
+    /// Whether to keep old revisions, as far as none are missing between them.
     pub keep_history: bool,
-    /// Whether nothing is written.
+    /// Whether to write nothing.
     pub dry_run: bool,
 }
 
 /// Why there is no new file.
 #[derive(Debug, thiserror::Error)]
 pub enum SalvageError {
-    /// A file cannot be read or written, or the new one's name is taken.
+    /// A file cannot be read or written, or the new file's name is taken.
     #[error(transparent)]
     File(#[from] Error),
-    /// There is too much in the small buckets.
+    /// The small buckets contain too much.
     #[error("{}: {what}", file.display())]
     TooLarge {
         /// The damaged file.
@@ -56,20 +56,20 @@ pub enum SalvageError {
         /// What there is too much of.
         what: String,
     },
-    /// Nothing of an etcd database was found.
+    /// No part of an etcd database was found.
     #[error("{}: no record of etcd was found in it: nothing was written", file.display())]
     Nothing {
         /// The damaged file.
         file: PathBuf,
     },
-    /// What was put together is not sound. This is not expected to happen.
-    #[error("{}: the snapshot that was put together is not sound, and was not kept: {layer}: {what}", file.display())]
+    /// The result is not sound. This is not expected to happen.
+    #[error("{}: the recovered snapshot is not sound, and was discarded: {layer}: {what}", file.display())]
     NotSound {
         /// The damaged file.
         file: PathBuf,
-        /// The layer of `snapshot verify` that it fails.
+        /// The layer of `snapshot verify` that fails.
         layer: String,
-        /// What is wrong.
+        /// The defect.
         what: String,
     },
 }
@@ -80,11 +80,10 @@ impl std::convert::From<bolt::Error> for SalvageError {
     }
 }
 
-/// Puts together a sound snapshot `out` from the damaged file `path`. Memory is bounded by the number of records (some
-/// 100 bytes for each), the largest of them, and 256 MiB of other buckets.
+/// Recovers a sound snapshot `out` from the damaged file `path`. Memory use is bounded by the number of records (about
+/// 100 bytes each), the largest of them, and 256 MiB for the other buckets.
 ///
-/// # Errors
-/// See [`SalvageError`]; then there is no file `out`.
+/// /// # Errors /// See [`SalvageError`]; `out` does not exist then.
 pub fn salvage(
     path: &Path,
     out: &Path,
@@ -142,7 +141,7 @@ pub fn salvage(
     Ok(salvaged)
 }
 
-/// Nothing gets its name that `snapshot verify` would not call good.
+/// A file that `snapshot verify` would not call good must not get its name.
 fn must_be_good(path: &Path, temp: &Path) -> Result<(), SalvageError> {
     let examination = examine(temp, &ExamineOptions::default())?;
     let Some(bad) = examination.first_bad() else {
@@ -159,7 +158,7 @@ fn must_be_good(path: &Path, temp: &Path) -> Result<(), SalvageError> {
 fn report(gathered: &Gathered, chosen: &Chosen, source: Option<Source>) -> Salvaged {
     let key = |record: &Record| {
         let mut value = vec![0; record.len as usize];
-        // The report says less where the file has become unreadable meanwhile.
+        // If the file has become unreadable in the meantime, the report contains less.
         let read = gathered.reader.read_raw(record.at, &mut value);
         let kv = read.ok().and_then(|()| KeyValueRef::decode(&value).ok());
         kv.map(|kv| kv.key.to_vec()).unwrap_or_default()

@@ -22,7 +22,7 @@ pub(super) struct TooLarge;
 
 type Bucket = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// The buckets but `key`.
+/// The records of all buckets except `key`.
 #[derive(Clone, Default)]
 pub(super) struct Small {
     buckets: BTreeMap<&'static [u8], Bucket>,
@@ -30,7 +30,7 @@ pub(super) struct Small {
 }
 
 impl Small {
-    /// Whether a record is what etcd writes there.
+    /// Whether etcd could have written this record.
     pub fn is_readable(name: &[u8], key: &[u8], value: &[u8]) -> bool {
         match name {
             bucket::META => Meta::default().read(key, value).is_ok(),
@@ -52,7 +52,7 @@ impl Small {
         }
     }
 
-    /// Adds a record, unless there is one under its key already; what comes first counts.
+    /// Adds a record, unless there is already one with its key: the first one wins.
     pub fn add(&mut self, name: &'static [u8], key: &[u8], value: &[u8]) -> Result<(), TooLarge> {
         let records = self.buckets.entry(name).or_default();
         if !records.contains_key(key) {
@@ -71,22 +71,22 @@ impl Small {
         records.map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
-    /// Whether there is no record.
+    /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.buckets.values().all(BTreeMap::is_empty)
     }
 
-    /// What bucket `meta` says.
+    /// The content of bucket `meta`.
     pub fn meta(&self) -> Meta {
         let mut meta = Meta::default();
         for (key, value) in self.records(bucket::META) {
-            // Every record was read before it was added.
+            // Every record was decoded before it was added.
             let _ = meta.read(key, value);
         }
         meta
     }
 
-    /// Ids of the leases.
+    /// The ids of the leases.
     pub fn leases(&self) -> BTreeSet<i64> {
         let decoded = self.records(bucket::LEASE);
         let decoded = decoded.filter_map(|(key, value)| lease::decode(key, value).ok());
@@ -97,7 +97,7 @@ impl Small {
         self.buckets.entry(name).or_default()
     }
 
-    /// Sets or removes the marks of the newest compaction.
+    /// Sets or removes the records of the latest compaction.
     pub fn set_compaction(&mut self, revision: Option<i64>) {
         let records = self.bucket(bucket::META);
         for key in [meta::SCHEDULED_COMPACT, meta::FINISHED_COMPACT] {
@@ -112,7 +112,7 @@ impl Small {
         }
     }
 
-    /// Takes out what does not fit together, and says what.
+    /// Removes inconsistent records. Returns a description of each removal.
     pub fn mend(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
         self.mend_versions(&mut notes);
@@ -128,7 +128,7 @@ impl Small {
         {
             self.bucket(bucket::META).remove(meta::STORAGE_VERSION);
             notes.push(format!(
-                "the storage version {version} is none that etcd up to {newest} stores"
+                "the storage version {version} is not one that etcd up to {newest} stores"
             ));
         }
         let membership = self.membership();
@@ -147,7 +147,7 @@ impl Small {
         let mut membership = Membership::default();
         for name in [bucket::MEMBERS, bucket::MEMBERS_REMOVED, bucket::CLUSTER] {
             for (key, value) in self.records(name) {
-                // Every record was read before it was added.
+                // Every record was decoded before it was added.
                 let _ = membership.read(name, key, value);
             }
         }
@@ -160,15 +160,13 @@ impl Small {
             if membership.members.contains_key(&id) {
                 let key = membership::encode_id(id);
                 self.bucket(bucket::MEMBERS_REMOVED).remove(&key);
-                notes.push(format!(
-                    "member {id:x} was among those that were removed, too"
-                ));
+                notes.push(format!("member {id:x} was also among the removed members"));
             }
         }
     }
 
     fn mend_auth(&mut self, notes: &mut Vec<String>) {
-        // A role that is lost takes nobody's other roles along.
+        // A lost role does not affect a user's other roles.
         let roles: BTreeSet<Vec<u8>> = self
             .records(bucket::AUTH_ROLES)
             .map(|(name, _)| name.to_vec())
@@ -176,7 +174,7 @@ impl Small {
         let known = |role: &String| role == "root" || roles.contains(role.as_bytes());
         let mut has_root = false;
         for (name, value) in self.bucket(bucket::AUTH_USERS) {
-            // Every record was read before it was added.
+            // Every record was decoded before it was added.
             let Ok(User { roles: granted, .. }) = auth::decode_user(name, value) else {
                 continue;
             };
@@ -192,7 +190,7 @@ impl Small {
         }
         let mut state = auth::Auth::default();
         for (key, value) in self.records(bucket::AUTH) {
-            // Every record was read before it was added.
+            // Every record was decoded before it was added.
             let _ = state.read(key, value);
         }
         if state.enabled == Some(true) && !has_root {
