@@ -6,14 +6,15 @@ target of "<= 0.5" means half of etcd's value or less.
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import time
 from pathlib import Path
 
 from harness import (
-    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, load, peak_memory, run, slow_syncs, until,
-    until_lines,
+    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, load, peak_memory, run, slow_syncs, streams,
+    until, until_lines,
 )
 
 KINDS = ("ours", "etcd")
@@ -324,4 +325,83 @@ class Figures:
         ratio = added["ours"] / added["etcd"] if added["etcd"] else float("inf")
         rows.append((f"{what}, added by it", added["ours"], added["etcd"], "ms", ratio, "<= 20 ms", added["ours"] <= 20))
         rows.append(row("that compaction, time", got["ours"][2], got["etcd"][2], "s"))
+        return rows
+
+    def of_both(self, name, flags=(), scheme="http", prepare=None, **options):
+        """The same load of streams on both, each on a fresh directory."""
+        got = {}
+        for kind in KINDS:
+            with Server(self.programs, kind, self.fresh(f"{name}-{kind}"), flags=flags, scheme=scheme) as server:
+                if prepare:
+                    prepare(kind, server)
+                got[kind] = streams(self.programs, server, **options)
+        return got["ours"], got["etcd"]
+
+    def watches(self):
+        rows = []
+        ours, theirs = self.of_both("fan-out", op="watch", watchers=1000, clients=1, seconds=self.seconds)
+        what = "1,000 watchers on one key"
+        rows.append(row(f"{what}, server CPU per event", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=0.33))
+        rows.append(row(f"{what}, events delivered", ours["rate"], theirs["rate"], "/s"))
+        ours, theirs = self.of_both(
+            "prefixes", op="watch", watchers=100, prefixes=100, clients=64, seconds=self.seconds
+        )
+        what = "100 watchers on 100 prefixes, 64 writers"
+        rows.append(row(f"{what}, p99 from put to event", ours["p99_ms"], theirs["p99_ms"], "ms", most=0.5))
+        rows.append(row(f"{what}, events delivered", ours["rate"], theirs["rate"], "/s"))
+        return rows
+
+    def leases(self):
+        rows = []
+        for op, what in (("grant", "lease grant"), ("keep-alive", "lease keep-alive")):
+            ours, theirs = self.of_both(op, op=op, clients=16, seconds=self.seconds)
+            what = f"{what}, 16 clients"
+            rows.append(row(f"{what}, server CPU", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=0.4))
+            rows.append(row(f"{what}, rate", ours["rate"], theirs["rate"], "/s"))
+        return rows
+
+    def users(self):
+        def enable(kind, server):
+            for args in (["user", "add", "root:secret"], ["user", "grant-role", "root", "root"], ["auth", "enable"]):
+                run(self.etcdctl(kind, server, *args))
+
+        rows = []
+        for op in ("put", "get"):
+            ours, theirs = self.of_both(
+                f"users-{op}", prepare=enable, op=op, clients=16, user="root:secret", seconds=self.seconds
+            )
+            what = f"{op} of a user with a token, 16 clients"
+            rows.append(row(f"{what}, server CPU", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=0.4))
+            rows.append(row(f"{what}, rate", ours["rate"], theirs["rate"], "/s"))
+        return rows
+
+    def tls(self):
+        folder = self.fresh("certificates")
+        folder.mkdir(parents=True)
+        certificate, key = folder / "server.crt", folder / "server.key"
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+             "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate])
+        flags = (f"--cert-file={certificate}", f"--key-file={key}")
+        ours, theirs = self.of_both(
+            "tls", flags=flags, scheme="https", op="get", clients=16, cacert=certificate, seconds=self.seconds
+        )
+        what = "get with TLS, 16 clients"
+        return [
+            row(f"{what}, server CPU", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=0.5),
+            row(f"{what}, rate", ours["rate"], theirs["rate"], "/s"),
+        ]
+
+    def idle(self):
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit < 11_000:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        rows = []
+        for op, what, options in (
+            ("idle-watchers", "10,000 idle watchers", {"watchers": 10_000}),
+            ("idle-connections", "10,000 idle connections", {"clients": 10_000}),
+        ):
+            ours, theirs = self.of_both(op, op=op, **options)
+            added = [(got["after"] - got["before"]) / MIB for got in (ours, theirs)]
+            rows.append(row(f"{what}, memory added", *added, "MiB", most=0.25))
         return rows

@@ -31,10 +31,13 @@ class Programs:
         target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "release"
         if build:
             subprocess.run(
-                ["cargo", "build", "--quiet", "--release", "--bins", "--example", "load"], cwd=ROOT, check=True
+                ["cargo", "build", "--quiet", "--release", "--bins", "--example", "load", "--example", "streams"],
+                cwd=ROOT,
+                check=True,
             )
         self.release = release
         self.load = target / "examples/load"
+        self.streams = target / "examples/streams"
         self.etcdctl = {"ours": target / "etcdctl", "etcd": etcd / f"etcdctl-{release}"}
         self.etcdutl = {"ours": target / "etcdutl", "etcd": etcd / f"etcdutl-{release}"}
         self.server = {"ours": [target / "etcdctl", "serve"], "etcd": [etcd / f"etcd-{release}"]}
@@ -42,7 +45,7 @@ class Programs:
             for pair in (self.etcdctl, self.etcdutl, self.server):
                 pair["ours"] = pair["etcd"]
         self.cluster_flags = {"etcd"} | ({"ours"} if itself else set())
-        for path in [self.load, *self.etcdctl.values(), *self.etcdutl.values(), self.server["etcd"][0]]:
+        for path in [self.load, self.streams, *self.etcdctl.values(), *self.etcdutl.values(), self.server["etcd"][0]]:
             if not path.exists():
                 sys.exit(f"{path} is not there (.ci/etcd brings etcd's programs, --build builds ours)")
 
@@ -92,10 +95,10 @@ def clean_env():
 class Server:
     """One server on its core, or on `cores`; use as a context manager."""
 
-    def __init__(self, programs, kind, data, flags=(), cores=(SERVER_CORE,), wrapper=()):
+    def __init__(self, programs, kind, data, flags=(), cores=(SERVER_CORE,), wrapper=(), scheme="http"):
         self.kind, self.data = kind, Path(data)
         self.endpoint = f"127.0.0.1:{free_port()}"
-        url = f"http://{self.endpoint}"
+        url = f"{scheme}://{self.endpoint}"
         command = [
             *programs.server[kind],
             f"--data-dir={data}",
@@ -262,6 +265,15 @@ def alternate(commands, times):
 def load(programs, server, **options):
     """One run of the load generator, on the core of the clients."""
     command = [programs.load, "--endpoint", server.endpoint, "--pid", server.process.pid]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", value]
+    out, _ = run(command)
+    return json.loads(out)
+
+
+def streams(programs, server, **options):
+    """One run of the load of streams, leases, users and TLS on its own core."""
+    command = [programs.streams, "--endpoint", server.endpoint, "--pid", server.process.pid]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", value]
     out, _ = run(command)

@@ -38,9 +38,9 @@ pub(super) struct Inner {
     pub interrupted: Option<u64>,
     pub current: Mutex<Current>,
     pub writer: Mutex<Writer>,
-    /// Files that were replaced by defragmentations. They stay open, and therefore locked, as long as the database is
-    /// open.
-    pub replaced: Mutex<Vec<Arc<DiskFile>>>,
+    /// Files that were replaced by defragmentations, and whether their contents are gone. They stay open, and therefore
+    /// locked; see `MAX_REPLACED` in `defrag.rs`.
+    pub replaced: Mutex<Vec<(Arc<DiskFile>, bool)>>,
 }
 
 /// The committed state, which new readers get.

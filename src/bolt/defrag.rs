@@ -21,6 +21,9 @@ use super::tree::Buckets;
 use super::view::{Store, View};
 use super::writer::{Writer, check_path};
 
+/// Most replaced files that stay open and locked once their contents are gone.
+const MAX_REPLACED: usize = 8;
+
 impl Db {
     /// Rewrites the database without free pages to a new file, and renames that over the old one. Readers continue and
     /// keep their state; commits wait.
@@ -122,15 +125,29 @@ impl Db {
             },
         );
         let sizes = w.sizes();
-        self.inner.replaced.lock().push(old.view.store.file.clone());
+        let file = &old.view.store.file;
+        // A failure only wastes disk space until the process ends.
+        let is_retired = synced && file.retire(2 * u64::from(meta.page_size)).is_ok();
         if synced {
-            // A failure only wastes disk space until the process ends.
-            let _ = old.view.store.file.retire(2 * u64::from(meta.page_size));
             old.view.store.retired.store(true, Ordering::Release);
         }
+        self.keep_locked(file.clone(), is_retired);
         let mut current = self.inner.current.lock();
         current.view = view;
         current.sizes = sizes;
         sizes
+    }
+
+    /// Keeps a replaced file open, and therefore locked. Of those that no longer hold a database, only the last ones are
+    /// kept, so that descriptors do not accumulate: a process that waits for an older one finds no database in it.
+    fn keep_locked(&self, file: Arc<DiskFile>, is_retired: bool) {
+        let mut replaced = self.inner.replaced.lock();
+        replaced.push((file, is_retired));
+        let retired = replaced.iter().filter(|(_, is_retired)| *is_retired);
+        if retired.count() > MAX_REPLACED
+            && let Some(oldest) = replaced.iter().position(|(_, is_retired)| *is_retired)
+        {
+            replaced.remove(oldest);
+        }
     }
 }

@@ -4,8 +4,8 @@
 
 use super::{
     Change, auth, bucket,
-    membership::{self, Member, Membership},
-    meta::{self, ConfState, Meta},
+    membership::{self, Downgrade, Member, Membership},
+    meta::{self, Meta},
     version::Version,
 };
 
@@ -20,10 +20,16 @@ pub fn current_version() -> Version {
     Version::new(3, 7)
 }
 
+/// The version that a cluster of this version can be downgraded to.
+pub fn downgraded_version() -> Version {
+    Version::new(3, 6)
+}
+
 /// All records of a new data directory. Every bucket of [`bucket::ALL`] must be created, including those without
 /// records.
 pub fn initial(me: &Member) -> Vec<Change> {
-    let mut changes = started(&Meta::default(), &Membership::default(), me);
+    let nobody = Membership::default();
+    let mut changes = started(&Meta::default(), &nobody, &membership(&nobody, me));
     changes.push(Change::put(
         bucket::AUTH,
         auth::REVISION,
@@ -45,25 +51,65 @@ pub fn applied(index: u64, term: u64) -> [Change; 2] {
     ]
 }
 
-/// The changes that turn a file with this `meta` and `membership` into that of the single member `me`: other members
-/// are removed (as `snapshot restore` does), name and URLs are updated, and the versions are set to ours. Empty if
-/// nothing needs to change.
-pub fn started(meta: &Meta, membership: &Membership, me: &Member) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for id in membership.members.keys().filter(|&&id| id != me.id) {
-        changes.push(Change::delete(bucket::MEMBERS, membership::encode_id(*id)));
+/// The members and versions that a file with `membership` has once it is served by `me`. Members that were added here and
+/// have not started stay. Others go, as `snapshot restore` does it: a file that came from elsewhere becomes that of a
+/// cluster of one.
+pub fn membership(membership: &Membership, me: &Member) -> Membership {
+    let mut next = membership.clone();
+    let stored = next.members.remove(&me.id);
+    let is_ours = stored.is_some();
+    next.members
+        .retain(|_, member| is_ours && member.name.is_empty());
+    // The id is made of the URLs that the flags name, so that other URLs in the file come from `member update`.
+    let peer_urls = stored.map_or_else(|| me.peer_urls.clone(), |stored| stored.peer_urls);
+    next.members.insert(
+        me.id,
+        Member {
+            peer_urls,
+            ..me.clone()
+        },
+    );
+    // A removed member's id can't come back, not even as ours.
+    next.removed.remove(&me.id);
+    let downgraded = downgraded_version().to_string();
+    let is_downgraded = is_ours && next.downgrade_target() == Some(&downgraded);
+    if !is_downgraded && let Some(downgrade) = &mut next.downgrade {
+        *downgrade = Downgrade::default();
     }
-    // The id of a removed member must not be used again, not even by us.
-    if membership.removed.contains(&me.id) {
-        let key = membership::encode_id(me.id);
+    next.cluster_version = Some(match is_downgraded {
+        true => downgraded_version(),
+        false => current_version(),
+    });
+    next
+}
+
+/// What must change in a file with `meta` and `before` so that it is that of a server with `membership`. Empty where all
+/// is right already.
+pub fn started(meta: &Meta, before: &Membership, membership: &Membership) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for id in before.members.keys() {
+        if !membership.members.contains_key(id) {
+            changes.push(Change::delete(bucket::MEMBERS, membership::encode_id(*id)));
+        }
+    }
+    for id in before.removed.difference(&membership.removed) {
+        let key = membership::encode_id(*id);
         changes.push(Change::delete(bucket::MEMBERS_REMOVED, key));
     }
-    if membership.members.get(&me.id) != Some(me) {
-        let (key, value) = membership::encode_member(me);
-        changes.push(Change::put(bucket::MEMBERS, key, value));
+    for (id, member) in &membership.members {
+        if before.members.get(id) != Some(member) {
+            let (key, value) = membership::encode_member(member);
+            changes.push(Change::put(bucket::MEMBERS, key, value));
+        }
     }
-    let version = current_version();
-    if membership.cluster_version.as_ref() != Some(&version) {
+    if let Some(downgrade) = &membership.downgrade
+        && before.downgrade.as_ref() != Some(downgrade)
+    {
+        let record = membership::encode_downgrade(downgrade);
+        changes.push(Change::put(bucket::CLUSTER, membership::DOWNGRADE, record));
+    }
+    let version = membership.version();
+    if before.cluster_version.as_ref() != Some(&version) {
         changes.push(Change::put(
             bucket::CLUSTER,
             membership::CLUSTER_VERSION,
@@ -77,10 +123,7 @@ pub fn started(meta: &Meta, membership: &Membership, me: &Member) -> Vec<Change>
             meta::encode_version(&version),
         ));
     }
-    let conf_state = ConfState {
-        voters: vec![me.id],
-        ..ConfState::default()
-    };
+    let conf_state = membership.conf_state();
     if meta.conf_state.as_ref() != Some(&conf_state) {
         changes.push(Change::put(
             bucket::META,
@@ -121,7 +164,8 @@ mod tests {
     fn nothing_changes_when_the_same_member_starts_again() {
         let (meta, membership) = take_in(&initial(&me()));
         assert_eq!(meta.consistent_index, Some(4));
-        assert_eq!(started(&meta, &membership, &me()), []);
+        let next = super::membership(&membership, &me());
+        assert_eq!(started(&meta, &membership, &next), []);
     }
 
     #[test]
@@ -133,11 +177,54 @@ mod tests {
             name: "other".into(),
             ..Member::default()
         };
-        let changes = started(&meta, &membership, &other);
+        let changes = started(&meta, &membership, &super::membership(&membership, &other));
         assert!(changes.contains(&Change::delete(bucket::MEMBERS, &b"72f9a431ce043aa6"[..])));
         assert!(changes.contains(&Change::delete(bucket::MEMBERS_REMOVED, &b"7"[..])));
         let conf: &[u8] = br#"{"voters":[7],"auto_leave":false}"#;
         assert!(changes.contains(&Change::put(bucket::META, meta::CONF_STATE, conf)));
         assert_eq!(changes.len(), 4);
+    }
+
+    #[test]
+    fn what_was_recorded_here_stays() {
+        let (_, mut membership) = take_in(&initial(&me()));
+        let updated = vec!["http://new:1".to_string()];
+        if let Some(stored) = membership.members.get_mut(&me().id) {
+            stored.peer_urls.clone_from(&updated);
+        }
+        let added = Member {
+            id: 9,
+            is_learner: true,
+            ..Member::default()
+        };
+        let foreign = Member {
+            id: 10,
+            name: "m2".into(),
+            ..Member::default()
+        };
+        membership.members.insert(9, added.clone());
+        membership.members.insert(10, foreign);
+        membership.downgrade = Some(Downgrade {
+            target_version: "3.6.0".into(),
+            enabled: true,
+        });
+        let next = super::membership(&membership, &me());
+        assert_eq!(next.members.keys().collect::<Vec<_>>(), [&9, &me().id]);
+        assert_eq!(next.members[&me().id].peer_urls, updated);
+        assert_eq!(next.version(), downgraded_version());
+        assert_eq!(next.downgrade, membership.downgrade);
+        assert_eq!(
+            (next.conf_state().learners, next.conf_state().voters),
+            (vec![9], vec![me().id])
+        );
+        // The same file in the hands of another member is that of a cluster of one, at this server's version.
+        let other = Member {
+            id: 7,
+            ..Member::default()
+        };
+        let next = super::membership(&membership, &other);
+        assert_eq!(next.members.keys().collect::<Vec<_>>(), [&7]);
+        assert_eq!(next.version(), current_version());
+        assert_eq!(next.downgrade_target(), None);
     }
 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{bucket, error::RecordError, version::Version};
+use super::{
+    bucket, error::RecordError, fresh::current_version, meta::ConfState, version::Version,
+};
 
 /// Key of the cluster version in bucket `cluster`.
 pub const CLUSTER_VERSION: &[u8] = b"clusterVersion";
@@ -91,6 +93,33 @@ impl Membership {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The version that the cluster speaks, which is also that of its storage.
+    pub fn version(&self) -> Version {
+        self.cluster_version.clone().unwrap_or_else(current_version)
+    }
+
+    /// The version of the downgrade that is under way.
+    pub fn downgrade_target(&self) -> Option<&str> {
+        let downgrade = self.downgrade.as_ref()?;
+        downgrade.enabled.then_some(&downgrade.target_version)
+    }
+
+    /// Who votes and who learns, as raft would record it.
+    pub fn conf_state(&self) -> ConfState {
+        let ids = |learners: bool| {
+            let members = self
+                .members
+                .values()
+                .filter(move |m| m.is_learner == learners);
+            members.map(|m| m.id).collect()
+        };
+        ConfState {
+            voters: ids(false),
+            learners: ids(true),
+            ..ConfState::default()
+        }
     }
 
     fn read_cluster(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {

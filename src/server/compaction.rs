@@ -14,6 +14,7 @@ use super::{
     apply::{Compaction, RemoveRevisions, Request},
     auth::Identity,
     error::Error,
+    metrics::milliseconds,
     mvcc::{
         compaction_hashes::{Kept, KeyHash},
         revision::Revision,
@@ -35,11 +36,20 @@ const RECORDS_ON_A_FULL_DISK: usize = 8;
 /// Time to wait for disk space before a step is repeated.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Processes compactions until the writer has ended.
-pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
+/// How fast records are removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Records looked at in one step; `None`: as many as [`STEP_TIME`] suffices for.
+    pub batch: Option<usize>,
+    /// Pause between two steps.
+    pub pause: Duration,
+}
+
+/// Works through compactions until the writer is gone.
+pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>, pace: Pace) {
     for compaction in compactions {
         let revision = compaction.revision;
-        let result = compact(shared, &compaction);
+        let result = compact(shared, &compaction, pace);
         if matches!(result, Err(Error::Stopped)) {
             return;
         }
@@ -58,7 +68,7 @@ pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>) {
     }
 }
 
-fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Error> {
+fn compact(shared: &Arc<Shared>, compaction: &Compaction, pace: Pace) -> Result<KeyHash, Error> {
     let started = Instant::now();
     let revision = compaction.revision;
     let kept = compact_index(shared, revision)?;
@@ -66,7 +76,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
     let (mut keeps, mut takes_part) = (Kept::new(&kept), Kept::new(&kept));
     let mut removed = 0;
     let mut from: Option<Vec<u8>> = None;
-    let mut size = FIRST_STEP;
+    let mut size = pace.batch.unwrap_or(FIRST_STEP);
     loop {
         let step = {
             // Take a new state for each step: an old one would keep its pages from being reused.
@@ -95,15 +105,25 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
         if last || !step.obsolete.is_empty() {
             let asked = Instant::now();
             remove(shared, &step.obsolete, last.then_some(revision))?;
-            size = next_size(size, asked.elapsed());
+            let took = asked.elapsed();
+            let pause = &shared.metrics.compaction_pause;
+            pause.observe(milliseconds(took));
+            if pace.batch.is_none() {
+                size = next_size(size, took);
+            }
         }
         if last {
             break;
         }
-        if shared.is_stopping() {
+        let goes_on = match pace.pause.is_zero() {
+            true => !shared.is_stopping(),
+            false => shared.pause(pace.pause),
+        };
+        if !goes_on {
             return Err(Error::Stopped);
         }
     }
+    shared.metrics.compacted(started, removed);
     let hash = KeyHash {
         hash: hash.sum(),
         compact_revision: compaction.previous,
@@ -123,7 +143,14 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction) -> Result<KeyHash, Err
 fn compact_index(shared: &Shared, revision: i64) -> Result<Vec<Revision>, Error> {
     let mut kept: Vec<Revision> = Vec::new();
     let mut cursor = None;
-    while shared.index.compact_step(revision, &mut cursor, &mut kept) {
+    loop {
+        let since = Instant::now();
+        let more = shared.index.compact_step(revision, &mut cursor, &mut kept);
+        let pause = &shared.metrics.index_compaction_pause;
+        pause.observe(milliseconds(since.elapsed()));
+        if !more {
+            break;
+        }
         if shared.is_stopping() {
             return Err(Error::Stopped);
         }

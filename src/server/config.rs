@@ -15,6 +15,7 @@ pub use self::{
     compaction::AutoCompaction,
     features::Features,
     log::{LogFormat, LogLevel, LogOutput},
+    members::ClusterRules,
     security::{Allowed, TlsSettings, TlsVersion},
 };
 
@@ -31,8 +32,8 @@ pub struct Config {
     pub quota_backend_bytes: i64,
     /// Automatic compaction of old revisions.
     pub auto_compaction: AutoCompaction,
-    /// Revisions that a compaction removes in one step.
-    pub compaction_batch_limit: usize,
+    /// Revisions that a compaction looks at in one step; `None`: as many as a step has time for.
+    pub compaction_batch_limit: Option<usize>,
     /// Pause between two steps of a compaction.
     pub compaction_sleep_interval: Duration,
     /// The file is defragmented at the start if that frees at least this many MiB; 0 = never.
@@ -71,6 +72,8 @@ pub struct Config {
     pub initial_cluster_token: String,
     /// Whether the data directory must already hold a database.
     pub existing: bool,
+    /// Rules for members and leaders.
+    pub cluster: ClusterRules,
     /// Certificates, and what is required of clients.
     pub tls: TlsSettings,
     /// Origins from which browsers may send requests (CORS).
@@ -126,8 +129,8 @@ impl Config {
             name: "default".into(),
             quota_backend_bytes: 0,
             auto_compaction: AutoCompaction::Off,
-            compaction_batch_limit: 1000,
-            compaction_sleep_interval: Duration::from_millis(10),
+            compaction_batch_limit: None,
+            compaction_sleep_interval: Duration::ZERO,
             bootstrap_defrag_threshold: 0,
             max_txn_ops: 128,
             max_request_bytes: 1_572_864,
@@ -146,6 +149,7 @@ impl Config {
             initial_cluster: None,
             initial_cluster_token: "etcd-cluster".into(),
             existing: false,
+            cluster: ClusterRules::default(),
             tls: TlsSettings::default(),
             cors: Allowed::All,
             host_whitelist: Allowed::All,
@@ -177,6 +181,7 @@ impl Config {
             .map_err(|why| ConfigError(format!("--auto-compaction-retention: {why}")))?;
         self.features.validate().map_err(ConfigError)?;
         self.tls.validate().map_err(ConfigError)?;
+        self.cluster.validate().map_err(ConfigError)?;
         self.check_listeners()?;
         if let Some(cluster) = &self.initial_cluster {
             let (name, urls) = members::one_member(cluster).map_err(ConfigError)?;
@@ -202,17 +207,19 @@ impl Config {
 
     /// TLS needs a certificate (etcd v3.7.1, server/embed/etcd.go, `configureClientListeners` and `resolveUrl`).
     fn check_listeners(&self) -> Result<(), ConfigError> {
-        let all = [
-            &self.listen_client_urls,
-            &self.listen_client_http_urls,
-            &self.listen_metrics_urls,
-        ];
+        let all = [&self.listen_client_urls, &self.listen_client_http_urls];
         for url in all.into_iter().flatten() {
             if is_secure(url) && !self.tls.is_given() {
                 return Err(ConfigError(format!(
                     "TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
                 )));
             }
+        }
+        let metrics_are_secure = self.listen_metrics_urls.iter().any(|url| is_secure(url));
+        if metrics_are_secure && !self.tls.is_given() {
+            return Err(ConfigError(
+                "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url".into(),
+            ));
         }
         Ok(())
     }

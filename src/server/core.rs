@@ -10,6 +10,7 @@ mod hashing;
 mod kv;
 mod lease;
 mod maintenance;
+mod membership;
 mod open;
 mod reading;
 mod snapshot;
@@ -24,6 +25,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use prometheus::IntGauge;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -40,18 +42,19 @@ pub use self::{
 use super::{
     apply::{Compaction, Op, RecordLeases, Request},
     auth::{Identity, Passwords},
-    compaction,
+    compaction::{self, Pace},
     compactor::{self, Schedule},
     config::Config,
     context::RequestContext,
     error::Error,
     meter::Cancelled,
+    metrics::StoreMetrics,
     quota::Quota,
     shared::Shared,
     unsent::Holder,
     writer::Writer,
 };
-use crate::{bolt, proto::etcdserverpb as pb, schema::membership::Member};
+use crate::{bolt, proto::etcdserverpb as pb};
 
 /// The version that the server reports.
 pub const VERSION: &str = "3.7.1";
@@ -75,8 +78,6 @@ struct Inner {
     passwords: Passwords,
     /// Whether the common name of a verified client certificate identifies a user.
     client_cert_auth: bool,
-    /// The members in the snapshot, if one is served.
-    members: Option<Vec<Member>>,
 }
 
 impl Core {
@@ -129,10 +130,14 @@ impl Core {
         // Revoke leases that have expired in the meantime, before anything is read.
         writer.revoke_expired();
         let compacts = shared.clone();
+        let pace = Pace {
+            batch: config.compaction_batch_limit,
+            pause: config.compaction_sleep_interval,
+        };
         start("writer", Box::new(move || writer.run()))?;
         let started = start(
             "compaction",
-            Box::new(move || compaction::run(&compacts, &waiting)),
+            Box::new(move || compaction::run(&compacts, &waiting, pace)),
         );
         let core = |threads| Core {
             inner: Arc::new(Inner {
@@ -145,7 +150,6 @@ impl Core {
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
-                members: None,
             }),
         };
         let leases = shared.clone();
@@ -172,10 +176,10 @@ impl Core {
     /// # Errors
     /// There is no database, a process has it open for writing, or it cannot be served.
     pub fn open_read_only(config: &Config) -> Result<Core, OpenError> {
-        let open::Reading { shared, members } = open::open_read_only(config)?;
+        let shared = open::open_read_only(config)?;
         // A snapshot shows leases as they were when it was saved.
         if config.snapshot.is_some() {
-            return Ok(Core::reading(config, shared, members));
+            return Ok(Core::reading(config, shared));
         }
         // The keys of expired leases must be deleted before anything is read. If the disk prevents that, they remain
         // readable.
@@ -185,13 +189,12 @@ impl Core {
                 Ok(core) => return Ok(core),
                 Err(error) => warn!(%error, "the keys of expired leases can't be deleted"),
             }
-            let reading = open::open_read_only(config)?;
-            return Ok(Core::reading(config, reading.shared, None));
+            return Ok(Core::reading(config, open::open_read_only(config)?));
         }
-        Ok(Core::reading(config, shared, None))
+        Ok(Core::reading(config, shared))
     }
 
-    fn reading(config: &Config, shared: Arc<Shared>, members: Option<Vec<Member>>) -> Core {
+    fn reading(config: &Config, shared: Arc<Shared>) -> Core {
         Core {
             inner: Arc::new(Inner {
                 shared,
@@ -204,14 +207,28 @@ impl Core {
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
-                members,
             }),
         }
     }
 
-    /// The members in the snapshot that is served; `None` for a data directory.
-    pub fn stored_members(&self) -> Option<&[Member]> {
-        self.inner.members.as_deref()
+    /// What the store counts and times.
+    pub fn metrics(&self) -> &Arc<StoreMetrics> {
+        &self.inner.shared.metrics
+    }
+
+    /// The version that the server says it is.
+    pub fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    /// Number of keys.
+    pub fn key_count(&self) -> usize {
+        self.inner.shared.index.live()
+    }
+
+    /// The newest compaction that was asked for; -1: none.
+    pub fn compact_revision(&self) -> i64 {
+        self.inner.shared.compacted()
     }
 
     /// A response header at the committed revision.
@@ -316,8 +333,24 @@ impl Core {
                 .refusal(context, request.cost, Error::RequestTooLarge)
                 .await);
         }
-        let answer = shared.queue.push(request)?;
-        answer.await.map_err(|_| Error::Stopped)?
+        let metrics = &shared.metrics;
+        let since = Instant::now();
+        let answer = match shared.queue.push(request) {
+            Ok(answer) => answer,
+            Err(error) => {
+                metrics.failed.inc();
+                return Err(error);
+            }
+        };
+        let pending = Pending::new(&metrics.pending);
+        let answer = answer.await;
+        drop(pending);
+        let Ok(answer) = answer else {
+            metrics.failed.inc();
+            return Err(Error::Stopped);
+        };
+        (metrics.operation(O::NAME)).answered(answer.is_ok(), since.elapsed());
+        answer
     }
 
     /// The error that etcd returns for a request that is rejected with `error` before it reaches the writer: the quota
@@ -353,6 +386,22 @@ impl Core {
         let inner = self.inner.clone();
         // This fails only if the runtime is shutting down at the same time; then the drop of the last clone does it.
         let _ = tokio::task::spawn_blocking(move || inner.stop()).await;
+    }
+}
+
+/// Counts a request for as long as it waits, also where it is given up.
+struct Pending<'a>(&'a IntGauge);
+
+impl<'a> Pending<'a> {
+    fn new(count: &'a IntGauge) -> Pending<'a> {
+        count.inc();
+        Pending(count)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
+    net::TcpStream,
     runtime::Handle,
     sync::{mpsc, watch},
     time::{sleep, timeout},
@@ -140,7 +141,8 @@ impl Server {
         let (held, released) = mpsc::channel(1);
         let embedded = format!("embedded:{}", config.data_dir.display());
         let listening: Listening = Arc::new(vec![embedded].into());
-        let metrics = Metrics::new(&labels(), config.extensive_metrics)
+        let store = core.metrics().clone();
+        let metrics = Metrics::new(&labels(), config.extensive_metrics, store)
             .map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
         Ok(Server {
             services: Arc::new(Services::new(
@@ -221,12 +223,15 @@ impl Server {
     /// Accepts connections on an address bound by [`bind`].
     pub fn accept_on(&self, bound: BoundAddress) -> String {
         let endpoint = bound.endpoint.clone();
+        let other = bound.other.clone();
         if bound.traffic != Traffic::Metrics {
             let mut listening = self.listening.write();
             listening.retain(|url| !url.starts_with("embedded:"));
             listening.push(endpoint.clone());
+            listening.extend(other.clone());
         }
-        let tls = self.tls.clone().filter(|_| is_secure(&endpoint));
+        let is_secured = is_secure(&endpoint) || other.as_deref().is_some_and(is_secure);
+        let tls = self.tls.clone().filter(|_| is_secured);
         let connector = self.connector();
         let mut phase = self.phase.subscribe();
         self.runtime.spawn(async move {
@@ -282,6 +287,28 @@ pub struct BoundAddress {
     listener: Listener,
     endpoint: String,
     traffic: Traffic,
+    /// The address as it was given.
+    address: String,
+    /// The endpoint with the other scheme, where clients with TLS and without it come to the same port.
+    other: Option<String>,
+}
+
+impl BoundAddress {
+    /// Whether `address` is the same TCP address with the other scheme; from then on both are spoken there, as etcd tells
+    /// them apart by what a client says first.
+    pub fn takes_also(&mut self, address: &str, traffic: Traffic) -> bool {
+        let flipped = |url: &str| match url.split_once("://")? {
+            ("http", rest) => Some(format!("https://{rest}")),
+            ("https", rest) => Some(format!("http://{rest}")),
+            _ => None,
+        };
+        let is_other =
+            traffic == self.traffic && flipped(&self.address).as_deref() == Some(address);
+        if is_other {
+            self.other = flipped(&self.endpoint);
+        }
+        is_other
+    }
 }
 
 /// Binds an address, so that a process can bind all its addresses, or fail, before it opens data.
@@ -297,6 +324,8 @@ pub async fn bind(address: &str, config: &Config, traffic: Traffic) -> io::Resul
         listener,
         endpoint,
         traffic,
+        address: address.into(),
+        other: None,
     })
 }
 
@@ -368,6 +397,7 @@ impl Connector {
 /// Accepts connections. Each handshake is a separate task, so that a slow one delays nobody.
 async fn accept(bound: BoundAddress, tls: Option<Arc<Acceptor>>, connector: Connector) {
     let traffic = bound.traffic;
+    let speaks_both = bound.other.is_some();
     let link = |address| Link {
         peer: Peer {
             address,
@@ -378,6 +408,9 @@ async fn accept(bound: BoundAddress, tls: Option<Arc<Acceptor>>, connector: Conn
     };
     loop {
         match bound.listener.accept().await {
+            Ok(Accepted::Tcp(stream, address)) if speaks_both => {
+                connector.told_apart(stream, link(PeerAddress::Tcp(address)), tls.clone());
+            }
             Ok(Accepted::Tcp(stream, address)) => {
                 connector.connected(stream, link(PeerAddress::Tcp(address)), tls.clone());
             }
@@ -390,7 +423,33 @@ async fn accept(bound: BoundAddress, tls: Option<Arc<Acceptor>>, connector: Conn
     }
 }
 
+/// The first byte of a TLS connection: a record of the handshake (RFC 8446, section 5.1). No HTTP request begins so.
+const HANDSHAKE_RECORD: u8 = 22;
+/// How long a client may say nothing where its first byte tells whether it speaks TLS.
+const FIRST_BYTE: Duration = Duration::from_secs(300);
+
 impl Connector {
+    /// Serves a connection over TLS or without it, as its first byte says.
+    fn told_apart(&self, stream: TcpStream, mut link: Link, tls: Option<Arc<Acceptor>>) {
+        let connector = self.clone();
+        let mut phase = self.phase.clone();
+        self.runtime.spawn(async move {
+            let mut first = [0];
+            let peeked = tokio::select! {
+                peeked = timeout(FIRST_BYTE, stream.peek(&mut first)) => peeked,
+                () = stopping(&mut phase) => return,
+            };
+            let Ok(Ok(1)) = peeked else {
+                return;
+            };
+            if first == [HANDSHAKE_RECORD] {
+                return connector.connected(stream, link, tls);
+            }
+            link.secure = false;
+            connector.connected(stream, link, None);
+        });
+    }
+
     /// Serves a connection, over TLS if there is an acceptor.
     fn connected<S>(&self, stream: S, mut link: Link, tls: Option<Arc<Acceptor>>)
     where

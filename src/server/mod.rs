@@ -20,6 +20,7 @@ pub mod heavy;
 mod http;
 pub mod lease;
 pub mod lifecycle;
+pub mod loggable;
 mod meter;
 pub mod metrics;
 pub mod mvcc;

@@ -14,7 +14,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
     proto::etcdserverpb::ResponseHeader,
-    schema::key::{KeyValueRef, RevisionKey},
+    schema::{
+        key::{KeyValueRef, RevisionKey},
+        membership::Membership,
+    },
     server::{
         alarms::Alarms,
         apply::Ids,
@@ -22,6 +25,7 @@ use crate::{
         backend::{DatabaseFile, Tx},
         error::Error,
         lease::{IdGenerator, Lessor},
+        metrics::StoreMetrics,
         mvcc::{
             compaction_hashes::CompactionHashes,
             event::Event,
@@ -48,6 +52,8 @@ pub struct Published {
     pub alarms: Alarms,
     /// Users and roles.
     pub auth: Arc<AuthStore>,
+    /// Members and versions.
+    pub membership: Arc<Membership>,
     /// The changes of keys since the previously published state, in order.
     pub events: Vec<Event>,
 }
@@ -68,6 +74,8 @@ pub struct Shared {
     pub lease_ids: IdGenerator,
     /// The tokens of logged-in users.
     pub tokens: Tokens,
+    /// What is counted and timed.
+    pub metrics: Arc<StoreMetrics>,
     /// All watchers.
     pub hub: Hub,
     /// The published compact revision; -1 before the first compaction.
@@ -85,10 +93,12 @@ impl Shared {
         tokens: Tokens,
         published: Published,
         compacted: i64,
+        metrics: Arc<StoreMetrics>,
     ) -> Shared {
         Shared {
             index,
             lessor,
+            metrics,
             lease_ids: IdGenerator::new(ids.member, SystemTime::now()),
             tokens,
             queue: Queue::default(),

@@ -16,7 +16,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering, mpsc::Sender},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tracing::{error, info, warn};
@@ -31,11 +31,14 @@ use super::{
 };
 use crate::{
     bolt::{self, Db},
+    golang::format,
     proto::etcdserverpb::LeaseRevokeRequest,
 };
 
 /// Size of responses in bytes after which no more requests join a group.
 const GROUP_ANSWER_BYTES: usize = 64 << 20;
+/// A commit that takes longer is logged, as etcd does with a sync of its log (etcd v3.7.1, server/storage/wal/wal.go).
+const SLOW_COMMIT: Duration = Duration::from_secs(1);
 /// Number of leases revoked in one group when the file is opened.
 const REVOKED_AT_ONCE: usize = 1000;
 
@@ -211,7 +214,17 @@ impl Writer {
         let Some(batch) = self.applier.take_batch()? else {
             return Ok(());
         };
+        let since = Instant::now();
         self.db.commit(&batch).map_err(Error::storage)?;
+        let took = since.elapsed();
+        self.shared.metrics.committed(took);
+        if took > SLOW_COMMIT {
+            warn!(
+                took = format::duration(took),
+                "expected-duration" = format::duration(SLOW_COMMIT),
+                "slow fdatasync"
+            );
+        }
         self.publish();
         Ok(())
     }
@@ -236,6 +249,7 @@ impl Writer {
             applied: state.applied,
             alarms: state.alarms.clone(),
             auth: state.auth.clone(),
+            membership: state.membership.clone(),
             events,
         };
         self.shared.publish(published, compacted);
@@ -288,6 +302,8 @@ impl Writer {
         });
         match &result {
             Ok(_) => {
+                let took = started.elapsed().as_secs_f64();
+                self.shared.metrics.defragment.observe(took);
                 self.disk_full = false;
                 self.publish();
                 let after = self.db.sizes();

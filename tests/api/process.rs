@@ -3,15 +3,16 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram, process::ExitStatusExt as _},
     path::Path,
-    time::Duration,
+    process::Command,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 
 use crate::support::{
-    program::{Finished, Program, scratch},
+    program::{Finished, Program, scratch, wait_until},
     server::{Launch, free_ports},
     small_disk::SmallDisk,
 };
@@ -67,7 +68,8 @@ fn both_signals_end_it_clean() {
         assert_eq!(put.success().out(), "OK\n");
         server.signal(signal);
         let status = server.wait();
-        assert_eq!(status.code(), Some(0), "{}", server.log());
+        // As etcd ends: by the signal itself.
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{}", server.log());
         assert!(server.log().contains("closed the data directory"));
         let server = server.restart();
         let get = Program::etcdctl()
@@ -474,4 +476,164 @@ fn help_names_each_flag_with_default_and_variable() {
     ] {
         assert!(help.out().contains(word), "{word} is not in {help}");
     }
+}
+
+#[test]
+fn slow_requests_are_logged_without_values_and_passwords() {
+    let mut server = Launch::serve()
+        .flag("--warning-apply-duration=0s")
+        .flag("--warning-unary-request-duration=1ns")
+        .start();
+    let etcdctl = |args: &[&str]| {
+        let endpoint = format!("--endpoints={}", server.endpoint());
+        Program::etcdctl().arg(endpoint).args(args).run().success()
+    };
+    etcdctl(&["put", "greeting", "open-sesame"]);
+    etcdctl(&["get", "greeting"]);
+    etcdctl(&["user", "add", "alice:open-sesame"]);
+    server.terminate();
+    let log = server.log();
+    assert!(!log.contains("sesame"), "{log}");
+    let lines: Vec<serde_json::Value> = (log.lines())
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let find = |message: &str, field: &str, text: &str| {
+        let line = lines.iter().find(|line| {
+            line["msg"] == message && line[field].as_str().is_some_and(|t| t.contains(text))
+        });
+        line.unwrap_or_else(|| panic!("no {message:?} with {text:?} in {field:?}: {log}"))
+    };
+    let slow = "apply request took too long";
+    let put = find(slow, "request", "put:<key:\"greeting\" value_size:11 >");
+    assert_eq!(
+        (&put["level"], &put["expected-duration"]),
+        (&"warn".into(), &"0s".into())
+    );
+    assert!(put["took"].as_str().unwrap().ends_with('s'));
+    let get = find(slow, "prefix", "read-only range ");
+    assert_eq!(get["request"], "key:\"greeting\"");
+    assert!(
+        get["response"]
+            .as_str()
+            .unwrap()
+            .starts_with("range_response_count:1 size:")
+    );
+    find(slow, "request", "auth_user_add:<name:alice>");
+    let stats = find("request stats", "response type", "/etcdserverpb.KV/Put");
+    assert_eq!(stats["request content"], "key:\"greeting\" value_size:11 ");
+    assert_eq!(
+        (&stats["request count"], &stats["response count"]),
+        (&1.into(), &0.into())
+    );
+    let add = find(
+        "request stats",
+        "response type",
+        "/etcdserverpb.Auth/UserAdd",
+    );
+    assert_eq!(
+        (&add["request size"], &add["request content"]),
+        (&(-1).into(), &"".into())
+    );
+}
+
+#[test]
+fn a_refused_write_is_logged_as_etcd_logs_it() {
+    let mut server = Launch::serve().start();
+    let put = Program::etcdctl()
+        .arg(format!("--endpoints={}", server.endpoint()))
+        .args(["put", "k", "v", "--lease=77"])
+        .run();
+    put.failure(1, "requested lease not found");
+    server.terminate();
+    let log = server.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("failed to apply request"));
+    let line: serde_json::Value = serde_json::from_str(line.expect(&log)).unwrap();
+    assert_eq!(
+        line["request"],
+        "header:<> put:<key:\"k\" value_size:1 lease:119 >"
+    );
+    assert!(line["error"].as_str().unwrap().contains("lease not found"));
+}
+
+#[test]
+fn a_member_that_was_added_and_a_downgrade_are_there_after_a_restart() {
+    let server = Launch::serve().start();
+    let etcdctl = |endpoint: &str, args: &[&str]| {
+        let endpoint = format!("--endpoints={endpoint}");
+        Program::etcdctl()
+            .arg(endpoint)
+            .args(args)
+            .run()
+            .success()
+            .out()
+    };
+    let endpoint = server.endpoint().to_string();
+    etcdctl(
+        &endpoint,
+        &[
+            "member",
+            "add",
+            "m2",
+            "--learner",
+            "--peer-urls=http://127.0.0.1:7",
+        ],
+    );
+    etcdctl(&endpoint, &["downgrade", "enable", "3.6"]);
+    let server = server.restart();
+    let endpoint = server.endpoint().to_string();
+    let list = etcdctl(&endpoint, &["member", "list"]);
+    assert_eq!(list.lines().count(), 2, "{list}");
+    assert!(
+        list.contains("unstarted, , http://127.0.0.1:7, , true"),
+        "{list}"
+    );
+    let status = etcdctl(&endpoint, &["endpoint", "status", "-w", "json"]);
+    assert!(status.contains(r#""storageVersion":"3.6.0""#), "{status}");
+    etcdctl(&endpoint, &["downgrade", "cancel"]);
+    let status = etcdctl(&endpoint, &["endpoint", "status", "-w", "json"]);
+    assert!(status.contains(r#""storageVersion":"3.7.0""#), "{status}");
+}
+
+#[test]
+fn the_first_process_of_a_container_ends_with_0() {
+    let usable = Command::new("unshare")
+        .args(["--pid", "--fork", "true"])
+        .status();
+    if !usable.is_ok_and(|status| status.success()) {
+        eprintln!("passed over: no process namespaces can be made here");
+        return;
+    }
+    let dir = scratch();
+    let log = dir.path().join("log");
+    let mut outer = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(env!("CARGO_BIN_EXE_etcdctl"))
+        .args(["serve", "--listen-client-urls=http://127.0.0.1:0"])
+        .arg(format!("--data-dir={}", dir.path().join("data").display()))
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !fs::read_to_string(&log)
+        .unwrap()
+        .contains("ready to serve client requests")
+    {
+        let log = fs::read_to_string(&log).unwrap();
+        assert!(
+            outer.try_wait().unwrap().is_none() && Instant::now() < deadline,
+            "{log}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = outer.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let inner = children.trim().parse().unwrap();
+    let inner = rustix::process::Pid::from_raw(inner).unwrap();
+    rustix::process::kill_process(inner, Signal::TERM).unwrap();
+    let ended = wait_until(&mut outer, Instant::now() + Duration::from_secs(60));
+    let log = fs::read_to_string(&log).unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(0), "{log}");
+    assert!(log.contains("closed the data directory"), "{log}");
 }

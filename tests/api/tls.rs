@@ -4,10 +4,14 @@ use std::path::Path;
 
 use etcd_maintenance::{
     proto::etcdserverpb::{
-        self as pb, auth_client::AuthClient, kv_client::KvClient,
+        self as pb, auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
         maintenance_client::MaintenanceClient,
     },
-    server::embedded::Server,
+    server::{
+        config::Config,
+        connection::Traffic,
+        embedded::{Server, bind},
+    },
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::{Code, transport::Channel};
@@ -97,6 +101,8 @@ async fn clients_are_distinguished_by_their_certificates() {
     let revoked = authority.sign("mallory", &["client.test"], 11);
     let elsewhere = authority.sign("bob", &["elsewhere.test"], 12);
     let foreign = Authority::new().sign("alice", &["client.test"], 13);
+    let yesterday = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    let expired = authority.sign_until("alice", &["client.test"], 14, Some(yesterday));
     authority.write(dir.path(), "client", &good);
     let list = dir.path().join("crl.der");
     std::fs::write(&list, authority.revoke(&[&revoked])).unwrap();
@@ -117,6 +123,7 @@ async fn clients_are_distinguished_by_their_certificates() {
         (Some(&revoked), false),
         (Some(&elsewhere), false),
         (Some(&foreign), false),
+        (Some(&expired), false),
     ] {
         let name = client.map(|c| c.serial);
         assert_eq!(
@@ -270,4 +277,34 @@ async fn a_common_name_is_a_user() {
     let _ = stream.read_to_string(&mut answer).await;
     assert!(answer.contains("user name is empty"), "{answer}");
     server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_schemes_on_one_port_are_told_apart() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let files = authority.server_files(dir.path()).to_vec();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let server = start(&dir.path().join("data"), &files).await;
+    let port = free_ports::<1>()[0];
+    let plain = format!("http://127.0.0.1:{port}");
+    let secured = format!("https://127.0.0.1:{port}");
+    let mut bound = bind(&plain, &Config::new(""), Traffic::Both).await.unwrap();
+    assert!(!bound.takes_also("https://127.0.0.1:1", Traffic::Both));
+    assert!(!bound.takes_also(&secured, Traffic::Metrics));
+    assert!(bound.takes_also(&secured, Traffic::Both));
+    assert_eq!(server.accept_on(bound), plain);
+    let address = format!("127.0.0.1:{port}");
+    assert!(admits(&authority, &address, None).await);
+    let channel = tonic::transport::Endpoint::from_shared(plain.clone()).unwrap();
+    assert!(answers(channel.connect().await.unwrap()).await);
+    let members = ClusterClient::new(channel.connect().await.unwrap());
+    let list = pb::MemberListRequest::default();
+    let list = { members }.member_list(list).await.unwrap().into_inner();
+    assert_eq!(list.members[0].client_ur_ls, [plain, secured]);
+    // One that says nothing keeps nobody from being served, and goes when the server does.
+    let mut silent = tokio::net::TcpStream::connect(&address).await.unwrap();
+    assert!(admits(&authority, &address, None).await);
+    server.shutdown().await;
+    assert!(matches!(silent.read(&mut [0]).await, Ok(0) | Err(_)));
 }

@@ -81,6 +81,37 @@ fn the_lock_survives_a_defragmentation() {
     assert_sound(&db, "at the end");
 }
 
+/// Each defragmentation keeps the file that it replaces open, but only a bounded number of them.
+#[test]
+fn descriptors_of_replaced_files_do_not_accumulate() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("db"), small(4096)).unwrap();
+    let mut model = Model::default();
+    put(&db, &mut model, "a", 10_000);
+    let open = || {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        let targets = descriptors.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+        targets
+            .filter(|target| target.starts_with(dir.path()))
+            .count()
+    };
+    let mut most = 0;
+    for _ in 0..20 {
+        db.defragment().unwrap();
+        most = most.max(open());
+    }
+    let at_the_end = open();
+    assert_eq!(
+        at_the_end, most,
+        "the number of descriptors has a bound, and it was reached"
+    );
+    for _ in 0..20 {
+        db.defragment().unwrap();
+    }
+    assert_eq!(open(), at_the_end);
+    assert_same(&dump(&db.read()), &model, "at the end");
+}
+
 /// A hard link to the database may be a copy: a defragmentation does not change it.
 #[test]
 fn a_hard_link_keeps_its_contents() {

@@ -27,7 +27,11 @@ mod releases;
 mod restored;
 /// Snapshots from etcd read by ours, and ours read and restored by etcd's tools.
 mod snapshots;
+/// Mixed load for a while: memory stays level, and every descriptor is given back.
+mod soak;
 /// Watches, leases, locks, elections, mirrors and tokens of our client library, including over connections that break.
 mod streams;
 /// The maintenance session with every pair of client and server.
 mod walkthrough;
+/// A recorded history with watches and leases, `serve` killed in between: everything fits together.
+mod watched;

@@ -41,6 +41,17 @@ impl Authority {
 
     /// A certificate with this common name, for servers and clients with these names and addresses.
     pub fn sign(&self, common_name: &str, names: &[&str], serial: u64) -> Signed {
+        self.sign_until(common_name, names, serial, None)
+    }
+
+    /// As [`Authority::sign`], good until then.
+    pub fn sign_until(
+        &self,
+        common_name: &str,
+        names: &[&str],
+        serial: u64,
+        until: Option<time::OffsetDateTime>,
+    ) -> Signed {
         let names: Vec<String> = names.iter().map(|name| (*name).to_string()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -50,6 +61,9 @@ impl Authority {
                 .push(DnType::CommonName, common_name);
         }
         params.serial_number = Some(SerialNumber::from(serial));
+        if let Some(until) = until {
+            params.not_after = until;
+        }
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,

@@ -3,7 +3,8 @@
 
 use std::{env, io, time::Duration};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::Signal;
+use tokio::signal::unix::{self, SignalKind};
 
 use super::{
     args::{Given, ServeArgs},
@@ -47,11 +48,12 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// Maximum time from a signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs a server until SIGTERM or SIGINT. Blocks; creates its own threads, so it can be called from anywhere.
+/// Runs a server until SIGTERM or SIGINT, and returns that signal. Brings its own threads, so that it may be called from
+/// anywhere; it blocks.
 ///
 /// # Errors
 /// The server could not start, and nothing was changed.
-pub fn serve(args: &ServeArgs) -> Result<(), ServeError> {
+pub fn serve(args: &ServeArgs) -> Result<Signal, ServeError> {
     let given = args.read(env::vars_os())?;
     let log = log::subscriber(&given.config).map_err(ServeError::Log)?;
     keep_freed_memory();
@@ -78,7 +80,7 @@ fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT_BELOW)));
 }
 
-fn run(given: Given) -> Result<(), ServeError> {
+fn run(given: Given) -> Result<Signal, ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("server")
@@ -98,7 +100,7 @@ async fn start(config: Config) -> Result<Server, OpenError> {
     }
 }
 
-async fn run_server(given: Given) -> Result<(), ServeError> {
+async fn run_server(given: Given) -> Result<Signal, ServeError> {
     let mut signals = Signals::new().map_err(ServeError::System)?;
     log_settings(&given);
     let config = given.config;
@@ -106,9 +108,9 @@ async fn run_server(given: Given) -> Result<(), ServeError> {
     log_start(&config);
     let server = tokio::select! {
         started = start(config.clone()) => started?,
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopped before it was ready");
-            return Ok(());
+        signal = signals.next() => {
+            tracing::info!(signal = name(signal), "stopped before it was ready");
+            return Ok(signal);
         }
     };
     for (listener, traffic) in bound {
@@ -116,23 +118,23 @@ async fn run_server(given: Given) -> Result<(), ServeError> {
     }
     tracing::info!(target: ALWAYS, "ready to serve client requests");
     tell_systemd("READY=1");
-    let name = tokio::select! {
-        name = signals.next() => name,
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
         never = feed_watchdog(&server) => match never {},
     };
-    tracing::info!(signal = name, "received signal; shutting down");
+    tracing::info!(signal = name(signal), "received signal; shutting down");
     tell_systemd("STOPPING=1");
     tokio::select! {
         stopped = tokio::time::timeout(STOP_LIMIT, server.shutdown()) => {
             stopped.map_err(|_| ServeError::Unfinished)?;
         }
-        name = signals.next_distinct() => {
-            tracing::warn!(signal = name, "received a second signal; ending at once");
+        second = signals.next_distinct() => {
+            tracing::warn!(signal = name(second), "received a second signal; ending at once");
             return Err(ServeError::Unfinished);
         }
     }
     tracing::info!("closed the data directory");
-    Ok(())
+    Ok(signal)
 }
 
 /// Logs warnings about flags, variables and the configuration file.
@@ -172,13 +174,19 @@ async fn bind_all(config: &Config) -> Result<Vec<(BoundAddress, Traffic)>, Serve
     } else {
         Traffic::Grpc
     };
-    let mut bound = Vec::new();
+    let mut bound: Vec<(BoundAddress, Traffic)> = Vec::new();
     for (urls, traffic) in [
         (&config.listen_client_urls, clients),
         (&config.listen_client_http_urls, Traffic::Http),
         (&config.listen_metrics_urls, Traffic::Metrics),
     ] {
         for url in urls {
+            if bound
+                .iter_mut()
+                .any(|(other, _)| other.takes_also(url, traffic))
+            {
+                continue;
+            }
             let listener = bind(url, config, traffic).await;
             bound.push((listener.map_err(ServeError::Listen)?, traffic));
         }
@@ -199,6 +207,9 @@ fn log_start(config: &Config) {
         max_request_bytes = config.max_request_bytes,
         max_concurrent_streams = config.max_concurrent_streams,
         auto_compaction = %config.auto_compaction,
+        snapshot_catchup_entries = config.cluster.snapshot_catchup_entries,
+        max_learners = config.cluster.max_learners,
+        v2_deprecation = "write-only",
         "starting an etcd server"
     );
     let urls = (config.listen_client_urls.iter()).chain(&config.listen_client_http_urls);
@@ -283,35 +294,43 @@ fn watchdog_interval() -> Option<Duration> {
     (microseconds > 0).then(|| Duration::from_micros(microseconds))
 }
 
+/// As Go names it in etcd's log.
+fn name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::INT => "interrupt",
+        _ => "terminated",
+    }
+}
+
 struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Signals> {
         Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            interrupt: unix::signal(SignalKind::interrupt())?,
         })
     }
 
     /// The next signal, ignoring those that arrive together with the previous one: `timeout` and terminals signal both
     /// a process and its group.
-    async fn next_distinct(&mut self) -> &'static str {
+    async fn next_distinct(&mut self) -> Signal {
         let since = tokio::time::Instant::now();
         loop {
-            let name = self.next().await;
+            let signal = self.next().await;
             if since.elapsed() >= TOGETHER {
-                return name;
+                return signal;
             }
         }
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => "terminated",
-            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.interrupt.recv() => Signal::INT,
         }
     }
 }
@@ -326,7 +345,7 @@ mod tests {
         let kill = || rustix::process::kill_process(me, rustix::process::Signal::TERM).unwrap();
         let mut signals = Signals::new().unwrap();
         kill();
-        assert_eq!(signals.next().await, "terminated");
+        assert_eq!(signals.next().await, Signal::TERM);
         kill();
         let again = signals.next_distinct();
         let soon = tokio::time::timeout(TOGETHER / 4, again).await;

@@ -1,12 +1,20 @@
 //! The state and the layers around it, as used by the writer for each group of requests.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tracing::warn;
+
 use super::{
     Apply, Compaction, Op, Request, Start, State,
     layers::{AlarmLayer, AuthLayer, Plain, QuotaLayer},
 };
 use crate::{
     bolt::Batch,
-    server::{error::Error, quota::Quota},
+    golang::format,
+    server::{auth::Identity, error::Error, metrics::StoreMetrics, quota::Quota},
 };
 
 /// Applies operations through all layers, and collects their changes.
@@ -14,11 +22,14 @@ pub struct Applier {
     state: State,
     layers: QuotaLayer<AlarmLayer<AuthLayer<Plain>>>,
     broken: bool,
+    metrics: Arc<StoreMetrics>,
+    /// Time after which an operation is logged as slow.
+    slow: Duration,
 }
 
 impl Applier {
-    /// Creates an applier for a committed state.
-    pub fn new(start: Start, quota: Quota) -> Applier {
+    /// An applier on a committed state, which logs operations that take longer than `slow`.
+    pub fn new(start: Start, quota: Quota, metrics: Arc<StoreMetrics>, slow: Duration) -> Applier {
         Applier {
             state: State::new(start),
             layers: QuotaLayer {
@@ -26,6 +37,8 @@ impl Applier {
                 quota,
             },
             broken: false,
+            metrics,
+            slow,
         }
     }
 
@@ -50,13 +63,73 @@ impl Applier {
     /// See [`Apply::apply`] and [`Applier::is_broken`].
     pub fn apply<O: Op>(&mut self, request: &Request<O>) -> Result<O::Answer, Error> {
         let before = self.state.changes();
+        let since = Instant::now();
         let result = self.layers.apply(&mut self.state, request);
+        if O::LOG_FIELD.is_some() {
+            self.applied(request, &result, since.elapsed());
+        }
         let after = self.state.changes();
         if O::LOG_FIELD.is_some() && before != after {
             self.state.applied += 1;
         }
         self.broken |= result.is_err() && before.0 != after.0;
         result
+    }
+
+    /// Counts an operation, and logs it if it took long or was refused, as etcd does (etcd v3.7.1,
+    /// server/etcdserver/apply/uber_applier.go, `dispatch`, and server/etcdserver/txn/util.go).
+    fn applied<O: Op>(
+        &self,
+        request: &Request<O>,
+        result: &Result<O::Answer, Error>,
+        took: Duration,
+    ) {
+        // What is compacted already is no failure.
+        let success = !matches!(result, Err(error) if *error != Error::Compacted);
+        self.metrics.operation(O::NAME).applied(success, took);
+        if let Ok(answer) = result {
+            request.op.count(answer, &self.metrics);
+        }
+        let is_slow = took > self.slow;
+        if success && !is_slow {
+            return;
+        }
+        let took = format::duration(took);
+        let header = match &request.identity {
+            Identity::User { name, revision } => {
+                format!("username:{name:?} auth_revision:{revision}")
+            }
+            _ => String::new(),
+        };
+        let asked = format!("header:<{header}> {}", request.op.describe());
+        let response = result.as_ref().ok().and_then(O::answer_size);
+        let response = response.map_or(String::new(), |size| format!("size:{size}"));
+        if is_slow {
+            self.metrics.slow_applies.inc();
+            let expected = format::duration(self.slow);
+            match result {
+                Ok(_) => warn!(
+                    took,
+                    "expected-duration" = expected,
+                    prefix = "",
+                    request = asked,
+                    response,
+                    "apply request took too long"
+                ),
+                Err(error) => warn!(
+                    took,
+                    "expected-duration" = expected,
+                    prefix = "",
+                    request = asked,
+                    response,
+                    %error,
+                    "apply request took too long"
+                ),
+            }
+        }
+        if !success && let Err(error) = result {
+            warn!(took, request = asked, response, %error, "failed to apply request");
+        }
     }
 
     /// Whether an operation failed half-way, which only a damaged record can cause. Nothing more may then be applied,

@@ -15,6 +15,7 @@ use crate::{
     server::{
         auth::{AuthStore, Effects},
         error::Error,
+        loggable::Loggable as _,
     },
 };
 
@@ -53,6 +54,7 @@ macro_rules! auth_ops {
         $(impl Op for pb::$request {
             type Answer = pb::$answer;
 
+            const NAME: &str = stringify!($request);
             const LOG_FIELD: Option<u32> = Some($field);
             const REFUSED_WHEN_CORRUPT: bool = false;
 
@@ -70,6 +72,14 @@ macro_rules! auth_ops {
                 // The same user or role may have grown earlier in this group.
                 let message = 2 * self.encoded_len() as u64;
                 claim.records(bytes + message + OVERHEAD.0, records + OVERHEAD.1);
+            }
+
+            fn answer_size(answer: &Self::Answer) -> Option<usize> {
+                Some(answer.encoded_len())
+            }
+
+            fn describe(&self) -> String {
+                self.loggable()
             }
 
             fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use crate::{
     proto::etcdserverpb::{
         DeleteRangeRequest, PutRequest, TxnRequest, request_op::Request as Operation,
     },
+    schema::membership::Membership,
     server::{auth::AuthStore, mvcc::index::KeyRange},
 };
 
@@ -180,6 +181,11 @@ impl<'a> SpaceClaim<'a> {
     /// Users and roles as applied, for the size of their records.
     pub fn auth(&self) -> &AuthStore {
         &self.state.auth
+    }
+
+    /// The members as applied, for the size of their records.
+    pub fn membership(&self) -> &Membership {
+        &self.state.membership
     }
 
     /// Adds a number of records with this total size of keys and values.

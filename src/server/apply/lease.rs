@@ -22,7 +22,7 @@ use crate::{
         bucket,
         lease::{self, CheckpointTime},
     },
-    server::{error::Error, quota::LEASE_COST},
+    server::{error::Error, loggable::Loggable as _, metrics::StoreMetrics, quota::LEASE_COST},
 };
 
 /// Maximum size of a lease record in bytes, key and value.
@@ -40,6 +40,7 @@ impl State {
 impl Op for LeaseGrantRequest {
     type Answer = LeaseGrantResponse;
 
+    const NAME: &str = "LeaseGrantRequest";
     const LOG_FIELD: Option<u32> = Some(8);
     const REFUSED_WHEN_CORRUPT: bool = true;
 
@@ -53,6 +54,18 @@ impl Op for LeaseGrantRequest {
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.records(RECORD, 1);
+    }
+
+    fn answer_size(answer: &Self::Answer) -> Option<usize> {
+        Some(answer.encoded_len())
+    }
+
+    fn count(&self, answer: &LeaseGrantResponse, metrics: &StoreMetrics) {
+        metrics.lease_ttl.observe(answer.ttl as f64);
+    }
+
+    fn describe(&self) -> String {
+        self.loggable()
     }
 
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
@@ -74,6 +87,7 @@ impl Op for LeaseGrantRequest {
 impl Op for LeaseRevokeRequest {
     type Answer = LeaseRevokeResponse;
 
+    const NAME: &str = "LeaseRevokeRequest";
     const LOG_FIELD: Option<u32> = Some(9);
     const REFUSED_WHEN_CORRUPT: bool = true;
 
@@ -84,6 +98,14 @@ impl Op for LeaseRevokeRequest {
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.revoke_lease(self.id);
         claim.records(RECORD, 1);
+    }
+
+    fn answer_size(answer: &Self::Answer) -> Option<usize> {
+        Some(answer.encoded_len())
+    }
+
+    fn describe(&self) -> String {
+        self.loggable()
     }
 
     fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
@@ -107,6 +129,7 @@ impl Op for LeaseRevokeRequest {
 impl Op for LeaseCheckpointRequest {
     type Answer = ();
 
+    const NAME: &str = "LeaseCheckpointRequest";
     const LOG_FIELD: Option<u32> = Some(11);
     const REFUSED_WHEN_CORRUPT: bool = false;
 
@@ -117,6 +140,10 @@ impl Op for LeaseCheckpointRequest {
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         let n = self.checkpoints.len() as u64;
         claim.records(n * RECORD, n);
+    }
+
+    fn describe(&self) -> String {
+        self.loggable()
     }
 
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
@@ -142,6 +169,7 @@ pub struct RecordLeases;
 impl Op for RecordLeases {
     type Answer = ();
 
+    const NAME: &str = "RecordLeases";
     const LOG_FIELD: Option<u32> = None;
     const REFUSED_WHEN_CORRUPT: bool = false;
 
@@ -152,6 +180,10 @@ impl Op for RecordLeases {
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         let n = claim.lease_count() + 1;
         claim.records(n * RECORD + 64, n);
+    }
+
+    fn describe(&self) -> String {
+        "record_leases".into()
     }
 
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use crate::{
         alarm_request::AlarmAction,
     },
     schema::{alarm, bucket, key::Revision, meta},
-    server::error::Error,
+    server::{error::Error, loggable::Loggable as _},
 };
 
 /// Bytes and records that a compaction or an alarm may write: two short records.
@@ -41,6 +41,7 @@ impl Op for CompactionRequest {
     /// Resolves when the old records have been removed.
     type Answer = oneshot::Receiver<Result<(), Error>>;
 
+    const NAME: &str = "CompactionRequest";
     const LOG_FIELD: Option<u32> = Some(7);
     const REFUSED_WHEN_CORRUPT: bool = true;
 
@@ -50,6 +51,10 @@ impl Op for CompactionRequest {
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn describe(&self) -> String {
+        self.loggable()
     }
 
     fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
@@ -95,6 +100,7 @@ pub struct RemoveRevisions {
 impl Op for RemoveRevisions {
     type Answer = ();
 
+    const NAME: &str = "RemoveRevisions";
     const LOG_FIELD: Option<u32> = None;
     const REFUSED_WHEN_CORRUPT: bool = false;
 
@@ -105,6 +111,10 @@ impl Op for RemoveRevisions {
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         let n = self.records.len() as u64 + 1;
         claim.records(RECORD_KEY * n + SHORT_RECORDS.0, n);
+    }
+
+    fn describe(&self) -> String {
+        format!("remove_revisions:<{} records>", self.records.len())
     }
 
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
@@ -135,6 +145,7 @@ impl Op for RemoveRevisions {
 impl Op for AlarmRequest {
     type Answer = AlarmResponse;
 
+    const NAME: &str = "AlarmRequest";
     const LOG_FIELD: Option<u32> = Some(10);
     const REFUSED_WHEN_CORRUPT: bool = false;
 
@@ -147,6 +158,14 @@ impl Op for AlarmRequest {
     }
 
     /// The service checks permissions; the server raises alarms itself.
+    fn answer_size(answer: &Self::Answer) -> Option<usize> {
+        Some(answer.encoded_len())
+    }
+
+    fn describe(&self) -> String {
+        self.loggable()
+    }
+
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
         Ok(())
     }

@@ -8,6 +8,7 @@ mod kv;
 mod layers;
 mod lease;
 mod maintenance;
+mod membership;
 mod op;
 mod state;
 
@@ -16,5 +17,6 @@ pub use claim::{Space, SpaceClaim};
 pub use layers::Apply;
 pub use lease::RecordLeases;
 pub use maintenance::{Compaction, RemoveRevisions};
+pub use membership::{AddMember, RemoveMember, SetDowngrade, UpdateMember};
 pub use op::{Caller, Op, Request};
 pub use state::{Ids, Start, State};

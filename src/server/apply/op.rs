@@ -8,12 +8,16 @@ use crate::server::{
     auth::{AuthStore, Identity},
     error::Error,
     lease::Group,
+    metrics::StoreMetrics,
 };
 
 /// A change of the server's state, which only the writer may make.
 pub trait Op: Send + 'static {
     /// What the caller receives once the change is durable.
     type Answer: Send + 'static;
+
+    /// The name of its message, with or without `Request`; metrics and the log name it so.
+    const NAME: &str;
 
     /// Number of its field in etcd's `InternalRaftRequest`; `None` for work that etcd does not log. Only logged
     /// operations count for the consistent index.
@@ -34,6 +38,17 @@ pub trait Op: Send + 'static {
     fn answer_bytes(_answer: &Self::Answer) -> usize {
         0
     }
+
+    /// Bytes of the encoded answer, where the answer is a message.
+    fn answer_size(_answer: &Self::Answer) -> Option<usize> {
+        None
+    }
+
+    /// Counts what was carried out.
+    fn count(&self, _answer: &Self::Answer, _metrics: &StoreMetrics) {}
+
+    /// The operation as etcd's log shows it: without values and passwords.
+    fn describe(&self) -> String;
 
     /// Adds everything that the operation may write, whatever the result of its compares.
     fn claim(&self, claim: &mut SpaceClaim<'_>);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     bolt::Batch,
     proto::etcdserverpb::{AlarmMember, ResponseHeader},
-    schema::{alarm, bucket, meta},
+    schema::{alarm, bucket, membership::Membership, meta},
     server::{
         alarms::Alarms,
         apply::maintenance::Compaction,
@@ -58,6 +58,8 @@ pub struct Start {
     pub auth: Arc<AuthStore>,
     /// Leases.
     pub leases: Group,
+    /// Members and versions.
+    pub membership: Arc<Membership>,
     /// The consistent index.
     pub applied: u64,
     /// See [`State::finished_compact`].
@@ -80,6 +82,8 @@ pub struct State {
     pub auth: Arc<AuthStore>,
     /// Leases and the keys attached to them.
     pub leases: Group,
+    /// Members and versions, as applied.
+    pub membership: Arc<Membership>,
     /// Index of the last request that changed anything.
     pub applied: u64,
     /// The latest compaction whose records have been removed; `None` before the first.
@@ -109,6 +113,7 @@ impl State {
             alarms: start.alarms,
             auth: start.auth,
             leases: start.leases,
+            membership: start.membership,
             applied: start.applied,
             finished_compact: start.finished_compact,
             scheduled_compact: start.scheduled_compact,

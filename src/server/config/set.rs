@@ -20,8 +20,13 @@ impl Config {
     pub fn set(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
         let known =
             flags::find(flag).ok_or_else(|| ConfigError(format!("unknown flag: --{flag}")))?;
+        // The one flag whose refusal scripts look for is refused in Go's words.
+        let shown = match flag {
+            "v2-deprecation" => "flag -v2-deprecation".into(),
+            flag => format!("--{flag}"),
+        };
         let invalid =
-            |why: String| ConfigError(format!("invalid value {value:?} for --{flag}: {why}"));
+            |why: String| ConfigError(format!("invalid value {value:?} for {shown}: {why}"));
         if value != known.default || known.kind == FlagType::Urls {
             check_kind(known.kind, value).map_err(invalid)?;
         }
@@ -71,7 +76,7 @@ impl Config {
             "compaction-batch-limit" => {
                 // As in etcd, 0 and negative numbers mean the default.
                 let limit = usize::try_from(value::int(text)?).unwrap_or(0);
-                self.compaction_batch_limit = if limit == 0 { 1000 } else { limit };
+                self.compaction_batch_limit = (limit > 0).then_some(limit);
             }
             "compaction-sleep-interval" => {
                 self.compaction_sleep_interval = value::duration(text)?.min(MAX_DURATION);
@@ -109,6 +114,11 @@ impl Config {
             | "cipher-suites"
             | "tls-min-version"
             | "tls-max-version" => self.tls.set(flag, text)?,
+            "strict-reconfig-check"
+            | "max-learners"
+            | "heartbeat-interval"
+            | "election-timeout"
+            | "snapshot-catchup-entries" => self.cluster.set(flag, text)?,
             "cors" => self.cors = Allowed::origins(text)?,
             "host-whitelist" => self.host_whitelist = Allowed::hosts(text),
             "enable-grpc-gateway" => self.gateway = value::boolean(text)?,
@@ -205,6 +215,12 @@ fn check_unused(flag: &str, text: &str) -> Result<(), String> {
         ("logger", "capnslog") => Err("--logger=capnslog is removed in v3.5".into()),
         ("logger", "zap") => Ok(()),
         ("logger", _) => Err(format!("unknown logger option {text:?}")),
+        // The values that etcd still knows (etcd v3.7.1, server/config/v2_deprecation.go).
+        (
+            "v2-deprecation",
+            "" | "write-only" | "write-only-skip-check" | "write-only-drop-data" | "gone",
+        ) => Ok(()),
+        ("v2-deprecation", _) => Err(format!("invalid value {text:?}")),
         _ => Ok(()),
     }
 }

@@ -1,5 +1,7 @@
 //! The KV service: ranges, puts, deletions, transactions and compactions.
 
+use std::time::Instant;
+
 use super::{
     Core,
     admission::Size,
@@ -24,9 +26,25 @@ impl Core {
         context: &RequestContext,
         r: pb::RangeRequest,
     ) -> Result<pb::RangeResponse, Error> {
-        let mut answer = self.read(context, r).await?;
+        let mut answer = self.measured("Range", self.read(context, r)).await?;
         self.complete(&mut answer.header);
         Ok(answer)
+    }
+
+    /// Counts and times a range.
+    async fn measured<T>(
+        &self,
+        operation: &'static str,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let metrics = &self.inner.shared.metrics;
+        let since = Instant::now();
+        let answer = read.await;
+        let took = since.elapsed();
+        metrics.ranges.inc();
+        metrics.ranged(answer.is_ok(), took);
+        metrics.operation(operation).answered(answer.is_ok(), took);
+        answer
     }
 
     /// Like [`Core::range`], but returns the encoded response, preceded by a number of unused bytes.
@@ -40,7 +58,8 @@ impl Core {
         free: usize,
     ) -> Result<Encoded, Error> {
         let header = self.inner.shared.header(0);
-        let mut answer = self.read(context, EncodedRange { r, header, free }).await?;
+        let read = self.read(context, EncodedRange { r, header, free });
+        let mut answer = self.measured("Range", read).await?;
         answer.counted_by(&self.inner.admission.answers());
         Ok(answer)
     }
@@ -54,7 +73,9 @@ impl Core {
         context: &RequestContext,
         r: pb::RangeRequest,
     ) -> Result<pb::RangeResponse, Error> {
-        let mut answer = self.read(context, RangeChunk(r)).await?;
+        let mut answer = self
+            .measured("Range", self.read(context, RangeChunk(r)))
+            .await?;
         self.complete(&mut answer.header);
         Ok(answer)
     }
@@ -112,7 +133,12 @@ impl Core {
             };
             return self.write(context, r).await;
         }
-        let mut answer = self.read(context, r).await?;
+        let since = Instant::now();
+        let answer = self.read(context, r).await;
+        let metrics = &self.inner.shared.metrics;
+        (metrics.operation("ReadonlyTxn")).answered(answer.is_ok(), since.elapsed());
+        let mut answer = answer?;
+        metrics.count_txn(&answer);
         self.complete(&mut answer.header);
         Ok(answer)
     }
@@ -127,7 +153,9 @@ impl Core {
         r: pb::TxnRequest,
         free: usize,
     ) -> Result<Encoded, Error> {
-        let mut answer = Encoded::of_message(&self.txn(context, r).await?, free);
+        let txn = self.txn(context, r).await?;
+        let mut answer = Encoded::of_message(&txn, free);
+        answer.count = i64::from(txn.succeeded);
         answer.counted_by(&self.inner.admission.answers());
         Ok(answer)
     }

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     proto::etcdserverpb as pb,
-    schema::fresh,
     server::{alarms, context::RequestContext, error::Error, quota},
 };
 
@@ -41,6 +40,7 @@ impl Core {
         let shared = &self.inner.shared;
         let published = shared.published()?;
         let sizes = published.file.sizes()?;
+        let downgrade = published.membership.downgrade_target();
         Ok(pb::StatusResponse {
             header: Some(shared.header(published.revision)),
             version: VERSION.into(),
@@ -52,12 +52,15 @@ impl Core {
             errors: published.alarms.list(0).iter().map(alarms::text).collect(),
             db_size_in_use: sizes.in_use as i64,
             is_learner: false,
-            storage_version: fresh::current_version().to_string(),
+            storage_version: published.membership.version().to_string(),
             db_size_quota: match self.inner.quota_bytes {
                 0 => quota::DEFAULT_BYTES,
                 bytes => bytes,
             },
-            downgrade_info: Some(pb::DowngradeInfo::default()),
+            downgrade_info: Some(pb::DowngradeInfo {
+                enabled: downgrade.is_some(),
+                target_version: downgrade.unwrap_or_default().into(),
+            }),
         })
     }
 
@@ -93,9 +96,12 @@ impl Core {
         self.check_admin(context)?;
         self.blocking(context, Size::Scan, |shared, cancelled| {
             let published = shared.published()?;
+            let timer = shared.metrics.hash.start_timer();
+            let hash = published.tx.hash(|| cancelled.check())?;
+            timer.observe_duration();
             Ok(pb::HashResponse {
                 header: Some(shared.header(published.revision)),
-                hash: published.tx.hash(|| cancelled.check())?,
+                hash,
             })
         })
         .await
@@ -112,7 +118,9 @@ impl Core {
     ) -> Result<pb::HashKvResponse, Error> {
         self.check_admin(context)?;
         self.blocking(context, Size::Scan, move |shared, cancelled| {
+            let timer = shared.metrics.hash_by_revision.start_timer();
             let (hash, current) = hashing::by_revision(shared, r.revision, cancelled)?;
+            timer.observe_duration();
             Ok(pb::HashKvResponse {
                 header: Some(shared.header(current)),
                 hash: hash.hash,
@@ -129,7 +137,9 @@ impl Core {
     /// The server has stopped.
     pub async fn snapshot(&self, context: &RequestContext) -> Result<Snapshot, Error> {
         self.check_admin(context)?;
-        Ok(Snapshot::new(&self.inner.shared.published()?.tx))
+        let published = self.inner.shared.published()?;
+        let version = published.membership.version().to_string();
+        Ok(Snapshot::new(&published.tx, version))
     }
 
     /// Waits until a piece of a snapshot may be read, so that many streams use few threads.

@@ -34,6 +34,7 @@ use crate::{
         config::Config,
         error::Error,
         lease::{Downtime, Group, Lessor, Limits, Restored},
+        metrics::StoreMetrics,
         mvcc::{
             index::TreeIndex,
             restore::{Keys, RestoreError, restore, restore_file},
@@ -44,10 +45,7 @@ use crate::{
     },
 };
 
-/// Extension of leases when a server starts: etcd's default election timeout, by which a new leader extends them.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Why a data directory cannot be served: one line that names the directory or file.
+/// Why a data directory could not be served: one clear line that names the directory or file.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The directory belongs to an etcd member.
@@ -135,12 +133,13 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let stored = Stored::of_tx(&db.read(), &path)?;
     stored.refuse_unsupported(&path)?;
 
+    let membership = fresh::membership(&stored.membership, &me);
     let (changes, term, applied) = match stored.is_fresh {
         true => (fresh::initial(&me), fresh::FIRST_TERM, fresh::FIRST_INDEX),
         false => {
             let term = stored.meta.term.unwrap_or(0).max(1) + 1;
             let applied = stored.meta.consistent_index.unwrap_or(0);
-            let mut changes = fresh::started(&stored.meta, &stored.membership, &me);
+            let mut changes = fresh::started(&stored.meta, &stored.membership, &membership);
             changes.extend(fresh::applied(applied, term));
             // From now on the remaining TTLs of leases change without being recorded.
             if stored.meta.lease_checkpoint.is_some() {
@@ -160,7 +159,16 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let tx = db.read();
     tx.will_need();
     let keys = restore(&tx);
-    let store = restore_store(config, &path, keys, Tx::new(tx), file, stored, applied)?;
+    let store = restore_store(
+        config,
+        &path,
+        keys,
+        Tx::new(tx),
+        file,
+        stored,
+        applied,
+        membership,
+    )?;
     let Store {
         index,
         mut published,
@@ -171,6 +179,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     commit_start(&db, changes)?;
     published.tx = Tx::new(db.read());
     let quota = Quota::from_flag(config.quota_backend_bytes);
+    let metrics = store_metrics()?;
     let ids = ids(&me, term);
     let start = Start {
         index: index.clone(),
@@ -178,6 +187,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         alarms: published.alarms.clone(),
         auth: published.auth.clone(),
         leases: Group::new(lessor.clone()),
+        membership: published.membership.clone(),
         applied,
         finished_compact: meta.finished_compact,
         scheduled_compact: meta.scheduled_compact,
@@ -186,29 +196,27 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let finished = meta.finished_compact.unwrap_or(-1);
     Ok(Opened {
         shared: Arc::new(Shared::new(
-            index, ids, lessor, tokens, published, compacted,
+            index,
+            ids,
+            lessor,
+            tokens,
+            published,
+            compacted,
+            metrics.clone(),
         )),
         db,
-        applier: Applier::new(start, quota),
+        applier: Applier::new(start, quota, metrics, config.warning_apply_duration),
         quota,
         unfinished: (compacted > finished).then_some((finished, compacted)),
     })
 }
 
-/// A database opened for reading only.
-pub struct Reading {
-    /// Shared by readers.
-    pub shared: Arc<Shared>,
-    /// The members in a snapshot, ordered by id; `None` for our own data directory.
-    pub members: Option<Vec<Member>>,
-}
-
-/// Opens the data directory of `config` for reading: nothing is created or written, and every write is rejected. Blocks
-/// on disk.
+/// Opens the data directory of `config` for reading: nothing is created or written, and every write is
+/// refused. Blocks on disk.
 ///
 /// # Errors
 /// See [`OpenError`]; [`OpenError::NoDatabase`] if there is no database.
-pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
+pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
     let Read {
         path,
         file,
@@ -221,19 +229,22 @@ pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
     };
     let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
     let applied = stored.meta.consistent_index.unwrap_or(0);
-    let members = config
-        .snapshot
-        .as_ref()
-        .map(|_| stored.membership.members.values().cloned().collect());
+    let me = member(config);
+    // A snapshot shows the members that it names.
+    let membership = match config.snapshot {
+        Some(_) => stored.membership.clone(),
+        None => fresh::membership(&stored.membership, &me),
+    };
     let Store {
         index,
         published,
         compacted,
         lessor,
         tokens,
-    } = restore_store(config, &path, keys, tx, file, stored, applied)?;
-    let ids = ids(&member(config), term);
-    let shared = Shared::new(index, ids, lessor, tokens, published, compacted);
+    } = restore_store(config, &path, keys, tx, file, stored, applied, membership)?;
+    let ids = ids(&me, term);
+    let metrics = store_metrics()?;
+    let shared = Shared::new(index, ids, lessor, tokens, published, compacted, metrics);
     let text = match &config.snapshot {
         Some(file) => format!(
             "etcdserver: snapshot:{} can only be read: nothing can be written to it",
@@ -247,10 +258,7 @@ pub fn open_read_only(config: &Config) -> Result<Reading, OpenError> {
     shared
         .queue
         .refuse_all(Error::Other(tonic::Code::FailedPrecondition, text));
-    Ok(Reading {
-        shared: Arc::new(shared),
-        members,
-    })
+    Ok(Arc::new(shared))
 }
 
 /// A file that was read for [`open_read_only`].
@@ -345,6 +353,7 @@ fn restore_store(
     file: DatabaseFile,
     stored: Stored,
     applied: u64,
+    membership: Membership,
 ) -> Result<Store, OpenError> {
     let keys = keys.map_err(|e| match e {
         RestoreError::Bolt(e) => OpenError::Engine(e),
@@ -364,13 +373,13 @@ fn restore_store(
     );
     let downtime = match config.leases_count_downtime {
         true => Downtime::Counts(stored.closed_for(SystemTime::now())),
-        false => Downtime::Extends(ELECTION_TIMEOUT),
+        false => Downtime::Extends(config.cluster.election_timeout()),
     };
     let leases = Restored {
         leases: stored.leases,
         items: keys.leased,
     };
-    let lessor = Lessor::restore(Limits::default(), leases, downtime, Instant::now());
+    let lessor = Lessor::restore(limits(config), leases, downtime, Instant::now());
     let auth = AuthStore::restore(
         stored.auth.enabled == Some(true) && !config.bypass_auth,
         stored.auth.revision.unwrap_or(0),
@@ -389,6 +398,7 @@ fn restore_store(
         applied,
         alarms: Alarms::restore(stored.alarms),
         auth: Arc::new(auth),
+        membership: Arc::new(membership),
         events: Vec::new(),
     };
     Ok(Store {
@@ -398,6 +408,19 @@ fn restore_store(
         lessor: Arc::new(lessor),
         tokens,
     })
+}
+
+fn store_metrics() -> Result<Arc<StoreMetrics>, OpenError> {
+    StoreMetrics::new()
+        .map(Arc::new)
+        .map_err(|e| OpenError::Other(format!("metrics: {e}")))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        min_ttl: config.cluster.shortest_lease(),
+        ..Limits::default()
+    }
 }
 
 /// The ids in response headers.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{bolt::SnapshotReader, schema::fresh, server::backend::Tx};
+use crate::{bolt::SnapshotReader, server::backend::Tx};
 
 /// The database file at one point in time, read sequentially. Blocks on disk.
 pub struct Snapshot {
@@ -11,10 +11,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(tx: &Tx) -> Snapshot {
+    pub(super) fn new(tx: &Tx, version: String) -> Snapshot {
         Snapshot {
             reader: tx.snapshot(),
-            version: fresh::current_version().to_string(),
+            version,
         }
     }
 

@@ -1,13 +1,12 @@
-//! The Cluster service of a single-member cluster: it can be listed, but not changed. Errors are those that etcd
-//! returns to the same request on a single member, if etcd rejects it too.
+//! The Cluster service of a cluster of one. Members can be added, changed and removed, and are recorded as etcd records
+//! them; none but this one is ever served. Answers and refusals are those of etcd on a single member.
 
 use std::sync::Arc;
-
-use tonic::Code;
 
 use super::services::Listening;
 use crate::{
     proto::etcdserverpb as pb,
+    schema::membership::{Member, Membership},
     server::{config::Config, context::RequestContext, core::Core, error::Error, value},
 };
 
@@ -33,36 +32,10 @@ impl Cluster {
         _: pb::MemberListRequest,
     ) -> Result<pb::MemberListResponse, Error> {
         self.core.check_known(context)?;
-        let mut header = self.core.header();
-        // etcd omits the revision in all responses of this service.
-        header.revision = 0;
-        if let Some(stored) = self.core.stored_members() {
-            let members = stored.iter().map(|m| pb::Member {
-                id: m.id,
-                name: m.name.clone(),
-                peer_ur_ls: m.peer_urls.clone(),
-                client_ur_ls: m.client_urls.clone(),
-                is_learner: m.is_learner,
-            });
-            return Ok(pb::MemberListResponse {
-                header: Some(header),
-                members: members.collect(),
-            });
-        }
-        let listening = self.listening.read().clone();
-        let client_urls = match &self.config.advertise_client_urls {
-            Some(urls) => urls.clone(),
-            None => listening,
-        };
+        let membership = self.core.membership()?;
         Ok(pb::MemberListResponse {
-            header: Some(header),
-            members: vec![pb::Member {
-                id: header.member_id,
-                name: self.config.name.clone(),
-                peer_ur_ls: self.config.peer_urls(),
-                client_ur_ls: client_urls,
-                is_learner: false,
-            }],
+            header: Some(self.header()),
+            members: self.members(&membership),
         })
     }
 
@@ -71,15 +44,17 @@ impl Cluster {
         context: &RequestContext,
         r: pb::MemberAddRequest,
     ) -> Result<pb::MemberAddResponse, Error> {
-        if r.peer_ur_ls.is_empty() || r.peer_ur_ls.iter().any(|u| value::urls(u).is_err()) {
-            return Err(Error::MemberBadURLs);
-        }
-        self.core.check_admin(context)?;
-        let ours = self.config.peer_urls();
-        if r.peer_ur_ls.iter().any(|u| ours.contains(u)) {
-            return Err(Error::PeerURLExist);
-        }
-        Err(single())
+        // etcd sorts the URLs of a new member.
+        let mut urls = checked(r.peer_ur_ls)?;
+        urls.sort();
+        let rules = &self.config.cluster;
+        let added = self.core.add_member(context, rules, urls, r.is_learner);
+        let (member, membership) = added.await?;
+        Ok(pb::MemberAddResponse {
+            header: Some(self.header()),
+            member: Some(shown(&member)),
+            members: self.members(&membership),
+        })
     }
 
     pub async fn member_remove(
@@ -87,49 +62,82 @@ impl Cluster {
         context: &RequestContext,
         r: pb::MemberRemoveRequest,
     ) -> Result<pb::MemberRemoveResponse, Error> {
-        self.core.check_admin(context)?;
-        self.known(r.id)?;
-        // etcd has a text for this error, but sends it without its code.
-        Err(Error::Other(
-            Code::Unknown,
-            Error::MemberNotEnoughStarted.text().into(),
-        ))
+        let membership = self.core.remove_member(context, r.id).await?;
+        Ok(pb::MemberRemoveResponse {
+            header: Some(self.header()),
+            members: self.members(&membership),
+        })
     }
 
+    /// etcd does not look at the URLs, and cannot start again once a member has unusable ones.
     pub async fn member_update(
         &self,
         context: &RequestContext,
         r: pb::MemberUpdateRequest,
     ) -> Result<pb::MemberUpdateResponse, Error> {
         self.core.check_admin(context)?;
-        self.known(r.id)?;
-        Err(single())
+        let urls = checked(r.peer_ur_ls)?;
+        let membership = self.core.update_member(context, r.id, urls).await?;
+        Ok(pb::MemberUpdateResponse {
+            header: Some(self.header()),
+            members: self.members(&membership),
+        })
     }
 
+    /// No other member ever starts, so that none is in sync.
     pub async fn member_promote(
         &self,
         context: &RequestContext,
         r: pb::MemberPromoteRequest,
     ) -> Result<pb::MemberPromoteResponse, Error> {
         self.core.check_admin(context)?;
-        self.known(r.id)?;
-        Err(Error::MemberNotLearner)
+        Err(if r.id == self.core.header().member_id {
+            Error::MemberNotLearner
+        } else if self.core.membership()?.members.contains_key(&r.id) {
+            Error::LearnerNotReady
+        } else {
+            Error::MemberNotFound
+        })
     }
 
-    fn known(&self, id: u64) -> Result<(), Error> {
-        if id == self.core.header().member_id {
-            Ok(())
-        } else {
-            Err(Error::MemberNotFound)
+    /// etcd leaves the revision out of every answer of this service.
+    fn header(&self) -> pb::ResponseHeader {
+        pb::ResponseHeader {
+            revision: 0,
+            ..self.core.header()
         }
+    }
+
+    /// All members in the order of their ids. This one is reached where it is advertised, or else where it listens.
+    fn members(&self, membership: &Membership) -> Vec<pb::Member> {
+        let me = self.core.header().member_id;
+        let is_served = self.config.snapshot.is_none();
+        let members = membership.members.values().map(|member| {
+            let mut shown = shown(member);
+            if member.id == me && is_served && self.config.advertise_client_urls.is_none() {
+                shown.client_ur_ls.clone_from(&self.listening.read());
+            }
+            shown
+        });
+        members.collect()
     }
 }
 
-fn single() -> Error {
-    Error::Other(
-        Code::Unimplemented,
-        "this server is a single member and stays one: \
-         `snapshot save` here and `snapshot restore` into a cluster"
-            .into(),
-    )
+fn shown(member: &Member) -> pb::Member {
+    pb::Member {
+        id: member.id,
+        name: member.name.clone(),
+        peer_ur_ls: member.peer_urls.clone(),
+        client_ur_ls: member.client_urls.clone(),
+        is_learner: member.is_learner,
+    }
+}
+
+/// Peer URLs that a member can have.
+fn checked(urls: Vec<String>) -> Result<Vec<String>, Error> {
+    let usable = |url: &String| !url.contains(',') && value::urls(url).is_ok();
+    match !urls.is_empty() && urls.iter().all(usable) {
+        true => Ok(urls),
+        false => Err(Error::MemberBadURLs),
+    }
 }

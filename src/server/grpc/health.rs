@@ -1,4 +1,6 @@
-//! The gRPC health service as registered by etcd: the server as a whole (`""`) is serving, and no other name is known.
+//! The gRPC health service, as etcd registers it: the server as a whole (`""`) serves, and no other name is known. With
+//! the feature `StopGRPCServiceOnDefrag` it does not serve while it is defragmented (etcd v3.7.1,
+//! server/etcdserver/api/v3rpc/health.go).
 
 use std::collections::HashMap;
 
@@ -27,17 +29,23 @@ pub struct HealthListRequest {}
 /// The health service.
 pub struct Health {
     phase: watch::Receiver<Phase>,
+    /// Whether requests are to go elsewhere.
+    paused: watch::Receiver<bool>,
 }
 
-fn serving() -> HealthCheckResponse {
+fn state(paused: bool) -> HealthCheckResponse {
+    let status = match paused {
+        true => health_check_response::ServingStatus::NotServing,
+        false => health_check_response::ServingStatus::Serving,
+    };
     HealthCheckResponse {
-        status: health_check_response::ServingStatus::Serving.into(),
+        status: status.into(),
     }
 }
 
 impl Health {
-    pub fn new(phase: watch::Receiver<Phase>) -> Health {
-        Health { phase }
+    pub fn new(phase: watch::Receiver<Phase>, paused: watch::Receiver<bool>) -> Health {
+        Health { phase, paused }
     }
 
     pub async fn check(
@@ -46,7 +54,7 @@ impl Health {
         r: HealthCheckRequest,
     ) -> Result<HealthCheckResponse, Error> {
         if r.service.is_empty() {
-            Ok(serving())
+            Ok(state(*self.paused.borrow()))
         } else {
             Err(Error::Other(Code::NotFound, "unknown service".into()))
         }
@@ -58,26 +66,35 @@ impl Health {
         _: HealthListRequest,
     ) -> Result<HealthListResponse, Error> {
         Ok(HealthListResponse {
-            statuses: HashMap::from([(String::new(), serving())]),
+            statuses: HashMap::from([(String::new(), state(*self.paused.borrow()))]),
         })
     }
 
-    /// Sends the state once. It does not change until the server stops, which ends the stream.
+    /// Says the state, and again whenever it changes, until the server stops, which ends the stream.
     pub async fn watch(
         &self,
         _: &RequestContext,
         r: HealthCheckRequest,
         outbound: Outbound<HealthCheckResponse>,
     ) -> Result<(), Error> {
-        let state = if r.service.is_empty() {
-            serving()
-        } else {
-            HealthCheckResponse {
-                status: health_check_response::ServingStatus::ServiceUnknown.into(),
+        let (mut phase, mut paused) = (self.phase.clone(), self.paused.clone());
+        if !r.service.is_empty() {
+            let status = health_check_response::ServingStatus::ServiceUnknown.into();
+            outbound.send(&HealthCheckResponse { status }).await?;
+            stopping(&mut phase).await;
+            return Err(Error::Stopped);
+        }
+        loop {
+            let now = *paused.borrow_and_update();
+            outbound.send(&state(now)).await?;
+            tokio::select! {
+                changed = paused.changed() => if changed.is_err() {
+                    // Nobody ever pauses this server.
+                    stopping(&mut phase).await;
+                    return Err(Error::Stopped);
+                },
+                () = stopping(&mut phase) => return Err(Error::Stopped),
             }
-        };
-        outbound.send(&state).await?;
-        stopping(&mut self.phase.clone()).await;
-        Err(Error::Stopped)
+        }
     }
 }

@@ -3,24 +3,33 @@
 use std::sync::Arc;
 
 use prometheus::IntGauge;
+use tokio::sync::watch;
 
 use crate::{
     proto::etcdserverpb as pb,
+    schema::fresh::downgraded_version,
     server::{context::RequestContext, core::Core, error::Error, metrics::Metrics},
 };
-
-/// The version that this server is compatible with.
-const CLUSTER_VERSION: (i64, i64) = (3, 7);
 
 /// The Maintenance service.
 pub struct Maintenance {
     core: Core,
     metrics: Arc<Metrics>,
+    /// Tells the health service that requests are to go elsewhere, where that is wanted during a defragmentation.
+    pause: Option<watch::Sender<bool>>,
 }
 
 impl Maintenance {
-    pub fn new(core: Core, metrics: Arc<Metrics>) -> Maintenance {
-        Maintenance { core, metrics }
+    pub fn new(
+        core: Core,
+        metrics: Arc<Metrics>,
+        pause: Option<watch::Sender<bool>>,
+    ) -> Maintenance {
+        Maintenance {
+            core,
+            metrics,
+            pause,
+        }
     }
 
     pub async fn status(
@@ -36,7 +45,7 @@ impl Maintenance {
         context: &RequestContext,
         _: pb::DefragmentRequest,
     ) -> Result<pb::DefragmentResponse, Error> {
-        let _running = Running::start(&self.metrics.defragmenting);
+        let _running = Running::start(&self.metrics.defragmenting, self.pause.as_ref());
         self.core.defragment(context).await
     }
 
@@ -62,7 +71,8 @@ impl Maintenance {
         }
     }
 
-    /// Checks are answered as etcd answers them; the downgrade itself is not offered.
+    /// Checks, begins and ends a downgrade (etcd v3.7.1, server/etcdserver/v3_server.go, `Downgrade`). What it changes is
+    /// the version of cluster and storage; the records of both versions are the same.
     pub async fn downgrade(
         &self,
         context: &RequestContext,
@@ -70,59 +80,72 @@ impl Maintenance {
     ) -> Result<pb::DowngradeResponse, Error> {
         self.core.check_admin(context)?;
         use pb::downgrade_request::DowngradeAction;
-        let (major, minor) = CLUSTER_VERSION;
-        let answer = pb::DowngradeResponse {
-            header: Some(self.core.header()),
-            version: format!("{major}.{minor}"),
-        };
-        match DowngradeAction::try_from(r.action) {
-            Ok(DowngradeAction::Validate) => check_target(&r.version).map(|()| answer),
+        let version = match DowngradeAction::try_from(r.action) {
+            Ok(DowngradeAction::Validate) => {
+                let membership = self.core.membership()?;
+                check_target(&r.version)?;
+                if membership.downgrade_target().is_some() {
+                    return Err(Error::DowngradeInProcess);
+                }
+                membership.version()
+            }
             Ok(DowngradeAction::Enable) => {
                 check_target(&r.version)?;
-                Err(Error::Other(
-                    tonic::Code::Unimplemented,
-                    "this server does not downgrade its data: restore a snapshot with etcd 3.6"
-                        .into(),
-                ))
+                let target = Some(downgraded_version());
+                self.core.set_downgrade(context, target).await?
             }
-            // Having nothing to cancel is not an error (etcd v3.7.1, server/etcdserver/v3_server.go).
-            Ok(DowngradeAction::Cancel) => Ok(answer),
-            Err(_) => Err(Error::Other(
-                tonic::Code::Unknown,
-                "etcdserver: unknown method".into(),
-            )),
-        }
+            Ok(DowngradeAction::Cancel) => self.core.set_downgrade(context, None).await?,
+            Err(_) => {
+                let unknown = "etcdserver: unknown method".into();
+                return Err(Error::Other(tonic::Code::Unknown, unknown));
+            }
+        };
+        Ok(pb::DowngradeResponse {
+            header: Some(self.core.header()),
+            version: format!("{}.{}", version.major, version.minor),
+        })
     }
 }
 
-/// Counts one as long as it exists, even if the request is abandoned.
-struct Running<'a>(&'a IntGauge);
+/// Counts one while it lives, also where the request is given up half-way; the first pauses the service, and the last lets
+/// it go on.
+struct Running<'a>(&'a IntGauge, Option<&'a watch::Sender<bool>>);
 
 impl<'a> Running<'a> {
-    fn start(count: &'a IntGauge) -> Running<'a> {
+    fn start(count: &'a IntGauge, pause: Option<&'a watch::Sender<bool>>) -> Running<'a> {
         count.inc();
-        Running(count)
+        let running = Running(count, pause);
+        running.tell();
+        running
+    }
+
+    fn tell(&self) {
+        if let Some(pause) = self.1 {
+            pause.send_replace(self.0.get() > 0);
+        }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.dec();
+        self.tell();
     }
 }
 
-/// A downgrade goes one minor version down, and is named `MAJOR.MINOR` or as a whole version.
+/// A downgrade goes one minor version down, and is named `MAJOR.MINOR` or as a whole version. Where one is under way, its
+/// target is that of no other: etcd says so in two ways, depending on how far it has come.
 fn check_target(version: &str) -> Result<(), Error> {
-    let (major, minor) = CLUSTER_VERSION;
+    let wanted = downgraded_version();
     match target(version) {
-        Some((a, b)) if (a, b) == (major, minor - 1) => Ok(()),
+        Some((major, minor)) if (major, minor) == (wanted.major, wanted.minor) => Ok(()),
         Some(_) => Err(Error::InvalidDowngradeTargetVersion),
         None => Err(Error::WrongDowngradeVersionFormat),
     }
 }
 
 /// Parses major and minor of a version. Only a complete version may have a pre-release or build suffix.
-fn target(version: &str) -> Option<(i64, i64)> {
+fn target(version: &str) -> Option<(u64, u64)> {
     let (rest, build) = version.split_once('+').unwrap_or((version, ""));
     let (core, pre_release) = rest.split_once('-').unwrap_or((rest, ""));
     let is_word =
@@ -131,7 +154,7 @@ fn target(version: &str) -> Option<(i64, i64)> {
     if !is_name(build) || !is_name(pre_release) {
         return None;
     }
-    let numbers: Vec<i64> = (core.split('.'))
+    let numbers: Vec<u64> = (core.split('.'))
         .map(|n| {
             let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
             digits.then(|| n.parse().ok()).flatten()
@@ -147,6 +170,21 @@ fn target(version: &str) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_service_is_paused_until_the_last_defragmentation_has_ended() {
+        let count = IntGauge::new("n", "n").unwrap();
+        let (pause, paused) = watch::channel(false);
+        let first = Running::start(&count, Some(&pause));
+        let second = Running::start(&count, Some(&pause));
+        assert!(*paused.borrow());
+        drop(first);
+        assert!(*paused.borrow());
+        drop(second);
+        assert!(!*paused.borrow());
+        drop(Running::start(&count, None));
+        assert_eq!(count.get(), 0);
+    }
 
     #[test]
     fn a_downgrade_goes_one_minor_version_down() {

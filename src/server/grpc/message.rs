@@ -66,13 +66,15 @@ where
         }
     }
 
-    /// The message of a unary call. Like grpc-go, ignores what follows the message. If the message arrived in one
-    /// frame, its byte fields are slices of that frame; copy them in order to keep them longer than the request.
+    /// The message of a unary call, and its encoding. Like grpc-go, it does not look at what follows the message. Where the message came
+    /// in one frame, its byte fields are slices of that frame: whoever keeps them longer than the request copies them.
     ///
     /// # Errors
     /// The message is missing, truncated, too large, or cannot be decoded; with the codes and texts of grpc v1.82.1,
     /// server.go, `processUnaryRPC`.
-    pub async fn unary_message<M: Message + Default + 'static>(mut self) -> Result<M, Status> {
+    pub async fn unary_message<M: Message + Default + 'static>(
+        mut self,
+    ) -> Result<(M, Bytes), Status> {
         let payload = match self.next_payload().await {
             Ok(payload) => payload,
             Err(Stop::End) => return Err(Status::unknown("EOF")),
@@ -88,8 +90,9 @@ where
             Poll::Ready(())
         })
         .await;
-        lenient::decode(self.method, payload)
-            .map_err(|e| refusal("grpc: error unmarshalling request", e))
+        let message = lenient::decode(self.method, payload.clone())
+            .map_err(|e| refusal("grpc: error unmarshalling request", e))?;
+        Ok((message, payload))
     }
 
     /// The message of a call with one request and a stream of responses.

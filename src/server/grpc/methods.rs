@@ -22,6 +22,7 @@ use super::{
     body::Body,
     call::{Call, run_stream},
     services::Services,
+    slow::Watched,
     stream::{Inbound, Outbound},
 };
 use crate::server::metrics::MethodLabels;
@@ -102,7 +103,7 @@ macro_rules! methods {
             B::Error: std::fmt::Display,
         {
             match method {
-                $($(#[$condition])* Method::$method => shape!($shape, services, call, $object, $function),)*
+                $($(#[$condition])* Method::$method => shape!($shape, method, services, call, $object, $function),)*
             }
         }
     };
@@ -141,47 +142,49 @@ macro_rules! attempt {
 }
 
 macro_rules! shape {
-    (unary, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+    (unary, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {{
         let Call {
             context,
             request,
             encoding,
             handling,
         } = $call;
-        let request = attempt!(handling, request.unary_message().await);
-        handling.received();
-        let response = attempt!(
-            handling,
-            $services.$object.$function(&context, request).await
-        );
+        let (request, encoded) = attempt!(handling, request.unary_message().await);
+        handling.received(encoded.len());
+        let watched = Watched::new($method, encoded, &context);
+        let answer = $services.$object.$function(&context, request).await;
+        watched.answered($services, &answer);
+        let response = attempt!(handling, answer);
+        let size = prost::Message::encoded_len(&response);
         let counted = encoding.body(&response, || $services.core.answers());
         let body = attempt!(handling, counted.await);
-        handling.sent();
+        handling.sent(size);
         handling.end(Code::Ok);
         Ok(body)
     }};
-    (encoded, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+    (encoded, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {{
         let Call {
             context,
             request,
             encoding,
             handling,
         } = $call;
-        let request = attempt!(handling, request.unary_message().await);
-        handling.received();
-        let response = attempt!(
-            handling,
-            $services.$object.$function(&context, request).await
-        );
+        let (request, encoded) = attempt!(handling, request.unary_message().await);
+        handling.received(encoded.len());
+        let watched = Watched::new($method, encoded, &context);
+        let answer = $services.$object.$function(&context, request).await;
+        watched.answered($services, &answer);
+        let response = attempt!(handling, answer);
+        let size = response.message_len();
         let body = attempt!(handling, encoding.encoded_body(response).await);
-        handling.sent();
+        handling.sent(size);
         handling.end(Code::Ok);
         Ok(body)
     }};
-    (server_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {
+    (server_stream, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {
         shape!(one_to_many, $services, $call, $object, $function, None)
     };
-    (live_stream, $services:ident, $call:ident, $object:ident, $function:ident) => {
+    (live_stream, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {
         shape!(
             one_to_many,
             $services,
@@ -199,7 +202,7 @@ macro_rules! shape {
             handling,
         } = $call;
         let request = attempt!(handling, request.only_message().await);
-        handling.received();
+        handling.received(prost::Message::encoded_len(&request));
         let (outbound, parts, body) = Outbound::new(encoding, handling.messages());
         let services = Arc::clone($services);
         let (deadline, phase) = (context.deadline, $phase);
@@ -212,7 +215,7 @@ macro_rules! shape {
         run_stream(work, deadline, phase, parts, handling);
         Ok(body)
     }};
-    (two_way, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+    (two_way, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {{
         let Call {
             context,
             request,

@@ -22,6 +22,7 @@ mod methods;
 mod queue;
 mod ranges;
 mod services;
+mod slow;
 mod snapshot;
 mod stream;
 mod watch;

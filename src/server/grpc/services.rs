@@ -50,15 +50,17 @@ impl Services {
         phase: watch::Receiver<Phase>,
     ) -> Services {
         let config = Arc::new(config);
+        let (pause, paused) = watch::channel(false);
+        let pause = (config.features.enabled("StopGRPCServiceOnDefrag")).then_some(pause);
         Services {
             kv: Kv::new(core.clone(), &config),
             lease: Lease::new(core.clone()),
-            maintenance: Maintenance::new(core.clone(), metrics.clone()),
+            maintenance: Maintenance::new(core.clone(), metrics.clone(), pause),
             snapshots: Snapshots::new(core.clone(), config.stream_stall),
             cluster: Cluster::new(core.clone(), config.clone(), listening),
             lock: Lock::new(core.clone()),
             election: Election::new(core.clone()),
-            health: Health::new(phase.clone()),
+            health: Health::new(phase.clone(), paused),
             watch: Watch::new(core.clone(), &config, receive_limit(&config)),
             #[cfg(test)]
             echo: super::echo::Echo,

@@ -83,9 +83,9 @@ impl<Q: Message + Default + 'static> Inbound<Q> {
     /// # Errors
     /// The message cannot be read, or the client has canceled the call.
     pub async fn next(&mut self) -> Result<Option<Q>, Error> {
-        let message = self.messages.next().await?;
-        if message.is_some() {
-            self.count.received();
+        let message: Option<Q> = self.messages.next().await?;
+        if let Some(message) = &message {
+            self.count.received(message.encoded_len());
         }
         Ok(message)
     }
@@ -166,17 +166,15 @@ impl<R: Message> Outbound<R> {
 
     /// Like [`Outbound::send`], for a message that has a prefix.
     pub(super) async fn send_framed(&self, framed: Bytes) -> Result<(), Error> {
-        let sent = self.parts.send(Part::Message(framed)).await;
-        sent.map_err(|_| Error::Canceled)?;
-        self.count.sent();
-        Ok(())
+        self.send_frames(framed, 1).await
     }
 
     /// Sends bytes in which this number of framed messages begin.
     pub(super) async fn send_frames(&self, bytes: Bytes, messages: u64) -> Result<(), Error> {
+        let length = bytes.len();
         let sent = self.parts.send(Part::Message(bytes)).await;
         sent.map_err(|_| Error::Canceled)?;
-        self.count.sent_many(messages);
+        self.count.sent(messages, length);
         Ok(())
     }
 

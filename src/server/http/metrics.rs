@@ -26,9 +26,16 @@ pub async fn metrics(services: &Services) -> Response<Body> {
     let auth_revision = auth.map_or(0, |auth| auth.auth_revision);
     let leases = services.core.lease_counts();
     let header = services.core.header();
-    let cluster_version = status.version.rsplit_once('.').map_or("", |(m, _)| m);
+    // The version of the storage follows that of the cluster.
+    let cluster_version = status
+        .storage_version
+        .rsplit_once('.')
+        .map_or("", |(minor, _)| minor);
     let watches = services.core.watch_counts();
     let page = services.metrics.page(&State {
+        keys: services.core.key_count() as u64,
+        compact_revision: services.core.compact_revision(),
+        watch_streams: watches.streams as u64,
         watchers: watches.watchers as u64,
         slow_watchers: watches.slow as u64,
         events: watches.events,

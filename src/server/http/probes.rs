@@ -100,18 +100,13 @@ async fn run(services: &Services, check: &str) -> Result<(), String> {
 }
 
 /// `/version`.
-pub async fn version(services: &Services) -> Response<Body> {
-    match services.core.status(&RequestContext::in_process()).await {
-        Ok(status) => {
-            let minor = status.version.rsplit_once('.').map_or("", |(m, _)| m);
-            let storage = if status.storage_version.is_empty() {
-                "unknown"
-            } else {
-                &status.storage_version
-            };
+pub fn version(services: &Services) -> Response<Body> {
+    match services.core.membership() {
+        Ok(membership) => {
+            let version = membership.version();
+            let server = services.core.version();
             let body = format!(
-                "{{\"etcdserver\":\"{}\",\"etcdcluster\":\"{minor}.0\",\"storage\":\"{storage}\"}}",
-                status.version
+                "{{\"etcdserver\":\"{server}\",\"etcdcluster\":\"{version}\",\"storage\":\"{version}\"}}"
             );
             with_type("application/json", body.into())
         }

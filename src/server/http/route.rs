@@ -70,7 +70,7 @@ where
         Some(below) => gateway::gateway(services, caller, parts, below, body).await,
         None if path == "/version" => match only_get(parts) {
             Some(refusal) => refusal,
-            None => probes::version(services).await,
+            None => probes::version(services),
         },
         None => monitoring(services, parts).await,
     }

@@ -43,6 +43,9 @@ struct MethodMetrics {
     by_code: [std::sync::OnceLock<IntCounter>; CODES],
     received: IntCounter,
     sent: IntCounter,
+    /// Of all methods together.
+    received_bytes: IntCounter,
+    sent_bytes: IntCounter,
     seconds: Option<Histogram>,
 }
 
@@ -91,6 +94,19 @@ impl GrpcMetrics {
             "Total number of gRPC stream messages sent by the server.",
             labels,
         )?;
+        let bytes = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let received_bytes = bytes(
+            "etcd_network_client_grpc_received_bytes_total",
+            "The total number of bytes received from grpc clients.",
+        )?;
+        let sent_bytes = bytes(
+            "etcd_network_client_grpc_sent_bytes_total",
+            "The total number of bytes sent to grpc clients.",
+        )?;
         let seconds = if extensive {
             let seconds = HistogramVec::new(
                 HistogramOpts::new(
@@ -116,6 +132,8 @@ impl GrpcMetrics {
                     by_code: Default::default(),
                     received: received.with_label_values(&values),
                     sent: sent.with_label_values(&values),
+                    received_bytes: received_bytes.clone(),
+                    sent_bytes: sent_bytes.clone(),
                     seconds: seconds.as_ref().map(|s| s.with_label_values(&values)),
                 })
             })
@@ -161,6 +179,16 @@ impl GrpcMetrics {
 }
 
 impl MethodMetrics {
+    fn received(&self, bytes: usize) {
+        self.received.inc();
+        self.received_bytes.inc_by(bytes as u64);
+    }
+
+    fn sent(&self, messages: u64, bytes: usize) {
+        self.sent.inc_by(messages);
+        self.sent_bytes.inc_by(bytes as u64);
+    }
+
     fn handled(&self, code: Code) -> &IntCounter {
         self.by_code[code as usize].get_or_init(|| {
             let MethodLabels {
@@ -175,14 +203,14 @@ impl MethodMetrics {
 }
 
 impl Handling {
-    /// Counts a received message.
-    pub fn received(&self) {
-        self.method.received.inc();
+    /// A message of so many bytes of the request has been read.
+    pub fn received(&self, bytes: usize) {
+        self.method.received(bytes);
     }
 
-    /// Counts a sent message.
-    pub fn sent(&self) {
-        self.method.sent.inc();
+    /// A message of so many bytes of the response is on its way.
+    pub fn sent(&self, bytes: usize) {
+        self.method.sent(1, bytes);
     }
 
     /// Records the code with which the request ended.
@@ -222,19 +250,14 @@ impl Drop for Handling {
 pub struct Messages(Arc<MethodMetrics>);
 
 impl Messages {
-    /// Counts a received message.
-    pub fn received(&self) {
-        self.0.received.inc();
+    /// One of so many bytes was read.
+    pub fn received(&self, bytes: usize) {
+        self.0.received(bytes);
     }
 
-    /// Counts a sent message.
-    pub fn sent(&self) {
-        self.0.sent.inc();
-    }
-
-    /// Counts several sent messages.
-    pub fn sent_many(&self, messages: u64) {
-        self.0.sent.inc_by(messages);
+    /// So many are on their way, with so many bytes in all.
+    pub fn sent(&self, messages: u64, bytes: usize) {
+        self.0.sent(messages, bytes);
     }
 }
 

@@ -11,6 +11,7 @@ pub struct Process {
     virtual_bytes: Gauge,
     resident_bytes: Gauge,
     start_seconds: Gauge,
+    threads: Gauge,
     os_fd_used: Gauge,
     os_fd_limit: Gauge,
 }
@@ -50,6 +51,10 @@ impl Process {
                 "process_start_time_seconds",
                 "Start time of the process since unix epoch in seconds.",
             )?,
+            threads: gauge(
+                "go_threads",
+                "Number of OS threads created; here: that there are.",
+            )?,
             os_fd_used: gauge("os_fd_used", "The number of used file descriptors.")?,
             os_fd_limit: gauge("os_fd_limit", "The file descriptor limit.")?,
         })
@@ -86,8 +91,8 @@ impl Process {
         }
     }
 
-    /// proc(5): in `/proc/self/stat`, the name is in parentheses and may contain spaces; the fields after it are
-    /// numbered from 3. User and system time are 14 and 15, the start time since boot is 22, all in clock ticks.
+    /// proc(5): in `/proc/self/stat`, behind the name in brackets, which may hold blanks, the fields are numbered from
+    /// 3 on; user and system time are 14 and 15, the number of threads is 20, the start since the system's own is 22, all in clock ticks.
     fn times(&self) {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -101,6 +106,9 @@ impl Process {
             // Counters of this library can only be incremented.
             self.cpu_seconds
                 .inc_by((seconds - self.cpu_seconds.get()).max(0.0));
+        }
+        if let Some(threads) = field(20) {
+            self.threads.set(threads);
         }
         let system = std::fs::read_to_string("/proc/stat").unwrap_or_default();
         let boot = system

@@ -1,11 +1,17 @@
 //! The metrics of a server and its page. Values that are cheap to obtain are gauges that are set when the page is
 //! requested; everything else is counted where it happens.
 
-use prometheus::{Encoder as _, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::sync::Arc;
+
+use prometheus::{
+    Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 use super::{
+    absent,
     grpc::{GrpcMetrics, MethodLabels},
     process::Process,
+    store::StoreMetrics,
 };
 
 /// The metrics of one server.
@@ -20,6 +26,9 @@ pub struct Metrics {
     pub health_failures: IntCounter,
     /// Whether a defragmentation is in progress.
     pub defragmenting: IntGauge,
+    scrapes: IntCounterVec,
+    /// What the store counts itself.
+    pub store: Arc<StoreMetrics>,
     state: StateGauges,
 }
 
@@ -42,6 +51,12 @@ pub struct State {
     pub quota: i64,
     /// Index of the last request that was applied.
     pub applied_index: u64,
+    /// Keys.
+    pub keys: u64,
+    /// The newest compaction that was asked for; -1: none.
+    pub compact_revision: i64,
+    /// Streams of watchers.
+    pub watch_streams: u64,
     /// Number of watchers.
     pub watchers: u64,
     /// Number of watchers that are catching up.
@@ -72,6 +87,10 @@ struct StateGauges {
     quota: IntGauge,
     committed: IntGauge,
     applied: IntGauge,
+    keys: IntGauge,
+    compact_revision: IntGauge,
+    watch_streams: IntGauge,
+    tasks: IntGauge,
     watchers: IntGauge,
     slow_watchers: IntGauge,
     events: IntCounter,
@@ -83,33 +102,17 @@ struct StateGauges {
     leases_expired: IntCounter,
 }
 
-/// Metrics that are always 0 for a single member.
-const NEVER: &[(&str, &str)] = &[
-    (
-        "etcd_server_heartbeat_send_failures_total",
-        "The total number of leader heartbeat send failures (likely overloaded from slow disk).",
-    ),
-    (
-        "etcd_server_learner_promote_successes",
-        "The total number of successful learner promotions while this member is leader.",
-    ),
-    (
-        "etcd_server_read_indexes_failed_total",
-        "The total number of failed read indexes seen.",
-    ),
-    (
-        "etcd_server_slow_read_indexes_total",
-        "The total number of pending read indexes not in sync with leader's or timed out read index requests.",
-    ),
-];
-
 impl Metrics {
     /// Registers all metrics. `methods` are those of the gRPC services, ordered by number; `extensive` is
     /// `--metrics=extensive`.
     ///
     /// # Errors
     /// A name is registered twice, which a test rules out.
-    pub fn new(methods: &[MethodLabels], extensive: bool) -> prometheus::Result<Metrics> {
+    pub fn new(
+        methods: &[MethodLabels],
+        extensive: bool,
+        store: Arc<StoreMetrics>,
+    ) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let register = Register(&registry);
         let constant = |name: &str, help: &str, value: i64| {
@@ -136,9 +139,7 @@ impl Metrics {
                 "The number of leader changes seen.",
             )?
             .inc();
-        for (name, help) in NEVER {
-            register.counter(name, help)?;
-        }
+        absent::register(&registry)?;
         Ok(Metrics {
             process: Process::register(&registry)?,
             grpc: GrpcMetrics::register(&registry, methods, extensive)?,
@@ -154,7 +155,13 @@ impl Metrics {
                 "etcd_disk_defrag_inflight",
                 "Whether or not defrag is active on the member. 1 means active, 0 means not.",
             )?,
+            scrapes: register.counter_labelled(
+                "promhttp_metric_handler_requests_total",
+                "Total number of scrapes by HTTP status code.",
+                "code",
+            )?,
             state: StateGauges::register(&register)?,
+            store,
             registry,
         })
     }
@@ -164,7 +171,10 @@ impl Metrics {
         self.state.set(state);
         self.process.update();
         let mut page = Vec::new();
-        let families = self.registry.gather();
+        let mut families = self.registry.gather();
+        families.extend(self.store.gather());
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        self.scrapes.with_label_values(&["200"]).inc();
         // Writing to memory cannot fail, and registered families always have a name and values.
         let _ = TextEncoder::new().encode(&families, &mut page);
         String::from_utf8(page).unwrap_or_default()
@@ -185,6 +195,19 @@ impl Register<'_> {
         let counter = IntCounter::new(name, help)?;
         self.0.register(Box::new(counter.clone()))?;
         Ok(counter)
+    }
+
+    fn counter_labelled(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+    ) -> prometheus::Result<IntCounterVec> {
+        let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        // The label of a page that was handed out, so that the family is there from the start.
+        counters.with_label_values(&["200"]);
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
     }
 
     fn labelled(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
@@ -235,6 +258,19 @@ impl StateGauges {
             applied: register.gauge(
                 "etcd_server_proposals_applied_total",
                 "The total number of consensus proposals applied.",
+            )?,
+            keys: register.gauge("etcd_debugging_mvcc_keys_total", "Total number of keys.")?,
+            compact_revision: register.gauge(
+                "etcd_debugging_mvcc_compact_revision",
+                "The revision of the last compaction in store.",
+            )?,
+            watch_streams: register.gauge(
+                "etcd_debugging_mvcc_watch_stream_total",
+                "Total number of watch streams.",
+            )?,
+            tasks: register.gauge(
+                "go_goroutines",
+                "Number of goroutines that currently exist; here: of tasks of the async runtime.",
             )?,
             watchers: register.gauge(
                 "etcd_debugging_mvcc_watcher_total",
@@ -302,6 +338,13 @@ impl StateGauges {
         self.committed.set(applied);
         self.applied.set(applied);
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.keys.set(gauge(state.keys));
+        self.compact_revision.set(state.compact_revision);
+        self.watch_streams.set(gauge(state.watch_streams));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.tasks
+                .set(gauge(runtime.metrics().num_alive_tasks() as u64));
+        }
         self.watchers.set(gauge(state.watchers));
         self.slow_watchers.set(gauge(state.slow_watchers));
         catch_up(&self.events, state.events);

@@ -42,6 +42,12 @@ pub struct Encoded {
     expected: usize,
     /// Counts the memory of the message.
     held: Option<Held>,
+    /// Bytes left free in front of the message.
+    free: usize,
+    /// Records in it.
+    pub keys: usize,
+    /// Keys that a range found; for a transaction 1 if its compares held, else 0.
+    pub count: i64,
 }
 
 impl Encoded {
@@ -60,6 +66,7 @@ impl Encoded {
         last.resize(free, 0);
         let mut encoded = Encoded {
             last,
+            free,
             ..Encoded::default()
         };
         encoded.message(&RangeResponse {
@@ -71,6 +78,7 @@ impl Encoded {
         });
         let rest = view.range_records(request, &mut encoded)?;
         encoded.message(&rest);
+        encoded.count = rest.count;
         Ok(encoded)
     }
 
@@ -81,6 +89,7 @@ impl Encoded {
         last.resize(free, 0);
         let mut encoded = Encoded {
             last,
+            free,
             ..Encoded::default()
         };
         if length > CHUNK_SIZE {
@@ -121,6 +130,7 @@ impl Encoded {
                 .reserve_exact(all.min(CHUNK_SIZE - self.last.len()));
         }
         self.expected = self.expected.saturating_sub(1);
+        self.keys += 1;
         let mut field = [0; FIELD];
         let mut rest = &mut field[..];
         encode_key(KVS, WireType::LengthDelimited, &mut rest);
@@ -151,6 +161,11 @@ impl Encoded {
     /// Number of bytes so far, including the unused ones at the beginning.
     pub fn length(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
+    }
+
+    /// Bytes of the message so far.
+    pub fn message_len(&self) -> usize {
+        self.length() - self.free
     }
 
     /// The first chunk, which begins with the unused bytes.

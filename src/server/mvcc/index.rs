@@ -11,6 +11,7 @@ use std::{
         Bound,
         Bound::{Excluded, Included, Unbounded},
     },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use parking_lot::RwLock;
@@ -61,12 +62,16 @@ impl<'a> KeyRange<'a> {
 #[derive(Debug, Default)]
 pub struct TreeIndex {
     tree: RwLock<BTreeMap<Box<[u8]>, KeyIndex>>,
+    /// Keys that are not deleted. Changes under the lock.
+    live: AtomicUsize,
 }
 
 impl TreeIndex {
     /// An index of unique keys in ascending order.
     pub fn from_sorted(keys: Vec<(Box<[u8]>, KeyIndex)>) -> TreeIndex {
+        let live = keys.iter().filter(|(_, index)| !index.is_deleted()).count();
         TreeIndex {
+            live: AtomicUsize::new(live),
             // The standard library builds a tree from sorted input in one pass, with full nodes.
             tree: RwLock::new(keys.into_iter().collect()),
         }
@@ -75,6 +80,11 @@ impl TreeIndex {
     /// Number of keys, including deleted ones that have not been compacted.
     pub fn len(&self) -> usize {
         self.tree.read().len()
+    }
+
+    /// Number of keys that are not deleted.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
     }
 
     /// Whether there are no keys.
@@ -149,8 +159,12 @@ impl TreeIndex {
         let mut tree = self.tree.write();
         if let Some(index) = tree.get_mut(key) {
             let previous = (!index.is_deleted()).then(|| index.last());
+            if previous.is_none() {
+                self.live.fetch_add(1, Ordering::Relaxed);
+            }
             return (index.put(rev), previous);
         }
+        self.live.fetch_add(1, Ordering::Relaxed);
         tree.insert(key.into(), KeyIndex::new(rev));
         let found = Found {
             modified: rev,
@@ -162,10 +176,12 @@ impl TreeIndex {
 
     /// Records a deletion. Returns whether the key existed.
     pub fn tombstone(&self, key: &[u8], rev: Revision) -> bool {
-        self.tree
-            .write()
-            .get_mut(key)
-            .is_some_and(|index| index.tombstone(rev))
+        let mut tree = self.tree.write();
+        let deleted = tree.get_mut(key).is_some_and(|index| index.tombstone(rev));
+        if deleted {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+        }
+        deleted
     }
 
     /// Compacts the next keys after `cursor` at revision `at`. Adds the changes up to `at` that are kept to `kept`.

@@ -13,7 +13,7 @@ use rustls::{
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+use x509_parser::prelude::{ASN1Time, CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::files;
 use crate::server::config::TlsSettings;
@@ -22,6 +22,8 @@ use crate::server::config::TlsSettings;
 #[derive(Debug)]
 pub struct Clients {
     chain: Arc<dyn ClientCertVerifier>,
+    /// The certificates of `--trusted-ca-file`.
+    trusted: Vec<CertificateDer<'static>>,
     allowed_hostnames: Vec<ServerName<'static>>,
     /// Serial numbers of revoked certificates.
     revoked: Vec<Vec<u8>>,
@@ -50,8 +52,10 @@ impl Clients {
             return Ok(None);
         }
         let mut roots = RootCertStore::empty();
+        let mut trusted = Vec::new();
         if let Some(path) = &settings.trusted_ca_file {
             for certificate in files::certificates(path)? {
+                trusted.push(certificate.clone());
                 roots
                     .add(certificate)
                     .map_err(|e| format!("{}: {e}", path.display()))?;
@@ -78,6 +82,7 @@ impl Clients {
         };
         Ok(Some(Arc::new(Clients {
             chain,
+            trusted,
             allowed_hostnames: settings
                 .allowed_hostnames
                 .iter()
@@ -85,6 +90,26 @@ impl Clients {
                 .collect::<Result<_, _>>()?,
             revoked,
         })))
+    }
+
+    /// Whether a certificate is one of those that are trusted themselves, and good at this time for a client. Go, and so
+    /// etcd, lets a client show it; webpki takes no authority's certificate for that of a client.
+    fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+        if !self.trusted.iter().any(|trusted| trusted == certificate) {
+            return false;
+        }
+        let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+            return false;
+        };
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let is_timely =
+            ASN1Time::from_timestamp(now).is_ok_and(|now| parsed.validity().is_valid_at(now));
+        let is_for_clients = match parsed.extended_key_usage() {
+            Ok(Some(usage)) => usage.value.client_auth || usage.value.any,
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        is_timely && is_for_clients
     }
 
     fn check_hostname(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
@@ -142,9 +167,10 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self
-            .chain
-            .verify_client_cert(certificate, intermediates, now)?;
+        let verified = match (self.chain).verify_client_cert(certificate, intermediates, now) {
+            Err(_) if self.is_trusted_itself(certificate, now) => ClientCertVerified::assertion(),
+            verified => verified?,
+        };
         self.check_hostname(certificate)?;
         for one in std::iter::once(certificate).chain(intermediates) {
             self.check_revoked(one)?;
@@ -174,5 +200,46 @@ impl ClientCertVerifier for Clients {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+
+    use super::*;
+
+    fn authority(usages: Vec<ExtendedKeyUsagePurpose>) -> rcgen::Certificate {
+        let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.extended_key_usages = usages;
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_authority_may_be_its_own_client() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let trusted = authority(Vec::new());
+        let for_servers = authority(vec![ExtendedKeyUsagePurpose::ServerAuth]);
+        std::fs::write(&file, trusted.pem() + &for_servers.pem()).unwrap();
+        let settings = TlsSettings {
+            trusted_ca_file: Some(file),
+            ..TlsSettings::default()
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = Clients::new(&settings, &provider).unwrap().unwrap();
+        let admits = |certificate: &rcgen::Certificate, now| {
+            let verified = clients.verify_client_cert(certificate.der(), &[], now);
+            verified.is_ok()
+        };
+        assert!(admits(&trusted, UnixTime::now()));
+        assert!(!admits(&for_servers, UnixTime::now()));
+        assert!(!admits(&authority(Vec::new()), UnixTime::now()));
+        // rcgen's certificates end in the year 4096.
+        let late = UnixTime::since_unix_epoch(Duration::from_secs(100_000_000_000));
+        assert!(!admits(&trusted, late));
     }
 }

@@ -1,0 +1,314 @@
+//! Operations on the members of the cluster and on its version. Members can be recorded here, so that `member add` and
+//! its siblings answer as on a real cluster of one; none but this one is ever served, and none is waited for.
+//! Source: etcd v3.7.1, server/etcdserver/server.go and server/etcdserver/api/membership/cluster.go.
+
+use std::sync::Arc;
+
+use super::{
+    claim::SpaceClaim,
+    op::{Caller, Op},
+    state::State,
+};
+use crate::{
+    schema::{
+        Version, bucket,
+        fresh::current_version,
+        membership::{self, Downgrade, Member, Membership},
+        meta,
+    },
+    server::error::Error,
+};
+
+/// Bytes and records of the short records that a change of members or of the version writes.
+const SHORT_RECORDS: (u64, u64) = (512, 6);
+
+/// The field of etcd's log for what a member says of itself. etcd keeps changes of members in entries of another kind,
+/// which are about as long.
+const CHANGE_OF_MEMBERS: u32 = 1301;
+
+/// Adds a member that has not started.
+#[derive(Debug)]
+pub struct AddMember {
+    /// The member; it has no name.
+    pub member: Member,
+    /// Whether a change is refused that would cost a real cluster its quorum.
+    pub strict: bool,
+    /// Learners that may be members at the same time.
+    pub max_learners: i64,
+}
+
+/// Removes a member.
+#[derive(Debug)]
+pub struct RemoveMember {
+    /// Its id.
+    pub id: u64,
+}
+
+/// Gives a member other peer URLs.
+#[derive(Debug)]
+pub struct UpdateMember {
+    /// Its id.
+    pub id: u64,
+    /// The new URLs, in the order in which they were given.
+    pub peer_urls: Vec<String>,
+}
+
+/// Begins a downgrade to a version, or ends the one that is under way.
+#[derive(Debug)]
+pub struct SetDowngrade {
+    /// Where to; `None`: back to this server's own version.
+    pub target: Option<Version>,
+}
+
+impl Op for AddMember {
+    type Answer = Arc<Membership>;
+
+    const NAME: &str = "ConfChangeAddNode";
+    const LOG_FIELD: Option<u32> = Some(CHANGE_OF_MEMBERS);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        membership::encode_member(&self.member).1.len()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        let (_, record) = membership::encode_member(&self.member);
+        claim.records(record.len() as u64 + SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
+    }
+
+    fn describe(&self) -> String {
+        format!("add_member:<id:{:x}>", self.member.id)
+    }
+
+    fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
+        let members = &state.membership;
+        if self.strict {
+            check_quorum_after_add(members, self.member.is_learner)?;
+        }
+        if members.removed.contains(&self.member.id) {
+            return Err(Error::MemberNotFound);
+        }
+        if members.members.contains_key(&self.member.id) {
+            return Err(Error::MemberExist);
+        }
+        check_urls_are_free(members, None, &self.member.peer_urls)?;
+        let learners = members.members.values().filter(|m| m.is_learner).count();
+        let learners = i64::try_from(learners).unwrap_or(i64::MAX);
+        if self.member.is_learner && learners >= self.max_learners {
+            return Err(Error::TooManyLearners);
+        }
+        let (key, value) = membership::encode_member(&self.member);
+        state.put(bucket::MEMBERS, key, value)?;
+        let added = self.member.clone();
+        state.change_members(|members| {
+            members.members.insert(added.id, added);
+        })
+    }
+}
+
+impl Op for RemoveMember {
+    type Answer = Arc<Membership>;
+
+    const NAME: &str = "ConfChangeRemoveNode";
+    const LOG_FIELD: Option<u32> = Some(CHANGE_OF_MEMBERS);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        8
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
+    }
+
+    fn describe(&self) -> String {
+        format!("remove_member:<id:{:x}>", self.id)
+    }
+
+    fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
+        if !state.membership.members.contains_key(&self.id) {
+            return Err(Error::MemberNotFound);
+        }
+        // A cluster without this member is none. etcd refuses it as well, but sends the text without its code.
+        if self.id == state.ids.member {
+            return Err(Error::Other(
+                tonic::Code::Unknown,
+                Error::MemberNotEnoughStarted.text().into(),
+            ));
+        }
+        let key = membership::encode_id(self.id);
+        state.delete(bucket::MEMBERS, key.clone())?;
+        state.put(bucket::MEMBERS_REMOVED, key, membership::REMOVED.to_vec())?;
+        let id = self.id;
+        state.change_members(|members| {
+            members.members.remove(&id);
+            members.removed.insert(id);
+        })
+    }
+}
+
+impl Op for UpdateMember {
+    type Answer = Arc<Membership>;
+
+    const NAME: &str = "ConfChangeUpdateNode";
+    const LOG_FIELD: Option<u32> = Some(CHANGE_OF_MEMBERS);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        self.peer_urls.iter().map(String::len).sum()
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        // The name and the client URLs of this member are part of its record.
+        let urls: usize = self.peer_urls.iter().map(|url| url.len() + 4).sum();
+        let stored = claim.membership().members.get(&self.id);
+        let record = stored.map_or(0, |member| membership::encode_member(member).1.len());
+        claim.records((urls + record) as u64 + SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
+    }
+
+    fn describe(&self) -> String {
+        format!("update_member:<id:{:x}>", self.id)
+    }
+
+    fn apply(&self, state: &mut State) -> Result<Self::Answer, Error> {
+        let Some(stored) = state.membership.members.get(&self.id) else {
+            return Err(Error::MemberNotFound);
+        };
+        check_urls_are_free(&state.membership, Some(self.id), &self.peer_urls)?;
+        let updated = Member {
+            peer_urls: self.peer_urls.clone(),
+            ..stored.clone()
+        };
+        let (key, value) = membership::encode_member(&updated);
+        state.put(bucket::MEMBERS, key, value)?;
+        state.change_members(|members| {
+            members.members.insert(updated.id, updated);
+        })
+    }
+}
+
+impl Op for SetDowngrade {
+    /// The version of the cluster before the change.
+    type Answer = Version;
+
+    const NAME: &str = "DowngradeInfoSet";
+    const LOG_FIELD: Option<u32> = Some(1303);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        16
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
+    }
+
+    fn describe(&self) -> String {
+        match &self.target {
+            Some(version) => format!("downgrade_info_set:{{enabled:true ver:\"{version}\"}}"),
+            None => "downgrade_info_set:{}".into(),
+        }
+    }
+
+    fn apply(&self, state: &mut State) -> Result<Version, Error> {
+        let before = state.membership.version();
+        let under_way = state.membership.downgrade_target().is_some();
+        if self.target.is_some() && under_way {
+            return Err(Error::DowngradeInProcess);
+        }
+        // Ending what is not under way changes nothing and is no error.
+        if self.target.is_none() && !under_way {
+            return Ok(before);
+        }
+        let downgrade = Downgrade {
+            target_version: self
+                .target
+                .as_ref()
+                .map_or(String::new(), Version::to_string),
+            enabled: self.target.is_some(),
+        };
+        // A real cluster takes a few seconds until the versions follow, because its members have to agree.
+        let version = self.target.clone().unwrap_or_else(current_version);
+        let record = membership::encode_downgrade(&downgrade);
+        state.put(bucket::CLUSTER, membership::DOWNGRADE.to_vec(), record)?;
+        let encoded = meta::encode_version(&version);
+        state.put(
+            bucket::CLUSTER,
+            membership::CLUSTER_VERSION.to_vec(),
+            encoded.clone(),
+        )?;
+        state.put(bucket::META, meta::STORAGE_VERSION.to_vec(), encoded)?;
+        let members = Arc::make_mut(&mut state.membership);
+        members.downgrade = Some(downgrade);
+        members.cluster_version = Some(version);
+        Ok(before)
+    }
+}
+
+/// Refuses a member where too few have started for the quorum that there would be. Only this member ever starts.
+fn check_quorum_after_add(members: &Membership, learner: bool) -> Result<(), Error> {
+    let voters = members.members.values().filter(|m| !m.is_learner);
+    let started = voters.clone().filter(|m| !m.name.is_empty()).count();
+    let voters = voters.count();
+    // One that is alone may be joined, since this is how a cluster is rebuilt from its last member.
+    if voters == 1 {
+        return Ok(());
+    }
+    if !learner && started < (voters + 1) / 2 + 1 {
+        return Err(Error::Other(
+            tonic::Code::Unknown,
+            Error::MemberNotEnoughStarted.text().into(),
+        ));
+    }
+    Err(Error::Unhealthy)
+}
+
+/// Refuses peer URLs that a member other than `but` has.
+fn check_urls_are_free(
+    members: &Membership,
+    but: Option<u64>,
+    urls: &[String],
+) -> Result<(), Error> {
+    let mut others = members.members.values().filter(|m| Some(m.id) != but);
+    match others.any(|m| urls.iter().any(|url| m.peer_urls.contains(url))) {
+        true => Err(Error::PeerURLExist),
+        false => Ok(()),
+    }
+}
+
+impl State {
+    fn put(&mut self, bucket: &'static [u8], key: Vec<u8>, value: Vec<u8>) -> Result<(), Error> {
+        self.batch.put(bucket, key, value).map_err(Error::storage)
+    }
+
+    fn delete(&mut self, bucket: &'static [u8], key: Vec<u8>) -> Result<(), Error> {
+        self.batch.delete(bucket, key).map_err(Error::storage)
+    }
+
+    /// Changes the members, records who votes, and returns them all.
+    fn change_members(
+        &mut self,
+        change: impl FnOnce(&mut Membership),
+    ) -> Result<Arc<Membership>, Error> {
+        change(Arc::make_mut(&mut self.membership));
+        let conf_state = meta::encode_conf_state(&self.membership.conf_state());
+        self.put(bucket::META, meta::CONF_STATE.to_vec(), conf_state)?;
+        Ok(self.membership.clone())
+    }
+}

@@ -1,0 +1,99 @@
+//! The members of the cluster and its version. Only this member is ever served; see `apply::membership`.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::Core;
+use crate::{
+    schema::{
+        Version, ids,
+        membership::{Member, Membership},
+    },
+    server::{
+        apply::{AddMember, RemoveMember, SetDowngrade, UpdateMember},
+        config::ClusterRules,
+        context::RequestContext,
+        error::Error,
+    },
+};
+
+impl Core {
+    /// The members and versions.
+    ///
+    /// # Errors
+    /// The server has stopped.
+    pub fn membership(&self) -> Result<Arc<Membership>, Error> {
+        Ok(self.inner.shared.published()?.membership.clone())
+    }
+
+    /// Records a member that has not started; returns it, and all members.
+    ///
+    /// # Errors
+    /// The caller is no administrator, the URLs are taken, or the rules forbid it.
+    pub async fn add_member(
+        &self,
+        context: &RequestContext,
+        rules: &ClusterRules,
+        peer_urls: Vec<String>,
+        is_learner: bool,
+    ) -> Result<(Member, Arc<Membership>), Error> {
+        self.check_admin(context)?;
+        // The id of an added member is made of the time, where that of a founding one is made of the cluster's token.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.unwrap_or_default().as_secs().to_string();
+        let member = Member {
+            id: ids::member_id(&peer_urls, &seconds),
+            peer_urls,
+            is_learner,
+            ..Member::default()
+        };
+        let add = AddMember {
+            member: member.clone(),
+            strict: rules.strict_reconfig_check,
+            max_learners: rules.max_learners,
+        };
+        Ok((member, self.write(context, add).await?))
+    }
+
+    /// Removes a member; returns those that are left.
+    ///
+    /// # Errors
+    /// The caller is no administrator, there is no such member, or it is this one.
+    pub async fn remove_member(
+        &self,
+        context: &RequestContext,
+        id: u64,
+    ) -> Result<Arc<Membership>, Error> {
+        self.check_admin(context)?;
+        self.write(context, RemoveMember { id }).await
+    }
+
+    /// Gives a member other peer URLs; returns all members.
+    ///
+    /// # Errors
+    /// The caller is no administrator, there is no such member, or another one has these URLs.
+    pub async fn update_member(
+        &self,
+        context: &RequestContext,
+        id: u64,
+        peer_urls: Vec<String>,
+    ) -> Result<Arc<Membership>, Error> {
+        self.check_admin(context)?;
+        self.write(context, UpdateMember { id, peer_urls }).await
+    }
+
+    /// Begins a downgrade, or ends the one that is under way; returns the version of the cluster before.
+    ///
+    /// # Errors
+    /// The caller is no administrator, or a downgrade is under way already.
+    pub async fn set_downgrade(
+        &self,
+        context: &RequestContext,
+        target: Option<Version>,
+    ) -> Result<Version, Error> {
+        self.check_admin(context)?;
+        self.write(context, SetDowngrade { target }).await
+    }
+}

@@ -1,0 +1,222 @@
+//! The log line of a request that took long, as etcd's interceptor and its readers write it. A request is read a second
+//! time for that, so that one which was quick costs a look at the clock and nothing else. What a request holds is shown
+//! for the four methods of keys alone, and values never are.
+//! Source: etcd v3.7.1, server/etcdserver/api/v3rpc/interceptor.go, `logUnaryRequestStats`, and
+//! server/etcdserver/txn/util.go.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use prost::Message as _;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::{debug, warn};
+
+use super::{methods::Method, services::Services};
+use crate::{
+    golang::format,
+    proto::etcdserverpb as pb,
+    server::{
+        config::LogLevel,
+        context::{PeerAddress, RequestContext},
+        error::Error,
+        loggable,
+        mvcc::{encoded::Encoded, txn},
+    },
+};
+
+/// A request that is being answered.
+pub(super) struct Watched {
+    method: Method,
+    request: Bytes,
+    remote: PeerAddress,
+    since: Instant,
+}
+
+/// What is said of an answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answered {
+    /// Keys that were found or deleted; for a transaction 1 if its compares held.
+    pub count: i64,
+    /// Keys in the answer.
+    pub keys: usize,
+    /// Encoded bytes.
+    pub size: usize,
+}
+
+/// An answer that can be described.
+pub(super) trait Describe {
+    fn describe(&self) -> Answered;
+}
+
+impl Describe for Encoded {
+    fn describe(&self) -> Answered {
+        Answered {
+            count: self.count,
+            keys: self.keys,
+            size: self.message_len(),
+        }
+    }
+}
+
+/// Any other message. Of these only a deletion counts keys, which is read back from its encoding.
+impl<M: prost::Message> Describe for M {
+    fn describe(&self) -> Answered {
+        let deleted = pb::DeleteRangeResponse::decode(&self.encode_to_vec()[..]);
+        Answered {
+            count: deleted.map_or(0, |answer| answer.deleted),
+            keys: 0,
+            size: self.encoded_len(),
+        }
+    }
+}
+
+impl Watched {
+    pub fn new(method: Method, request: Bytes, context: &RequestContext) -> Watched {
+        Watched {
+            method,
+            request,
+            remote: context.peer.address,
+            since: Instant::now(),
+        }
+    }
+
+    /// Logs the request if it took long.
+    pub fn answered<A: Describe>(self, services: &Services, answer: &Result<A, Error>) {
+        let config = &services.config;
+        let took = self.since.elapsed();
+        let is_slow = took > config.warning_unary_request_duration;
+        let everything = config.log_level == LogLevel::Debug;
+        if took > config.warning_apply_duration {
+            self.log_read(services, took, answer);
+        }
+        if is_slow || everything {
+            self.log_stats(took, everything, answer);
+        }
+    }
+
+    /// A read that took long. Writes are logged where they are applied.
+    fn log_read<A: Describe>(
+        &self,
+        services: &Services,
+        took: Duration,
+        answer: &Result<A, Error>,
+    ) {
+        let (prefix, request, response) = match self.method {
+            Method::Range => {
+                let Ok(r) = pb::RangeRequest::decode(self.request.clone()) else {
+                    return;
+                };
+                let response = answer.as_ref().map(|answer| {
+                    let Answered { keys, size, .. } = answer.describe();
+                    format!("range_response_count:{keys} size:{size}")
+                });
+                ("read-only range ", loggable::range(&r), response)
+            }
+            Method::Txn => {
+                let Ok(r) = pb::TxnRequest::decode(self.request.clone()) else {
+                    return;
+                };
+                if !txn::is_read_only(&r) {
+                    return;
+                }
+                let response = answer
+                    .as_ref()
+                    .map(|answer| format!("size:{}", answer.describe().size));
+                ("read-only txn ", loggable::txn(&r), response)
+            }
+            _ => return,
+        };
+        services.metrics.store.slow_applies.inc();
+        let expected = format::duration(services.config.warning_apply_duration);
+        let took = format::duration(took);
+        match response {
+            Ok(response) => warn!(
+                took,
+                "expected-duration" = expected,
+                prefix,
+                request,
+                response,
+                "apply request took too long"
+            ),
+            Err(error) => warn!(
+                took,
+                "expected-duration" = expected,
+                prefix,
+                request,
+                response = "",
+                %error,
+                "apply request took too long"
+            ),
+        }
+    }
+
+    fn log_stats<A: Describe>(&self, took: Duration, as_debug: bool, answer: &Result<A, Error>) {
+        let answered = answer.as_ref().map(Describe::describe).unwrap_or_default();
+        let (asked, request_size, content) = self.request_stats(answered.count);
+        // etcd shows numbers for these methods alone.
+        let (responses, response_size) = match self.method {
+            Method::Range | Method::DeleteRange => (answered.count, bytes(answered.size)),
+            Method::Put | Method::Txn => (0, bytes(answered.size)),
+            _ => (-1, -1),
+        };
+        let began = OffsetDateTime::from(SystemTime::now() - took);
+        let began = began.format(&Rfc3339).unwrap_or_default();
+        let remote = match self.remote {
+            PeerAddress::Tcp(address) => address.to_string(),
+            PeerAddress::Unix => "@".into(),
+            PeerAddress::InProcess => "No remote client info.".into(),
+        };
+        let row = self.method.row();
+        let name = format!("/{}/{}", row.service, row.name);
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    "start time" = began,
+                    "time spent" = format::duration(took),
+                    remote,
+                    "response type" = name,
+                    "request count" = asked,
+                    "request size" = request_size,
+                    "response count" = responses,
+                    "response size" = response_size,
+                    "request content" = content,
+                    "request stats"
+                )
+            };
+        }
+        match as_debug {
+            true => line!(debug),
+            false => line!(warn),
+        }
+    }
+
+    /// Number of operations, bytes and text of the request; -1 and nothing where etcd says nothing.
+    fn request_stats(&self, count: i64) -> (i64, i64, String) {
+        let request = self.request.clone();
+        let size = bytes(request.len());
+        let shown = match self.method {
+            Method::Range => pb::RangeRequest::decode(request)
+                .ok()
+                .map(|r| (0, size, loggable::range(&r))),
+            Method::Put => pb::PutRequest::decode(request)
+                .ok()
+                .map(|r| (1, size, loggable::put(&r))),
+            Method::DeleteRange => pb::DeleteRangeRequest::decode(request)
+                .ok()
+                .map(|r| (0, size, loggable::delete_range(&r))),
+            Method::Txn => pb::TxnRequest::decode(request).ok().map(|r| {
+                // Those that were carried out.
+                let ops = if count == 1 { &r.success } else { &r.failure };
+                let size = ops.iter().map(prost::Message::encoded_len).sum();
+                let number = i64::try_from(ops.len()).unwrap_or(i64::MAX);
+                (number, bytes(size), loggable::txn(&r))
+            }),
+            _ => None,
+        };
+        shown.unwrap_or((-1, -1, String::new()))
+    }
+}
+
+fn bytes(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,373 @@
+//! What the store counts and times where it happens: the writer, the compaction, reads, snapshots and hashes. The parts of
+//! a core share one of these; the page of metrics registers it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, core::Collector,
+    exponential_buckets, proto::MetricFamily,
+};
+
+use crate::proto::etcdserverpb::{TxnResponse, response_op::Response};
+
+/// Counters and histograms of one store.
+pub struct StoreMetrics {
+    /// A commit of the backend: writing the pages of a group and syncing them.
+    pub commit: Histogram,
+    /// The same, under the name that alerts for etcd look at: here the sync of the backend is the only one.
+    pub sync: Histogram,
+    /// The same, under its name for debugging.
+    pub commit_write: Histogram,
+    /// A defragmentation.
+    pub defragment: Histogram,
+    /// A snapshot, from its first byte to its last.
+    pub snapshot: Histogram,
+    /// A hash of the backend.
+    pub hash: Histogram,
+    /// A hash of the keys by revision.
+    pub hash_by_revision: Histogram,
+    /// Keys put.
+    pub puts: IntCounter,
+    /// Requests to delete, also those inside transactions.
+    pub deletes: IntCounter,
+    /// Requests to read, also those inside transactions.
+    pub ranges: IntCounter,
+    /// Transactions of several operations.
+    pub txns: IntCounter,
+    /// Bytes of the records put.
+    pub put_bytes: IntGauge,
+    /// TTLs granted, in seconds.
+    pub lease_ttl: Histogram,
+    /// A compaction of the database, in milliseconds.
+    pub compaction: Histogram,
+    /// The time that a step of a compaction kept the writer busy, in milliseconds.
+    pub compaction_pause: Histogram,
+    /// The time that a step of a compaction of the index kept others out, in milliseconds.
+    pub index_compaction_pause: Histogram,
+    /// Records removed by compactions.
+    pub compacted_records: IntCounter,
+    /// When the last compaction ended, in seconds since 1970.
+    pub last_compaction: IntGauge,
+    /// Applying an operation: `version`, `op`, `success`.
+    apply: HistogramVec,
+    /// Reading a range: `success`.
+    pub range: [Histogram; 2],
+    /// A request until its answer: `type`, `success`.
+    request: HistogramVec,
+    /// Operations and reads that took longer than `--warning-apply-duration`.
+    pub slow_applies: IntCounter,
+    /// Requests that were not carried out because too much was waiting or the server stopped.
+    pub failed: IntCounter,
+    /// Requests on their way through the writer.
+    pub pending: IntGauge,
+    /// The histograms of the operations that have occurred, so that labels are looked up once.
+    by_operation: Mutex<Vec<(&'static str, Arc<Operation>)>>,
+    registry: Registry,
+}
+
+/// The histograms of one operation: refused and carried out.
+pub struct Operation {
+    apply: [Histogram; 2],
+    request: [Histogram; 2],
+}
+
+impl Operation {
+    /// It was applied in this time.
+    pub fn applied(&self, success: bool, took: Duration) {
+        self.apply[usize::from(success)].observe(took.as_secs_f64());
+    }
+
+    /// It was answered after this time.
+    pub fn answered(&self, success: bool, took: Duration) {
+        self.request[usize::from(success)].observe(took.as_secs_f64());
+    }
+}
+
+/// A lowest bucket, and a number of buckets of which each is twice the one before.
+type Doubling = (f64, usize);
+
+const COMMIT: Doubling = (0.001, 14);
+const DEFRAGMENT: Doubling = (0.1, 13);
+const SNAPSHOT: Doubling = (0.01, 17);
+const HASH: Doubling = (0.01, 15);
+const TTL: Doubling = (1.0, 24);
+const COMPACTION: Doubling = (100.0, 14);
+const PAUSE: Doubling = (1.0, 13);
+const INDEX_PAUSE: Doubling = (0.5, 14);
+const APPLY: Doubling = (0.0001, 20);
+
+/// Makes metrics and registers them.
+#[derive(Default)]
+struct Made(Registry);
+
+impl Made {
+    fn keep<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.keep(IntCounter::new(name, help)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        (first, number): Doubling,
+    ) -> prometheus::Result<Histogram> {
+        let buckets = exponential_buckets(first, 2.0, number)?;
+        let opts = HistogramOpts::new(name, help).buckets(buckets);
+        self.keep(Histogram::with_opts(opts)?)
+    }
+
+    fn labelled(
+        &self,
+        name: &str,
+        help: &str,
+        (first, number): Doubling,
+        labels: &[&str],
+    ) -> prometheus::Result<HistogramVec> {
+        let buckets = exponential_buckets(first, 2.0, number)?;
+        let opts = HistogramOpts::new(name, help).buckets(buckets);
+        self.keep(HistogramVec::new(opts, labels)?)
+    }
+}
+
+impl StoreMetrics {
+    /// All of them at zero, with etcd's names and buckets.
+    ///
+    /// # Errors
+    /// A name or a bucket cannot be, which a test excludes.
+    pub fn new() -> prometheus::Result<StoreMetrics> {
+        let made = Made::default();
+        let range = made.labelled(
+            "etcd_server_range_duration_seconds",
+            "The latency distributions of txn.Range",
+            APPLY,
+            &["success"],
+        )?;
+        let with =
+            |vec: &HistogramVec| ["false", "true"].map(|success| vec.with_label_values(&[success]));
+        Ok(StoreMetrics {
+            commit: made.histogram(
+                "etcd_disk_backend_commit_duration_seconds",
+                "The latency distributions of commit called by backend.",
+                COMMIT,
+            )?,
+            sync: made.histogram(
+                "etcd_disk_wal_fsync_duration_seconds",
+                "The latency distributions of fsync called by WAL.",
+                COMMIT,
+            )?,
+            commit_write: made.histogram(
+                "etcd_debugging_disk_backend_commit_write_duration_seconds",
+                "The latency distributions of commit.write called by bboltdb backend.",
+                COMMIT,
+            )?,
+            defragment: made.histogram(
+                "etcd_disk_backend_defrag_duration_seconds",
+                "The latency distribution of backend defragmentation.",
+                DEFRAGMENT,
+            )?,
+            snapshot: made.histogram(
+                "etcd_disk_backend_snapshot_duration_seconds",
+                "The latency distribution of backend snapshots.",
+                SNAPSHOT,
+            )?,
+            hash: made.histogram(
+                "etcd_mvcc_hash_duration_seconds",
+                "The latency distribution of storage hash operation.",
+                HASH,
+            )?,
+            hash_by_revision: made.histogram(
+                "etcd_mvcc_hash_rev_duration_seconds",
+                "The latency distribution of storage hash by revision operation.",
+                HASH,
+            )?,
+            puts: made.counter(
+                "etcd_mvcc_put_total",
+                "Total number of puts seen by this member.",
+            )?,
+            deletes: made.counter(
+                "etcd_mvcc_delete_total",
+                "Total number of deletes seen by this member.",
+            )?,
+            ranges: made.counter(
+                "etcd_mvcc_range_total",
+                "Total number of ranges seen by this member.",
+            )?,
+            txns: made.counter(
+                "etcd_mvcc_txn_total",
+                "Total number of txns seen by this member.",
+            )?,
+            put_bytes: made.gauge(
+                "etcd_debugging_mvcc_total_put_size_in_bytes",
+                "The total size of put kv pairs seen by this member.",
+            )?,
+            lease_ttl: made.histogram(
+                "etcd_debugging_lease_ttl_total",
+                "Bucketed histogram of lease TTLs.",
+                TTL,
+            )?,
+            compaction: made.histogram(
+                "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+                "Bucketed histogram of db compaction total duration.",
+                COMPACTION,
+            )?,
+            compaction_pause: made.histogram(
+                "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
+                "Bucketed histogram of db compaction pause duration.",
+                PAUSE,
+            )?,
+            index_compaction_pause: made.histogram(
+                "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
+                "Bucketed histogram of index compaction pause duration.",
+                INDEX_PAUSE,
+            )?,
+            compacted_records: made.counter(
+                "etcd_debugging_mvcc_db_compaction_keys_total",
+                "Total number of db keys compacted.",
+            )?,
+            last_compaction: made.gauge(
+                "etcd_debugging_mvcc_db_compaction_last",
+                "The unix time of the last db compaction. Resets to 0 on start.",
+            )?,
+            apply: made.labelled(
+                "etcd_server_apply_duration_seconds",
+                "The latency distributions of v2 apply called by backend.",
+                APPLY,
+                &["version", "op", "success"],
+            )?,
+            range: with(&range),
+            request: made.labelled(
+                "etcd_server_request_duration_seconds",
+                "Response latency distribution in seconds for each type.",
+                COMMIT,
+                &["type", "success"],
+            )?,
+            slow_applies: made.counter(
+                "etcd_server_slow_apply_total",
+                "The total number of slow apply requests (likely overloaded from slow disk).",
+            )?,
+            failed: made.counter(
+                "etcd_server_proposals_failed_total",
+                "The total number of failed proposals seen.",
+            )?,
+            pending: made.gauge(
+                "etcd_server_proposals_pending",
+                "The current number of pending proposals to commit.",
+            )?,
+            by_operation: Mutex::default(),
+            registry: made.0,
+        })
+    }
+
+    /// What stands on the page of metrics.
+    pub(super) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
+    /// The histograms of an operation.
+    pub fn operation(&self, name: &'static str) -> Arc<Operation> {
+        let mut known = self.by_operation.lock();
+        if let Some((_, operation)) = known.iter().find(|(known, _)| *known == name) {
+            return operation.clone();
+        }
+        let label = name.strip_suffix("Request").unwrap_or(name);
+        let outcomes = ["false", "true"];
+        let operation = Arc::new(Operation {
+            apply: outcomes.map(|ok| self.apply.with_label_values(&["v3", label, ok])),
+            request: outcomes.map(|ok| self.request.with_label_values(&[label, ok])),
+        });
+        known.push((name, operation.clone()));
+        operation
+    }
+
+    /// A commit was made.
+    pub fn committed(&self, took: Duration) {
+        for histogram in [&self.commit, &self.sync, &self.commit_write] {
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    /// A compaction of the database that began then has ended.
+    pub fn compacted(&self, began: Instant, records: usize) {
+        self.compaction.observe(milliseconds(began.elapsed()));
+        self.compacted_records.inc_by(records as u64);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.unwrap_or_default().as_secs();
+        self.last_compaction
+            .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// A transaction was carried out.
+    pub fn count_txn(&self, answer: &TxnResponse) {
+        let (mut ranges, mut puts, mut deletes) = (0, 0, 0);
+        count_operations(answer, &mut ranges, &mut puts, &mut deletes);
+        self.ranges.inc_by(ranges);
+        self.puts.inc_by(puts);
+        self.deletes.inc_by(deletes);
+        if ranges + puts + deletes > 1 {
+            self.txns.inc();
+        }
+    }
+
+    /// A range was read.
+    pub fn ranged(&self, success: bool, took: Duration) {
+        self.range[usize::from(success)].observe(took.as_secs_f64());
+    }
+}
+
+fn count_operations(answer: &TxnResponse, ranges: &mut u64, puts: &mut u64, deletes: &mut u64) {
+    for response in &answer.responses {
+        match &response.response {
+            Some(Response::ResponseRange(_)) => *ranges += 1,
+            Some(Response::ResponsePut(_)) => *puts += 1,
+            Some(Response::ResponseDeleteRange(_)) => *deletes += 1,
+            Some(Response::ResponseTxn(nested)) => count_operations(nested, ranges, puts, deletes),
+            None => {}
+        }
+    }
+}
+
+/// A duration as the histograms in milliseconds take it.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_has_etcds_labels_and_is_looked_up_once() {
+        let metrics = StoreMetrics::new().unwrap();
+        let put = metrics.operation("PutRequest");
+        put.applied(true, Duration::from_millis(1));
+        put.answered(false, Duration::from_millis(2));
+        assert!(Arc::ptr_eq(&put, &metrics.operation("PutRequest")));
+        let families = metrics.gather();
+        let labels = |name: &str| {
+            let family = families.iter().find(|f| f.name() == name).unwrap();
+            let seen = family.get_metric().iter();
+            let seen = seen.filter(|m| m.get_histogram().get_sample_count() > 0);
+            let label = seen.flat_map(|m| m.get_label().iter().map(|l| l.value().to_string()));
+            label.collect::<Vec<_>>()
+        };
+        let mut applied = labels("etcd_server_apply_duration_seconds");
+        applied.sort();
+        assert_eq!(applied, ["Put", "true", "v3"]);
+        let mut answered = labels("etcd_server_request_duration_seconds");
+        answered.sort();
+        assert_eq!(answered, ["Put", "false"]);
+    }
+}
