@@ -252,7 +252,7 @@ fn what_does_not_fit_is_refused_before_the_first_write() {
         .args(["restore-keys", &from, "--yes"])
         .args(PREFIX)
         .run();
-    let refused = refused.failure(10, "no room: about ");
+    let refused = refused.failure(10, "not enough space: about ");
     assert!(
         refused.err().contains("hint: nothing was changed"),
         "{refused}"

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::program::{Program, scratch};
 use crate::support::server::Launch;
 
-/// What stands below `dir`: every path from there, and how long each file is, in steps of a megabyte.
+/// All paths below `dir`, and the length of each file in steps of 1 MiB.
 fn state(dir: &Path) -> BTreeSet<(PathBuf, u64)> {
     let mut out = BTreeSet::new();
     let mut todo = vec![dir.to_owned()];
@@ -41,7 +41,7 @@ fn restore(file: &Path, data: &Path, wal: Option<&Path>) -> Program {
     program
 }
 
-/// Runs until the `step`th change of what is below `dir` is seen, and kills it there. False if it ended before.
+/// Runs until the `step`th change below `dir` is seen, and kills it then. Returns false if it ended before.
 fn kill_at(program: &Program, dir: &Path, step: usize) -> bool {
     let mut child: Child = program
         .command()
@@ -133,7 +133,7 @@ fn a_restore_killed_at_any_step_leaves_no_data_directory_and_the_next_works() {
                 }
                 program.run().success();
                 assert_whole(&data, &wal);
-                // Nothing of the killed one is left beside them.
+                // Nothing of the killed one is left next to them.
                 let left = state(&place).into_iter().map(|(path, _)| path);
                 let odd: Vec<PathBuf> = left
                     .filter(|path| path.to_string_lossy().contains(".restore.tmp"))

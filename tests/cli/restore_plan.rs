@@ -228,7 +228,7 @@ fn a_machine_does_its_part_only_after_every_check() {
     fs::create_dir(&taken).expect("it can be made");
     run(&["--yes"]).failure(10, "Error: directory: m1.etcd.before already exists");
     fs::remove_dir(&taken).expect("it can be removed");
-    // Nobody says yes, or only a look is wanted.
+    // Nobody confirms, or only a preview is requested.
     run(&[]).failure(128, "nothing was changed: --yes is needed");
     run(&["--dry-run"]).success();
     assert_eq!(tree(dir.path()), before, "nothing was changed");

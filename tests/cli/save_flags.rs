@@ -68,7 +68,7 @@ fn verdict(file: &Path) -> Value {
         .json()
 }
 
-/// Waits until a part file beside `file` has bytes.
+/// Waits until a part file next to `file` contains bytes.
 fn wait_for_bytes(file: &Path) {
     let dir = file.parent().expect("a file in a directory");
     let end = Instant::now() + Duration::from_secs(60);
@@ -208,7 +208,7 @@ fn a_snapshot_on_standard_output_is_data_and_nothing_else() {
     let run = into_file(&save(server.endpoint(), &[], Path::new("-")), &file).success();
     assert_eq!(run.err(), "Snapshot saved at -\nServer version 3.7.0\n");
     assert_eq!(verdict(&file)["verdict"], "good");
-    // What was cut short is told by the exit status.
+    // An incomplete snapshot is reported by the exit status.
     let gate = Gate::before(server.endpoint(), HELD_AT);
     let cut = save(gate.endpoint(), &["--stall-timeout=300ms"], Path::new("-"));
     into_file(&cut, &file).failure(5, "the stream has stalled");

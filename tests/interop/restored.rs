@@ -103,17 +103,17 @@ impl Three {
     }
 }
 
-/// What clients see of one member: all keys, the hash, what a watch from before the restore is told, and the revision
-/// of the next write.
+/// The state of a member as seen by clients: all keys, the hash, the response to a watch from before the restore, and
+/// the revision of the next write.
 #[derive(Debug, PartialEq)]
-struct Seen {
+struct ClientView {
     keys: Value,
     hash: Value,
     watch: String,
     next: Value,
 }
 
-fn seen(etcdctl: &Program, members: &[Server]) -> Seen {
+fn seen(etcdctl: &Program, members: &[Server]) -> ClientView {
     let at = |member: &Server| {
         etcdctl
             .clone()
@@ -135,7 +135,7 @@ fn seen(etcdctl: &Program, members: &[Server]) -> Seen {
     let watch = at(&members[0]).args(["watch", "key/00", "--rev=50"]).run();
     let put = ["put", "after", "restore", "-w", "json"];
     let next = at(&members[1]).args(put).run().success().json();
-    Seen {
+    ClientView {
         keys,
         hash,
         watch: watch.err(),
@@ -253,7 +253,7 @@ fn the_page_of_a_restore_plan_run_as_a_script_is_a_cluster() {
     }
 }
 
-/// A folder with our `etcdutl` under its own name, whatever the test program is called.
+/// A folder with our `etcdutl` under its real name, regardless of the name of the test program.
 fn tools(dir: &Path) -> PathBuf {
     let tools = dir.join("tools");
     std::fs::create_dir(&tools).expect("a directory can be made");
@@ -328,7 +328,7 @@ fn a_save_prefers_followers_and_changes_over_when_its_member_dies() {
         save(&["--prefer=follower"])["endpoint"],
         endpoints[followers[0]]
     );
-    // One endpoint stands for the whole cluster.
+    // One endpoint represents the whole cluster.
     let whole = ours(endpoints[leader]).args(["snapshot", "save", "--failover", "-w", "json"]);
     let saved = whole.arg(&out).run().success().json();
     assert_ne!(saved["member_id"], "", "{saved}");
@@ -373,7 +373,7 @@ fn a_save_prefers_followers_and_changes_over_when_its_member_dies() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // Etcd's own tool restores what came.
+    // etcd's own tool restores the received snapshot.
     let Some(theirs) = etcd::etcdutl(Release::V3_7) else {
         return;
     };

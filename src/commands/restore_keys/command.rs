@@ -8,7 +8,7 @@ use clap::Args;
 use super::{
     apply::{Interrupted, apply},
     plan::{Leased, Mode, Plan, PlanOptions},
-    room,
+    quota,
     source::Source,
 };
 use crate::{
@@ -93,7 +93,7 @@ pub async fn restore_keys(ctx: &Context, args: RestoreKeysArgs) -> Result<(), Co
     let target = ctx.client().await?;
     // Compare source and cluster.
     let mut plan = Plan::make(ctx, &source, &target, &options).await?;
-    room::check(ctx, &plan).await?;
+    quota::check(ctx, &plan).await?;
     let reply = |plan: &Plan, outcome, revision| {
         RestoredKeys::new(
             plan.summary(&options, &source, target.endpoints()),

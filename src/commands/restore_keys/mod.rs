@@ -4,5 +4,5 @@ mod apply;
 pub mod command;
 mod kubernetes;
 mod plan;
-mod room;
+mod quota;
 mod source;

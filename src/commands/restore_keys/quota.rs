@@ -39,7 +39,7 @@ pub async fn check(ctx: &Context, plan: &Plan) -> Result<(), CommandError> {
         };
         let endpoint = outcome.endpoint;
         if status.errors.iter().any(|e| e.contains("NOSPACE")) {
-            return Err(no_room(format!(
+            return Err(quota_error(format!(
                 "{endpoint}: the alarm NOSPACE is raised: nothing can be written"
             )));
         }
@@ -47,8 +47,8 @@ pub async fn check(ctx: &Context, plan: &Plan) -> Result<(), CommandError> {
         let (size, in_use) = (unsigned(status.db_size), unsigned(status.db_size_in_use));
         let quota = unsigned(status.db_size_quota);
         if quota > 0 && !fits(need, size, in_use, quota) {
-            return Err(no_room(format!(
-                "{endpoint}: no room: about {} are needed, and {} of {} are taken",
+            return Err(quota_error(format!(
+                "{endpoint}: not enough space: about {} are needed, and {} of {} are used",
                 format::bytes(need),
                 format::bytes(in_use),
                 format::bytes(quota)
@@ -65,7 +65,7 @@ fn fits(need: u64, size: u64, in_use: u64, quota: u64) -> bool {
     size.saturating_add(growth) <= quota
 }
 
-fn no_room(text: String) -> CommandError {
+fn quota_error(text: String) -> CommandError {
     CommandError::new(ErrorKind::Verdict(10), text)
         .hint("nothing was changed; compact and defragment, disarm the alarm, or raise --quota-backend-bytes first")
 }
