@@ -1,6 +1,5 @@
-//! The messages and services on the wire and in files. The submodules are generated from `proto/` by
-//! `cargo run -p protocol-generator`; none of them is written by hand. Written here is only how messages with secrets
-//! print themselves.
+//! The messages and services on the wire and in files. The submodules are generated from `proto/` by `cargo run -p
+//! protocol-generator`, not written by hand. This file only implements `Debug` for messages with secrets.
 #![allow(clippy::all, missing_docs)]
 
 /// The descriptors of all messages and services, encoded as `google.protobuf.FileDescriptorSet`.
@@ -37,8 +36,8 @@ pub mod v3lockpb;
 #[rustfmt::skip]
 pub mod walpb;
 
-/// Messages that hold a secret print themselves without it. The generator leaves `Debug` out of every message with a
-/// field of such a name, so that a new one does not compile until it has a row here.
+/// `Debug` for messages with a secret, which is omitted. The generator does not derive `Debug` for a message with a
+/// field of such a name, so a new one does not compile until it has a row here.
 macro_rules! debug_without_secrets {
     ($($package:ident::$message:ident { $($shown:ident),* })*) => {
         $(impl std::fmt::Debug for $package::$message {

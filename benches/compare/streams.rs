@@ -1,6 +1,6 @@
-//! Puts a bounded load of streams, leases, users or TLS on one etcd-compatible server and prints, as one JSON object, what
-//! it measured: rate, latencies, and the CPU time and the memory that the server took. The sibling of `load.rs`, which
-//! says how it measures; this one goes through tonic's channels, because the requests need metadata or TLS.
+//! Puts a limited load of streams, leases, users or TLS on an etcd-compatible server and prints the results as one JSON
+//! object: rate, latencies, and the server's CPU time and memory. `load.rs` describes the method of measurement; this
+//! program uses tonic's channels, because its requests need metadata or TLS.
 
 use std::error::Error;
 use std::io::{self, Read as _};
@@ -41,7 +41,7 @@ struct Args {
     endpoint: String,
     #[arg(long, value_enum)]
     op: Op,
-    /// Clients, each with one request under way, and each with a connection of its own
+    /// Number of clients, each with one request at a time and a separate connection
     #[arg(long, default_value_t = 1)]
     clients: usize,
     /// Seconds to measure
@@ -50,22 +50,22 @@ struct Args {
     /// Seconds to run before measuring
     #[arg(long, default_value_t = 1.0)]
     warmup: f64,
-    /// Keys to choose from
+    /// Number of keys
     #[arg(long, default_value_t = 1000)]
     keys: u64,
-    /// Bytes of a value
+    /// Size of a value in bytes
     #[arg(long, default_value_t = 256)]
     value: usize,
-    /// Watchers, a hundred to a stream
+    /// Number of watchers, 100 per stream
     #[arg(long, default_value_t = 0)]
     watchers: usize,
-    /// Prefixes that the watchers are spread over; with 1 all of them watch one key
+    /// Number of prefixes over which the watchers are spread; with 1, all of them watch one key
     #[arg(long, default_value_t = 1)]
     prefixes: usize,
     /// NAME:PASSWORD to log in with first
     #[arg(long)]
     user: Option<String>,
-    /// Certificate of the authority of a server with TLS
+    /// Certificate of the authority, for a server with TLS
     #[arg(long)]
     cacert: Option<PathBuf>,
     /// Process id of the server, for its CPU time and memory
@@ -77,19 +77,19 @@ struct Args {
 enum Op {
     Put,
     Get,
-    /// A lease for each request
+    /// Grant a lease with each request
     Grant,
-    /// Renewals of one lease a client, over one stream each
+    /// Renew one lease per client, each over one stream
     KeepAlive,
-    /// Puts by `--clients`, whose events go to `--watchers`; what is measured is the way of an event
+    /// Puts by `--clients`, whose events go to `--watchers`; measures the latency of events
     Watch,
-    /// `--watchers` that see nothing; what is measured is memory
+    /// `--watchers` without events; measures memory
     IdleWatchers,
-    /// `--clients` connections that were used once; what is measured is memory
+    /// `--clients` connections that were used once; measures memory
     IdleConnections,
 }
 
-/// Watchers of one stream.
+/// Number of watchers per stream.
 const A_STREAM: usize = 100;
 
 struct Client {
@@ -171,12 +171,12 @@ fn key(number: u64) -> Bytes {
     format!("key/{number:012}").into()
 }
 
-/// The key that the watchers of a prefix look at; with one prefix it is the key itself.
+/// The key that the watchers of a prefix watch; with one prefix, the key itself.
 fn watched(prefix: usize) -> String {
     format!("watched/{prefix:04}/")
 }
 
-/// The time within which something counts, and since when events carry their time.
+/// The time in which results count, and the start of the times in events.
 #[derive(Clone, Copy)]
 struct Times {
     epoch: Instant,
@@ -259,7 +259,7 @@ async fn requests(
     }
 }
 
-/// Opens a stream with so many watchers, beginning with that of this number; returns once all of them are there.
+/// Opens a stream with this many watchers, starting with this number. Returns once all of them are created.
 async fn open_watchers(
     client: &Client,
     first: usize,
@@ -306,7 +306,7 @@ async fn open_watchers(
     Ok((sender, answers))
 }
 
-/// Takes the events of one stream; each gives the time that it was under way.
+/// Receives the events of one stream and records the latency of each.
 async fn events(
     mut answers: tonic::Streaming<pb::WatchResponse>,
     times: Times,
@@ -412,7 +412,7 @@ async fn measure(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
     }))
 }
 
-/// Memory that the server has of its own, with nothing open and then with everything.
+/// Memory use of the server, first with nothing open and then with everything.
 async fn idle(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
     let before = memory(args.pid)?;
     let mut streams = Vec::new();
@@ -435,7 +435,7 @@ async fn idle(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
             sockets.push(socket);
         }
     }
-    // What a server does after the last of them has come.
+    // Wait for what the server does after the last one has arrived.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let after = memory(args.pid)?;
     Ok(serde_json::json!({
@@ -458,7 +458,7 @@ fn cpu(pid: u32) -> Result<f64, Failure> {
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// Resident bytes of a process's own.
+/// Resident bytes of the process itself.
 fn memory(pid: u32) -> Result<u64, Failure> {
     let mut status = String::new();
     std::fs::File::open(format!("/proc/{pid}/status"))?.read_to_string(&mut status)?;

@@ -21,7 +21,7 @@ use super::tree::Buckets;
 use super::view::{Store, View};
 use super::writer::{Writer, check_path};
 
-/// Most replaced files that stay open and locked once their contents are gone.
+/// Maximum number of replaced files that stay open and locked after their contents have been removed.
 const MAX_REPLACED: usize = 8;
 
 impl Db {
@@ -138,8 +138,9 @@ impl Db {
         sizes
     }
 
-    /// Keeps a replaced file open, and therefore locked. Of those that no longer hold a database, only the last ones are
-    /// kept, so that descriptors do not accumulate: a process that waits for an older one finds no database in it.
+    /// Keeps a replaced file open, and therefore locked. Of those that no longer contain a database, only the most
+    /// recent are kept, so that descriptors do not accumulate: a process that waits for the lock of an older one finds
+    /// no database in it.
     fn keep_locked(&self, file: Arc<DiskFile>, is_retired: bool) {
         let mut replaced = self.inner.replaced.lock();
         replaced.push((file, is_retired));

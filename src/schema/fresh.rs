@@ -20,7 +20,7 @@ pub fn current_version() -> Version {
     Version::new(3, 7)
 }
 
-/// The version that a cluster of this version can be downgraded to.
+/// The version to which a cluster of this version can be downgraded.
 pub fn downgraded_version() -> Version {
     Version::new(3, 6)
 }
@@ -51,16 +51,16 @@ pub fn applied(index: u64, term: u64) -> [Change; 2] {
     ]
 }
 
-/// The members and versions that a file with `membership` has once it is served by `me`. Members that were added here and
-/// have not started stay. Others go, as `snapshot restore` does it: a file that came from elsewhere becomes that of a
-/// cluster of one.
+/// The members and versions of a file with `membership` once `me` serves it. Members that were added here and have not
+/// started are kept. Others are removed, as by `snapshot restore`: a file from elsewhere becomes that of a
+/// single-member cluster.
 pub fn membership(membership: &Membership, me: &Member) -> Membership {
     let mut next = membership.clone();
     let stored = next.members.remove(&me.id);
     let is_ours = stored.is_some();
     next.members
         .retain(|_, member| is_ours && member.name.is_empty());
-    // The id is made of the URLs that the flags name, so that other URLs in the file come from `member update`.
+    // The id is computed from the URLs in the flags, so other URLs in the file come from `member update`.
     let peer_urls = stored.map_or_else(|| me.peer_urls.clone(), |stored| stored.peer_urls);
     next.members.insert(
         me.id,
@@ -69,7 +69,7 @@ pub fn membership(membership: &Membership, me: &Member) -> Membership {
             ..me.clone()
         },
     );
-    // A removed member's id can't come back, not even as ours.
+    // The id of a removed member cannot be reused, not even by this one.
     next.removed.remove(&me.id);
     let downgraded = downgraded_version().to_string();
     let is_downgraded = is_ours && next.downgrade_target() == Some(&downgraded);
@@ -83,8 +83,8 @@ pub fn membership(membership: &Membership, me: &Member) -> Membership {
     next
 }
 
-/// What must change in a file with `meta` and `before` so that it is that of a server with `membership`. Empty where all
-/// is right already.
+/// The changes that a file with `meta` and `before` needs to belong to a server with `membership`. Empty if there are
+/// none.
 pub fn started(meta: &Meta, before: &Membership, membership: &Membership) -> Vec<Change> {
     let mut changes = Vec::new();
     for id in before.members.keys() {
@@ -217,7 +217,7 @@ mod tests {
             (next.conf_state().learners, next.conf_state().voters),
             (vec![9], vec![me().id])
         );
-        // The same file in the hands of another member is that of a cluster of one, at this server's version.
+        // If another member serves the file, it becomes that of a single-member cluster, at this server's version.
         let other = Member {
             id: 7,
             ..Member::default()

@@ -95,18 +95,18 @@ impl Membership {
         Ok(())
     }
 
-    /// The version that the cluster speaks, which is also that of its storage.
+    /// The version of the cluster, which is also that of its storage.
     pub fn version(&self) -> Version {
         self.cluster_version.clone().unwrap_or_else(current_version)
     }
 
-    /// The version of the downgrade that is under way.
+    /// The target version of the current downgrade.
     pub fn downgrade_target(&self) -> Option<&str> {
         let downgrade = self.downgrade.as_ref()?;
         downgrade.enabled.then_some(&downgrade.target_version)
     }
 
-    /// Who votes and who learns, as raft would record it.
+    /// The voters and learners, as raft would record them.
     pub fn conf_state(&self) -> ConfState {
         let ids = |learners: bool| {
             let members = self

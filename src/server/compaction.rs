@@ -36,16 +36,16 @@ const RECORDS_ON_A_FULL_DISK: usize = 8;
 /// Time to wait for disk space before a step is repeated.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How fast records are removed.
+/// The pace of removing records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
-    /// Records looked at in one step; `None`: as many as [`STEP_TIME`] suffices for.
+    /// Number of records examined in one step; `None`: as many as [`STEP_TIME`] allows.
     pub batch: Option<usize>,
-    /// Pause between two steps.
+    /// Pause between steps.
     pub pause: Duration,
 }
 
-/// Works through compactions until the writer is gone.
+/// Runs compactions until the writer is dropped.
 pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>, pace: Pace) {
     for compaction in compactions {
         let revision = compaction.revision;

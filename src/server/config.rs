@@ -32,7 +32,7 @@ pub struct Config {
     pub quota_backend_bytes: i64,
     /// Automatic compaction of old revisions.
     pub auto_compaction: AutoCompaction,
-    /// Revisions that a compaction looks at in one step; `None`: as many as a step has time for.
+    /// Number of revisions that a compaction examines in one step; `None`: as many as the time of a step allows.
     pub compaction_batch_limit: Option<usize>,
     /// Pause between two steps of a compaction.
     pub compaction_sleep_interval: Duration,

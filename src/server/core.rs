@@ -211,12 +211,12 @@ impl Core {
         }
     }
 
-    /// What the store counts and times.
+    /// The metrics of the store.
     pub fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.inner.shared.metrics
     }
 
-    /// The version that the server says it is.
+    /// The version that the server reports.
     pub fn version(&self) -> &'static str {
         VERSION
     }
@@ -226,7 +226,7 @@ impl Core {
         self.inner.shared.index.live()
     }
 
-    /// The newest compaction that was asked for; -1: none.
+    /// The latest requested compaction; -1: none.
     pub fn compact_revision(&self) -> i64 {
         self.inner.shared.compacted()
     }
@@ -389,7 +389,7 @@ impl Core {
     }
 }
 
-/// Counts a request for as long as it waits, also where it is given up.
+/// Counts a request while it waits, even if it is abandoned.
 struct Pending<'a>(&'a IntGauge);
 
 impl<'a> Pending<'a> {

@@ -287,15 +287,15 @@ pub struct BoundAddress {
     listener: Listener,
     endpoint: String,
     traffic: Traffic,
-    /// The address as it was given.
+    /// The address as given.
     address: String,
-    /// The endpoint with the other scheme, where clients with TLS and without it come to the same port.
+    /// The endpoint with the other scheme, if clients with and without TLS share the port.
     other: Option<String>,
 }
 
 impl BoundAddress {
-    /// Whether `address` is the same TCP address with the other scheme; from then on both are spoken there, as etcd tells
-    /// them apart by what a client says first.
+    /// Whether `address` is the same TCP address with the other scheme. If so, both are served there from now on; as in
+    /// etcd, they are distinguished by the first byte from the client.
     pub fn takes_also(&mut self, address: &str, traffic: Traffic) -> bool {
         let flipped = |url: &str| match url.split_once("://")? {
             ("http", rest) => Some(format!("https://{rest}")),
@@ -423,13 +423,13 @@ async fn accept(bound: BoundAddress, tls: Option<Arc<Acceptor>>, connector: Conn
     }
 }
 
-/// The first byte of a TLS connection: a record of the handshake (RFC 8446, section 5.1). No HTTP request begins so.
+/// The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). No HTTP request begins with it.
 const HANDSHAKE_RECORD: u8 = 22;
-/// How long a client may say nothing where its first byte tells whether it speaks TLS.
+/// Time limit for the first byte of a client, which determines whether it uses TLS.
 const FIRST_BYTE: Duration = Duration::from_secs(300);
 
 impl Connector {
-    /// Serves a connection over TLS or without it, as its first byte says.
+    /// Serves a connection with or without TLS, depending on its first byte.
     fn told_apart(&self, stream: TcpStream, mut link: Link, tls: Option<Arc<Acceptor>>) {
         let connector = self.clone();
         let mut phase = self.phase.clone();

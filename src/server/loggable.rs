@@ -1,7 +1,6 @@
-//! Requests as etcd's log shows them: protobuf's text, with the size of a value in its place, and without passwords.
-//! A kind of request that holds a secret is written here field by field, so that a new field is left out until somebody
-//! adds it.
-//! Source: etcd v3.7.1, api/etcdserverpb/raft_internal_stringer.go.
+//! Requests as shown in etcd's log: in protobuf's text format, with sizes instead of values, and without passwords.
+//! Requests with secrets are formatted field by field, so that a new field is omitted until it is added here. Source:
+//! etcd v3.7.1, api/etcdserverpb/raft_internal_stringer.go.
 
 use std::fmt::Write as _;
 
@@ -10,9 +9,9 @@ use crate::{
     proto::etcdserverpb as pb,
 };
 
-/// A request that can stand in a log.
+/// A request that can be logged.
 pub trait Loggable {
-    /// Its text, as it stands in etcd's log behind the header of the request.
+    /// The text after the header of the request in etcd's log.
     fn loggable(&self) -> String;
 }
 
@@ -108,7 +107,7 @@ impl Loggable for pb::AuthUserChangePasswordRequest {
     }
 }
 
-/// Requests of users and roles whose fields are names: the name of the field in etcd's log, and the texts.
+/// Requests on users and roles whose fields are names: the name of each field in etcd's log, and its text.
 macro_rules! names {
     ($($request:ident $field:literal { $($name:literal => $value:ident),* })*) => {
         $(impl Loggable for pb::$request {
@@ -171,7 +170,7 @@ pub fn range(r: &pb::RangeRequest) -> String {
     text.0
 }
 
-/// A put without its value; as protobuf's older printer writes it, with a blank behind each field.
+/// A put without its value, in the format of protobuf's older printer, with a space after each field.
 pub fn put(r: &pb::PutRequest) -> String {
     let mut out = String::new();
     older(&mut out, "key", &r.key);
@@ -242,7 +241,7 @@ fn compare(c: &pb::Compare) -> String {
         text.word("target", c.target().as_str_name());
     }
     if let Some(TargetUnion::Value(value)) = &c.target_union {
-        // This one kind is written by the older printer, because its value is replaced.
+        // This type is formatted by the older printer, because its value is replaced.
         let mut out = text.0;
         if !out.is_empty() {
             out.push(' ');
@@ -272,8 +271,8 @@ fn older(out: &mut String, name: &str, bytes: &[u8]) {
     }
 }
 
-/// Fields that are set, with a blank between them, as protobuf's newer printer writes them (which puts two blanks there
-/// at random, so that nobody relies on it).
+/// The fields that are set, separated by a space, as in protobuf's newer printer (which inserts two spaces at random,
+/// so that nobody relies on the format).
 #[derive(Default)]
 struct Text(String);
 
@@ -282,7 +281,7 @@ impl Text {
         if !self.0.is_empty() {
             self.0.push(' ');
         }
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = write!(self.0, "{name}:{value}");
     }
 

@@ -1,9 +1,9 @@
-//! Mixed load on one `serve` for a while: puts, transactions, reads, 500 watchers, 1000 leases that are kept alive, with
-//! compactions and defragmentations in between. No request fails, no event is missed, memory stays level, and every
-//! descriptor is given back.
+//! Mixed load on one `serve`: puts, transactions, reads, 500 watchers, 1000 leases that are kept alive, and regular
+//! compactions and defragmentations. No request fails, no event is missed, memory use is stable, and all descriptors
+//! are closed.
 //!
-//! `SOAK_SECONDS` (8) says how long; 1200 is the long form, which also prints its curve. `SOAK_PACE` (2, or 30 in the
-//! long form) is the number of seconds between two compactions.
+//! `SOAK_SECONDS` (8) is the duration; with 1200, the long form, the memory curve is printed too. `SOAK_PACE` (2, or 30
+//! in the long form) is the number of seconds between compactions.
 
 use std::fs;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ const KEYS: u64 = 200;
 const STREAMS: u64 = 10;
 const WATCHERS: u64 = 500;
 const LEASES: i64 = 1000;
-/// Seconds; each lease is renewed well before.
+/// In seconds; each lease is renewed well before it expires.
 const TTL: i64 = 60;
-/// Bytes that memory may grow by between the second third of the time and the last one, besides a fifth: what is kept for
-/// reuse settles late on a short run.
+/// Number of bytes by which memory may grow from the second to the last third of the time, in addition to one fifth: in
+/// a short run, memory that is kept for reuse stabilizes late.
 const SLACK: u64 = 48 << 20;
 /// Files replaced by defragmentations that the server keeps open (`bolt/defrag.rs`).
 const REPLACED_FILES: usize = 8;
@@ -44,7 +44,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// What the tasks share.
+/// The state shared by the tasks.
 #[derive(Default)]
 struct Load {
     over: AtomicBool,
@@ -52,7 +52,7 @@ struct Load {
     reads: AtomicU64,
     renewals: AtomicU64,
     events: AtomicU64,
-    /// The highest revision that an answer has shown.
+    /// The highest revision in a response so far.
     revision: AtomicI64,
 }
 
@@ -67,7 +67,7 @@ impl Load {
     }
 }
 
-/// Of a process: resident bytes and open descriptors.
+/// Resident bytes and number of open descriptors of a process.
 fn usage(pid: u32) -> (u64, usize) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -99,7 +99,7 @@ async fn write(channel: Channel, load: Arc<Load>, name: u64, mut random: Random)
             load.saw(answer.into_inner().header.as_ref());
         } else if random.chance(70) {
             let mut puts = vec![put(&mut random), put(&mut random)];
-            // A transaction may not put one key twice.
+            // A transaction may not put the same key twice.
             puts.dedup_by(|a, b| a.key == b.key);
             let ops = puts.into_iter().map(|put| pb::RequestOp {
                 request: Some(Request::RequestPut(put)),
@@ -138,7 +138,7 @@ async fn read(channel: Channel, load: Arc<Load>, mut random: Random) {
     }
 }
 
-/// Watchers of single keys, and one of everything, whose events come in order and without a gap in its own keys.
+/// Watchers of single keys, and one of all keys, whose events arrive in order and without gaps.
 async fn watch(channel: Channel, load: Arc<Load>, stream: u64) {
     let (sender, requests) = mpsc::channel(4);
     let mut client = WatchClient::new(channel);
@@ -220,7 +220,7 @@ async fn keep_leases(channel: Channel, load: Arc<Load>, ready: tokio::sync::ones
     }
 }
 
-/// Compacts to the present and defragments, again and again.
+/// Repeatedly compacts to the latest revision and defragments.
 async fn maintain(channel: Channel, load: Arc<Load>, pace: Duration) {
     let mut kv = KvClient::new(channel.clone());
     let mut maintenance = MaintenanceClient::new(channel);
@@ -268,7 +268,7 @@ fn mixed_load_leaves_memory_level_and_no_descriptor_behind() {
         let (ready, leases) = tokio::sync::oneshot::channel();
         let channel = connection(&server).await;
         let mut tasks = vec![tokio::spawn(keep_leases(channel, load.clone(), ready))];
-        // Puts name leases from the start.
+        // Puts use leases from the start.
         leases.await.expect("the leases are granted");
         for name in 0..WRITERS {
             let channel = connection(&server).await;
@@ -303,7 +303,7 @@ fn mixed_load_leaves_memory_level_and_no_descriptor_behind() {
         writes > 20 * seconds && events > writes,
         "{writes} writes, {events} events"
     );
-    // Connections end a moment after their clients.
+    // Connections end shortly after their clients.
     let deadline = Instant::now() + Duration::from_secs(30);
     while usage(pid).1 > descriptors && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
@@ -319,7 +319,7 @@ fn mixed_load_leaves_memory_level_and_no_descriptor_behind() {
     }
 }
 
-/// Resident bytes, sampled over the time.
+/// Resident bytes, sampled over time.
 async fn observe(pid: u32, load: &Load, time: Duration) -> Vec<u64> {
     let samples = 120;
     let began = Instant::now();
@@ -345,7 +345,7 @@ async fn observe(pid: u32, load: &Load, time: Duration) -> Vec<u64> {
     curve
 }
 
-/// The most memory in the last third of the time is about that in the second third.
+/// The maximum memory use in the last third of the time is about that of the second third.
 #[track_caller]
 fn check_memory(curve: &[u64]) {
     let third = curve.len() / 3;

@@ -1,13 +1,13 @@
-//! A recorded history: writers, readers and watchers on `serve`, which is killed and started again in between. Afterwards
-//! the store is asked for its whole history, and everything that anybody was told must fit to it:
+//! A recorded history: writers, readers and watchers on `serve`, which is killed and restarted repeatedly. Afterwards
+//! the whole history is read from the store, and all responses must be consistent with it:
 //!
-//! * a write that was acknowledged stands in it at its revision; one that was under way is there as a whole or not at all
-//! * what one client has finished before another began has the smaller revision (linearizability: the revisions are the
-//!   order that has to exist)
-//! * a compare-and-swap succeeded exactly where the key was as it was compared; a read shows the keys at its revision
-//! * a watch that was resumed after each kill, from the revision behind the last one that it was given, was told exactly
-//!   that history: complete, in order, nothing twice, and nothing that the crash took back
-//! * a lease that was granted and not revoked is there, with its keys; a revocation deletes them in one revision
+//! * an acknowledged write is in the history at its revision; one that was in progress is there completely or not at all
+//! * an operation that finished before another began has the smaller revision (linearizability: the revisions are the
+//!   required order)
+//! * a compare-and-swap succeeded if and only if the key was as compared; a read shows the keys at its revision
+//! * a watch that was resumed after each kill, from the revision after the last one received, has received exactly that
+//!   history: complete, in order, without duplicates, and nothing that the crash undid
+//! * a lease that was granted and not revoked exists, with its keys; a revocation deletes them in one revision
 //!
 //! `CRASH_ROUNDS` (8) and `CRASH_SEED` are taken from the environment.
 
@@ -33,9 +33,9 @@ use crate::support::server::{Launch, Server};
 
 const WRITERS: u64 = 4;
 const KEYS: u64 = 6;
-/// The key that all writers compare and swap.
+/// The key on which all writers perform compare-and-swap.
 const SHARED: &[u8] = b"shared";
-/// Longest time that a watcher may take for the rest of the history once the load has ended.
+/// Maximum time that a watcher may take to receive the rest of the history after the load has ended.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
 /// One change of one key; no value means that it was deleted.
@@ -58,7 +58,7 @@ impl From<&mvccpb::Event> for Change {
     }
 }
 
-/// What a client was told.
+/// A response to a client.
 #[derive(Debug)]
 struct Told {
     began: Instant,
@@ -70,23 +70,23 @@ struct Told {
 enum What {
     /// These changes were made at this revision.
     Wrote(i64, Vec<(Bytes, Option<Bytes>)>),
-    /// The shared key was compared with this modification revision, and swapped or not.
+    /// The shared key was compared with this mod revision, and swapped or not.
     Swapped {
         revision: i64,
         compared: i64,
         succeeded: bool,
     },
-    /// These keys of a writer were there at this revision.
+    /// These keys of a writer existed at this revision.
     Read(i64, String, BTreeMap<Bytes, (Bytes, i64)>),
-    /// A lease was granted, with these keys on it.
+    /// A lease was granted, and these keys were attached to it.
     Granted(i64),
     /// A lease and its keys were revoked at this revision.
     Revoked(i64, i64, Vec<Bytes>),
-    /// A lease was being revoked when the server was killed: it may be there or not.
+    /// A lease was being revoked when the server was killed: it may exist or not.
     Revoking(i64),
 }
 
-/// What tasks of a round share.
+/// The state shared by the tasks of a round.
 #[derive(Clone)]
 struct Round {
     channel: Channel,
@@ -98,7 +98,7 @@ impl Round {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// An answer, unless the server was killed.
+    /// The response, unless the server was killed.
     #[track_caller]
     fn answer<T>(&self, answer: Result<tonic::Response<T>, tonic::Status>) -> Option<T> {
         match answer {
@@ -128,12 +128,12 @@ fn op(request: Request) -> pb::RequestOp {
     }
 }
 
-/// Writes keys of its own and the shared one until the server is killed.
+/// Writes its own keys and the shared one until the server is killed.
 async fn write(round: Round, name: u64, mut random: Random) -> Vec<Told> {
     let mut kv = KvClient::new(round.channel.clone());
     let mut leases = LeaseClient::new(round.channel.clone());
     let mut told = Vec::new();
-    // The last grant of which it is not known whether it was revoked.
+    // The last grant for which it is unknown whether it was revoked.
     let mut held: Option<(i64, Vec<Bytes>)> = None;
     let mut last_seen = 0;
     while !round.is_over() {
@@ -264,13 +264,13 @@ async fn write(round: Round, name: u64, mut random: Random) -> Vec<Told> {
     told
 }
 
-/// A watcher that is resumed on every server, and what it was told so far.
+/// A watcher that is resumed on every server, and the events that it has received so far.
 struct Recorder {
-    /// Of the keys that it watches; no end means all.
+    /// The range of watched keys; without an end, all keys.
     prefix: &'static str,
     prev_kv: bool,
     fragment: bool,
-    /// The first revision that it was not given.
+    /// The first revision that it has not received.
     next: i64,
     changes: Vec<Change>,
 }
@@ -280,7 +280,7 @@ impl Recorder {
         change.key.starts_with(self.prefix.as_bytes())
     }
 
-    /// Records until the server is killed, or everything up to `until` has come.
+    /// Records events until the server is killed, or everything up to `until` has arrived.
     async fn record(mut self, round: Round, until: Option<Change>) -> Recorder {
         let (sender, requests) = mpsc::channel(1);
         let (key, range_end) = match self.prefix {
@@ -304,7 +304,7 @@ impl Recorder {
         else {
             return self;
         };
-        // Of a response that comes in fragments, nothing counts before the last one has come.
+        // A response in fragments does not count before the last one has arrived.
         let mut unfinished = Vec::new();
         while until.is_none() || self.changes.last() != until.as_ref() {
             let response = match stream.message().await {
@@ -323,11 +323,11 @@ impl Recorder {
     }
 }
 
-/// The whole history of the store, as a watch from its beginning shows it.
+/// The whole history of the store, as received by a watch from its beginning.
 async fn history(server: &Server) -> Vec<Change> {
     let channel = server.channel().await;
     let mut kv = KvClient::new(channel.clone());
-    // A last write, so that the end is seen.
+    // A last write, to mark the end.
     let end = put(&"end".into(), &"end".into(), 0);
     let end = kv.put(end).await.expect("a server that is ready writes");
     let end = revision(end.into_inner().header);
@@ -365,7 +365,7 @@ fn state_at(history: &[Change], at: i64, prefix: &str) -> BTreeMap<Bytes, (Bytes
     state
 }
 
-/// Compares what clients were told with the history of the store.
+/// Compares the responses to clients with the history of the store.
 fn check(history: &[Change], told: &[Told]) {
     let at = |revision: i64| -> BTreeSet<(Bytes, Option<Bytes>)> {
         let from = history.partition_point(|c| c.revision < revision);
@@ -409,7 +409,7 @@ fn check(history: &[Change], told: &[Told]) {
     check_order(told);
 }
 
-/// What ended before something else began has the smaller revision, or the same where that only read.
+/// An operation that ended before another began has a smaller revision, or the same if the other only read.
 fn check_order(told: &[Told]) {
     let position = |what: &What| match what {
         What::Wrote(revision, changes) => Some((*revision, !changes.is_empty())),
@@ -478,7 +478,7 @@ fn a_history_with_watches_and_leases_fits_together_across_kill_9() {
                 .collect();
             tokio::time::sleep(Duration::from_millis(random.within(50..400))).await;
             round.killed.store(true, Ordering::SeqCst);
-            // Ended clean now and then: that is an end as well.
+            // A clean end now and then, because servers also end that way.
             match number % 4 {
                 3 => drop(server.terminate()),
                 _ => server.kill(),
@@ -527,7 +527,7 @@ fn a_history_with_watches_and_leases_fits_together_across_kill_9() {
     });
 }
 
-/// Every lease that was granted and not revoked is there. Only a revocation that was under way may have gone either way.
+/// Every lease that was granted and not revoked exists. Only a revocation in progress may have happened or not.
 async fn check_leases(channel: Channel, told: &[Told], history: &[Change]) {
     let mut leases = LeaseClient::new(channel);
     let listed = leases.lease_leases(pb::LeaseLeasesRequest {}).await;

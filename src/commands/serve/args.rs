@@ -89,8 +89,7 @@ fn read_file(path: String) -> Result<Given, ConfigError> {
     let file = ConfigFile::read(Path::new(&path))?;
     let mut config = Config::new("");
     for (flag, value) in &file.flags {
-        // etcd's own sample of a configuration switches the profiler of Go on, and a server that starts without it is of
-        // more use than none.
+        // etcd's sample configuration enables Go's profiler, and a server without it is more useful than none.
         if flag == "enable-pprof" && value == "true" {
             let warning = "enable-pprof is ignored: there is no Go runtime to profile";
             config.warnings.push(warning.into());
@@ -382,7 +381,7 @@ mod tests {
         let help = help();
         for flag in FLAGS {
             let name = format!("--{}", flag.name);
-            // A name may be the beginning of another one, and stand in the reason for a third.
+            // A name may be a prefix of another one, and occur in the reason for a third.
             let listed = help.split_ascii_whitespace().any(|word| word == name);
             assert_eq!(listed, !matches!(flag.effect, Effect::Refused(_)), "{name}");
             if matches!(flag.effect, Effect::Served | Effect::Ids) {

@@ -9,7 +9,7 @@ use crate::cli::{
 /// Runs `serve`, or prints its help, which does not come from clap.
 ///
 /// # Errors
-/// The server could not start or did not stop cleanly; or the signal that ended it.
+/// The server could not start or did not stop cleanly, or a signal ended it.
 pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError> {
     if args.wants_help() {
         return ctx.ui.line(help().trim_end());
@@ -18,8 +18,8 @@ pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError>
         return ctx.ui.line(&version());
     }
     let signal = serve(&args).map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
-    // As etcd: the process ends by the signal that it was told to end with, so that a service manager or a shell sees
-    // it. The kernel does not end the first process of a container so, and 0 says that it is well.
+    // Like etcd, the process dies of the signal that it received, so that a service manager or a shell sees it. The
+    // kernel does not let the first process of a container die this way; its exit code is then 0.
     if std::process::id() == 1 {
         return Ok(());
     }

@@ -48,8 +48,7 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// Maximum time from a signal to the end of the process.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs a server until SIGTERM or SIGINT, and returns that signal. Brings its own threads, so that it may be called from
-/// anywhere; it blocks.
+/// Runs a server until SIGTERM or SIGINT. Returns that signal. Creates its own threads and blocks the caller.
 ///
 /// # Errors
 /// The server could not start, and nothing was changed.
@@ -294,7 +293,7 @@ fn watchdog_interval() -> Option<Duration> {
     (microseconds > 0).then(|| Duration::from_micros(microseconds))
 }
 
-/// As Go names it in etcd's log.
+/// The name that Go uses in etcd's log.
 fn name(signal: Signal) -> &'static str {
     match signal {
         Signal::INT => "interrupt",

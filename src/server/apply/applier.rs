@@ -76,7 +76,7 @@ impl Applier {
         result
     }
 
-    /// Counts an operation, and logs it if it took long or was refused, as etcd does (etcd v3.7.1,
+    /// Counts an operation, and logs it if it was slow or failed, like etcd (etcd v3.7.1,
     /// server/etcdserver/apply/uber_applier.go, `dispatch`, and server/etcdserver/txn/util.go).
     fn applied<O: Op>(
         &self,
@@ -84,7 +84,7 @@ impl Applier {
         result: &Result<O::Answer, Error>,
         took: Duration,
     ) {
-        // What is compacted already is no failure.
+        // A revision that is compacted already is not a failure.
         let success = !matches!(result, Err(error) if *error != Error::Compacted);
         self.metrics.operation(O::NAME).applied(success, took);
         if let Ok(answer) = result {

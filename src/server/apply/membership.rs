@@ -1,6 +1,6 @@
 //! Operations on the members of the cluster and on its version. Members can be recorded here, so that `member add` and
-//! its siblings answer as on a real cluster of one; none but this one is ever served, and none is waited for.
-//! Source: etcd v3.7.1, server/etcdserver/server.go and server/etcdserver/api/membership/cluster.go.
+//! related commands respond as on a real single-member cluster; only this member is ever served, and others are not
+//! waited for. Source: etcd v3.7.1, server/etcdserver/server.go and server/etcdserver/api/membership/cluster.go.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use crate::{
     server::error::Error,
 };
 
-/// Bytes and records of the short records that a change of members or of the version writes.
+/// Size and number of the records that a change of members or of the version writes.
 const SHORT_RECORDS: (u64, u64) = (512, 6);
 
-/// The field of etcd's log for what a member says of itself. etcd keeps changes of members in entries of another kind,
-/// which are about as long.
+/// The field of a log entry with the attributes of a member. In etcd, membership changes are entries of another type,
+/// of about the same size.
 const CHANGE_OF_MEMBERS: u32 = 1301;
 
 /// Adds a member that has not started.
@@ -31,9 +31,9 @@ const CHANGE_OF_MEMBERS: u32 = 1301;
 pub struct AddMember {
     /// The member; it has no name.
     pub member: Member,
-    /// Whether a change is refused that would cost a real cluster its quorum.
+    /// Whether to reject a change that would cost a real cluster its quorum.
     pub strict: bool,
-    /// Learners that may be members at the same time.
+    /// Maximum number of learners.
     pub max_learners: i64,
 }
 
@@ -44,19 +44,19 @@ pub struct RemoveMember {
     pub id: u64,
 }
 
-/// Gives a member other peer URLs.
+/// Changes the peer URLs of a member.
 #[derive(Debug)]
 pub struct UpdateMember {
     /// Its id.
     pub id: u64,
-    /// The new URLs, in the order in which they were given.
+    /// The new URLs, in the order given.
     pub peer_urls: Vec<String>,
 }
 
-/// Begins a downgrade to a version, or ends the one that is under way.
+/// Starts a downgrade to a version, or cancels the current one.
 #[derive(Debug)]
 pub struct SetDowngrade {
-    /// Where to; `None`: back to this server's own version.
+    /// The target version; `None`: cancel.
     pub target: Option<Version>,
 }
 
@@ -137,7 +137,7 @@ impl Op for RemoveMember {
         if !state.membership.members.contains_key(&self.id) {
             return Err(Error::MemberNotFound);
         }
-        // A cluster without this member is none. etcd refuses it as well, but sends the text without its code.
+        // This member cannot be removed. etcd rejects it too, but sends the message without its code.
         if self.id == state.ids.member {
             return Err(Error::Other(
                 tonic::Code::Unknown,
@@ -167,7 +167,7 @@ impl Op for UpdateMember {
     }
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
-        // The name and the client URLs of this member are part of its record.
+        // The record of this member includes its name and client URLs.
         let urls: usize = self.peer_urls.iter().map(|url| url.len() + 4).sum();
         let stored = claim.membership().members.get(&self.id);
         let record = stored.map_or(0, |member| membership::encode_member(member).1.len());
@@ -232,7 +232,7 @@ impl Op for SetDowngrade {
         if self.target.is_some() && under_way {
             return Err(Error::DowngradeInProcess);
         }
-        // Ending what is not under way changes nothing and is no error.
+        // Cancelling when there is no downgrade changes nothing and is not an error.
         if self.target.is_none() && !under_way {
             return Ok(before);
         }
@@ -243,7 +243,7 @@ impl Op for SetDowngrade {
                 .map_or(String::new(), Version::to_string),
             enabled: self.target.is_some(),
         };
-        // A real cluster takes a few seconds until the versions follow, because its members have to agree.
+        // In a real cluster the versions change after a few seconds, because its members have to agree.
         let version = self.target.clone().unwrap_or_else(current_version);
         let record = membership::encode_downgrade(&downgrade);
         state.put(bucket::CLUSTER, membership::DOWNGRADE.to_vec(), record)?;
@@ -261,12 +261,12 @@ impl Op for SetDowngrade {
     }
 }
 
-/// Refuses a member where too few have started for the quorum that there would be. Only this member ever starts.
+/// Rejects a new member if too few members have started for the new quorum. Only this member ever starts.
 fn check_quorum_after_add(members: &Membership, learner: bool) -> Result<(), Error> {
     let voters = members.members.values().filter(|m| !m.is_learner);
     let started = voters.clone().filter(|m| !m.name.is_empty()).count();
     let voters = voters.count();
-    // One that is alone may be joined, since this is how a cluster is rebuilt from its last member.
+    // A single member may always be joined, because this is how a cluster is rebuilt from its last member.
     if voters == 1 {
         return Ok(());
     }
@@ -279,7 +279,7 @@ fn check_quorum_after_add(members: &Membership, learner: bool) -> Result<(), Err
     Err(Error::Unhealthy)
 }
 
-/// Refuses peer URLs that a member other than `but` has.
+/// Rejects peer URLs that belong to a member other than `but`.
 fn check_urls_are_free(
     members: &Membership,
     but: Option<u64>,
@@ -301,7 +301,7 @@ impl State {
         self.batch.delete(bucket, key).map_err(Error::storage)
     }
 
-    /// Changes the members, records who votes, and returns them all.
+    /// Changes the members, records the voters, and returns all members.
     fn change_members(
         &mut self,
         change: impl FnOnce(&mut Membership),

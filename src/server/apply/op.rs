@@ -16,7 +16,7 @@ pub trait Op: Send + 'static {
     /// What the caller receives once the change is durable.
     type Answer: Send + 'static;
 
-    /// The name of its message, with or without `Request`; metrics and the log name it so.
+    /// The name of its message, with or without `Request`, for metrics and the log.
     const NAME: &str;
 
     /// Number of its field in etcd's `InternalRaftRequest`; `None` for work that etcd does not log. Only logged
@@ -39,15 +39,15 @@ pub trait Op: Send + 'static {
         0
     }
 
-    /// Bytes of the encoded answer, where the answer is a message.
+    /// Size of the encoded response in bytes, if the response is a message.
     fn answer_size(_answer: &Self::Answer) -> Option<usize> {
         None
     }
 
-    /// Counts what was carried out.
+    /// Counts the executed operation.
     fn count(&self, _answer: &Self::Answer, _metrics: &StoreMetrics) {}
 
-    /// The operation as etcd's log shows it: without values and passwords.
+    /// The operation as shown in etcd's log: without values and passwords.
     fn describe(&self) -> String;
 
     /// Adds everything that the operation may write, whatever the result of its compares.

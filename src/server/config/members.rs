@@ -1,5 +1,5 @@
-//! The flags that name a cluster's members, of which one is served here, and those that set rules for all of them. Pure
-//! text to value.
+//! The flags that name the members of a cluster, of which one is served here, and those that set rules for all of them.
+//! Only parses.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ const LONGEST_ELECTION: u64 = 50_000;
 pub struct ClusterRules {
     /// Whether a change of members is refused that would cost a real cluster its quorum.
     pub strict_reconfig_check: bool,
-    /// Learners that may be members at the same time.
+    /// Maximum number of learners.
     pub max_learners: i64,
-    /// Milliseconds between two heartbeats of a leader.
+    /// Milliseconds between heartbeats of a leader.
     heartbeat: u64,
-    /// Milliseconds without a heartbeat after which a leader would be elected.
+    /// Milliseconds without a heartbeat after which a new leader would be elected.
     election: u64,
-    /// What etcd's log shows of `--snapshot-catchup-entries`.
+    /// `--snapshot-catchup-entries`, which is only logged.
     pub snapshot_catchup_entries: u64,
 }
 
@@ -49,8 +49,8 @@ impl ClusterRules {
         Ok(())
     }
 
-    /// Refuses values that contradict each other, with the texts of etcd v3.7.1 (server/embed/config.go, `Validate`, and
-    /// server/etcdserver/api/membership/cluster.go, `ValidateMaxLearnerConfig`).
+    /// Rejects values that contradict each other, with the texts of etcd v3.7.1 (server/embed/config.go, `Validate`,
+    /// and server/etcdserver/api/membership/cluster.go, `ValidateMaxLearnerConfig`).
     pub(super) fn validate(&self) -> Result<(), String> {
         let ClusterRules {
             heartbeat,
@@ -80,7 +80,7 @@ impl ClusterRules {
         Ok(())
     }
 
-    /// The time that a new leader gives every lease on top: it may have been without a leader for so long.
+    /// The extra time that a new leader grants every lease, because there may have been no leader for this long.
     pub fn election_timeout(&self) -> Duration {
         Duration::from_millis(self.election)
     }

@@ -1,4 +1,4 @@
-//! The members of the cluster and its version. Only this member is ever served; see `apply::membership`.
+//! The members of the cluster, and its version. Only this member is ever served; see `apply::membership`.
 
 use std::{
     sync::Arc,
@@ -28,10 +28,10 @@ impl Core {
         Ok(self.inner.shared.published()?.membership.clone())
     }
 
-    /// Records a member that has not started; returns it, and all members.
+    /// Records a member that has not started. Returns it, and all members.
     ///
     /// # Errors
-    /// The caller is no administrator, the URLs are taken, or the rules forbid it.
+    /// The caller is not an administrator, the URLs are in use, or the rules forbid it.
     pub async fn add_member(
         &self,
         context: &RequestContext,
@@ -40,7 +40,7 @@ impl Core {
         is_learner: bool,
     ) -> Result<(Member, Arc<Membership>), Error> {
         self.check_admin(context)?;
-        // The id of an added member is made of the time, where that of a founding one is made of the cluster's token.
+        // The id of an added member is computed from the time, that of a founding member from the cluster token.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs().to_string();
         let member = Member {
@@ -57,10 +57,10 @@ impl Core {
         Ok((member, self.write(context, add).await?))
     }
 
-    /// Removes a member; returns those that are left.
+    /// Removes a member. Returns the remaining ones.
     ///
     /// # Errors
-    /// The caller is no administrator, there is no such member, or it is this one.
+    /// The caller is not an administrator, the member does not exist, or it is this one.
     pub async fn remove_member(
         &self,
         context: &RequestContext,
@@ -70,10 +70,10 @@ impl Core {
         self.write(context, RemoveMember { id }).await
     }
 
-    /// Gives a member other peer URLs; returns all members.
+    /// Changes the peer URLs of a member. Returns all members.
     ///
     /// # Errors
-    /// The caller is no administrator, there is no such member, or another one has these URLs.
+    /// The caller is not an administrator, the member does not exist, or the URLs belong to another one.
     pub async fn update_member(
         &self,
         context: &RequestContext,
@@ -84,10 +84,10 @@ impl Core {
         self.write(context, UpdateMember { id, peer_urls }).await
     }
 
-    /// Begins a downgrade, or ends the one that is under way; returns the version of the cluster before.
+    /// Starts a downgrade, or cancels the current one. Returns the previous version of the cluster.
     ///
     /// # Errors
-    /// The caller is no administrator, or a downgrade is under way already.
+    /// The caller is not an administrator, or there is already a downgrade in progress.
     pub async fn set_downgrade(
         &self,
         context: &RequestContext,

@@ -1,5 +1,5 @@
-//! The Cluster service of a cluster of one. Members can be added, changed and removed, and are recorded as etcd records
-//! them; none but this one is ever served. Answers and refusals are those of etcd on a single member.
+//! The Cluster service of a single-member cluster. Members can be added, changed and removed, and are recorded like in
+//! etcd; only this member is ever served. Responses and errors are those of a single etcd member.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl Cluster {
         })
     }
 
-    /// etcd does not look at the URLs, and cannot start again once a member has unusable ones.
+    /// etcd does not check the URLs, and cannot start again once a member has unusable ones.
     pub async fn member_update(
         &self,
         context: &RequestContext,
@@ -84,7 +84,7 @@ impl Cluster {
         })
     }
 
-    /// No other member ever starts, so that none is in sync.
+    /// No other member ever starts, so none is in sync.
     pub async fn member_promote(
         &self,
         context: &RequestContext,
@@ -100,7 +100,7 @@ impl Cluster {
         })
     }
 
-    /// etcd leaves the revision out of every answer of this service.
+    /// etcd omits the revision from every response of this service.
     fn header(&self) -> pb::ResponseHeader {
         pb::ResponseHeader {
             revision: 0,
@@ -108,7 +108,8 @@ impl Cluster {
         }
     }
 
-    /// All members in the order of their ids. This one is reached where it is advertised, or else where it listens.
+    /// All members, ordered by id. This one is reached at its advertised URLs, or else at the addresses on which it
+    /// listens.
     fn members(&self, membership: &Membership) -> Vec<pb::Member> {
         let me = self.core.header().member_id;
         let is_served = self.config.snapshot.is_none();

@@ -1,5 +1,5 @@
-//! The gRPC health service, as etcd registers it: the server as a whole (`""`) serves, and no other name is known. With
-//! the feature `StopGRPCServiceOnDefrag` it does not serve while it is defragmented (etcd v3.7.1,
+//! The gRPC health service, as in etcd: the server as a whole (`""`) is serving, and no other name is known. With the
+//! feature `StopGRPCServiceOnDefrag` it is not serving during a defragmentation (etcd v3.7.1,
 //! server/etcdserver/api/v3rpc/health.go).
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub struct HealthListRequest {}
 /// The health service.
 pub struct Health {
     phase: watch::Receiver<Phase>,
-    /// Whether requests are to go elsewhere.
+    /// Whether clients should send requests elsewhere.
     paused: watch::Receiver<bool>,
 }
 
@@ -70,7 +70,7 @@ impl Health {
         })
     }
 
-    /// Says the state, and again whenever it changes, until the server stops, which ends the stream.
+    /// Sends the state, and again whenever it changes, until the server stops, which ends the stream.
     pub async fn watch(
         &self,
         _: &RequestContext,
@@ -89,7 +89,7 @@ impl Health {
             outbound.send(&state(now)).await?;
             tokio::select! {
                 changed = paused.changed() => if changed.is_err() {
-                    // Nobody ever pauses this server.
+                    // This server is never paused.
                     stopping(&mut phase).await;
                     return Err(Error::Stopped);
                 },

@@ -15,7 +15,7 @@ use crate::{
 pub struct Maintenance {
     core: Core,
     metrics: Arc<Metrics>,
-    /// Tells the health service that requests are to go elsewhere, where that is wanted during a defragmentation.
+    /// Tells the health service that clients should go elsewhere, if this is enabled for defragmentations.
     pause: Option<watch::Sender<bool>>,
 }
 
@@ -71,8 +71,8 @@ impl Maintenance {
         }
     }
 
-    /// Checks, begins and ends a downgrade (etcd v3.7.1, server/etcdserver/v3_server.go, `Downgrade`). What it changes is
-    /// the version of cluster and storage; the records of both versions are the same.
+    /// Validates, starts and cancels a downgrade (etcd v3.7.1, server/etcdserver/v3_server.go, `Downgrade`). It only
+    /// changes the versions of cluster and storage; the records of both versions are the same.
     pub async fn downgrade(
         &self,
         context: &RequestContext,
@@ -107,8 +107,8 @@ impl Maintenance {
     }
 }
 
-/// Counts one while it lives, also where the request is given up half-way; the first pauses the service, and the last lets
-/// it go on.
+/// Counts one defragmentation until dropped, even if the request is abandoned. The first pauses the service, and the
+/// last resumes it.
 struct Running<'a>(&'a IntGauge, Option<&'a watch::Sender<bool>>);
 
 impl<'a> Running<'a> {
@@ -133,8 +133,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A downgrade goes one minor version down, and is named `MAJOR.MINOR` or as a whole version. Where one is under way, its
-/// target is that of no other: etcd says so in two ways, depending on how far it has come.
+/// A downgrade goes one minor version down; the target is `MAJOR.MINOR` or a full version. If one is in progress,
+/// another is rejected; etcd has two messages for this, depending on its progress.
 fn check_target(version: &str) -> Result<(), Error> {
     let wanted = downgraded_version();
     match target(version) {

@@ -66,8 +66,9 @@ where
         }
     }
 
-    /// The message of a unary call, and its encoding. Like grpc-go, it does not look at what follows the message. Where the message came
-    /// in one frame, its byte fields are slices of that frame: whoever keeps them longer than the request copies them.
+    /// The message of a unary call, and its encoding. Like grpc-go, ignores what follows the message. If the message
+    /// arrived in one frame, its byte fields are slices of that frame; copy them in order to keep them longer than the
+    /// request.
     ///
     /// # Errors
     /// The message is missing, truncated, too large, or cannot be decoded; with the codes and texts of grpc v1.82.1,

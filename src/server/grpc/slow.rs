@@ -1,8 +1,7 @@
-//! The log line of a request that took long, as etcd's interceptor and its readers write it. A request is read a second
-//! time for that, so that one which was quick costs a look at the clock and nothing else. What a request holds is shown
-//! for the four methods of keys alone, and values never are.
-//! Source: etcd v3.7.1, server/etcdserver/api/v3rpc/interceptor.go, `logUnaryRequestStats`, and
-//! server/etcdserver/txn/util.go.
+//! The log line for a slow request, as written by etcd's interceptor and readers. It is built from a second decoding of
+//! the request, so that a fast request costs only a look at the clock. The content of a request is shown only for the
+//! four methods on keys, and never includes values. Source: etcd v3.7.1, server/etcdserver/api/v3rpc/interceptor.go,
+//! `logUnaryRequestStats`, and server/etcdserver/txn/util.go.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,7 +23,7 @@ use crate::{
     },
 };
 
-/// A request that is being answered.
+/// A request in progress.
 pub(super) struct Watched {
     method: Method,
     request: Bytes,
@@ -32,18 +31,18 @@ pub(super) struct Watched {
     since: Instant,
 }
 
-/// What is said of an answer.
+/// The logged properties of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answered {
-    /// Keys that were found or deleted; for a transaction 1 if its compares held.
+    /// Number of keys found or deleted; for a transaction 1 if its compares were true.
     pub count: i64,
-    /// Keys in the answer.
+    /// Number of keys in the response.
     pub keys: usize,
-    /// Encoded bytes.
+    /// Encoded size in bytes.
     pub size: usize,
 }
 
-/// An answer that can be described.
+/// A response whose properties can be logged.
 pub(super) trait Describe {
     fn describe(&self) -> Answered;
 }
@@ -58,7 +57,7 @@ impl Describe for Encoded {
     }
 }
 
-/// Any other message. Of these only a deletion counts keys, which is read back from its encoding.
+/// Any other message. Only a deletion counts keys; the count is read from its encoding.
 impl<M: prost::Message> Describe for M {
     fn describe(&self) -> Answered {
         let deleted = pb::DeleteRangeResponse::decode(&self.encode_to_vec()[..]);
@@ -80,7 +79,7 @@ impl Watched {
         }
     }
 
-    /// Logs the request if it took long.
+    /// Logs the request if it was slow.
     pub fn answered<A: Describe>(self, services: &Services, answer: &Result<A, Error>) {
         let config = &services.config;
         let took = self.since.elapsed();
@@ -94,7 +93,7 @@ impl Watched {
         }
     }
 
-    /// A read that took long. Writes are logged where they are applied.
+    /// Logs a slow read. Writes are logged where they are applied.
     fn log_read<A: Describe>(
         &self,
         services: &Services,
@@ -153,7 +152,7 @@ impl Watched {
     fn log_stats<A: Describe>(&self, took: Duration, as_debug: bool, answer: &Result<A, Error>) {
         let answered = answer.as_ref().map(Describe::describe).unwrap_or_default();
         let (asked, request_size, content) = self.request_stats(answered.count);
-        // etcd shows numbers for these methods alone.
+        // etcd shows numbers only for these methods.
         let (responses, response_size) = match self.method {
             Method::Range | Method::DeleteRange => (answered.count, bytes(answered.size)),
             Method::Put | Method::Txn => (0, bytes(answered.size)),
@@ -190,7 +189,7 @@ impl Watched {
         }
     }
 
-    /// Number of operations, bytes and text of the request; -1 and nothing where etcd says nothing.
+    /// Number of operations, size in bytes and text of the request; -1 and empty where etcd logs nothing.
     fn request_stats(&self, count: i64) -> (i64, i64, String) {
         let request = self.request.clone();
         let size = bytes(request.len());
@@ -205,7 +204,7 @@ impl Watched {
                 .ok()
                 .map(|r| (0, size, loggable::delete_range(&r))),
             Method::Txn => pb::TxnRequest::decode(request).ok().map(|r| {
-                // Those that were carried out.
+                // The operations that were executed.
                 let ops = if count == 1 { &r.success } else { &r.failure };
                 let size = ops.iter().map(prost::Message::encoded_len).sum();
                 let number = i64::try_from(ops.len()).unwrap_or(i64::MAX);

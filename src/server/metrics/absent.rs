@@ -1,9 +1,9 @@
-//! Metrics of etcd that this server has no counterpart of. They stay at zero, and are on the page all the same, because
-//! alerts, dashboards and etcd's own tests look for their names. Nothing here is ever changed.
+//! Metrics of etcd that have no counterpart in this server. They are always zero, but are exported because alerts,
+//! dashboards and etcd's own tests look for their names.
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntGaugeVec, Opts, Registry};
 
-/// What only other members, a write-ahead log, etcd's proxy or a Go program would count.
+/// Counters for other members, a write-ahead log, etcd's proxy or the Go runtime.
 const COUNTERS: &[(&str, &str)] = &[
     (
         "etcd_server_heartbeat_send_failures_total",
@@ -157,22 +157,22 @@ const HISTOGRAMS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Facts as labels of gauges that are 1: that there is no version of Go.
+/// Gauges with the value 1 and a fact as their label: there is no Go version.
 const FACTS: &[(&str, &str, &str)] = &[
     ("etcd_server_go_version", "server_go_version", "none"),
     ("go_info", "version", "none"),
 ];
 
-/// Gauges with labels that etcd fills per peer; the only member has none but itself.
+/// Gauges with a label per peer; the only member has no peers other than itself.
 const PER_PEER: &[(&str, &str)] = &[(
     "etcd_network_known_peers",
     "The current number of known peers.",
 )];
 
-/// Puts them on the page.
+/// Registers them.
 ///
 /// # Errors
-/// A name is taken, which a test excludes.
+/// A name is in use already, which a test rules out.
 pub fn register(registry: &Registry) -> prometheus::Result<()> {
     for (name, help) in COUNTERS {
         registry.register(Box::new(IntCounter::new(*name, *help)?))?;

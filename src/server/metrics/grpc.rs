@@ -203,12 +203,12 @@ impl MethodMetrics {
 }
 
 impl Handling {
-    /// A message of so many bytes of the request has been read.
+    /// A message of the request with this many bytes has been read.
     pub fn received(&self, bytes: usize) {
         self.method.received(bytes);
     }
 
-    /// A message of so many bytes of the response is on its way.
+    /// A message of the response with this many bytes is being sent.
     pub fn sent(&self, bytes: usize) {
         self.method.sent(1, bytes);
     }
@@ -250,12 +250,12 @@ impl Drop for Handling {
 pub struct Messages(Arc<MethodMetrics>);
 
 impl Messages {
-    /// One of so many bytes was read.
+    /// A message of this many bytes was read.
     pub fn received(&self, bytes: usize) {
         self.0.received(bytes);
     }
 
-    /// So many are on their way, with so many bytes in all.
+    /// This many messages, with this total size in bytes, are being sent.
     pub fn sent(&self, messages: u64, bytes: usize) {
         self.0.sent(messages, bytes);
     }

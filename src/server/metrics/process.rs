@@ -91,8 +91,9 @@ impl Process {
         }
     }
 
-    /// proc(5): in `/proc/self/stat`, behind the name in brackets, which may hold blanks, the fields are numbered from
-    /// 3 on; user and system time are 14 and 15, the number of threads is 20, the start since the system's own is 22, all in clock ticks.
+    /// proc(5): in `/proc/self/stat`, after the name in parentheses, which may contain spaces, the fields are numbered
+    /// from 3; user and system time are 14 and 15, the number of threads is 20, the start time since boot is 22. Times
+    /// are in clock ticks.
     fn times(&self) {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);

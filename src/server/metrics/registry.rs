@@ -27,7 +27,7 @@ pub struct Metrics {
     /// Whether a defragmentation is in progress.
     pub defragmenting: IntGauge,
     scrapes: IntCounterVec,
-    /// What the store counts itself.
+    /// The metrics of the store.
     pub store: Arc<StoreMetrics>,
     state: StateGauges,
 }
@@ -53,7 +53,7 @@ pub struct State {
     pub applied_index: u64,
     /// Keys.
     pub keys: u64,
-    /// The newest compaction that was asked for; -1: none.
+    /// The latest requested compaction; -1: none.
     pub compact_revision: i64,
     /// Streams of watchers.
     pub watch_streams: u64,
@@ -204,7 +204,7 @@ impl Register<'_> {
         label: &str,
     ) -> prometheus::Result<IntCounterVec> {
         let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
-        // The label of a page that was handed out, so that the family is there from the start.
+        // The label of a response to `/metrics` itself, so that the family exists from the start.
         counters.with_label_values(&["200"]);
         self.0.register(Box::new(counters.clone()))?;
         Ok(counters)

@@ -1,5 +1,5 @@
-//! What the store counts and times where it happens: the writer, the compaction, reads, snapshots and hashes. The parts of
-//! a core share one of these; the page of metrics registers it.
+//! Counters and histograms of the store: the writer, compactions, reads, snapshots and hashes. The parts of a core
+//! share one instance, which is registered with `/metrics`.
 
 use std::{
     sync::Arc,
@@ -18,7 +18,7 @@ use crate::proto::etcdserverpb::{TxnResponse, response_op::Response};
 pub struct StoreMetrics {
     /// A commit of the backend: writing the pages of a group and syncing them.
     pub commit: Histogram,
-    /// The same, under the name that alerts for etcd look at: here the sync of the backend is the only one.
+    /// The same, under the name that alerts for etcd use: here the sync of the backend is the only one.
     pub sync: Histogram,
     /// The same, under its name for debugging.
     pub commit_write: Histogram,
@@ -56,20 +56,20 @@ pub struct StoreMetrics {
     apply: HistogramVec,
     /// Reading a range: `success`.
     pub range: [Histogram; 2],
-    /// A request until its answer: `type`, `success`.
+    /// A request until its response: `type`, `success`.
     request: HistogramVec,
     /// Operations and reads that took longer than `--warning-apply-duration`.
     pub slow_applies: IntCounter,
-    /// Requests that were not carried out because too much was waiting or the server stopped.
+    /// Requests that were not executed because the queue was full or the server stopped.
     pub failed: IntCounter,
-    /// Requests on their way through the writer.
+    /// Requests that are queued or being applied by the writer.
     pub pending: IntGauge,
     /// The histograms of the operations that have occurred, so that labels are looked up once.
     by_operation: Mutex<Vec<(&'static str, Arc<Operation>)>>,
     registry: Registry,
 }
 
-/// The histograms of one operation: refused and carried out.
+/// The histograms of one operation: for failures and successes.
 pub struct Operation {
     apply: [Histogram; 2],
     request: [Histogram; 2],
@@ -87,7 +87,7 @@ impl Operation {
     }
 }
 
-/// A lowest bucket, and a number of buckets of which each is twice the one before.
+/// The lowest bucket, and a number of buckets, each twice the previous one.
 type Doubling = (f64, usize);
 
 const COMMIT: Doubling = (0.001, 14);
@@ -143,10 +143,10 @@ impl Made {
 }
 
 impl StoreMetrics {
-    /// All of them at zero, with etcd's names and buckets.
+    /// Creates all of them, with etcd's names and buckets.
     ///
     /// # Errors
-    /// A name or a bucket cannot be, which a test excludes.
+    /// A name or a bucket is invalid, which a test rules out.
     pub fn new() -> prometheus::Result<StoreMetrics> {
         let made = Made::default();
         let range = made.labelled(
@@ -271,7 +271,7 @@ impl StoreMetrics {
         })
     }
 
-    /// What stands on the page of metrics.
+    /// The metric families for `/metrics`.
     pub(super) fn gather(&self) -> Vec<MetricFamily> {
         self.registry.gather()
     }
@@ -299,7 +299,7 @@ impl StoreMetrics {
         }
     }
 
-    /// A compaction of the database that began then has ended.
+    /// A compaction of the database has ended; `began` is its start.
     pub fn compacted(&self, began: Instant, records: usize) {
         self.compaction.observe(milliseconds(began.elapsed()));
         self.compacted_records.inc_by(records as u64);
@@ -339,7 +339,7 @@ fn count_operations(answer: &TxnResponse, ranges: &mut u64, puts: &mut u64, dele
     }
 }
 
-/// A duration as the histograms in milliseconds take it.
+/// A duration in milliseconds, for the histograms.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -42,11 +42,11 @@ pub struct Encoded {
     expected: usize,
     /// Counts the memory of the message.
     held: Option<Held>,
-    /// Bytes left free in front of the message.
+    /// Number of unused bytes before the message.
     free: usize,
     /// Records in it.
     pub keys: usize,
-    /// Keys that a range found; for a transaction 1 if its compares held, else 0.
+    /// Number of keys that a range found; for a transaction 1 if its compares were true, else 0.
     pub count: i64,
 }
 
@@ -163,7 +163,7 @@ impl Encoded {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
     }
 
-    /// Bytes of the message so far.
+    /// Size of the message so far in bytes.
     pub fn message_len(&self) -> usize {
         self.length() - self.free
     }

@@ -92,8 +92,8 @@ impl Clients {
         })))
     }
 
-    /// Whether a certificate is one of those that are trusted themselves, and good at this time for a client. Go, and so
-    /// etcd, lets a client show it; webpki takes no authority's certificate for that of a client.
+    /// Whether a certificate is itself one of the trusted ones, and currently valid for a client. Go, and therefore
+    /// etcd, accepts it from a client; webpki does not accept the certificate of an authority as that of a client.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
         if !self.trusted.iter().any(|trusted| trusted == certificate) {
             return false;
