@@ -245,6 +245,13 @@ def until(command, done):
         process.wait()
 
 
+def forget(file):
+    """Evicts a file from the page cache, so that the next reading comes from the disk."""
+    with open(file, "rb") as f:
+        os.fsync(f.fileno())
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def alternate(commands, times):
     """Median seconds of each command. They are run in turn, so that a busy moment affects all of them."""
     took = {name: [] for name in commands}

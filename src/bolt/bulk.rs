@@ -360,6 +360,7 @@ impl BulkWriter {
             ..meta
         };
         let pages = [older.encode(0), meta.encode(1)];
+        // Sync the file; nothing counts as written before.
         self.file.flushed(self.flusher.end())?;
         self.file.write_at(0, &pages.concat())?;
         self.file.sync()?;

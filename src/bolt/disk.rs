@@ -238,7 +238,7 @@ impl DiskFile {
             .map_err(|e| Error::lock(&self.path, e))
     }
 
-    /// Whether nobody can write to the file because its file system is mounted read-only.
+    /// Whether the file cannot be written by anybody because its file system is mounted read-only.
     pub fn is_on_read_only_file_system(&self) -> bool {
         use rustix::fs::StatVfsMountFlags;
         rustix::fs::fstatvfs(&self.file)

@@ -158,7 +158,7 @@ impl FileReader {
         }
     }
 
-    /// Takes a shared flock on the file until the reader is dropped, without waiting.
+    /// Takes a shared flock on the file without waiting, and holds it until the reader is dropped.
     ///
     /// # Errors
     /// [`Error::Locked`] if a server or a tool has the file open for writing.
@@ -283,7 +283,7 @@ impl FileReader {
         }
         let most = ((CHUNK / ps) as u64).min(self.metas.meta.high_water - pgid);
         let pages = ahead().clamp(1, most.max(1));
-        // Other threads do not wait for the disk meanwhile.
+        // Do not hold the lock while waiting for the disk.
         drop(cache);
         let data = self.read(pgid, pages)?;
         let mut cache = self.cache.lock();
@@ -300,7 +300,7 @@ impl FileReader {
                 let gone = cache.singles.remove(&old).map_or(0, |b| b.len());
                 cache.bytes -= gone;
             }
-            // Another thread may have read the page, too.
+            // Another thread may have read the same page meanwhile.
             if cache.singles.insert(pgid, data.clone()).is_none() {
                 cache.bytes += data.len();
                 cache.order.push_back(pgid);
@@ -312,7 +312,7 @@ impl FileReader {
 
 /// Opens a regular file. Returns it and its length in bytes.
 fn open_file(path: &Path) -> Result<(File, u64)> {
-    // Opening a pipe would wait for its writer.
+    // Opening a pipe would block until there is a writer.
     let before = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
     if !before.is_file() {
         return Err(Error::NotBolt {

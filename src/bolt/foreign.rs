@@ -39,7 +39,7 @@ impl ForeignFile {
         Ok(ForeignFile { reader, sizes })
     }
 
-    /// Its pages, buckets and records.
+    /// Access to pages, buckets and records.
     pub fn reader(&self) -> &FileReader {
         &self.reader
     }

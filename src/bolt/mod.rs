@@ -1,9 +1,8 @@
 //! The bbolt file format and the storage engine over it. Knows nothing of etcd and nothing of async.
 //!
-//! There are two ways to read: a [`FileReader`] for files of unknown origin (pread, every bound checked; a
-//! [`ForeignFile`] is one that is served while its owner may change it), and a
+//! There are two ways to read: a [`FileReader`] for files of unknown origin (pread, every bound checked), and a
 //! [`ReadTx`] of a [`Db`] open for writing or of a [`ReadOnly`] one (mapped). Both are a [`Source`] of pages for
-//! [`Bucket`] and [`Cursor`].
+//! [`Bucket`] and [`Cursor`]. A [`ForeignFile`] is a file of unknown origin that is served while its owner may change it.
 
 mod batch;
 mod bulk;

@@ -170,7 +170,7 @@ impl<'a> KeyValueRef<'a> {
         KeyValueRef::decode(value).map_err(|problem| RecordError::new(bucket::KEY, key, problem))
     }
 
-    /// Bytes of this `KeyValue` as protobuf, without anything that was not understood.
+    /// Size of this `KeyValue` in protobuf, in bytes, without unknown fields.
     pub fn encoded_len(&self) -> usize {
         let bytes = |field: &[u8]| match field.len() {
             0 => 0,
@@ -189,7 +189,7 @@ impl<'a> KeyValueRef<'a> {
         bytes(self.key) + bytes(self.value) + numbers.map(number).iter().sum::<usize>()
     }
 
-    /// A `KeyValue` of its own, with key and value copied.
+    /// Copies key and value into an owned `KeyValue`.
     pub fn to_owned(&self) -> KeyValue {
         KeyValue {
             key: Bytes::copy_from_slice(self.key),

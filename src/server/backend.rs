@@ -71,7 +71,7 @@ impl Tx {
         Tx(State::Foreign(file))
     }
 
-    /// The state as a snapshot file.
+    /// A reader for the state as a snapshot.
     pub fn snapshot(&self) -> SnapshotReader {
         match &self.0 {
             State::Mapped(tx) => tx.snapshot(),
@@ -309,7 +309,7 @@ impl Values for MeteredTx<'_> {
     }
 }
 
-/// Where records are looked up one after the other.
+/// Looks up records one after the other.
 struct Records<'m, S: Source, F> {
     keys: Option<Bucket<S>>,
     fail: F,
@@ -342,7 +342,7 @@ impl<'m, S: Source, F: Fn(bolt::Error) -> Error> Records<'m, S, F> {
             Error::record(&RecordError::new(bucket::KEY, &name, missing))
         };
         let is_it = |entry: &Entry<S::Buf>| entry.key[..] == name[..] && !entry.is_bucket();
-        // Keys that were written one after the other are often read in that order, too.
+        // Keys that were written consecutively are often read in that order, too.
         if let Some((before, cursor)) = &mut self.last
             && follows(*before, rev)
             && let Some(entry) = cursor.next_entry().map_err(&self.fail)?
@@ -360,7 +360,7 @@ impl<'m, S: Source, F: Fn(bolt::Error) -> Error> Records<'m, S, F> {
     }
 }
 
-/// Appends the records as the file holds them, after checking that each one can be decoded.
+/// Appends the records as stored, after checking that each can be decoded.
 fn append<S: Source>(
     mut records: Records<'_, S, impl Fn(bolt::Error) -> Error>,
     revs: &[Revision],
@@ -388,8 +388,8 @@ fn values<S: Source>(
         )?]);
     }
 
-    // Records are copied out of the mapping (or of their pages) at once, into a few allocations that their keys and values then
-    // share, so that no mapped memory is handed to the network.
+    // Copy the records into a few allocations, which their keys and values then share, so that no mapped memory is passed
+    // to the network.
     let mut values = Vec::with_capacity(revs.len());
     let mut arena: Vec<u8> = Vec::new();
     let mut pending: Vec<(&Revision, usize)> = Vec::new();

@@ -204,6 +204,11 @@ impl Queue {
         self.line.lock().refusal = Some(error);
     }
 
+    /// The error for every request, if all of them are refused.
+    pub fn refusal(&self) -> Option<Error> {
+        self.line.lock().refusal.clone()
+    }
+
     /// Rejects new requests; those that are waiting are still processed.
     pub fn close(&self) {
         self.line.lock().closed = true;

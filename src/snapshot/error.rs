@@ -112,7 +112,7 @@ pub enum IntegrityError {
     /// The meta pages are those of a snapshot, but there is no SHA-256 at the end.
     #[error("the digest is missing: the file begins like a snapshot and ends with its last page")]
     Missing,
-    /// The length is that of neither a snapshot nor a member's file.
+    /// The length fits neither a snapshot nor a member's file.
     #[error(
         "the digest does not match: the database ends at byte {size}, and {rest} bytes follow it instead of 32"
     )]

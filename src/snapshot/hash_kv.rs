@@ -20,11 +20,11 @@ pub struct HashKv {
     pub compact_revision: i64,
 }
 
-/// Most records of a file, which are numbered.
+/// Maximum number of records, which are numbered.
 const MAX_RECORDS: u32 = u32::MAX >> 1;
 
-/// Hashes the history in the file `path` up to revision `rev`; 0 is the current one, and below
-/// 0 there is no record.
+/// Hashes the history in the file `path` up to revision `rev`. 0 means the current revision; there are no records below
+/// 0.
 ///
 /// # Errors
 /// The file is damaged (its digest is not checked), or `rev` has been compacted or is in the future.
@@ -32,9 +32,9 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     hash_kv_compacted(path, rev, None)
 }
 
-/// The same as it would be after a compaction at `compacted`, if that is later than the file's own: what a member
-/// answers that has compacted since the file was saved. Memory is bounded by the number of different user keys (some 30
-/// bytes and the key for each) and the largest record.
+/// Like [`hash_kv`], as if the file had been compacted at `compacted`, if that is later than its own compaction: the answer
+/// of a member that has compacted since the file was saved. Memory use is bounded by the largest record and the user keys
+/// (about 30 bytes plus the key itself for each distinct key).
 ///
 /// # Errors
 /// As [`hash_kv`]; [`Error::Compacted`] where `rev` is below that compaction.
@@ -44,7 +44,7 @@ pub fn hash_kv_compacted(
     compacted: Option<i64>,
 ) -> Result<HashKv, Error> {
     let file = SnapshotFile::open(path)?;
-    // The number of the last record of every key up to `rev`, and in the lowest bit whether it is no deletion.
+    // For every key, the number of its last record up to `rev`; the lowest bit is 0 for a deletion.
     let mut last: KeySet<u32> = KeySet::default();
     let mut number = 0;
     let records = inspect(&file, &mut |item| {

@@ -1,5 +1,5 @@
-//! The user keys that a history has seen, with a state for each, in little memory: a table of places into one run of
-//! bytes. A million keys of 20 bytes take some 40 MiB, and their states besides.
+//! The set of user keys in a history, with a state for each. Saves memory by storing the keys contiguously, with a table
+//! of offsets. A million keys of 20 bytes take about 40 MiB, plus their states.
 
 use std::hash::BuildHasher as _;
 
@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 /// Keys are stored at multiples of this, so that 32-bit offsets can address 16 GiB of keys.
 const ALIGN: usize = 4;
-/// Before each key: its length u32 and the number of its state u32, native order.
+/// Each key is preceded by its length and the number of its state, both u32 in native byte order.
 const HEADER: usize = 8;
 
 /// Number of keys that are looked up together. Each lookup is a cache miss; batching lets the misses overlap.
@@ -15,7 +15,7 @@ const TOGETHER: usize = 64;
 /// A batch is also looked up when its keys have this many bytes.
 const ENOUGH: usize = 64 << 10;
 
-/// Keys, each with its last state. Never forgets a key.
+/// A set of keys, each with its last state. Keys are never removed.
 pub(super) struct KeySet<S> {
     bytes: Vec<u8>,
     slots: HashTable<Slot>,
@@ -38,13 +38,13 @@ impl<S> Default for KeySet<S> {
     }
 }
 
-/// Where a key lies, and half of its hash: growing the table then touches no key.
+/// The offset of a key, and half of its hash, so that growing the table does not access the keys.
 struct Slot {
     place: u32,
     hash: u32,
 }
 
-/// A key that is still to be looked up: it ends there in the bytes that wait.
+/// A key waiting to be looked up, with its end offset in the buffer of waiting keys.
 struct Waiting<S> {
     end: usize,
     hash: u32,
@@ -61,8 +61,8 @@ fn spread(hash: u32) -> u64 {
 pub(super) struct TooLarge;
 
 impl<S: Copy> KeySet<S> {
-    /// Gives `key` a new state. `change` is shown the state before, if the key was seen before, and the new one; it may
-    /// be shown them later, but in order.
+    /// Sets the state of `key`. Calls `change` with the previous state, if the key was known, and the new one. Such calls
+    /// may be delayed, but they are made in order.
     pub fn set(
         &mut self,
         key: &[u8],

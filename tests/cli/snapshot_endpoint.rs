@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sha2::Digest as _;
 
 use crate::support::program::Program;
 use crate::support::server::Launch;
@@ -227,4 +228,208 @@ fn a_file_that_changes_while_it_is_served_is_named() {
         fs::write(&path, &bytes).unwrap();
         assert_eq!(client.run().success().out(), before.out());
     }
+}
+
+/// Every command that reads answers from a file as from a member, without a user although authentication is on in it.
+#[test]
+fn every_read_command_answers_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = fixture("accounts-3.7.snapshot.db");
+    let path = write(dir.path(), "accounts", &bytes);
+    let out = |args: &[&str]| at(&path).args(args).run().success().out();
+    let keys = out(&["get", "", "--prefix", "--keys-only"]);
+    assert!(keys.starts_with("acc/0\n"), "{keys}");
+    assert_eq!(
+        out(&["get", "acc/0", "--print-value-only"]).lines().count(),
+        1
+    );
+    let early = out(&["get", "", "--prefix", "--keys-only", "--rev=3"]);
+    assert!(!early.is_empty() && early.len() < keys.len(), "{early}");
+    assert!(
+        out(&["get", "", "--prefix", "--count-only", "-w", "fields"]).contains("\"Count\" : 12")
+    );
+    let leases = out(&["lease", "list"]);
+    assert!(leases.starts_with("found 2 leases\n"), "{leases}");
+    let attached: Vec<String> = leases
+        .lines()
+        .skip(1)
+        .map(|id| out(&["lease", "timetolive", id, "--keys"]))
+        .collect();
+    assert!(
+        attached.iter().any(|l| l.contains("attached keys([acc/0")),
+        "{attached:?}"
+    );
+    assert_eq!(out(&["user", "list"]), "ann\nbob\nroot\n");
+    assert!(out(&["user", "get", "root"]).contains("Roles: root"));
+    assert!(out(&["role", "list"]).contains("writer"));
+    assert!(out(&["role", "get", "writer"]).contains("KV Write:"));
+    assert!(out(&["auth", "status"]).contains("Authentication Status: true"));
+    assert!(out(&["alarm", "list"]).contains("NOSPACE"));
+    let member = out(&["member", "list"]);
+    let id = member.split(',').next().unwrap();
+    assert!(member.contains("started, m1,"), "{member}");
+    let status = out(&["endpoint", "status"]);
+    assert!(
+        status.contains(id) && status.contains("NOSPACE"),
+        "{status}"
+    );
+    assert!(out(&["endpoint", "hashkv"]).contains(", 2988850155, 13"));
+    // A member with this alarm is unhealthy, too.
+    at(&path)
+        .args(["endpoint", "health"])
+        .run()
+        .failure(1, "unhealthy cluster");
+    let healthy = write(dir.path(), "healthy", &fixture("basic-3.7.snapshot.db"));
+    let health = at(&healthy).args(["endpoint", "health"]).run().success();
+    assert!(health.out().contains("is healthy"), "{health}");
+    // The whole history: a watch from the first revision goes on until it is ended.
+    let watch = at(&path)
+        .args(["watch", "--rev=2", "", "--prefix", "--", "sh", "-c"])
+        .arg("echo $ETCD_WATCH_KEY; [ \"$ETCD_WATCH_KEY\" != '\"acc/11\"' ] || kill -INT $PPID")
+        .run();
+    assert!(watch.out().starts_with("PUT\nacc/0\n"), "{watch}");
+    assert!(watch.out().contains("\"acc/11\"\n"), "{watch}");
+    let saved = dir.path().join("saved");
+    at(&path)
+        .args(["snapshot", "save"])
+        .arg(&saved)
+        .run()
+        .success();
+    let verify = Program::etcdutl().args(["snapshot", "verify"]).arg(&saved);
+    verify.run().success();
+    assert!(fs::read(&path).unwrap() == bytes);
+}
+
+#[test]
+fn every_command_that_changes_something_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = fixture("accounts-3.7.snapshot.db");
+    let path = write(dir.path(), "accounts", &bytes);
+    let text = |args: &[&str]| at(&path).args(args).run().success().out();
+    let (leases, members) = (text(&["lease", "list"]), text(&["member", "list"]));
+    let lease = leases.lines().last().unwrap();
+    let member = members.split(',').next().unwrap();
+    let commands = format!(
+        "put a 1\ndel a\ncompaction 3\ndefrag\nalarm disarm\n\
+         lease grant 10\nlease revoke {lease}\nlease keep-alive --once {lease}\n\
+         member add x --peer-urls=http://a:1\nmember remove {member}\n\
+         member update {member} --peer-urls=http://a:1\nmember promote {member}\nmove-leader {member}\n\
+         auth enable\nauth disable\nuser add u:p\nuser delete bob\nuser grant-role bob root\n\
+         user revoke-role root root\nrole add r\nrole delete reader\n\
+         role grant-permission reader read a\nrole revoke-permission reader a\n\
+         lock l true\nelect e v\ndowngrade enable 3.6\ndowngrade cancel"
+    );
+    let refused = format!(
+        "snapshot:{} can only be read: nothing can be written to it",
+        path.display()
+    );
+    for command in commands.lines() {
+        let run = at(&path).args(command.split(' ')).run();
+        assert_ne!(run.code(), 0, "{command}: {run}");
+        let said = run.out() + &run.err();
+        assert!(said.contains(&refused), "{command}: {said}");
+    }
+    let txn = at(&path).arg("txn").stdin("\n\nput a 1\n\n\n").run();
+    assert!(txn.err().contains(&refused), "{txn}");
+    assert!(fs::read(&path).unwrap() == bytes);
+}
+
+/// `snapshot verify --against`: the same history, a changed value under a right digest, and a member that has gone on.
+#[test]
+fn a_snapshot_is_compared_with_a_member() {
+    let server = Launch::serve().start();
+    let endpoint = server.endpoint();
+    let ask = |args: &[&str]| {
+        let run = Program::etcdctl().arg(format!("--endpoints={endpoint}"));
+        run.args(args).run().success()
+    };
+    for i in 0..20 {
+        ask(&["put", &format!("key{}", i % 7), &format!("value {i}")]);
+    }
+    ask(&["compaction", "9"]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("saved");
+    ask(&["snapshot", "save", path.to_str().unwrap()]);
+    let verify = |path: &Path| {
+        let against = format!("--against={endpoint}");
+        Program::etcdctl()
+            .args(["snapshot", "verify", &against])
+            .arg(path)
+            .run()
+    };
+    let same = format!("against     ok       {endpoint} has this hash at 21");
+    assert!(verify(&path).success().out().contains(&same));
+    // The member goes on, and compacts what the file still has.
+    ask(&["put", "key1", "later"]);
+    ask(&["compaction", "15"]);
+    assert!(verify(&path).success().out().contains(&same));
+    // One value is another one, and the digest is right again.
+    let mut bytes = fs::read(&path).unwrap();
+    let is_value = |at: &usize| bytes[*at..].starts_with(b"value 19");
+    let places: Vec<usize> = (0..bytes.len()).filter(is_value).collect();
+    // Free pages have copies of it.
+    for at in places {
+        bytes[at + 7] = b'8';
+    }
+    let end = bytes.len() - 32;
+    let digest = sha2::Sha256::digest(&bytes[..end]);
+    bytes[end..].copy_from_slice(&digest);
+    let changed = write(dir.path(), "changed", &bytes);
+    Program::etcdutl()
+        .args(["snapshot", "verify"])
+        .arg(&changed)
+        .run()
+        .success();
+    let run = verify(&changed);
+    assert_eq!(run.code(), 16, "{run}");
+    assert!(run.out().contains("against     bad"), "{run}");
+    // What the member has compacted cannot be compared.
+    ask(&["compaction", "22"]);
+    let run = verify(&path);
+    assert_eq!(run.code(), 16, "{run}");
+    assert!(
+        run.out().contains("it has compacted past revision 21"),
+        "{run}"
+    );
+    let run = Program::etcdutl()
+        .args(["snapshot", "verify", "--against=127.0.0.1:1"])
+        .arg(&path)
+        .run();
+    run.failure(128, "etcdutl opens none");
+}
+
+#[test]
+fn salvage_as_a_script_meets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fixture("basic-3.7.snapshot.db");
+    let page = 4096;
+    bytes[..2 * page].fill(0);
+    let broken = write(dir.path(), "broken.db", &bytes);
+    let salvage = || Program::etcdutl().args(["snapshot", "salvage"]);
+    let (out, report) = (dir.path().join("out.db"), dir.path().join("report.json"));
+    let planned = salvage().arg(&broken).arg(&out).arg("--dry-run").run();
+    assert!(planned.success().out().contains("(not written)"));
+    assert!(!out.exists());
+    let run = salvage()
+        .arg(&broken)
+        .arg(&out)
+        .arg(format!("--report={}", report.display()))
+        .run()
+        .success();
+    assert!(run.out().contains("tree   broken at page 0"), "{run}");
+    let json: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["source"], "scan");
+    assert_eq!(json["keys"], 33);
+    let verify = Program::etcdutl().args(["snapshot", "verify"]).arg(&out);
+    verify.run().success();
+    let again = salvage().arg(&broken).arg(&out).run();
+    again.failure(1, "file exists");
+    let nothing = write(dir.path(), "text", &[b'x'; 40_000]);
+    let run = salvage().arg(nothing).arg(dir.path().join("none")).run();
+    run.failure(10, "no record of etcd was found");
+    salvage()
+        .arg(&broken)
+        .run()
+        .failure(128, "exactly two arguments");
 }

@@ -140,7 +140,7 @@ fn a_full_disk_refuses_the_claim_and_nothing_else() {
     let sizes = db.sizes();
     // Twice, because a smaller allocation is tried after a larger one has failed.
     for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
-        let full = TooLarge::new(&recorder, kind);
+        let full = Full::new(&recorder, kind);
         let e = full.run(|| db.claim(50 << 20, 3)).unwrap_err();
         assert!(matches!(e, Error::NoSpace { .. }) && e.is_no_space(), "{e}");
         assert_eq!(db.sizes(), sizes);
@@ -172,7 +172,7 @@ fn a_full_disk_refuses_a_commit_without_a_claim() {
     c.put("key", "large", vec![5; 4 << 20]);
     let batch = c.batch;
     let sizes = db.sizes();
-    let e = TooLarge::new(&recorder, ErrorKind::StorageFull)
+    let e = Full::new(&recorder, ErrorKind::StorageFull)
         .run(|| db.commit(&batch))
         .unwrap_err();
     assert!(matches!(e, Error::NoSpace { .. }), "{e}");
@@ -239,14 +239,14 @@ fn a_defragmentation_that_fails_leaves_everything_as_it_was() {
 }
 
 /// Makes every allocation fail until dropped.
-struct TooLarge<'r> {
+struct Full<'r> {
     recorder: &'r Recorder,
     kind: ErrorKind,
 }
 
-impl<'r> TooLarge<'r> {
-    fn new(recorder: &'r Recorder, kind: ErrorKind) -> TooLarge<'r> {
-        TooLarge { recorder, kind }
+impl<'r> Full<'r> {
+    fn new(recorder: &'r Recorder, kind: ErrorKind) -> Full<'r> {
+        Full { recorder, kind }
     }
 
     fn run<T>(&self, f: impl FnOnce() -> T) -> T {

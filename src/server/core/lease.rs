@@ -55,6 +55,7 @@ impl Core {
     /// # Errors
     /// The caller may not write the keys attached to the lease, or the server has stopped.
     pub async fn lease_renew(&self, context: &RequestContext, id: i64) -> Result<i64, Error> {
+        self.check_changeable()?;
         let shared = &self.inner.shared;
         if shared.is_auth_enabled()? {
             let store = shared.auth()?;

@@ -261,7 +261,7 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
     Ok(Arc::new(shared))
 }
 
-/// A file that was read for [`open_read_only`].
+/// The contents of a file that [`open_read_only`] has read.
 struct Read {
     path: PathBuf,
     file: DatabaseFile,
@@ -292,8 +292,8 @@ fn read_own(config: &Config) -> Result<Read, OpenError> {
     })
 }
 
-/// Reads somebody else's file. It is read once from front to back for its digest, and its records are read beside that:
-/// a key can stand in any page, so that no answer is possible before all have been seen.
+/// Reads a foreign file. One thread reads it sequentially and checks its digest, while others build the index. No request
+/// can be answered before all pages in use have been read, because a key may be on any of them.
 fn read_foreign(path: &Path) -> Result<Read, OpenError> {
     let file = ForeignFile::open(path)?;
     let reader = file.reader();
@@ -325,7 +325,7 @@ fn read_foreign(path: &Path) -> Result<Read, OpenError> {
     })
 }
 
-/// The database file of a data directory.
+/// Path of the database file in a data directory.
 fn database_path(config: &Config) -> Result<PathBuf, OpenError> {
     let dir = &config.data_dir;
     match dir.join("member").exists() {
@@ -344,7 +344,7 @@ struct Store {
     tokens: Tokens,
 }
 
-/// Puts together what an open file holds; `keys` are those of `tx`.
+/// Restores the state from the content of an open file; `keys` are those of `tx`.
 fn restore_store(
     config: &Config,
     path: &Path,
@@ -469,7 +469,7 @@ impl Stored {
         Stored::read(is_fresh, |name| reader.bucket(name), path)
     }
 
-    /// Reads all buckets but `key`, each of which `open` opens by its name.
+    /// Reads all buckets except `key`. `open` opens a bucket by its name.
     fn read<S: Source>(
         is_fresh: bool,
         open: impl Fn(&[u8]) -> bolt::Result<Option<Bucket<S>>>,

@@ -64,6 +64,7 @@ impl Maintenance {
         r: pb::MoveLeaderRequest,
     ) -> Result<pb::MoveLeaderResponse, Error> {
         self.core.check_admin(context)?;
+        self.core.check_changeable()?;
         if r.target_id == self.core.header().member_id {
             Ok(pb::MoveLeaderResponse::default())
         } else {

@@ -38,9 +38,9 @@ pub enum RestoreError {
     Record(#[from] RecordError),
 }
 
-/// The parts of a record that the index needs. The key is borrowed from the file's mapping, or a copy.
+/// The parts of a record that the index needs. The key is borrowed from the mapped file, or a copy.
 struct Entry<K> {
-    /// The 8 bytes of the key that follow the prefix common to all keys; they decide most comparisons.
+    /// The 8 bytes after the common prefix of all keys; they decide most comparisons.
     head: u64,
     key: K,
     rev: Revision,
@@ -56,7 +56,7 @@ impl<K: Deref<Target = [u8]>> Entry<K> {
     }
 }
 
-/// What the records of keys say.
+/// The result of reading all records of keys.
 #[derive(Debug, Default)]
 pub struct Keys {
     /// All keys.
@@ -86,13 +86,12 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
     })
 }
 
-/// The same for somebody else's file. Keys are copied, so that memory holds the keys of all revisions while the index is
-/// built, and no pages.
+/// Like [`restore`], for a foreign file. The keys of all revisions are copied while the index is built.
 ///
 /// # Errors
 /// A page or a record is damaged, or the file was changed meanwhile.
 pub fn restore_file(file: &ForeignFile) -> Result<Keys, RestoreError> {
-    // A reader for each thread: they do not drive each other's pages out of the cache.
+    // Each thread has its own reader, because they would evict each other's pages from a common cache.
     let readers: Vec<FileReader> = (0..THREADS).map(|_| file.reader().fork()).collect();
     let keys = build(
         &|thread| readers[thread % THREADS].bucket(bucket::KEY),
@@ -102,8 +101,8 @@ pub fn restore_file(file: &ForeignFile) -> Result<Keys, RestoreError> {
     keys
 }
 
-/// Builds the index of the records in the bucket that `open` opens for the thread with a number. `own` is what is kept
-/// of a key that stands at a place of a record.
+/// Builds the index. `open` opens the bucket for a thread, given its number. `own` returns the key at a position of a
+/// record.
 fn build<S: Source, K: Deref<Target = [u8]> + Send>(
     open: &(impl Fn(usize) -> bolt::Result<Option<Bucket<S>>> + Sync),
     own: &(impl Fn(&S::Buf, Range<usize>) -> K + Sync),
@@ -151,7 +150,7 @@ fn build<S: Source, K: Deref<Target = [u8]> + Send>(
                 for entry in part.iter_mut() {
                     entry.head = head(&entry.key, common);
                 }
-                // Stable: the changes of a key stay in order.
+                // The sort is stable, so the changes of a key stay in order.
                 part.sort_by(Entry::cmp_key);
             });
         }
@@ -219,7 +218,7 @@ fn read<S: Source, K: Deref<Target = [u8]>>(
             return Err(wrong("the record is out of order").into());
         }
         let kv = KeyValueRef::of_record(&record.key, &record.value)?;
-        // The key lies inside the record: this is where.
+        // Find the position of the key in the record.
         let start = (kv.key.as_ptr() as usize).saturating_sub(record.value.as_ptr() as usize);
         let place = match kv.key {
             [] => 0..0,
@@ -262,8 +261,8 @@ fn head(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The index of one key from its changes, which are in order and not empty. A deletion of a key that is
-/// already deleted is ignored, as in etcd.
+/// The index of one key from its changes, which are in order and not empty. As in etcd, a deletion of a deleted key is
+/// ignored.
 fn key_index<K>(changes: &[Entry<K>]) -> KeyIndex {
     let first = &changes[0];
     let mut index = match first.tombstone {

@@ -178,7 +178,7 @@ impl Invariants {
         keys
     }
 
-    /// What does not hold between the records.
+    /// The invariants that are violated.
     pub fn broken(&mut self, records: &Records) -> Vec<String> {
         let mut out = self.odd.clone();
         let compacted = records.meta.compact_revision();
