@@ -2,6 +2,8 @@
 
 /// Keys that only increase, like revisions.
 mod appends;
+/// The fuzzer's corpus, as a plain test.
+mod corpus;
 /// Power losses and kills at every step: always the old or the new state.
 mod crash;
 /// Every damaged file: the damage is reported, or the answer is etcdutl's.
@@ -26,13 +28,13 @@ mod model;
 mod mvcc_model;
 /// Databases opened read-only: on a read-only file system, with other readers, with nothing written.
 mod read_only;
-/// Files with one record changed and a right digest.
+/// Files with one record changed and a matching digest.
 mod remade;
-/// Data directories made from snapshots.
+/// Data directories created from snapshots.
 mod restore;
-/// What is left of damaged files.
+/// Snapshots recovered from damaged files.
 mod salvage;
-/// Files of real etcd servers behind our server.
+/// Files of real etcd servers, served by our server.
 mod served_fixtures;
 /// A disk with simulated power losses.
 mod sim;

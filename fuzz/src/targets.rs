@@ -1,0 +1,220 @@
+//! The targets themselves. Uses the public interface of the library alone.
+
+use std::{
+    cell::OnceCell,
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
+
+use etcd_maintenance::{
+    bolt::{FileReader, Met},
+    proto::mvccpb,
+    schema::{
+        alarm, auth, bucket, key,
+        lease::{self, CheckpointTime},
+        membership::Membership,
+        meta::Meta,
+    },
+    snapshot::{
+        self,
+        examine::{ExamineOptions, examine},
+    },
+    wal,
+};
+use prost::Message as _;
+use sha2::Digest as _;
+
+/// Longest input that is looked at, bytes: a few pages are enough for every rule of the formats.
+const MAX_INPUT: usize = 64 << 10;
+/// Bytes of a meta page up to its checksum, and where the checksum covers them from.
+const META: std::ops::Range<usize> = 16..72;
+
+thread_local! {
+    /// A folder in memory for this thread's files; the system removes it with the machine's memory.
+    static FOLDER: OnceCell<PathBuf> = const { OnceCell::new() };
+}
+
+/// The folder of this thread, where a file system in memory is the best place.
+fn folder() -> PathBuf {
+    FOLDER.with(|folder| {
+        let make = || {
+            let shm = Path::new("/dev/shm");
+            let base = match shm.is_dir() {
+                true => shm.to_owned(),
+                false => std::env::temp_dir(),
+            };
+            let thread = format!("{:?}", std::thread::current().id());
+            let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
+            let path = base.join(format!("etcd-fuzz-{}-{thread}", std::process::id()));
+            fs::create_dir_all(path.join("wal")).expect("a folder for the inputs");
+            path
+        };
+        folder.get_or_init(make).clone()
+    })
+}
+
+fn write(path: &Path, data: &[u8]) {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    let file = file.expect("a file for the input");
+    file.write_all_at(data, 0).expect("the input is written");
+    file.set_len(data.len() as u64).expect("its length is set");
+}
+
+/// Makes the checksums of both metas right, so that what is behind them is looked at.
+fn mend_metas(data: &mut [u8]) {
+    let size = data.get(24..28).and_then(|b| b.first_chunk::<4>());
+    let size = size.map_or(0, |b| u32::from_le_bytes(*b)) as usize;
+    for page in [0, size] {
+        let Some(meta) = data
+            .get_mut(page..)
+            .filter(|meta| meta.len() >= META.end + 8)
+        else {
+            continue;
+        };
+        // FNV-1a, 64 bits.
+        let sum = meta[META].iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
+        });
+        meta[META.end..META.end + 8].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+/// The reader of bolt files. The first byte decides whether the checksums of the metas are made right.
+pub fn bolt(data: &[u8]) {
+    let Some((mode, data)) = data
+        .split_first()
+        .filter(|(_, data)| data.len() <= MAX_INPUT)
+    else {
+        return;
+    };
+    let mut data = data.to_vec();
+    if mode & 1 == 1 {
+        mend_metas(&mut data);
+    }
+    let path = folder().join("bolt");
+    write(&path, &data);
+    if let Ok(reader) = FileReader::open(&path) {
+        let sound = reader
+            .check()
+            .is_ok_and(|checked| checked.findings.is_empty());
+        let read = || -> Result<u64, etcd_maintenance::bolt::Error> {
+            let mut entries = 0;
+            for bucket in reader.buckets()? {
+                let (name, bucket) = bucket?;
+                for entry in bucket.iter()? {
+                    entry?;
+                    entries += 1;
+                }
+                for entry in bucket.iter_rev()? {
+                    entry?;
+                }
+                bucket.get(&name)?;
+                bucket.last()?;
+            }
+            Ok(entries)
+        };
+        let entries = read();
+        assert!(!sound || entries.is_ok(), "sound, but {entries:?}");
+        for page in reader.scan_pages(u64::MAX) {
+            let _ = page;
+        }
+    }
+    if let Ok((states, all)) = FileReader::open_damaged(&path) {
+        for state in states.iter().chain([&all]) {
+            let mut entries = 0u64;
+            let _ = state
+                .walk_damaged(&mut |met| entries += u64::from(matches!(met, Met::Entry { .. })));
+        }
+    }
+}
+
+/// The offline tools over a whole file. The first byte decides whether the metas are made right, and the digest at the
+/// end.
+pub fn snapshot(data: &[u8]) {
+    let Some((mode, data)) = data
+        .split_first()
+        .filter(|(_, data)| data.len() <= MAX_INPUT)
+    else {
+        return;
+    };
+    let mut data = data.to_vec();
+    if mode & 1 == 1 {
+        mend_metas(&mut data);
+    }
+    if mode & 2 == 2 {
+        let digest = sha2::Sha256::digest(&data);
+        data.extend_from_slice(&digest);
+    }
+    let path = folder().join("snapshot");
+    write(&path, &data);
+    let status = snapshot::status(&path);
+    let _ = snapshot::hash_kv(&path, i64::from(mode >> 2));
+    let verdict = examine(&path, &ExamineOptions::default());
+    if let Ok(verdict) = verdict
+        && verdict.first_bad().is_none()
+    {
+        // What is good can be read by everything.
+        let status = status.expect("a good file has a status");
+        assert_eq!(
+            status.revision.max(1).min(verdict.revision),
+            status.revision.max(1)
+        );
+        let live = snapshot::live_keys(&path, 0).expect("a good file can be listed");
+        assert_eq!(live.kvs.len() as u64, verdict.live);
+    }
+}
+
+/// The reader of the write-ahead log, and of raft snapshot files.
+pub fn wal(data: &[u8]) {
+    if data.len() > MAX_INPUT {
+        return;
+    }
+    let dir = folder().join("wal");
+    write(&dir.join("0000000000000000-0000000000000000.wal"), data);
+    let _ = wal::Log::read_from(&dir, 0);
+    let _ = wal::valid_snapshots(&dir);
+    let _ = wal::decode_snap(data.to_vec().into());
+}
+
+/// The codecs of single records. The first byte chooses the bucket, the second the length of the key.
+pub fn records(data: &[u8]) {
+    let [which, key_len, rest @ ..] = data else {
+        return;
+    };
+    let (key, value) = rest.split_at(usize::from(*key_len).min(rest.len()));
+    match which % 8 {
+        0 => {
+            // The quick decoder takes what the careful one takes.
+            let ours = key::KeyValueRef::decode(value);
+            if let Ok(theirs) = mvccpb::KeyValue::decode(value) {
+                let ours = ours.expect("protobuf takes it");
+                assert_eq!(ours.to_owned(), theirs);
+                assert_eq!(ours.encoded_len(), theirs.encoded_len());
+            }
+            let _ = key::RevisionKey::decode(key);
+        }
+        1 => drop(Meta::default().read(key, value)),
+        2 => drop(lease::decode(key, value)),
+        3 => drop(alarm::decode(key)),
+        4 => drop(auth::Auth::default().read(key, value)),
+        5 => {
+            if let Ok(user) = auth::decode_user(key, value) {
+                assert_eq!(auth::decode_user(key, &auth::encode_user(&user)), Ok(user));
+            }
+            if let Ok(role) = auth::decode_role(key, value) {
+                assert_eq!(auth::decode_role(key, &auth::encode_role(&role)), Ok(role));
+            }
+        }
+        6 => {
+            for name in [bucket::MEMBERS, bucket::MEMBERS_REMOVED, bucket::CLUSTER] {
+                let _ = Membership::default().read(name, key, value);
+            }
+        }
+        _ => drop(CheckpointTime::decode(value)),
+    }
+}
