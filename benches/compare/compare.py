@@ -19,7 +19,7 @@ from pathlib import Path
 from figures import Figures
 from harness import ROOT, Programs, settle, sync_milliseconds
 
-ALL = ["process", "large_answers", "events", "mirror", "puts", "slow_disk", "reads", "snapshot", "status", "restore", "start", "defrag", "compact", "compact_under_load",
+ALL = ["process", "large_answers", "events", "mirror", "puts", "slow_disk", "reads", "snapshot", "status", "restore", "offline", "start", "defrag", "compact", "compact_under_load",
        "watches", "leases", "users", "tls", "idle"]
 
 

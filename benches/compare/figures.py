@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, load, peak_memory, run, slow_syncs, streams,
+    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, forget, load, peak_memory, run, slow_syncs, streams,
     until, until_lines,
 )
 
@@ -263,6 +263,46 @@ class Figures:
             rows.append((name, ours, theirs, unit, ratio, f"<= {most_memory} MiB", ours <= most_memory))
         self.fresh("restored")
         return rows
+
+    def offline(self):
+        """Commands on a file of 1 GB. etcd's hashkv writes to the file, so each program has its own copy."""
+        self.filled("etcd")
+        file = self.folder / "filled-etcd.db"
+        copies = {kind: self.folder / f"offline-{kind}.db" for kind in KINDS}
+        for copy in copies.values():
+            shutil.copyfile(file, copy)
+        ours = self.programs.etcdutl["ours"]
+        hashkv = {kind: [self.programs.etcdutl[kind], "hashkv", copies[kind], "-w", "json"] for kind in KINDS}
+        verify = [ours, "snapshot", "verify", file]
+        quick = [*verify, "--rehearse=false"]
+        get = [self.programs.etcdctl["ours"], f"--endpoints=snapshot:{file}", "--command-timeout=60s", "get", "key"]
+        cold = []
+        with both_cores():
+            took = alternate(hashkv, 3)
+            memory = {kind: peak_memory(command) / MIB for kind, command in hashkv.items()}
+            checked = alternate({"status": [ours, "snapshot", "status", file], "verify": quick, "rehearsal": verify}, 3)
+            rehearsed = peak_memory(verify) / MIB
+            for _ in range(3):
+                forget(file)
+                cold.append(run(get)[1])
+            reading = peak_memory(get) / MIB
+        for copy in copies.values():
+            copy.unlink()
+
+        def limited(what, value, other, unit, limit):
+            what, value, other, unit, ratio, _, _ = row(what, value, other, unit)
+            return what, value, other, unit, ratio, f"<= {limit} {unit}", value <= limit
+
+        verified = row("snapshot verify of 1 GB beside our status, time", checked["verify"], checked["status"], "s", most=1.5)
+        return [
+            row("hashkv of 1 GB, time", took["ours"], took["etcd"], "s", most=0.33),
+            limited("hashkv of 1 GB, memory", memory["ours"], memory["etcd"], "MiB", 64),
+            verified,
+            limited("snapshot verify of 1 GB with rehearsal, time", checked["rehearsal"], checked["status"], "s", 3),
+            limited("snapshot verify of 1 GB with rehearsal, memory", rehearsed, memory["etcd"], "MiB", 128),
+            limited("snapshot:FILE of 1 GB, one key from a cold disk, time", min(cold), took["etcd"], "s", 1.5),
+            limited("snapshot:FILE of 1 GB, one key, memory", reading, memory["etcd"], "MiB", 512),
+        ]
 
     def start(self):
         took, own, mapped = {}, {}, {}

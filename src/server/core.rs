@@ -211,6 +211,17 @@ impl Core {
         }
     }
 
+    /// Fails if only reads are possible. For requests that are not writes, but make no sense then.
+    ///
+    /// # Errors
+    /// The error of every write.
+    pub fn check_changeable(&self) -> Result<(), Error> {
+        match self.inner.shared.queue.refusal() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// The metrics of the store.
     pub fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.inner.shared.metrics

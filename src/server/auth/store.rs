@@ -51,6 +51,8 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct AuthStore {
     pub(super) enabled: bool,
+    /// Whether the file says that authentication is enabled, but nobody is asked for a user.
+    pub(super) bypassed: bool,
     pub(super) revision: u64,
     pub(super) users: BTreeMap<Bytes, Arc<Account>>,
     roles: BTreeMap<Bytes, Arc<Role>>,
@@ -85,6 +87,7 @@ impl AuthStore {
         let roles = roles.into_iter().map(|r| (r.name.clone(), Arc::new(r)));
         let mut store = AuthStore {
             enabled,
+            bypassed: false,
             revision: revision.max(records::FIRST_REVISION),
             users: BTreeMap::new(),
             roles: roles.collect(),
@@ -93,6 +96,14 @@ impl AuthStore {
             store.insert(user);
         }
         store
+    }
+
+    /// The same state without authentication, which is still shown as enabled if it was.
+    #[must_use]
+    pub fn bypassed(mut self) -> AuthStore {
+        self.bypassed = self.enabled;
+        self.enabled = false;
+        self
     }
 
     /// Whether authentication is enabled.

@@ -102,7 +102,6 @@ impl Core {
     ) -> Result<pb::AuthStatusResponse, Error> {
         self.identify(context)?;
         let mut answer = self.inner.shared.auth()?.status();
-        answer.enabled |= self.inner.auth_in_snapshot;
         answer.header = Some(self.header());
         Ok(answer)
     }

@@ -230,10 +230,22 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
     let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
     let applied = stored.meta.consistent_index.unwrap_or(0);
     let me = member(config);
-    // A snapshot shows the members that it names.
-    let membership = match config.snapshot {
-        Some(_) => stored.membership.clone(),
-        None => fresh::membership(&stored.membership, &me),
+    let own = ids(&me, term);
+    // A snapshot shows the members that it names. It does not tell which of them saved it.
+    let (membership, ids) = match config.snapshot {
+        Some(_) => {
+            let members: Vec<u64> = stored.membership.members.keys().copied().collect();
+            let ids = match members.first() {
+                Some(first) => Ids {
+                    cluster: ids::cluster_id(&members),
+                    member: *first,
+                    term,
+                },
+                None => own,
+            };
+            (stored.membership.clone(), ids)
+        }
+        None => (fresh::membership(&stored.membership, &me), own),
     };
     let Store {
         index,
@@ -242,7 +254,6 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
         lessor,
         tokens,
     } = restore_store(config, &path, keys, tx, file, stored, applied, membership)?;
-    let ids = ids(&me, term);
     let metrics = store_metrics()?;
     let shared = Shared::new(index, ids, lessor, tokens, published, compacted, metrics);
     let text = match &config.snapshot {
@@ -380,12 +391,15 @@ fn restore_store(
         items: keys.leased,
     };
     let lessor = Lessor::restore(limits(config), leases, downtime, Instant::now());
-    let auth = AuthStore::restore(
-        stored.auth.enabled == Some(true) && !config.bypass_auth,
+    let mut auth = AuthStore::restore(
+        stored.auth.enabled == Some(true),
         stored.auth.revision.unwrap_or(0),
         stored.users,
         stored.roles,
     );
+    if config.bypass_auth {
+        auth = auth.bypassed();
+    }
     let tokens = Tokens::from_flags(&config.auth_token, config.auth_token_ttl)
         .map_err(|e| OpenError::Other(e.to_string()))?;
     if auth.is_enabled() {

@@ -91,6 +91,7 @@ impl Cluster {
         r: pb::MemberPromoteRequest,
     ) -> Result<pb::MemberPromoteResponse, Error> {
         self.core.check_admin(context)?;
+        self.core.check_changeable()?;
         Err(if r.id == self.core.header().member_id {
             Error::MemberNotLearner
         } else if self.core.membership()?.members.contains_key(&r.id) {

@@ -63,7 +63,7 @@ impl AuthStore {
     pub fn status(&self) -> pb::AuthStatusResponse {
         pb::AuthStatusResponse {
             header: None,
-            enabled: self.enabled,
+            enabled: self.enabled || self.bypassed,
             auth_revision: self.revision,
         }
     }
