@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::etcd::{self, Release};
 use crate::support::program::{Program, scratch};
-use crate::support::server::{Launch, Server, free_ports};
+use crate::support::server::{Launch, Server};
 
 /// Keys with several versions, deleted keys, bytes that are not text, and a compaction in the middle: 5 live keys of
 /// 100 created ones, and revisions on both sides of the compaction.
