@@ -238,7 +238,7 @@ impl FileReader {
             return digest::check_digest(&self.path, self.len, &read, &AtomicBool::new(false));
         }
         let behind = self.len - self.size();
-        if self.len % digest::SECTOR_SIZE != 0 {
+        if !self.len.is_multiple_of(digest::SECTOR_SIZE) {
             let what = format!(
                 "{behind} bytes follow the last page, where a snapshot has a digest of {} and a database has none",
                 digest::DIGEST_SIZE

@@ -52,15 +52,15 @@ pub(super) fn check_integrity(
     })
 }
 
+/// The digest of a file if it has one, or what is wrong with it.
+pub(super) type Integrity = Result<Option<[u8; 32]>, IntegrityError>;
+
 /// The result of `walk` on a file, and that of [`check_integrity`], which runs concurrently and reads the file in
 /// order, ahead of the walk.
 pub(super) fn walk_and_check_integrity<T>(
     file: &SnapshotFile,
     walk: impl FnOnce() -> Result<T, Error>,
-) -> (
-    Result<T, Error>,
-    Result<Result<Option<[u8; 32]>, IntegrityError>, Error>,
-) {
+) -> (Result<T, Error>, Result<Integrity, Error>) {
     let give_up = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let beside =

@@ -163,7 +163,7 @@ fn every_flip_and_every_cut_is_found() {
         let txid = SnapshotFile::open(&whole).unwrap().reader().meta().txid;
         let pages = snapshot.len() - 32;
         for end in pages - 8..snapshot.len() {
-            let is_database = end == pages && txid % 2 == 0;
+            let is_database = end == pages && txid.is_multiple_of(2);
             assert_eq!(
                 bad("cut", &snapshot[..end]),
                 !is_database,

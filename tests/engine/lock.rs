@@ -85,7 +85,7 @@ fn the_lock_survives_a_defragmentation() {
 #[test]
 fn descriptors_of_replaced_files_do_not_accumulate() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(&dir.path().join("db"), small(4096)).unwrap();
+    let db = Db::open(dir.path().join("db"), small(4096)).unwrap();
     let mut model = Model::default();
     put(&db, &mut model, "a", 10_000);
     let open = || {

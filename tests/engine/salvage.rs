@@ -42,7 +42,7 @@ fn saved(path: &Path, options: &SalvageOptions) -> Result<(Salvaged, PathBuf), S
     assert_eq!(verdict.first_bad(), None, "{:?}", verdict.layers);
     assert_eq!(verdict.revision, salvaged.revision);
     assert_eq!(verdict.live, salvaged.keys);
-    for (_, value) in &remade::read(&out)[b"key".as_slice()] {
+    for value in remade::read(&out)[b"key".as_slice()].values() {
         let kv = KeyValueRef::decode(value).unwrap();
         assert!(holds(&before, kv.key), "a key that was not there");
         assert!(holds(&before, kv.value), "a value that was not there");

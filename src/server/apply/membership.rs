@@ -270,7 +270,7 @@ fn check_quorum_after_add(members: &Membership, learner: bool) -> Result<(), Err
     if voters == 1 {
         return Ok(());
     }
-    if !learner && started < (voters + 1) / 2 + 1 {
+    if !learner && started < voters.div_ceil(2) + 1 {
         return Err(Error::Other(
             tonic::Code::Unknown,
             Error::MemberNotEnoughStarted.text().into(),

@@ -159,16 +159,15 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let tx = db.read();
     tx.will_need();
     let keys = restore(&tx);
-    let store = restore_store(
-        config,
-        &path,
+    let contents = Contents {
         keys,
-        Tx::new(tx),
+        tx: Tx::new(tx),
         file,
         stored,
         applied,
         membership,
-    )?;
+    };
+    let store = restore_store(config, &path, contents)?;
     let Store {
         index,
         mut published,
@@ -247,13 +246,21 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
         }
         None => (fresh::membership(&stored.membership, &me), own),
     };
+    let contents = Contents {
+        keys,
+        tx,
+        file,
+        stored,
+        applied,
+        membership,
+    };
     let Store {
         index,
         published,
         compacted,
         lessor,
         tokens,
-    } = restore_store(config, &path, keys, tx, file, stored, applied, membership)?;
+    } = restore_store(config, &path, contents)?;
     let metrics = store_metrics()?;
     let shared = Shared::new(index, ids, lessor, tokens, published, compacted, metrics);
     let text = match &config.snapshot {
@@ -355,17 +362,27 @@ struct Store {
     tokens: Tokens,
 }
 
-/// Restores the state from the content of an open file; `keys` are those of `tx`.
-fn restore_store(
-    config: &Config,
-    path: &Path,
+/// What was read from an open file.
+struct Contents {
+    /// The keys of `tx`.
     keys: Result<Keys, RestoreError>,
     tx: Tx,
     file: DatabaseFile,
     stored: Stored,
     applied: u64,
     membership: Membership,
-) -> Result<Store, OpenError> {
+}
+
+/// Restores the state from the content of an open file.
+fn restore_store(config: &Config, path: &Path, contents: Contents) -> Result<Store, OpenError> {
+    let Contents {
+        keys,
+        tx,
+        file,
+        stored,
+        applied,
+        membership,
+    } = contents;
     let keys = keys.map_err(|e| match e {
         RestoreError::Bolt(e) => OpenError::Engine(e),
         RestoreError::Record(source) => OpenError::Record {
