@@ -39,7 +39,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The pace of removing records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
-    /// Number of records examined in one step; `None`: as many as [`STEP_TIME`] allows.
+    /// Number of records examined in one step; `None`: as many as `STEP_TIME` allows.
     pub batch: Option<usize>,
     /// Pause between steps.
     pub pause: Duration,

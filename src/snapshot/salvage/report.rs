@@ -59,7 +59,7 @@ pub struct Scanned {
 pub struct Salvaged {
     /// The least trustworthy source that was needed.
     pub source: Source,
-    /// Defects of the tree of the newest meta, by page; at most [`super::gather::MAX_LAPSES`].
+    /// Defects of the tree of the newest meta, by page; at most `MAX_LAPSES`.
     pub tree: Vec<Lapse>,
     /// The same for the older meta, if it was used.
     pub older: Option<Vec<Lapse>>,
