@@ -86,7 +86,7 @@ mod tests {
         std::io::Seek::rewind(&mut from).unwrap();
         let error = plain(from, Path::new("backup.db")).unwrap_err();
         assert!(
-            error.to_string().starts_with("unpack backup.db: "),
+            error.to_string().starts_with("backup.db: unpack: "),
             "{error}"
         );
     }
