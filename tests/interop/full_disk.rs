@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -178,7 +179,12 @@ fn a_write_without_room_is_refused_and_the_server_goes_on() {
     }
     writer.verify();
     let mut server = server;
-    assert!(server.terminate().success());
+    let ended = server.terminate();
+    assert_eq!(
+        ended.signal(),
+        Some(15),
+        "it ends like etcd, by the signal: {ended}"
+    );
     assert_sound(&server.db_file());
 }
 
