@@ -1,7 +1,9 @@
 //! Metrics of etcd that have no counterpart in this server. They are always zero, but are exported because alerts,
 //! dashboards and etcd's own tests look for their names.
 
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts};
+
+use super::register::Register;
 
 /// Counters for other members, a write-ahead log, etcd's proxy or the Go runtime.
 const COUNTERS: &[(&str, &str)] = &[
@@ -173,27 +175,24 @@ const PER_PEER: &[(&str, &str)] = &[(
 ///
 /// # Errors
 /// A name is in use already, which a test rules out.
-pub fn register(registry: &Registry) -> prometheus::Result<()> {
+pub(super) fn register(register: &Register<'_>) -> prometheus::Result<()> {
     for (name, help) in COUNTERS {
-        registry.register(Box::new(IntCounter::new(*name, *help)?))?;
+        register.counter(name, help)?;
     }
     for (name, help) in GAUGES {
-        registry.register(Box::new(Gauge::new(*name, *help)?))?;
+        register.keep(Gauge::new(*name, *help)?)?;
     }
     for (name, help) in HISTOGRAMS {
-        let histogram = Histogram::with_opts(HistogramOpts::new(*name, *help))?;
-        registry.register(Box::new(histogram))?;
+        register.keep(Histogram::with_opts(HistogramOpts::new(*name, *help))?)?;
     }
     for (name, help) in PER_PEER {
-        let gauge = IntGaugeVec::new(Opts::new(*name, *help), &["Local", "Remote"])?;
+        let gauge = register.gauges(name, help, &["Local", "Remote"])?;
         gauge.with_label_values(&["", ""]);
-        registry.register(Box::new(gauge))?;
     }
     for (name, label, value) in FACTS {
         let help = "Which Go version server is running with: none.";
-        let fact = IntGaugeVec::new(Opts::new(*name, help), &[label])?;
+        let fact = register.gauges(name, help, &[label])?;
         fact.with_label_values(&[value]).set(1);
-        registry.register(Box::new(fact))?;
     }
     Ok(())
 }

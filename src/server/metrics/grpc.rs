@@ -6,10 +6,10 @@ use std::{
     time::Instant,
 };
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec};
 use tonic::Code;
+
+use super::register::Register;
 
 /// Maximum number of distinct values of `client-api-version` that are counted. Clients choose them freely, so further
 /// ones are counted as `other`.
@@ -64,60 +64,46 @@ impl GrpcMetrics {
     /// # Errors
     /// A name is registered twice.
     pub(super) fn register(
-        registry: &Registry,
+        register: &Register<'_>,
         methods: &[MethodLabels],
         extensive: bool,
     ) -> prometheus::Result<GrpcMetrics> {
         let labels = &["grpc_type", "grpc_service", "grpc_method"];
-        let vec = |name: &str, help: &str, labels: &[&str]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok::<_, prometheus::Error>(vec)
-        };
-        let started = vec(
+        let started = register.counters(
             "grpc_server_started_total",
             "Total number of RPCs started on the server.",
             labels,
         )?;
-        let handled = vec(
+        let handled = register.counters(
             "grpc_server_handled_total",
             "Total number of RPCs completed on the server, regardless of success or failure.",
             &["grpc_type", "grpc_service", "grpc_method", "grpc_code"],
         )?;
-        let received = vec(
+        let received = register.counters(
             "grpc_server_msg_received_total",
             "Total number of RPC stream messages received on the server.",
             labels,
         )?;
-        let sent = vec(
+        let sent = register.counters(
             "grpc_server_msg_sent_total",
             "Total number of gRPC stream messages sent by the server.",
             labels,
         )?;
-        let bytes = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
-        };
-        let received_bytes = bytes(
+        let received_bytes = register.counter(
             "etcd_network_client_grpc_received_bytes_total",
             "The total number of bytes received from grpc clients.",
         )?;
-        let sent_bytes = bytes(
+        let sent_bytes = register.counter(
             "etcd_network_client_grpc_sent_bytes_total",
             "The total number of bytes sent to grpc clients.",
         )?;
         let seconds = if extensive {
-            let seconds = HistogramVec::new(
-                HistogramOpts::new(
-                    "grpc_server_handling_seconds",
-                    "Histogram of response latency (seconds) of gRPC that had been application-level handled by the \
-                     server.",
-                ),
-                labels,
-            )?;
-            registry.register(Box::new(seconds.clone()))?;
-            Some(seconds)
+            let opts = HistogramOpts::new(
+                "grpc_server_handling_seconds",
+                "Histogram of response latency (seconds) of gRPC that had been application-level handled by the \
+                 server.",
+            );
+            Some(register.histograms(opts, labels)?)
         } else {
             None
         };
@@ -140,7 +126,7 @@ impl GrpcMetrics {
             .collect();
         Ok(GrpcMetrics {
             methods,
-            client_requests: vec(
+            client_requests: register.counters(
                 "etcd_server_client_requests_total",
                 "The total number of client requests per client version.",
                 &["type", "client_api_version"],
@@ -286,6 +272,8 @@ fn code_name(code: Code) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use prometheus::Registry;
+
     use super::*;
 
     #[test]
@@ -296,7 +284,7 @@ mod tests {
             method: "Put",
             kind: "unary",
         };
-        let grpc = GrpcMetrics::register(&registry, &[put], true).unwrap();
+        let grpc = GrpcMetrics::register(&Register(&registry), &[put], true).unwrap();
         grpc.start(0, None).end(Code::Ok);
         drop(grpc.start(0, None));
         drop(grpc.start(0, Some(Instant::now())));
@@ -311,7 +299,7 @@ mod tests {
     #[test]
     fn the_number_of_client_versions_is_limited() {
         let registry = Registry::new();
-        let grpc = GrpcMetrics::register(&registry, &[], false).unwrap();
+        let grpc = GrpcMetrics::register(&Register(&registry), &[], false).unwrap();
         for i in 0..CLIENT_VERSIONS * 3 {
             grpc.client(true, &format!("3.{i}"));
         }

@@ -4,6 +4,7 @@
 mod absent;
 mod grpc;
 mod process;
+mod register;
 mod registry;
 mod store;
 

@@ -1,7 +1,9 @@
 //! The process metrics that every Prometheus client library exports, read from `/proc` when the page is requested. A
 //! metric is omitted if `/proc` does not provide it.
 
-use prometheus::{Counter, Gauge, Opts, Registry};
+use prometheus::{Counter, Gauge};
+
+use super::register::Register;
 
 /// The metrics of this process.
 pub struct Process {
@@ -21,19 +23,13 @@ impl Process {
     ///
     /// # Errors
     /// A name is registered twice.
-    pub fn register(registry: &Registry) -> prometheus::Result<Process> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = Gauge::with_opts(Opts::new(name, help))?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
-        let cpu_seconds = Counter::new(
-            "process_cpu_seconds_total",
-            "Total user and system CPU time spent in seconds.",
-        )?;
-        registry.register(Box::new(cpu_seconds.clone()))?;
+    pub(super) fn register(register: &Register<'_>) -> prometheus::Result<Process> {
+        let gauge = |name: &str, help: &str| register.keep(Gauge::new(name, help)?);
         Ok(Process {
-            cpu_seconds,
+            cpu_seconds: register.keep(Counter::new(
+                "process_cpu_seconds_total",
+                "Total user and system CPU time spent in seconds.",
+            )?)?,
             open_fds: gauge("process_open_fds", "Number of open file descriptors.")?,
             max_fds: gauge(
                 "process_max_fds",

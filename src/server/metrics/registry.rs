@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 use super::{
     absent,
     grpc::{GrpcMetrics, MethodLabels},
     process::Process,
+    register::Register,
     store::StoreMetrics,
 };
 
@@ -139,10 +140,17 @@ impl Metrics {
                 "The number of leader changes seen.",
             )?
             .inc();
-        absent::register(&registry)?;
+        absent::register(&register)?;
+        let scrapes = register.counters(
+            "promhttp_metric_handler_requests_total",
+            "Total number of scrapes by HTTP status code.",
+            &["code"],
+        )?;
+        // The label of a response to `/metrics` itself, so that the family exists from the start.
+        scrapes.with_label_values(&["200"]);
         Ok(Metrics {
-            process: Process::register(&registry)?,
-            grpc: GrpcMetrics::register(&registry, methods, extensive)?,
+            process: Process::register(&register)?,
+            grpc: GrpcMetrics::register(&register, methods, extensive)?,
             health_successes: register.counter(
                 "etcd_server_health_success",
                 "The total number of successful health checks",
@@ -155,11 +163,7 @@ impl Metrics {
                 "etcd_disk_defrag_inflight",
                 "Whether or not defrag is active on the member. 1 means active, 0 means not.",
             )?,
-            scrapes: register.counter_labelled(
-                "promhttp_metric_handler_requests_total",
-                "Total number of scrapes by HTTP status code.",
-                "code",
-            )?,
+            scrapes,
             state: StateGauges::register(&register)?,
             store,
             registry,
@@ -181,59 +185,23 @@ impl Metrics {
     }
 }
 
-/// Creates metrics and registers them.
-struct Register<'a>(&'a Registry);
-
-impl Register<'_> {
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        let gauge = IntGauge::new(name, help)?;
-        self.0.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        let counter = IntCounter::new(name, help)?;
-        self.0.register(Box::new(counter.clone()))?;
-        Ok(counter)
-    }
-
-    fn counter_labelled(
-        &self,
-        name: &str,
-        help: &str,
-        label: &str,
-    ) -> prometheus::Result<IntCounterVec> {
-        let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
-        // The label of a response to `/metrics` itself, so that the family exists from the start.
-        counters.with_label_values(&["200"]);
-        self.0.register(Box::new(counters.clone()))?;
-        Ok(counters)
-    }
-
-    fn labelled(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-        let gauges = IntGaugeVec::new(Opts::new(name, help), &[label])?;
-        self.0.register(Box::new(gauges.clone()))?;
-        Ok(gauges)
-    }
-}
-
 impl StateGauges {
     fn register(register: &Register<'_>) -> prometheus::Result<StateGauges> {
         Ok(StateGauges {
-            cluster_version: register.labelled(
+            cluster_version: register.gauges(
                 "etcd_cluster_version",
                 "Which version is running. 1 for 'cluster_version' label with current cluster version",
-                "cluster_version",
+                &["cluster_version"],
             )?,
-            server_version: register.labelled(
+            server_version: register.gauges(
                 "etcd_server_version",
                 "Which version is running. 1 for 'server_version' label with current version.",
-                "server_version",
+                &["server_version"],
             )?,
-            server_id: register.labelled(
+            server_id: register.gauges(
                 "etcd_server_id",
                 "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.",
-                "server_id",
+                &["server_id"],
             )?,
             revision: register.gauge(
                 "etcd_debugging_mvcc_current_revision",
@@ -284,17 +252,11 @@ impl StateGauges {
                 "etcd_debugging_mvcc_events_total",
                 "Total number of events sent by this member.",
             )?,
-            features: {
-                let features = IntGaugeVec::new(
-                    Opts::new(
-                        "etcd_server_feature_enabled",
-                        "Whether or not a feature is enabled. 1 is enabled, 0 is not.",
-                    ),
-                    &["name", "stage"],
-                )?;
-                register.0.register(Box::new(features.clone()))?;
-                features
-            },
+            features: register.gauges(
+                "etcd_server_feature_enabled",
+                "Whether or not a feature is enabled. 1 is enabled, 0 is not.",
+                &["name", "stage"],
+            )?,
             auth_revision: register.gauge(
                 "etcd_debugging_auth_revision",
                 "The current revision of auth store.",
@@ -360,7 +322,7 @@ impl StateGauges {
             (&self.leases_renewed, state.leases_renewed),
             (&self.leases_expired, state.leases_expired),
         ] {
-            counter.inc_by(value.saturating_sub(counter.get()));
+            catch_up(counter, value);
         }
     }
 }

@@ -2,16 +2,16 @@
 //! share one instance, which is registered with `/metrics`.
 
 use std::{
-    sync::Arc,
+    sync::OnceLock,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use parking_lot::Mutex;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, core::Collector,
-    exponential_buckets, proto::MetricFamily,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, exponential_buckets,
+    proto::MetricFamily,
 };
 
+use super::register::Register;
 use crate::proto::etcdserverpb::{TxnResponse, response_op::Response};
 
 /// Counters and histograms of one store.
@@ -54,8 +54,8 @@ pub struct StoreMetrics {
     pub last_compaction: IntGauge,
     /// Applying an operation: `version`, `op`, `success`.
     apply: HistogramVec,
-    /// Reading a range: `success`.
-    pub range: [Histogram; 2],
+    /// Reading a range: failures and successes.
+    range: [Histogram; 2],
     /// A request until its response: `type`, `success`.
     request: HistogramVec,
     /// Operations and reads that took longer than `--warning-apply-duration`.
@@ -65,7 +65,7 @@ pub struct StoreMetrics {
     /// Requests that are queued or being applied by the writer.
     pub pending: IntGauge,
     /// The histograms of the operations that have occurred, so that labels are looked up once.
-    by_operation: Mutex<Vec<(&'static str, Arc<Operation>)>>,
+    by_operation: Operations,
     registry: Registry,
 }
 
@@ -87,6 +87,20 @@ impl Operation {
     }
 }
 
+/// The values of the label `success`.
+const OUTCOMES: [&str; 2] = ["false", "true"];
+
+/// The operations that have occurred, as a list that only grows, so that every request can look through it without a
+/// lock. There are few operations.
+#[derive(Default)]
+struct Operations(OnceLock<Box<Occurred>>);
+
+struct Occurred {
+    name: &'static str,
+    operation: Operation,
+    next: Operations,
+}
+
 /// The lowest bucket, and a number of buckets, each twice the previous one.
 type Doubling = (f64, usize);
 
@@ -100,46 +114,14 @@ const PAUSE: Doubling = (1.0, 13);
 const INDEX_PAUSE: Doubling = (0.5, 14);
 const APPLY: Doubling = (0.0001, 20);
 
-/// Makes metrics and registers them.
-#[derive(Default)]
-struct Made(Registry);
-
-impl Made {
-    fn keep<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        (first, number): Doubling,
-    ) -> prometheus::Result<Histogram> {
-        let buckets = exponential_buckets(first, 2.0, number)?;
-        let opts = HistogramOpts::new(name, help).buckets(buckets);
-        self.keep(Histogram::with_opts(opts)?)
-    }
-
-    fn labelled(
-        &self,
-        name: &str,
-        help: &str,
-        (first, number): Doubling,
-        labels: &[&str],
-    ) -> prometheus::Result<HistogramVec> {
-        let buckets = exponential_buckets(first, 2.0, number)?;
-        let opts = HistogramOpts::new(name, help).buckets(buckets);
-        self.keep(HistogramVec::new(opts, labels)?)
-    }
+/// The options of a histogram with such buckets.
+fn doubling(
+    name: &str,
+    help: &str,
+    (first, number): Doubling,
+) -> prometheus::Result<HistogramOpts> {
+    let buckets = exponential_buckets(first, 2.0, number)?;
+    Ok(HistogramOpts::new(name, help).buckets(buckets))
 }
 
 impl StoreMetrics {
@@ -148,47 +130,52 @@ impl StoreMetrics {
     /// # Errors
     /// A name or a bucket is invalid, which a test rules out.
     pub fn new() -> prometheus::Result<StoreMetrics> {
-        let made = Made::default();
-        let range = made.labelled(
+        let registry = Registry::new();
+        let made = Register(&registry);
+        let histogram = |name: &str, help: &str, buckets| {
+            made.keep(Histogram::with_opts(doubling(name, help, buckets)?)?)
+        };
+        let histograms = |name: &str, help: &str, buckets, labels: &[&str]| {
+            made.histograms(doubling(name, help, buckets)?, labels)
+        };
+        let range = histograms(
             "etcd_server_range_duration_seconds",
             "The latency distributions of txn.Range",
             APPLY,
             &["success"],
         )?;
-        let with =
-            |vec: &HistogramVec| ["false", "true"].map(|success| vec.with_label_values(&[success]));
         Ok(StoreMetrics {
-            commit: made.histogram(
+            commit: histogram(
                 "etcd_disk_backend_commit_duration_seconds",
                 "The latency distributions of commit called by backend.",
                 COMMIT,
             )?,
-            sync: made.histogram(
+            sync: histogram(
                 "etcd_disk_wal_fsync_duration_seconds",
                 "The latency distributions of fsync called by WAL.",
                 COMMIT,
             )?,
-            commit_write: made.histogram(
+            commit_write: histogram(
                 "etcd_debugging_disk_backend_commit_write_duration_seconds",
                 "The latency distributions of commit.write called by bboltdb backend.",
                 COMMIT,
             )?,
-            defragment: made.histogram(
+            defragment: histogram(
                 "etcd_disk_backend_defrag_duration_seconds",
                 "The latency distribution of backend defragmentation.",
                 DEFRAGMENT,
             )?,
-            snapshot: made.histogram(
+            snapshot: histogram(
                 "etcd_disk_backend_snapshot_duration_seconds",
                 "The latency distribution of backend snapshots.",
                 SNAPSHOT,
             )?,
-            hash: made.histogram(
+            hash: histogram(
                 "etcd_mvcc_hash_duration_seconds",
                 "The latency distribution of storage hash operation.",
                 HASH,
             )?,
-            hash_by_revision: made.histogram(
+            hash_by_revision: histogram(
                 "etcd_mvcc_hash_rev_duration_seconds",
                 "The latency distribution of storage hash by revision operation.",
                 HASH,
@@ -213,22 +200,22 @@ impl StoreMetrics {
                 "etcd_debugging_mvcc_total_put_size_in_bytes",
                 "The total size of put kv pairs seen by this member.",
             )?,
-            lease_ttl: made.histogram(
+            lease_ttl: histogram(
                 "etcd_debugging_lease_ttl_total",
                 "Bucketed histogram of lease TTLs.",
                 TTL,
             )?,
-            compaction: made.histogram(
+            compaction: histogram(
                 "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
                 "Bucketed histogram of db compaction total duration.",
                 COMPACTION,
             )?,
-            compaction_pause: made.histogram(
+            compaction_pause: histogram(
                 "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
                 "Bucketed histogram of db compaction pause duration.",
                 PAUSE,
             )?,
-            index_compaction_pause: made.histogram(
+            index_compaction_pause: histogram(
                 "etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds",
                 "Bucketed histogram of index compaction pause duration.",
                 INDEX_PAUSE,
@@ -241,14 +228,14 @@ impl StoreMetrics {
                 "etcd_debugging_mvcc_db_compaction_last",
                 "The unix time of the last db compaction. Resets to 0 on start.",
             )?,
-            apply: made.labelled(
+            apply: histograms(
                 "etcd_server_apply_duration_seconds",
                 "The latency distributions of v2 apply called by backend.",
                 APPLY,
                 &["version", "op", "success"],
             )?,
-            range: with(&range),
-            request: made.labelled(
+            range: OUTCOMES.map(|success| range.with_label_values(&[success])),
+            request: histograms(
                 "etcd_server_request_duration_seconds",
                 "Response latency distribution in seconds for each type.",
                 COMMIT,
@@ -266,8 +253,8 @@ impl StoreMetrics {
                 "etcd_server_proposals_pending",
                 "The current number of pending proposals to commit.",
             )?,
-            by_operation: Mutex::default(),
-            registry: made.0,
+            by_operation: Operations::default(),
+            registry,
         })
     }
 
@@ -277,19 +264,29 @@ impl StoreMetrics {
     }
 
     /// The histograms of an operation.
-    pub fn operation(&self, name: &'static str) -> Arc<Operation> {
-        let mut known = self.by_operation.lock();
-        if let Some((_, operation)) = known.iter().find(|(known, _)| *known == name) {
-            return operation.clone();
+    pub fn operation(&self, name: &'static str) -> &Operation {
+        let mut operations = &self.by_operation;
+        loop {
+            let occurred = operations.0.get_or_init(|| {
+                Box::new(Occurred {
+                    name,
+                    operation: self.new_operation(name),
+                    next: Operations::default(),
+                })
+            });
+            if occurred.name == name {
+                return &occurred.operation;
+            }
+            operations = &occurred.next;
         }
+    }
+
+    fn new_operation(&self, name: &str) -> Operation {
         let label = name.strip_suffix("Request").unwrap_or(name);
-        let outcomes = ["false", "true"];
-        let operation = Arc::new(Operation {
-            apply: outcomes.map(|ok| self.apply.with_label_values(&["v3", label, ok])),
-            request: outcomes.map(|ok| self.request.with_label_values(&[label, ok])),
-        });
-        known.push((name, operation.clone()));
-        operation
+        Operation {
+            apply: OUTCOMES.map(|ok| self.apply.with_label_values(&["v3", label, ok])),
+            request: OUTCOMES.map(|ok| self.request.with_label_values(&[label, ok])),
+        }
     }
 
     /// A commit was made.
@@ -354,7 +351,7 @@ mod tests {
         let put = metrics.operation("PutRequest");
         put.applied(true, Duration::from_millis(1));
         put.answered(false, Duration::from_millis(2));
-        assert!(Arc::ptr_eq(&put, &metrics.operation("PutRequest")));
+        assert!(std::ptr::eq(put, metrics.operation("PutRequest")));
         let families = metrics.gather();
         let labels = |name: &str| {
             let family = families.iter().find(|f| f.name() == name).unwrap();
