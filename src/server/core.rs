@@ -14,6 +14,7 @@ mod membership;
 mod open;
 mod reading;
 mod snapshot;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -129,45 +130,29 @@ impl Core {
         let mut writer = Writer::new(shared.clone(), db, applier, compactions, resumed);
         // Revoke leases that have expired in the meantime, before anything is read.
         writer.revoke_expired();
-        let compacts = shared.clone();
         let pace = Pace {
             batch: config.compaction_batch_limit,
             pause: config.compaction_sleep_interval,
         };
-        start("writer", Box::new(move || writer.run()))?;
-        let started = start(
-            "compaction",
-            Box::new(move || compaction::run(&compacts, &waiting, pace)),
-        );
-        let core = |threads| Core {
-            inner: Arc::new(Inner {
-                shared: shared.clone(),
-                threads: Mutex::new(threads),
-                watching: Mutex::default(),
-                admission: Admission::default(),
-                max_request_bytes: config.max_request_bytes,
-                quota,
-                quota_bytes: config.quota_backend_bytes,
-                passwords: Passwords::new(config.bcrypt_cost),
-                client_cert_auth: config.tls.client_cert_auth,
-            }),
-        };
-        let leases = shared.clone();
-        let started = started.and_then(|()| start("leases", Box::new(move || lease::run(&leases))));
-        if let Err(error) = started {
-            drop(core(threads));
-            return Err(error);
-        }
         let current = shared.published().map_or(1, |p| p.revision);
-        if let Some(schedule) = Schedule::new(config.auto_compaction, current) {
-            let shared = shared.clone();
-            let work = move || auto_compact(&shared, schedule);
-            if let Err(error) = start("compactor", Box::new(work)) {
-                drop(core(threads));
-                return Err(error);
-            }
-        }
-        Ok(core(threads))
+        let schedule = Schedule::new(config.auto_compaction, current);
+        let (compacts, leases, compactor) = (shared.clone(), shared.clone(), shared.clone());
+        let started = start("writer", Box::new(move || writer.run()))
+            .and_then(|()| {
+                let work = move || compaction::run(&compacts, &waiting, pace);
+                start("compaction", Box::new(work))
+            })
+            .and_then(|()| start("leases", Box::new(move || lease::run(&leases))))
+            .and_then(|()| match schedule {
+                Some(schedule) => {
+                    let work = move || auto_compact(&compactor, schedule);
+                    start("compactor", Box::new(work))
+                }
+                None => Ok(()),
+            });
+        // After an error, this is dropped, which ends the threads that have started.
+        let core = Core::new(config, shared, quota, threads);
+        started.map(|()| core)
     }
 
     /// Opens the data directory of `config` for reading: nothing is created or written, and every write is rejected.
@@ -194,16 +179,25 @@ impl Core {
         Ok(Core::reading(config, shared))
     }
 
+    /// A core without a writer. The quota applies only to writes.
     fn reading(config: &Config, shared: Arc<Shared>) -> Core {
+        Core::new(config, shared, Quota::unlimited(), Vec::new())
+    }
+
+    fn new(
+        config: &Config,
+        shared: Arc<Shared>,
+        quota: Quota,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Core {
         Core {
             inner: Arc::new(Inner {
                 shared,
-                threads: Mutex::default(),
+                threads: Mutex::new(threads),
                 watching: Mutex::default(),
                 admission: Admission::default(),
                 max_request_bytes: config.max_request_bytes,
-                // The quota applies only to writes.
-                quota: Quota::unlimited(),
+                quota,
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
@@ -340,9 +334,7 @@ impl Core {
         let shared = &self.inner.shared;
         let request = Request::new(op, self.identify(context)?, shared.ids.member);
         if request.size > self.inner.max_request_bytes {
-            return Err(self
-                .refusal(context, request.cost, Error::RequestTooLarge)
-                .await);
+            return Err(self.refusal(request.cost, Error::RequestTooLarge).await);
         }
         let metrics = &shared.metrics;
         let since = Instant::now();
@@ -366,7 +358,7 @@ impl Core {
 
     /// The error that etcd returns for a request that is rejected with `error` before it reaches the writer: the quota
     /// is checked first, and exceeding it raises the alarm, whatever else is wrong with the request.
-    pub async fn refusal(&self, _context: &RequestContext, cost: i64, error: Error) -> Error {
+    pub async fn refusal(&self, cost: i64, error: Error) -> Error {
         let shared = &self.inner.shared;
         let Ok(published) = shared.published() else {
             return error;

@@ -110,6 +110,12 @@ impl Error {
         Error::Other(code, format!("etcdserver: {error}"))
     }
 
+    /// The error as etcd sends it where it passes on the text without the code.
+    #[must_use]
+    pub fn without_code(self) -> Error {
+        Error::Other(tonic::Code::Unknown, self.text().into())
+    }
+
     /// A record that is missing or invalid.
     pub fn record(error: &crate::schema::RecordError) -> Error {
         Error::Other(tonic::Code::DataLoss, format!("etcdserver: {error}"))

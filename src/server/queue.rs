@@ -59,7 +59,7 @@ impl<O: Op> Pending for Waiting<O> {
 
     fn apply(&mut self, applier: &mut Applier) -> usize {
         let result = applier.apply(&self.request);
-        let bytes = result.as_ref().map_or(0, O::answer_bytes);
+        let bytes = result.as_ref().ok().and_then(O::answer_size).unwrap_or(0);
         self.result = Some(result);
         bytes
     }

@@ -31,11 +31,10 @@ impl State {
         let mut effects = Effects::default();
         let answer = change(Arc::make_mut(&mut self.auth), &mut effects)?;
         for record in std::mem::take(&mut effects.records) {
-            let stored = match record.value {
-                Some(value) => self.batch.put(record.bucket, record.key, value),
-                None => self.batch.delete(record.bucket, record.key),
-            };
-            stored.map_err(Error::storage)?;
+            match record.value {
+                Some(value) => self.put(record.bucket, record.key, value)?,
+                None => self.delete(record.bucket, record.key)?,
+            }
         }
         self.auth_effects.push(effects);
         Ok(answer)

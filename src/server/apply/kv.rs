@@ -64,10 +64,6 @@ impl Op for PutRequest {
         put_cost(self)
     }
 
-    fn answer_bytes(answer: &PutResponse) -> usize {
-        answer.encoded_len()
-    }
-
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
         claim.put(self);
     }
@@ -105,10 +101,6 @@ impl Op for DeleteRangeRequest {
 
     fn message_len(&self) -> usize {
         self.encoded_len()
-    }
-
-    fn answer_bytes(answer: &DeleteRangeResponse) -> usize {
-        answer.encoded_len()
     }
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {
@@ -151,10 +143,6 @@ impl Op for TxnRequest {
 
     fn quota_cost(&self) -> i64 {
         txn_cost(self)
-    }
-
-    fn answer_bytes(answer: &TxnResponse) -> usize {
-        answer.encoded_len()
     }
 
     fn claim(&self, claim: &mut SpaceClaim<'_>) {

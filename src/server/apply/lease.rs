@@ -31,9 +31,7 @@ const RECORD: u64 = 8 + 3 * 11;
 impl State {
     fn store_lease(&mut self, record: &leasepb::Lease) -> Result<(), Error> {
         let (key, value) = lease::encode(record);
-        (self.batch)
-            .put(bucket::LEASE, key.to_vec(), value)
-            .map_err(Error::storage)
+        self.put(bucket::LEASE, key.to_vec(), value)
     }
 }
 
@@ -117,9 +115,7 @@ impl Op for LeaseRevokeRequest {
         let keys = state.leases.keys(self.id)?;
         state.change_keys(|head, index, _| head.delete_keys(index, &keys))?;
         state.leases.revoke(self.id)?;
-        (state.batch)
-            .delete(bucket::LEASE, lease::encode_id(self.id).to_vec())
-            .map_err(Error::storage)?;
+        state.delete(bucket::LEASE, lease::encode_id(self.id).to_vec())?;
         Ok(LeaseRevokeResponse {
             header: Some(state.header()),
         })
@@ -207,8 +203,6 @@ impl Op for RecordLeases {
             consistent_index: state.applied,
             term: state.ids.term,
         };
-        (state.batch)
-            .put(bucket::META, lease::CHECKPOINT_TIME, time.encode())
-            .map_err(Error::storage)
+        state.put(bucket::META, lease::CHECKPOINT_TIME, time.encode())
     }
 }

@@ -71,9 +71,7 @@ impl Op for CompactionRequest {
             return Err(Error::FutureRev);
         }
         let mark = meta::encode_compact(revision).to_vec();
-        (state.batch)
-            .put(bucket::META, meta::SCHEDULED_COMPACT, mark)
-            .map_err(Error::storage)?;
+        state.put(bucket::META, meta::SCHEDULED_COMPACT, mark)?;
         let previous_finished = state.scheduled_compact == state.finished_compact;
         state.scheduled_compact = Some(revision);
         state.head.compacted.store(revision, Ordering::Release);
@@ -127,15 +125,11 @@ impl Op for RemoveRevisions {
                 true => rev.encode_tombstone().to_vec(),
                 false => rev.encode().to_vec(),
             };
-            (state.batch)
-                .delete(bucket::KEY, key)
-                .map_err(Error::storage)?;
+            state.delete(bucket::KEY, key)?;
         }
         if let Some(revision) = self.finished {
             let mark = meta::encode_compact(revision).to_vec();
-            (state.batch)
-                .put(bucket::META, meta::FINISHED_COMPACT, mark)
-                .map_err(Error::storage)?;
+            state.put(bucket::META, meta::FINISHED_COMPACT, mark)?;
             state.finished_compact = Some(revision);
         }
         Ok(())
@@ -157,7 +151,6 @@ impl Op for AlarmRequest {
         claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
     }
 
-    /// The service checks permissions; the server raises alarms itself.
     fn answer_size(answer: &Self::Answer) -> Option<usize> {
         Some(answer.encoded_len())
     }
@@ -166,6 +159,7 @@ impl Op for AlarmRequest {
         self.loggable()
     }
 
+    /// The service checks permissions; the server raises alarms itself.
     fn authorize(&self, _: &Caller<'_>) -> Result<(), Error> {
         Ok(())
     }
@@ -183,9 +177,7 @@ impl Op for AlarmRequest {
                 vec![alarm]
             }
             AlarmAction::Deactivate if state.alarms.deactivate(&alarm) => {
-                (state.batch)
-                    .delete(bucket::ALARM, alarm::encode(&alarm))
-                    .map_err(Error::storage)?;
+                state.delete(bucket::ALARM, alarm::encode(&alarm))?;
                 vec![alarm]
             }
             AlarmAction::Deactivate => Vec::new(),

@@ -139,10 +139,7 @@ impl Op for RemoveMember {
         }
         // This member cannot be removed. etcd rejects it too, but sends the message without its code.
         if self.id == state.ids.member {
-            return Err(Error::Other(
-                tonic::Code::Unknown,
-                Error::MemberNotEnoughStarted.text().into(),
-            ));
+            return Err(Error::MemberNotEnoughStarted.without_code());
         }
         let key = membership::encode_id(self.id);
         state.delete(bucket::MEMBERS, key.clone())?;
@@ -271,10 +268,7 @@ fn check_quorum_after_add(members: &Membership, learner: bool) -> Result<(), Err
         return Ok(());
     }
     if !learner && started < voters.div_ceil(2) + 1 {
-        return Err(Error::Other(
-            tonic::Code::Unknown,
-            Error::MemberNotEnoughStarted.text().into(),
-        ));
+        return Err(Error::MemberNotEnoughStarted.without_code());
     }
     Err(Error::Unhealthy)
 }
@@ -293,14 +287,6 @@ fn check_urls_are_free(
 }
 
 impl State {
-    fn put(&mut self, bucket: &'static [u8], key: Vec<u8>, value: Vec<u8>) -> Result<(), Error> {
-        self.batch.put(bucket, key, value).map_err(Error::storage)
-    }
-
-    fn delete(&mut self, bucket: &'static [u8], key: Vec<u8>) -> Result<(), Error> {
-        self.batch.delete(bucket, key).map_err(Error::storage)
-    }
-
     /// Changes the members, records the voters, and returns all members.
     fn change_members(
         &mut self,

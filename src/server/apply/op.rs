@@ -34,12 +34,8 @@ pub trait Op: Send + 'static {
         0
     }
 
-    /// Size in bytes of the stored data in the answer, which stays in memory until the group is durable.
-    fn answer_bytes(_answer: &Self::Answer) -> usize {
-        0
-    }
-
-    /// Size of the encoded response in bytes, if the response is a message.
+    /// Size of the encoded response in bytes, if the response is a message. It stays in memory until the group is
+    /// durable.
     fn answer_size(_answer: &Self::Answer) -> Option<usize> {
         None
     }

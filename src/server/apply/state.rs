@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{
     bolt::Batch,
     proto::etcdserverpb::{AlarmMember, ResponseHeader},
@@ -154,6 +156,31 @@ impl State {
         Ok(answer)
     }
 
+    /// Adds a record to the batch.
+    ///
+    /// # Errors
+    /// The key is too long for the format.
+    pub(super) fn put(
+        &mut self,
+        bucket: &'static [u8],
+        key: impl Into<Bytes>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        self.batch.put(bucket, key, value).map_err(Error::storage)
+    }
+
+    /// Adds the deletion of a record to the batch.
+    ///
+    /// # Errors
+    /// See [`State::put`].
+    pub(super) fn delete(
+        &mut self,
+        bucket: &'static [u8],
+        key: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        self.batch.delete(bucket, key).map_err(Error::storage)
+    }
+
     /// Returns the effects of the group's auth changes on tokens.
     pub fn take_auth_effects(&mut self) -> Vec<Effects> {
         std::mem::take(&mut self.auth_effects)
@@ -180,9 +207,7 @@ impl State {
     /// The record cannot be written; see [`Batch::put`].
     pub fn activate_alarm(&mut self, alarm: AlarmMember) -> Result<(), Error> {
         if self.alarms.activate(&alarm) {
-            self.batch
-                .put(bucket::ALARM, alarm::encode(&alarm), Vec::new())
-                .map_err(Error::storage)?;
+            self.put(bucket::ALARM, alarm::encode(&alarm), Bytes::new())?;
         }
         Ok(())
     }

@@ -8,23 +8,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime},
 };
 
 use tracing::info;
 
+use super::stored::Stored;
 use crate::{
-    bolt::{self, Batch, Bucket, Db, FileReader, ForeignFile, Options, ReadOnly, ReadTx, Source},
-    proto::{
-        authpb::{Role, User},
-        leasepb,
-    },
+    bolt::{self, Batch, Db, ForeignFile, Options, ReadOnly, ReadTx},
     schema::{
-        self, Change, RecordError, alarm,
-        auth::Auth,
-        bucket, fresh, ids, lease,
+        self, Change, RecordError, bucket, fresh, ids, lease,
         membership::{Member, Membership},
-        meta::Meta,
     },
     server::{
         alarms::Alarms,
@@ -108,6 +102,19 @@ impl From<bolt::Error> for OpenError {
     }
 }
 
+impl OpenError {
+    /// The keys of the file at `path` cannot be read.
+    fn restore(error: RestoreError, path: &Path) -> OpenError {
+        match error {
+            RestoreError::Bolt(e) => OpenError::Engine(e),
+            RestoreError::Record(source) => OpenError::Record {
+                path: path.into(),
+                source,
+            },
+        }
+    }
+}
+
 /// The parts of a core.
 pub struct Opened {
     /// Shared by readers and the writer.
@@ -130,8 +137,10 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     let path = database_path(config)?;
     let db = Db::open(&path, options)?;
     let me = member(config);
-    let stored = Stored::of_tx(&db.read(), &path)?;
-    stored.refuse_unsupported(&path)?;
+    // Read everything before writing anything, so that a file that is rejected remains unchanged.
+    let file = DatabaseFile::Writable(db.clone());
+    let contents = Contents::of_tx(path, file, db.read())?;
+    let stored = &contents.stored;
 
     let membership = fresh::membership(&stored.membership, &me);
     let (changes, term, applied) = match stored.is_fresh {
@@ -153,39 +162,19 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
             (changes, term, applied)
         }
     };
-    // Read everything before writing anything, so that a file that is rejected remains unchanged.
     let meta = stored.meta.clone();
-    let file = DatabaseFile::Writable(db.clone());
-    let tx = db.read();
-    tx.will_need();
-    let keys = restore(&tx);
-    let contents = Contents {
-        keys,
-        tx: Tx::new(tx),
-        file,
-        stored,
-        applied,
-        membership,
-    };
-    let store = restore_store(config, &path, contents)?;
-    let Store {
-        index,
-        mut published,
-        compacted,
-        lessor,
-        tokens,
-    } = store;
+    let mut store = restore_store(config, contents, applied, membership)?;
     commit_start(&db, changes)?;
-    published.tx = Tx::new(db.read());
+    store.published.tx = Tx::new(db.read());
     let quota = Quota::from_flag(config.quota_backend_bytes);
-    let metrics = store_metrics()?;
+    let (published, compacted) = (&store.published, store.compacted);
     let ids = ids(&me, term);
     let start = Start {
-        index: index.clone(),
+        index: store.index.clone(),
         head: Head::new(published.tx.clone(), published.revision, compacted),
         alarms: published.alarms.clone(),
         auth: published.auth.clone(),
-        leases: Group::new(lessor.clone()),
+        leases: Group::new(store.lessor.clone()),
         membership: published.membership.clone(),
         applied,
         finished_compact: meta.finished_compact,
@@ -193,16 +182,10 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
         ids,
     };
     let finished = meta.finished_compact.unwrap_or(-1);
+    let shared = Arc::new(store.share(ids)?);
+    let metrics = shared.metrics.clone();
     Ok(Opened {
-        shared: Arc::new(Shared::new(
-            index,
-            ids,
-            lessor,
-            tokens,
-            published,
-            compacted,
-            metrics.clone(),
-        )),
+        shared,
         db,
         applier: Applier::new(start, quota, metrics, config.warning_apply_duration),
         quota,
@@ -216,16 +199,11 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
 /// # Errors
 /// See [`OpenError`]; [`OpenError::NoDatabase`] if there is no database.
 pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
-    let Read {
-        path,
-        file,
-        tx,
-        stored,
-        keys,
-    } = match &config.snapshot {
+    let contents = match &config.snapshot {
         Some(file) => read_foreign(file)?,
         None => read_own(config)?,
     };
+    let stored = &contents.stored;
     let term = stored.meta.term.unwrap_or(fresh::FIRST_TERM);
     let applied = stored.meta.consistent_index.unwrap_or(0);
     let me = member(config);
@@ -246,23 +224,6 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
         }
         None => (fresh::membership(&stored.membership, &me), own),
     };
-    let contents = Contents {
-        keys,
-        tx,
-        file,
-        stored,
-        applied,
-        membership,
-    };
-    let Store {
-        index,
-        published,
-        compacted,
-        lessor,
-        tokens,
-    } = restore_store(config, &path, contents)?;
-    let metrics = store_metrics()?;
-    let shared = Shared::new(index, ids, lessor, tokens, published, compacted, metrics);
     let text = match &config.snapshot {
         Some(file) => format!(
             "etcdserver: snapshot:{} can only be read: nothing can be written to it",
@@ -270,26 +231,44 @@ pub fn open_read_only(config: &Config) -> Result<Arc<Shared>, OpenError> {
         ),
         None => format!(
             "etcdserver: {} is open for reading only: nothing can be written",
-            path.display()
+            contents.path.display()
         ),
     };
+    let shared = restore_store(config, contents, applied, membership)?.share(ids)?;
     shared
         .queue
         .refuse_all(Error::Other(tonic::Code::FailedPrecondition, text));
     Ok(Arc::new(shared))
 }
 
-/// The contents of a file that [`open_read_only`] has read.
-struct Read {
+/// What was read from a file.
+struct Contents {
     path: PathBuf,
     file: DatabaseFile,
+    /// The state of the file that was read.
     tx: Tx,
     stored: Stored,
-    keys: Result<Keys, RestoreError>,
+    keys: Keys,
+}
+
+impl Contents {
+    /// Reads a database of this server.
+    fn of_tx(path: PathBuf, file: DatabaseFile, tx: ReadTx) -> Result<Contents, OpenError> {
+        let stored = Stored::of_tx(&tx, &path)?;
+        stored.refuse_unsupported(&path)?;
+        tx.will_need();
+        Ok(Contents {
+            keys: restore(&tx).map_err(|e| OpenError::restore(e, &path))?,
+            path,
+            file,
+            tx: Tx::new(tx),
+            stored,
+        })
+    }
 }
 
 /// Reads the data directory of `config`.
-fn read_own(config: &Config) -> Result<Read, OpenError> {
+fn read_own(config: &Config) -> Result<Contents, OpenError> {
     let path = database_path(config)?;
     if !path.exists() {
         return Err(OpenError::NoDatabase {
@@ -298,21 +277,12 @@ fn read_own(config: &Config) -> Result<Read, OpenError> {
     }
     let db = ReadOnly::open(&path)?;
     let tx = db.read();
-    let stored = Stored::of_tx(&tx, &path)?;
-    stored.refuse_unsupported(&path)?;
-    tx.will_need();
-    Ok(Read {
-        keys: restore(&tx),
-        path,
-        file: DatabaseFile::ReadOnly(db),
-        tx: Tx::new(tx),
-        stored,
-    })
+    Contents::of_tx(path, DatabaseFile::ReadOnly(db), tx)
 }
 
 /// Reads a foreign file. One thread reads it sequentially and checks its digest, while others build the index. No request
 /// can be answered before all pages in use have been read, because a key may be on any of them.
-fn read_foreign(path: &Path) -> Result<Read, OpenError> {
+fn read_foreign(path: &Path) -> Result<Contents, OpenError> {
     let file = ForeignFile::open(path)?;
     let reader = file.reader();
     let stored = Stored::of_file(reader, path);
@@ -334,12 +304,12 @@ fn read_foreign(path: &Path) -> Result<Read, OpenError> {
     });
     digest.unwrap_or_else(|panic| resume_unwind(panic))?;
     reader.check_unchanged()?;
-    Ok(Read {
+    Ok(Contents {
         path: path.into(),
         tx: Tx::of_file(file.clone()),
         file: DatabaseFile::Foreign(file),
         stored,
-        keys,
+        keys: keys.map_err(|e| OpenError::restore(e, path))?,
     })
 }
 
@@ -362,34 +332,36 @@ struct Store {
     tokens: Tokens,
 }
 
-/// What was read from an open file.
-struct Contents {
-    /// The keys of `tx`.
-    keys: Result<Keys, RestoreError>,
-    tx: Tx,
-    file: DatabaseFile,
-    stored: Stored,
-    applied: u64,
-    membership: Membership,
+impl Store {
+    /// Makes it available to readers and the writer.
+    fn share(self, ids: Ids) -> Result<Shared, OpenError> {
+        let metrics = StoreMetrics::new().map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
+        Ok(Shared::new(
+            self.index,
+            ids,
+            self.lessor,
+            self.tokens,
+            self.published,
+            self.compacted,
+            Arc::new(metrics),
+        ))
+    }
 }
 
-/// Restores the state from the content of an open file.
-fn restore_store(config: &Config, path: &Path, contents: Contents) -> Result<Store, OpenError> {
+/// Restores the state from the contents of a file.
+fn restore_store(
+    config: &Config,
+    contents: Contents,
+    applied: u64,
+    membership: Membership,
+) -> Result<Store, OpenError> {
     let Contents {
-        keys,
-        tx,
         file,
+        tx,
         stored,
-        applied,
-        membership,
+        keys,
+        ..
     } = contents;
-    let keys = keys.map_err(|e| match e {
-        RestoreError::Bolt(e) => OpenError::Engine(e),
-        RestoreError::Record(source) => OpenError::Record {
-            path: path.into(),
-            source,
-        },
-    })?;
     let compacted = stored.meta.compact_revision().unwrap_or(-1);
     // If the latest changes were all compacted away, the remaining records do not show the current revision.
     let revision = keys.revision.max(compacted);
@@ -441,12 +413,6 @@ fn restore_store(config: &Config, path: &Path, contents: Contents) -> Result<Sto
     })
 }
 
-fn store_metrics() -> Result<Arc<StoreMetrics>, OpenError> {
-    StoreMetrics::new()
-        .map(Arc::new)
-        .map_err(|e| OpenError::Other(format!("metrics: {e}")))
-}
-
 fn limits(config: &Config) -> Limits {
     Limits {
         min_ttl: config.cluster.shortest_lease(),
@@ -472,115 +438,6 @@ fn member(config: &Config) -> Member {
         is_learner: false,
         name: config.name.clone(),
         client_urls: config.client_urls(),
-    }
-}
-
-/// The content of a file apart from its keys.
-#[derive(Default)]
-struct Stored {
-    is_fresh: bool,
-    missing: Vec<&'static [u8]>,
-    meta: Meta,
-    membership: Membership,
-    alarms: Vec<crate::proto::etcdserverpb::AlarmMember>,
-    auth: Auth,
-    users: Vec<User>,
-    roles: Vec<Role>,
-    leases: Vec<leasepb::Lease>,
-}
-
-impl Stored {
-    fn of_tx(tx: &ReadTx, path: &Path) -> Result<Stored, OpenError> {
-        let is_fresh = tx.buckets()?.next().transpose()?.is_none();
-        Stored::read(is_fresh, |name| tx.bucket(name), path)
-    }
-
-    fn of_file(reader: &FileReader, path: &Path) -> Result<Stored, OpenError> {
-        let is_fresh = reader.buckets()?.next().transpose()?.is_none();
-        Stored::read(is_fresh, |name| reader.bucket(name), path)
-    }
-
-    /// Reads all buckets except `key`. `open` opens a bucket by its name.
-    fn read<S: Source>(
-        is_fresh: bool,
-        open: impl Fn(&[u8]) -> bolt::Result<Option<Bucket<S>>>,
-        path: &Path,
-    ) -> Result<Stored, OpenError> {
-        let mut stored = Stored {
-            is_fresh,
-            ..Stored::default()
-        };
-        for name in bucket::ALL {
-            let Some(records) = open(name)? else {
-                stored.missing.push(name);
-                continue;
-            };
-            if name == bucket::KEY {
-                continue;
-            }
-            for entry in records.iter()? {
-                let entry = entry?;
-                stored
-                    .take(name, &entry.key, &entry.value)
-                    .map_err(|source| OpenError::Record {
-                        path: path.into(),
-                        source,
-                    })?;
-            }
-        }
-        Ok(stored)
-    }
-
-    fn take(&mut self, name: &'static [u8], key: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        match name {
-            bucket::META => self.meta.read(key, value)?,
-            bucket::ALARM => self.alarms.push(alarm::decode(key)?),
-            bucket::LEASE => self.leases.push(lease::decode(key, value)?),
-            bucket::AUTH => self.auth.read(key, value)?,
-            bucket::AUTH_USERS => self.users.push(schema::auth::decode_user(key, value)?),
-            bucket::AUTH_ROLES => self.roles.push(schema::auth::decode_role(key, value)?),
-            _ => self.membership.read(name, key, value)?,
-        }
-        Ok(())
-    }
-
-    /// How long the file was not open in any server, if known: a clean stop records the time, and only a start of this
-    /// server removes it.
-    fn closed_for(&self, now: SystemTime) -> Duration {
-        let Some(time) = self.meta.lease_checkpoint else {
-            return Duration::ZERO;
-        };
-        if !time.is_of(self.meta.consistent_index, self.meta.term) {
-            return Duration::ZERO;
-        }
-        let since = Duration::from_secs(u64::try_from(time.seconds).unwrap_or(0));
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        now.saturating_sub(since)
-    }
-
-    fn refuse_unsupported(&self, path: &Path) -> Result<(), OpenError> {
-        let refuse = |what: String| {
-            Err(OpenError::Unsupported {
-                path: path.into(),
-                what,
-            })
-        };
-        if self.is_fresh {
-            return Ok(());
-        }
-        for name in bucket::REQUIRED {
-            if self.missing.contains(&name) {
-                let name = String::from_utf8_lossy(name);
-                return refuse(format!("not an etcd database: bucket {name} is missing"));
-            }
-        }
-        match &self.meta.storage_version {
-            Some(version) if *version > fresh::current_version() => refuse(format!(
-                "its storage version {version} is newer than {}",
-                fresh::current_version()
-            )),
-            _ => Ok(()),
-        }
     }
 }
 

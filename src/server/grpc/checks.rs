@@ -110,12 +110,7 @@ fn check_overlaps(ops: &[pb::RequestOp]) -> Result<(HashSet<&[u8]>, Ranges), Err
         };
         let (puts_then, deletes_then) = check_overlaps(&txn.success)?;
         let (puts_else, deletes_else) = check_overlaps(&txn.failure)?;
-        for key in &puts_then {
-            if puts.contains(key) || deletes.holds(key) {
-                return Err(Error::DuplicateKey);
-            }
-        }
-        for key in &puts_else {
+        for key in puts_then.iter().chain(&puts_else) {
             if puts.contains(key) || deletes.holds(key) {
                 return Err(Error::DuplicateKey);
             }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tonic::Code;
 
 use super::{
-    queue::{self, Events, Place},
+    queue::{self, Events},
     stream::Outbound,
 };
 use crate::{
@@ -38,42 +38,19 @@ impl Election {
         r: election::CampaignRequest,
     ) -> Result<election::CampaignResponse, Error> {
         let core = &self.core;
-        let lease = queue::session(core, context, r.lease)
-            .await
-            .map_err(queue::unknown)?;
         let prefix = queue::prefix(&r.name);
-        let key = queue::key(&prefix, lease);
-        let own = pb::RangeRequest {
-            key: key.clone(),
-            ..Default::default()
-        };
-        let answer = core
-            .txn(
-                context,
-                pb::TxnRequest {
-                    compare: vec![queue::created_at(key.clone(), 0)],
-                    success: vec![queue::put(key.clone(), r.value.clone(), lease)],
-                    failure: vec![queue::range(own)],
-                },
-            )
-            .await
-            .map_err(queue::unknown)?;
-        let place = Place::new(core, context, key.clone());
-        let mut header = answer.header;
-        let mut revision = header.map_or(0, |header| header.revision);
-        if let Some(kv) = queue::first_key(&answer, 0).filter(|_| !answer.succeeded) {
-            revision = kv.create_revision;
-            if kv.value != r.value {
-                header = self
-                    .proclaim_value(context, key.clone(), revision, r.value, lease)
-                    .await
-                    .map_err(queue::unknown)?;
-            }
+        let value = r.value.clone();
+        let joined = queue::join(core, context, &prefix, r.lease, value, &[]).await?;
+        let (lease, key, revision) = (joined.lease, joined.key, joined.revision);
+        let mut header = joined.answer.header;
+        if joined.previous.is_some_and(|value| value != r.value) {
+            let put = queue::put(key.clone(), r.value, lease);
+            header = self
+                .proclaim_value(context, key.clone(), revision, put)
+                .await?;
         }
-        queue::wait_for_turn(core, context, &prefix, revision - 1)
-            .await
-            .map_err(queue::unknown)?;
-        place.keep();
+        queue::wait_for_turn(core, context, &prefix, revision - 1).await?;
+        joined.place.keep();
         Ok(election::CampaignResponse {
             header,
             leader: Some(election::LeaderKey {
@@ -92,42 +69,47 @@ impl Election {
         r: election::ProclaimRequest,
     ) -> Result<election::ProclaimResponse, Error> {
         let leader = leader_of(r.leader)?;
-        let lease = queue::session(&self.core, context, leader.lease)
-            .await
-            .map_err(queue::unknown)?;
+        let lease = queue::session(&self.core, context, leader.lease).await?;
+        let put = queue::put(leader.key.clone(), r.value, lease);
         let header = self
-            .proclaim_value(context, leader.key, leader.rev, r.value, lease)
-            .await
-            .map_err(queue::unknown)?;
+            .proclaim_value(context, leader.key, leader.rev, put)
+            .await?;
         Ok(election::ProclaimResponse { header })
     }
 
+    /// Executes the put of a proclamation.
     async fn proclaim_value(
         &self,
         context: &RequestContext,
         key: Bytes,
         revision: i64,
-        value: Bytes,
-        lease: i64,
+        put: pb::RequestOp,
     ) -> Result<Option<pb::ResponseHeader>, Error> {
+        let answer = self.if_created_at(context, key, revision, put).await?;
+        match answer.succeeded {
+            true => Ok(answer.header),
+            false => Err(refused("election: not leader")),
+        }
+    }
+
+    /// Executes an operation if `key` was created at `revision`.
+    async fn if_created_at(
+        &self,
+        context: &RequestContext,
+        key: Bytes,
+        revision: i64,
+        operation: pb::RequestOp,
+    ) -> Result<pb::TxnResponse, Error> {
         if key.is_empty() {
-            return Err(queue::unknown(Error::EmptyKey));
+            return Err(Error::EmptyKey.without_code());
         }
         let request = pb::TxnRequest {
-            compare: vec![queue::created_at(key.clone(), revision)],
-            success: vec![queue::put(key, value, lease)],
+            compare: vec![queue::created_at(key, revision)],
+            success: vec![operation],
             failure: Vec::new(),
         };
-        let answer = self
-            .core
-            .txn(context, request)
-            .await
-            .map_err(queue::unknown)?;
-        if answer.succeeded {
-            Ok(answer.header)
-        } else {
-            Err(refused("election: not leader"))
-        }
+        let answer = self.core.txn(context, request).await;
+        answer.map_err(Error::without_code)
     }
 
     /// The current leader.
@@ -137,11 +119,8 @@ impl Election {
         r: election::LeaderRequest,
     ) -> Result<election::LeaderResponse, Error> {
         let request = queue::oldest(&queue::prefix(&r.name));
-        let answer = self
-            .core
-            .range(context, request)
-            .await
-            .map_err(queue::unknown)?;
+        let answer = self.core.range(context, request).await;
+        let answer = answer.map_err(Error::without_code)?;
         let kv = answer.kvs.into_iter().next();
         Ok(election::LeaderResponse {
             header: answer.header,
@@ -156,22 +135,11 @@ impl Election {
         r: election::ResignRequest,
     ) -> Result<election::ResignResponse, Error> {
         let leader = leader_of(r.leader)?;
-        queue::session(&self.core, context, leader.lease)
-            .await
-            .map_err(queue::unknown)?;
-        if leader.key.is_empty() {
-            return Err(queue::unknown(Error::EmptyKey));
-        }
-        let request = pb::TxnRequest {
-            compare: vec![queue::created_at(leader.key.clone(), leader.rev)],
-            success: vec![queue::delete(leader.key)],
-            failure: Vec::new(),
-        };
+        queue::session(&self.core, context, leader.lease).await?;
+        let delete = queue::delete(leader.key.clone());
         let answer = self
-            .core
-            .txn(context, request)
-            .await
-            .map_err(queue::unknown)?;
+            .if_created_at(context, leader.key, leader.rev, delete)
+            .await?;
         Ok(election::ResignResponse {
             header: answer.header,
         })
@@ -187,17 +155,15 @@ impl Election {
         let core = &self.core;
         let prefix = queue::prefix(&r.name);
         loop {
-            let answer = core
-                .range(context, queue::oldest(&prefix))
-                .await
-                .map_err(queue::unknown)?;
+            let answer = core.range(context, queue::oldest(&prefix)).await;
+            let answer = answer.map_err(Error::without_code)?;
             let mut header = answer.header.unwrap_or_default();
             let mut leader = answer.kvs.into_iter().next();
             if leader.is_none() {
                 // There is no leader: the first put determines it.
                 let mut events = Events::under(core, context, &prefix, header.revision)?;
                 while leader.is_none() {
-                    let event = events.next().await.map_err(queue::unknown)?;
+                    let event = events.next().await?;
                     if !event.tombstone {
                         leader = queue::key_value(&event);
                     }
@@ -220,7 +186,7 @@ impl Election {
             };
             loop {
                 outbound.send(&response).await?;
-                let event = events.next().await.map_err(queue::unknown)?;
+                let event = events.next().await?;
                 if event.tombstone {
                     break;
                 }

@@ -1,5 +1,7 @@
 //! The KV service: checks requests and passes them to the core. `RangeStream` splits a range into chunks.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
 use super::{checks, message, stream::Outbound};
@@ -12,7 +14,7 @@ use crate::{
         error::Error,
         mvcc::encoded::Encoded,
         quota::{put_cost, txn_cost},
-        unsent::Held,
+        unsent::{Held, Holder},
     },
 };
 
@@ -51,7 +53,7 @@ impl Kv {
         r: pb::PutRequest,
     ) -> Result<pb::PutResponse, Error> {
         if let Err(error) = checks::check_put(&r) {
-            return Err(self.core.refusal(context, put_cost(&r), error).await);
+            return Err(self.core.refusal(put_cost(&r), error).await);
         }
         self.core.put(context, r).await
     }
@@ -67,7 +69,7 @@ impl Kv {
 
     pub async fn txn(&self, context: &RequestContext, r: pb::TxnRequest) -> Result<Encoded, Error> {
         if let Err(error) = checks::check_txn(&r, self.max_txn_ops) {
-            return Err(self.core.refusal(context, txn_cost(&r), error).await);
+            return Err(self.core.refusal(txn_cost(&r), error).await);
         }
         self.core.txn_encoded(context, r, message::PREFIX).await
     }
@@ -81,15 +83,14 @@ impl Kv {
         outbound: Outbound<pb::RangeStreamResponse>,
     ) -> Result<(), Error> {
         checks::check_range_stream(&r)?;
+        // The pieces count as unsent responses, so that clients which do not read cannot fill the memory.
+        let answers = self.core.answers();
         if r.count_only {
             let mut whole = self.core.range(context, r).await?;
             whole.kvs.clear();
             whole.more = false;
-            let held = Held::new(0, self.core.answers());
-            return send(&outbound, whole, held).await;
+            return send(&outbound, whole, &answers).await;
         }
-        // The pieces count as unsent responses, so that clients which do not read cannot fill the memory.
-        let answers = self.core.answers();
         outbound.watched_by(&answers);
         let limit = if r.limit == 0 { i64::MAX } else { r.limit };
         let target = self.max_request_bytes;
@@ -98,7 +99,8 @@ impl Kv {
         let mut first_header: Option<pb::ResponseHeader> = None;
         loop {
             let mut piece = self.core.range_chunk(context, r.clone()).await?;
-            let held = Held::new(piece.encoded_len(), answers.clone());
+            let size = piece.encoded_len();
+            let held = Held::new(size, answers.clone());
             let header = first_header.get_or_insert_with(|| piece.header.unwrap_or_default());
             if r.revision == 0 {
                 r.revision = header.revision;
@@ -112,13 +114,14 @@ impl Kv {
                 if let Some(key) = next.filter(|_| piece.more) {
                     piece.count += self.count_from(context, &r, key).await?;
                 }
-                return send(&outbound, piece, held).await;
+                drop(held);
+                return send(&outbound, piece, &answers).await;
             }
-            let size = piece.encoded_len();
             piece.header = None;
             piece.more = false;
             piece.count = 0;
-            send(&outbound, piece, held).await?;
+            drop(held);
+            send(&outbound, piece, &answers).await?;
             if let Some(key) = next {
                 r.key = key;
             }
@@ -144,18 +147,16 @@ impl Kv {
     }
 }
 
+/// Sends a piece. The encoded message replaces it, both in memory and in the count.
 async fn send(
     outbound: &Outbound<pb::RangeStreamResponse>,
     piece: pb::RangeResponse,
-    held: Held,
+    answers: &Arc<dyn Holder>,
 ) -> Result<(), Error> {
     let piece = pb::RangeStreamResponse {
         range_response: Some(piece),
     };
-    // The encoded message replaces the piece, both in memory and in the count.
-    let answers = held.holder().clone();
-    drop(held);
-    outbound.send_counted(piece, &answers).await
+    outbound.send_counted(piece, answers).await
 }
 
 /// The key that directly follows `key`.

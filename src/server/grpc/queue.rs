@@ -1,5 +1,7 @@
 //! The queue underlying locks and elections: keys under a prefix, each attached to a lease; the oldest comes first
 //! (etcd v3.7.1, client/v3/concurrency, which etcd's Lock and Election services use). Knows only keys.
+//!
+//! etcd's services use a client, and pass on the text of its errors without the code. The functions here do the same.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -26,19 +28,13 @@ use crate::{
 /// TTL in seconds of a lease granted to a caller that specifies none.
 const SESSION_TTL: i64 = 60;
 
-/// The error as returned by these services: etcd's services use a client, and pass on the text of its errors without
-/// the code.
-pub fn unknown(error: Error) -> Error {
-    Error::Other(tonic::Code::Unknown, error.text().into())
-}
-
 /// The prefix of the keys of a lock or an election.
 pub fn prefix(name: &[u8]) -> Vec<u8> {
     [name, b"/"].concat()
 }
 
 /// The key of a lease under a prefix.
-pub fn key(prefix: &[u8], lease: i64) -> Bytes {
+fn key(prefix: &[u8], lease: i64) -> Bytes {
     [prefix, format!("{lease:x}").as_bytes()].concat().into()
 }
 
@@ -50,12 +46,64 @@ pub async fn session(core: &Core, context: &RequestContext, lease: i64) -> Resul
             ttl: SESSION_TTL,
             id: 0,
         };
-        return Ok(core.lease_grant(context, request).await?.id);
+        let granted = core.lease_grant(context, request).await;
+        return granted.map(|r| r.id).map_err(Error::without_code);
     }
     if lease > 0 {
-        core.lease_renew(context, lease).await?;
+        let renewed = core.lease_renew(context, lease).await;
+        renewed.map_err(Error::without_code)?;
     }
     Ok(lease)
+}
+
+/// The result of joining a queue.
+pub struct Joined {
+    /// The lease of the caller.
+    pub lease: i64,
+    /// The key of the caller.
+    pub key: Bytes,
+    /// The place of the caller, which it leaves when this is dropped.
+    pub place: Place,
+    /// The create revision of the key.
+    pub revision: i64,
+    /// The value of the key, if the caller was in the queue already; it has not changed.
+    pub previous: Option<Bytes>,
+    /// The response to the transaction. The results of `reads` follow that of the first operation.
+    pub answer: pb::TxnResponse,
+}
+
+/// Joins the queue under a prefix with this lease (see [`session`]): puts `value`, unless the key exists, and executes
+/// `reads` in the same transaction.
+pub async fn join(
+    core: &Core,
+    context: &RequestContext,
+    prefix: &[u8],
+    lease: i64,
+    value: Bytes,
+    reads: &[pb::RequestOp],
+) -> Result<Joined, Error> {
+    let lease = session(core, context, lease).await?;
+    let key = key(prefix, lease);
+    let then = |first| [&[first][..], reads].concat();
+    let request = pb::TxnRequest {
+        compare: vec![created_at(key.clone(), 0)],
+        success: then(put(key.clone(), value, lease)),
+        failure: then(range(one(key.clone()))),
+    };
+    let answer = core.txn(context, request).await;
+    let answer = answer.map_err(Error::without_code)?;
+    let previous = first_key(&answer, 0).filter(|_| !answer.succeeded);
+    Ok(Joined {
+        lease,
+        place: Place::new(core, context, key.clone()),
+        key,
+        revision: match previous {
+            Some(kv) => kv.create_revision,
+            None => answer.header.map_or(0, |header| header.revision),
+        },
+        previous: previous.map(|kv| kv.value.clone()),
+        answer,
+    })
 }
 
 /// Compares the create revision of `key`; 0 means that it does not exist.
@@ -108,6 +156,14 @@ pub fn first_key(answer: &pb::TxnResponse, place: usize) -> Option<&KeyValue> {
     }
 }
 
+/// A request for one key.
+pub fn one(key: Bytes) -> pb::RangeRequest {
+    pb::RangeRequest {
+        key,
+        ..Default::default()
+    }
+}
+
 /// A request for the oldest key under a prefix.
 pub fn oldest(prefix: &[u8]) -> pb::RangeRequest {
     pb::RangeRequest {
@@ -147,12 +203,14 @@ pub async fn wait_for_turn(
             max_create_revision: revision,
             ..oldest(prefix)
         };
-        let answer = core.range(context, before).await?;
+        let answer = core.range(context, before).await;
+        let answer = answer.map_err(Error::without_code)?;
         let Some(last) = answer.kvs.first() else {
             return Ok(());
         };
         let read_at = answer.header.map_or(0, |header| header.revision);
-        let mut events = Events::of(core, context, last.key.clone(), Bytes::new(), read_at)?;
+        let mut events = Events::of(core, context, last.key.clone(), Bytes::new(), read_at)
+            .map_err(Error::without_code)?;
         while !events.next().await?.tombstone {}
     }
 }
@@ -219,8 +277,8 @@ impl Events {
                         self.waiting.extend(events.iter().map(|e| e.event.clone()));
                     }
                     Content::Created | Content::Progress => {}
-                    Content::Compacted(_) => return Err(Error::Compacted),
-                    Content::Cancelled => return Err(Error::WatchCanceled),
+                    Content::Compacted(_) => return Err(Error::Compacted.without_code()),
+                    Content::Cancelled => return Err(Error::WatchCanceled.without_code()),
                     Content::Refused(why) | Content::Failed(why) => {
                         return Err(Error::Other(tonic::Code::Unknown, why));
                     }
@@ -245,7 +303,7 @@ pub struct Place {
 
 impl Place {
     /// The place held by a key.
-    pub fn new(core: &Core, context: &RequestContext, key: Bytes) -> Place {
+    fn new(core: &Core, context: &RequestContext, key: Bytes) -> Place {
         Place {
             core: core.clone(),
             context: context.clone(),

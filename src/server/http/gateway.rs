@@ -318,12 +318,8 @@ async fn responses(body: Body, answer: MessageId) -> Result<Response<Body>, Stat
             };
         }
     });
-    let mut response = success(Response::new(Body::plain_stream(lines)));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    Ok(response)
+    let body = Body::plain_stream(lines);
+    Ok(success(with_body("application/json", body)))
 }
 
 /// The messages in the body of a gRPC response.
