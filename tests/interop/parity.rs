@@ -39,9 +39,6 @@ const MASKS: [&str; 6] = [
 /// Longer than any line takes; one that hangs ends as killed on both sides or differs.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How often a line that fails on both sides, but not in the same way, is run again.
-const RETRIES: usize = 2;
-
 /// How often, and for what, a line runs.
 #[derive(Clone, Debug)]
 struct Line {
@@ -348,16 +345,7 @@ fn same(name: &str) {
                 }
             }
             let label = format!("[{name}] {} @{}", line.text, format.unwrap_or("simple"));
-            let mut problem = different(&masks, &sides, &ran, *format, &line.text, dir);
-            // What failed on both sides has changed nothing, and on a busy machine it may have failed for want of time.
-            let mut again = 0;
-            while problem.is_some() && ran.iter().all(|ran| ran.code != 0) && again < RETRIES {
-                let ran = sides
-                    .each_ref()
-                    .map(|side| side.run(&line.text, *format, dir));
-                problem = different(&masks, &sides, &ran, *format, &line.text, dir);
-                again += 1;
-            }
+            let problem = different(&masks, &sides, &ran, *format, &line.text, dir);
             match (problem, known.contains(&label)) {
                 (Some(problem), false) => {
                     let _ = writeln!(problems, "{label}\n{problem}");
