@@ -141,7 +141,7 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     print(ctx, pages, first, args.print_value_only).await
 }
 
-/// Prints the first page, and all that follow it. Each is on its way while the one before it is printed.
+/// Prints the first page and all that follow it. Each page is requested before the previous one is printed.
 async fn print(
     ctx: &Context,
     mut pages: Pages,
@@ -164,14 +164,19 @@ async fn print(
         }
         let deadline = ctx.deadline()?;
         let next = tokio::spawn(async move { (pages.next(deadline).await, pages) });
-        // Lets the request go out.
+        // Let the request be sent.
         tokio::task::yield_now().await;
         ctx.emit(&page)?;
         printed += keys;
-        let (page, rest) = next
+        let paused = deadline.passed();
+        let (mut page, rest) = next
             .await
             .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         pages = rest;
+        if paused && page.is_err() {
+            // Nothing was received while the reader of stdout kept this thread waiting, so the server was not too slow.
+            page = pages.next(ctx.deadline()?).await;
+        }
         answer = page
             .map_err(|error| {
                 let keys = format!("the output is incomplete: it ends after {printed} keys");

@@ -1,7 +1,10 @@
 //! stdin, stdout and stderr in unusual states: closed, full, cut off, very long.
 
 use std::fs::File;
+use std::io::Read;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use crate::support::program::{Program, full_device, scratch};
 use crate::support::server::Launch;
@@ -136,4 +139,33 @@ fn a_large_answer_is_printed_page_by_page_like_one() {
         .args(["get", "k", "--prefix"])
         .run_to(full_device())
         .failure(1, "no space left on device");
+}
+
+/// As a pager does: it reads the first lines, and more of them much later.
+#[test]
+fn a_reader_that_pauses_for_longer_than_the_timeout_gets_the_whole_answer() {
+    const KEYS: usize = 1900;
+    let server = Launch::serve().start();
+    let etcdctl = || Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
+    // The second page is larger than what the connection receives while nobody reads from it.
+    let value = "v".repeat(5000);
+    for hundred in 0..KEYS / 100 {
+        let puts: String = (0..100)
+            .map(|n| format!("put k{:04} {value}\n", hundred * 100 + n))
+            .collect();
+        let txn = etcdctl().arg("txn").stdin(format!("\n{puts}\n\n"));
+        txn.run().success();
+    }
+    let (mut reader, writer) = std::io::pipe().expect("a pipe can be made");
+    let pager = thread::spawn(move || {
+        // The time that passes is what is tested.
+        thread::sleep(Duration::from_secs(4));
+        let mut text = vec![];
+        reader.read_to_end(&mut text).map(|_| text)
+    });
+    let get = etcdctl().args(["get", "k", "--prefix", "--command-timeout=3s"]);
+    get.run_to(writer).success();
+    let text = pager.join().expect("it does not panic");
+    let text = text.expect("a pipe can be read");
+    assert_eq!(text.len(), KEYS * ("k0000\n".len() + value.len() + 1));
 }
