@@ -4,13 +4,18 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{io::DuplexStream, runtime::Runtime, sync::Mutex, time::sleep};
+use tokio::{
+    io::DuplexStream,
+    runtime::{Handle, Runtime},
+    sync::Mutex,
+    time::sleep,
+};
 
 use super::{access::Access, cause::Cause, deadline::Deadline, error::ClientError};
 use crate::{
@@ -115,9 +120,38 @@ fn key(dir: &Path) -> PathBuf {
     std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
 }
 
+/// The threads of a server. What still runs on them when this is dropped is not waited for: a plain [`Runtime`] panics
+/// if it is dropped in asynchronous code, for example when the time for opening a directory is up.
+struct Threads {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    fn start() -> io::Result<Threads> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("embedded")
+            .enable_all()
+            .build()?;
+        Ok(Threads {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A running server with its own threads, so that the client's thread never waits for the disk.
 struct Embedded {
-    runtime: Runtime,
+    threads: Threads,
     server: Server,
     access: Access,
 }
@@ -146,44 +180,33 @@ impl Embedded {
             let dir = dir.to_owned();
             return Err(Cause::Embedded(OpenError::NoDatabase { dir }.to_string()));
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("embedded")
-            .enable_all()
-            .build()
-            .map_err(|e| Cause::Embedded(e.to_string()))?;
+        let threads = Threads::start().map_err(|e| Cause::Embedded(e.to_string()))?;
         let started = match access {
-            Access::Read => runtime.spawn(Server::start_read_only(config)).await,
-            Access::Change | Access::Create => runtime.spawn(Server::start(config)).await,
+            Access::Read => threads.handle.spawn(Server::start_read_only(config)).await,
+            Access::Change | Access::Create => threads.handle.spawn(Server::start(config)).await,
         };
         match started {
             Ok(Ok(server)) => Ok(Embedded {
-                runtime,
+                threads,
                 server,
                 access,
             }),
-            failed => {
-                runtime.shutdown_background();
-                Err(match failed {
-                    Ok(Err(OpenError::Locked(error))) => Cause::Locked(error.to_string()),
-                    Ok(Err(error)) => Cause::Embedded(error.to_string()),
-                    Err(error) => Cause::Embedded(error.to_string()),
-                    Ok(Ok(_)) => Cause::Closed,
-                })
-            }
+            Ok(Err(OpenError::Locked(error))) => Err(Cause::Locked(error.to_string())),
+            Ok(Err(error)) => Err(Cause::Embedded(error.to_string())),
+            Err(error) => Err(Cause::Embedded(error.to_string())),
         }
     }
 
     /// Opens a connection to it.
     fn connect(&self) -> DuplexStream {
-        let _guard = self.runtime.enter();
+        let _guard = self.threads.handle.enter();
         self.server.connect()
     }
 
     /// Closes the data directory cleanly.
     async fn close(self) {
         let Embedded {
-            runtime, server, ..
+            threads, server, ..
         } = self;
         let close = async move {
             // Finish compactions, so that the next command does not find one in progress. A server that has already
@@ -192,12 +215,35 @@ impl Embedded {
             server.shutdown().await;
         };
         // A panic there has already been reported.
-        let _ = runtime.spawn(close).await;
-        runtime.shutdown_background();
+        let _ = threads.handle.spawn(close).await;
     }
 }
 
 /// Whether a data directory contains a database. If that cannot be determined, opening it will report why.
 fn has_database(dir: &Path) -> bool {
     dir.join("member").exists() || dir.join("db").try_exists().unwrap_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Limit;
+
+    #[tokio::test]
+    async fn a_start_that_is_no_longer_awaited_frees_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Embedded::start(dir.path(), &[], Access::Create);
+        // The future is polled once, which starts the server, and then dropped.
+        drop(tokio::time::timeout(Duration::ZERO, start).await);
+        let servers = EmbeddedServers::default();
+        let deadline = Deadline::after(Limit {
+            length: Duration::from_secs(60),
+            flag: "",
+        });
+        let opened = servers
+            .open(dir.path(), &[], Access::Create, deadline)
+            .await;
+        assert!(!opened.unwrap());
+        servers.close().await;
+    }
 }
