@@ -16,6 +16,7 @@ use crate::{
         ui::Ui,
         value::GoDuration,
     },
+    client::endpoint::{EMBEDDED, SNAPSHOT},
     golang::string,
 };
 
@@ -145,7 +146,7 @@ fn asking_context(words: &[String]) -> Option<Context> {
         settings.credentials,
         crate::cli::settings::Credentials::User(_, None)
     );
-    let local = |e: &String| e.trim().starts_with("embedded:");
+    let local = |e: &String| [EMBEDDED, SNAPSHOT].iter().any(|s| e.trim().starts_with(s));
     if asks || settings.endpoints.iter().any(local) {
         return None;
     }
@@ -415,6 +416,16 @@ mod tests {
         };
         assert_eq!(wanted, Some(get));
         assert_eq!(offered("user grant-role alice ").2.unwrap().place, 1);
+    }
+
+    #[test]
+    fn a_server_that_would_have_to_be_started_is_not_asked() {
+        let asks = |endpoint: &str| {
+            asking_context(&[format!("--endpoints={endpoint}"), "get".into()]).is_some()
+        };
+        assert!(asks("127.0.0.1:1"));
+        assert!(!asks("embedded:dir"));
+        assert!(!asks("snapshot:file.db"));
     }
 
     #[test]
