@@ -50,32 +50,33 @@ impl Client {
             let balancer = &self.inner.balancer;
             balancer.first_dial(|index| self.dial_task(index, true));
         }
-        let found = deadline.run(self.wait_for_connection(avoid)).await;
-        let Some((index, connection)) = found.transpose()? else {
-            return Err(self.out_of_time(deadline).await);
-        };
-        if repeat == Repeat::Yes || connection.answered() {
-            return Ok((index, connection));
-        }
-        // Send a write only to a server that has shown that it speaks HTTP/2. If there are other servers, also wait
-        // briefly for it to acknowledge SETTINGS, so that one that closes the connection immediately is abandoned
-        // before anything was sent.
-        let checked = async {
-            connection.settled().await?;
-            if self.inner.endpoints.len() > 1 {
-                let _ = tokio::time::timeout(ACKNOWLEDGED, connection.acknowledged()).await;
+        loop {
+            let found = deadline.run(self.wait_for_connection(avoid)).await;
+            let Some((index, connection)) = found.transpose()? else {
+                return Err(self.out_of_time(deadline).await);
+            };
+            if repeat == Repeat::Yes || connection.answered() {
+                return Ok((index, connection));
             }
-            if connection.usable() {
-                Ok(())
-            } else {
-                Err(connection.broken("EOF"))
+            // Send a write only to a server that has shown that it speaks HTTP/2. If there are other servers, also wait
+            // briefly for it to acknowledge SETTINGS, so that one that closes the connection immediately is abandoned
+            // before anything was sent.
+            let checked = async {
+                connection.settled().await?;
+                if self.inner.endpoints.len() > 1 {
+                    let _ = tokio::time::timeout(ACKNOWLEDGED, connection.acknowledged()).await;
+                }
+                if connection.usable() {
+                    Ok(())
+                } else {
+                    Err(connection.broken("EOF"))
+                }
+            };
+            match deadline.run(checked).await {
+                Some(Err(cause)) => self.inner.balancer.lost(index, &connection, cause),
+                Some(Ok(())) | None => return Ok((index, connection)),
             }
-        };
-        if let Some(Err(cause)) = deadline.run(checked).await {
-            self.inner.balancer.lost(index, &connection, cause);
-            return Box::pin(self.connection(repeat, avoid, deadline)).await;
         }
-        Ok((index, connection))
     }
 
     /// Opens the data directory of an embedded endpoint for `access`. Does nothing for other endpoints.
