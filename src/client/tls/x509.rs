@@ -84,15 +84,24 @@ pub fn rsa_bits(certificate: &[u8]) -> Option<usize> {
 
 /// The number of bits of an RSA private key in PKCS #1 or PKCS #8 format.
 pub fn rsa_private_bits(key: &[u8]) -> Option<usize> {
-    let (key, _) = expect(key, SEQUENCE)?;
-    let (_, rest) = expect(key, INTEGER)?;
-    match element(rest)? {
+    match after_version(key)? {
         (INTEGER, modulus, _) => Some(bit_length(modulus)),
+        // PKCS #8 contains a key in PKCS #1 format.
         (SEQUENCE, algorithm, rest) if expect(algorithm, OID)?.0 == RSA => {
-            rsa_private_bits(expect(rest, OCTET_STRING)?.0)
+            match after_version(expect(rest, OCTET_STRING)?.0)? {
+                (INTEGER, modulus, _) => Some(bit_length(modulus)),
+                _ => None,
+            }
         }
         _ => None,
     }
+}
+
+/// The element that follows the version of a private key, and the rest.
+fn after_version(key: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (key, _) = expect(key, SEQUENCE)?;
+    let (_, rest) = expect(key, INTEGER)?;
+    element(rest)
 }
 
 fn bit_length(number: &[u8]) -> usize {
@@ -179,6 +188,27 @@ mod tests {
             // Truncated input is rejected or read as far as possible, but never causes a panic.
             let _ = (rsa_bits(&whole[..end]), validity(&whole[..end]));
         }
+    }
+
+    #[test]
+    fn a_key_within_many_others_is_no_key() {
+        let element = |tag: u8, contents: &[u8]| {
+            let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
+            [&[tag, 0x84], &length[..], contents].concat()
+        };
+        let version = element(INTEGER, &[0]);
+        let algorithm = element(SEQUENCE, &element(OID, RSA));
+        let around = |key: &[u8]| {
+            let key = element(OCTET_STRING, key);
+            element(SEQUENCE, &[&version[..], &algorithm, &key].concat())
+        };
+        let bare = element(
+            SEQUENCE,
+            &[&version[..], &element(INTEGER, &[1; 128])].concat(),
+        );
+        assert_eq!(rsa_private_bits(&bare), Some(127 * 8 + 1));
+        assert_eq!(rsa_private_bits(&around(&bare)), rsa_private_bits(&bare));
+        assert_eq!(rsa_private_bits(&around(&around(&bare))), None);
     }
 
     #[test]
