@@ -128,3 +128,19 @@ fn a_refusal_for_lack_of_permission_names_the_keys() {
             "hint: no permission for at least one of: read the key \"k\"; read the key \"s\"\n",
         );
 }
+
+/// The client port of etcd answers a probe in HTTP/1.1 with 404, as a web server would.
+#[test]
+fn a_server_that_answers_is_not_mistaken_for_another_one() {
+    let server = Launch::serve().start();
+    let endpoint = format!("--endpoints={}", server.endpoint());
+    // It has no authentication, and the time for the read is up at once.
+    let get = ["get", "k", "--user=root:pw", "--command-timeout=1ns"];
+    let run = Program::etcdctl().arg(endpoint).args(get).run();
+    let run = run.failure(1, "Error: context deadline exceeded\n");
+    let hint = format!(
+        "hint: {}: the server answered: etcdserver: authentication is not enabled\n",
+        server.endpoint()
+    );
+    assert!(run.err().contains(&hint), "{run}");
+}
