@@ -169,12 +169,13 @@ impl Context {
         Ok(client)
     }
 
-    /// What a command with one request needs: a client of all endpoints, and the end of the command's time, which begins
-    /// now.
+    /// What a command with one request needs: a client of all endpoints, and the command's deadline. The time in which a
+    /// person types a password does not count.
     ///
     /// # Errors
     /// As [`Context::client`].
     pub async fn connect(&self) -> Result<(Client, Deadline), CommandError> {
+        self.login()?;
         let deadline = self.deadline()?;
         Ok((self.client().await?, deadline))
     }

@@ -41,12 +41,13 @@ pub async fn move_leader(ctx: &Context, args: MoveLeaderArgs) -> Result<LeaderMo
     let target = value::uint(&string::text(target.as_bytes()), 16)
         .map_err(|e| CommandError::new(ErrorKind::BadArgs, e))?;
     let endpoints = ctx.endpoints().await?;
+    let login = ctx.login()?;
     let deadline = ctx.deadline()?;
     // Ask each endpoint whether it leads, and the first that does to transfer the leadership.
     for endpoint in endpoints {
         let client = ctx.client_of(std::slice::from_ref(endpoint))?;
         let refused = |e| CommandError::from(e).kind(ErrorKind::BadConnection);
-        ctx.login()?.log_in(&client).await.map_err(refused)?;
+        login.log_in(&client).await.map_err(refused)?;
         let status = client.status(pb::StatusRequest {}, deadline).await?;
         if status.header.is_none_or(|h| h.member_id != status.leader) {
             continue;

@@ -1,6 +1,11 @@
 //! Users and passwords: prompted for once, sent to each server, and errors in etcdctl's words. The servers with
 //! authentication are real ones.
 
+use std::io::Write;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
 use crate::support::etcd::{self, Release};
 use crate::support::program::{Finished, Program};
 use crate::support::server::{Launch, free_ports};
@@ -36,6 +41,24 @@ fn a_password_is_asked_for_once_and_an_endpoint_that_takes_no_login_costs_only_i
         assert_eq!(run.err().matches("Password").count(), 1, "{run}");
         assert!(run.to_string().contains(&dead), "{run}");
     }
+}
+
+#[test]
+fn a_person_may_take_longer_than_the_timeout_to_type_a_password() {
+    let server = Launch::serve().start();
+    let mut put = Program::etcdctl()
+        .arg(format!("--endpoints={}", server.endpoint()))
+        .args(["put", "k", "v", "--user=u", "--command-timeout=3s"])
+        .command();
+    let put = put.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let put = put.stderr(Stdio::null());
+    let mut put = put.spawn().expect("our own program starts");
+    // The time that passes is what is tested.
+    thread::sleep(Duration::from_secs(4));
+    let mut typed = put.stdin.take().expect("stdin is a pipe");
+    typed.write_all(b"secret\n").expect("it is awaited");
+    let ended = put.wait_with_output().expect("it ends");
+    assert_eq!(ended.stdout, b"OK\n");
 }
 
 #[test]
