@@ -1,7 +1,7 @@
 //! Flags, `ETCDCTL_*` variables and defaults.
 
 use crate::support::program::Program;
-use crate::support::server::Launch;
+use crate::support::server::{Launch, free_ports};
 
 #[test]
 fn variables_stand_for_flags_and_flags_beat_them() {
@@ -105,6 +105,70 @@ fn debug_shows_what_is_used() {
         .run()
         .success()
         .failure(0, "ETCDCTL_DIAL_TIMEOUT=1.5s\n");
+}
+
+/// Neither `--debug` nor an error nor the server's log shows a password or a token.
+#[test]
+fn no_secret_is_printed() {
+    const SECRET: &str = "hush-4711";
+    let server = Launch::serve().flag("--log-level=debug").start();
+    let [dead] = free_ports();
+    let dead = format!("127.0.0.1:{dead}");
+    let printed_by = |program: Program| {
+        for format in ["simple", "json"] {
+            let args = ["--debug", "-w", format];
+            let run = program.clone().args(args).stdin(SECRET).run();
+            assert!(!run.out().contains(SECRET), "{run}");
+            assert!(!run.err().contains(SECRET), "{run}");
+            assert!(run.err().contains("ETCDCTL_DEBUG=true\n"), "{run}");
+        }
+    };
+    let etcdctl = |endpoint: &str| {
+        let time = if endpoint == dead { "200ms" } else { "20s" };
+        Program::etcdctl()
+            .arg(format!("--endpoints={endpoint}"))
+            .arg(format!("--command-timeout={time}"))
+            .arg(format!("--dial-timeout={time}"))
+    };
+    let user = format!("root:{SECRET}");
+    let get = |endpoint: &str| etcdctl(endpoint).args(["get", "k"]);
+    let logins = |endpoint: &str| {
+        printed_by(get(endpoint).args(["--user", "root", "--password", SECRET]));
+        printed_by(get(endpoint).args(["--user", &user]));
+        printed_by(get(endpoint).args(["--user", "root"]));
+        printed_by(get(endpoint).env("ETCDCTL_USER", &user));
+        let env = get(endpoint).env("ETCDCTL_USER", "root");
+        printed_by(env.env("ETCDCTL_PASSWORD", SECRET));
+        printed_by(get(endpoint).args(["--auth-jwt-token", SECRET]));
+        printed_by(get(endpoint).env("ETCDCTL_AUTH_JWT_TOKEN", SECRET));
+        // No header can have this one.
+        printed_by(get(endpoint).args(["--auth-jwt-token", &format!("{SECRET}\n")]));
+    };
+    logins(&dead);
+    for endpoint in [&dead, server.endpoint()] {
+        for args in [
+            &["add", &user][..],
+            &["add", "alice", "--interactive=false"],
+            &["passwd", "alice", "--interactive=false"],
+        ] {
+            printed_by(etcdctl(endpoint).arg("user").args(args));
+        }
+    }
+    let proxy = format!("http://somebody:{SECRET}@{dead}");
+    let far = get("192.0.2.1:2379").arg("--command-timeout=200ms");
+    printed_by(far.env("HTTPS_PROXY", proxy));
+
+    // The password is now the right one, and then it is no longer.
+    let etcdctl = || etcdctl(server.endpoint());
+    etcdctl().args(["auth", "enable"]).run().success();
+    logins(server.endpoint());
+    let change = etcdctl().args(["user", "passwd", "root", "--interactive=false"]);
+    let change = change.args(["--user", &user]).stdin("another");
+    change.run().success();
+    logins(server.endpoint());
+    let refused = get(server.endpoint()).args(["--user", &user]).run();
+    refused.failure(2, "invalid user ID or password");
+    assert!(!server.log().contains(SECRET), "{}", server.log());
 }
 
 #[test]
