@@ -1,10 +1,11 @@
 //! `role add`, `delete`, `get`, `list`, `grant-permission` and `revoke-permission`.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt};
+use std::ffi::OsString;
 
 use bytes::Bytes;
 use clap::Args;
 
+use super::range::bytes;
 use crate::{
     cli::{
         context::Context,
@@ -258,7 +259,6 @@ impl RangeFlags {
         let both =
             || CommandError::bad_args("--from-key and --prefix flags are mutually exclusive");
         let zero = Bytes::from_static(b"\0");
-        let bytes = |word: &OsString| Bytes::copy_from_slice(word.as_bytes());
         let key = words.first().map(bytes).unwrap_or_default();
         if key.is_empty() {
             return match (self.prefix, self.from_key) {
