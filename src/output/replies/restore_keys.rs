@@ -1,6 +1,6 @@
 //! The reply of `restore-keys`: the plan, or the result.
 
-use std::{borrow::Cow, io};
+use std::io;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
@@ -123,11 +123,23 @@ struct RestoredJson<'a> {
 #[derive(Serialize)]
 struct KeyJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<Cow<'a, str>>,
+    key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_base64: Option<String>,
     action: Action,
     source_mod_revision: i64,
+}
+
+impl<'a> From<&'a PlannedKey> for KeyJson<'a> {
+    fn from(planned: &'a PlannedKey) -> Self {
+        let key = std::str::from_utf8(&planned.key).ok();
+        Self {
+            key,
+            key_base64: key.is_none().then(|| BASE64_STANDARD.encode(&planned.key)),
+            action: planned.action,
+            source_mod_revision: planned.source_mod_revision,
+        }
+    }
 }
 
 impl RestoredKeys {
@@ -252,12 +264,6 @@ impl Reply for RestoredKeys {
     }
 
     fn json(&self, out: &mut Json<'_>) -> Rendered {
-        let key = |k: &'_ PlannedKey| -> (Option<String>, Option<String>) {
-            match std::str::from_utf8(&k.key) {
-                Ok(text) => (Some(text.to_owned()), None),
-                Err(_) => (None, Some(BASE64_STANDARD.encode(&k.key))),
-            }
-        };
         out.value(&RestoredJson {
             schema: SCHEMA,
             outcome: self.outcome,
@@ -274,20 +280,7 @@ impl Reply for RestoredKeys {
             skipped: self.count(Action::Skip),
             conflicts: self.count(Action::Conflict),
             warnings: &self.plan.warnings,
-            keys: self
-                .plan
-                .keys
-                .iter()
-                .map(|k| {
-                    let (text, base64) = key(k);
-                    KeyJson {
-                        key: text.map(Cow::Owned),
-                        key_base64: base64,
-                        action: k.action,
-                        source_mod_revision: k.source_mod_revision,
-                    }
-                })
-                .collect(),
+            keys: self.plan.keys.iter().map(KeyJson::from).collect(),
         })
     }
 
