@@ -175,9 +175,9 @@ pub enum ValueType {
     Bool,
     /// A whole number with sign.
     Int,
-    /// A duration with a unit.
+    /// A whole number without sign.
     Uint,
-    /// A time with its unit.
+    /// A duration with a unit.
     Duration,
     /// Comma-separated texts. A repeated flag appends to the list.
     List,

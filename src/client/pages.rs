@@ -1,5 +1,5 @@
-//! Reads a range in pages at one revision, so that no side holds a large answer at once: the memory that this takes does
-//! not grow with the number of keys.
+//! Reads a range in pages at one revision, so that neither side holds a large answer at once: memory use does not grow
+//! with the number of keys.
 
 use super::{channel::Client, deadline::Deadline, error::ClientError};
 use crate::proto::etcdserverpb::{
@@ -19,15 +19,15 @@ const KEY_OVERHEAD: usize = 128;
 /// A range that is being read.
 pub struct Pages {
     client: Client,
-    /// For the next page, without its size; `None` behind the last page.
+    /// For the next page, without its size; `None` after the last page.
     request: Option<pb::RangeRequest>,
-    /// Keys that may still be read; none: no limit was asked for.
+    /// Number of keys that may still be read; `None` if there is no limit.
     left: Option<i64>,
-    /// Keys in the next page; none: the range is read by one request.
+    /// Number of keys in the next page; `None` if the range is read by one request.
     size: Option<i64>,
-    /// Whether pages become larger or smaller, as the keys are small or large.
+    /// Whether the number of keys is adapted to their size.
     adapts: bool,
-    /// How many keys the range has, as the first page tells.
+    /// Number of keys in the whole range, according to the first page.
     count: Option<i64>,
 }
 
@@ -67,11 +67,11 @@ impl Pages {
         self.request.is_some()
     }
 
-    /// The next page, or `None` behind the last one. Each has the count of the whole range; what `more` says of the last
-    /// one holds for the whole.
+    /// The next page, or `None` after the last one. Each has the count of the whole range; `more` of the last page applies
+    /// to the whole answer.
     ///
     /// # Errors
-    /// As [`ClientError`] says; the same page can be asked for again.
+    /// See [`ClientError`]; the same page can be requested again.
     pub async fn next(
         &mut self,
         deadline: Deadline,
@@ -124,9 +124,9 @@ fn next_size(page: &pb::RangeResponse) -> i64 {
         .clamp(1, LARGEST_PAGE)
 }
 
-/// Whether pages at one revision have the same keys as one answer: of a range, in the order of the keys, with no filter
-/// that would have the server read the whole range for each page. A serializable read at a revision fails at a member
-/// that has not got so far, so it is read in pages only where there is one endpoint.
+/// Whether pages at one revision have the same keys as one answer: the request is for a range in the order of the keys,
+/// without a filter that would make the server read the whole range for each page. A serializable read at a revision
+/// fails at a member that has not reached it, so it is read in pages only if there is one endpoint.
 fn can_be_paged(request: &pb::RangeRequest, endpoints: usize) -> bool {
     let many = request.limit == 0 || request.limit > FIRST_PAGE;
     let in_order = request.sort_order == i32::from(SortOrder::None)
