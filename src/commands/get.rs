@@ -15,7 +15,7 @@ use crate::{
         value::{self, Suggest},
         words::Words,
     },
-    client::{Client, Deadline, pages::Pages},
+    client::{Client, ClientError, Deadline, pages::Pages},
     output::{
         Format,
         replies::kv::{Get, Part},
@@ -168,14 +168,14 @@ async fn print(
         tokio::task::yield_now().await;
         ctx.emit(&page)?;
         printed += keys;
-        let paused = deadline.passed();
+        // Nothing was received while the reader of stdout kept this thread waiting, so the page gets its whole time now.
+        let deadline = ctx.deadline()?;
         let (mut page, rest) = next
             .await
             .map_err(|e| CommandError::new(ErrorKind::Failed, e))?;
         pages = rest;
-        if paused && page.is_err() {
-            // Nothing was received while the reader of stdout kept this thread waiting, so the server was not too slow.
-            page = pages.next(ctx.deadline()?).await;
+        if matches!(page, Err(ClientError::Deadline { .. })) {
+            page = pages.next(deadline).await;
         }
         answer = page
             .map_err(|error| {
@@ -266,7 +266,7 @@ async fn streamed(
     client: &Client,
     request: pb::RangeRequest,
     deadline: Deadline,
-) -> Result<pb::RangeResponse, crate::client::ClientError> {
+) -> Result<pb::RangeResponse, ClientError> {
     let mut answers = client.range_stream(request, deadline).await?;
     let mut whole = pb::RangeResponse::default();
     while let Some(part) = answers.next().await? {
