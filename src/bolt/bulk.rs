@@ -106,7 +106,8 @@ impl BulkWriter {
     /// is even. The last meta of a snapshot is in page 0, and the previous one in page 1 differs in nothing else; here
     /// the last meta is in page 1, so that a database is not mistaken for a snapshot that has lost its digest.
     ///
-    /// /// # Errors /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
+    /// # Errors
+    /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
     pub fn create(path: &Path, page_size: u32, txid: u64) -> Result<BulkWriter> {
         BulkWriter::create_on(&Disk::default(), path, page_size, txid)
     }

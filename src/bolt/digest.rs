@@ -1,4 +1,4 @@
-//! //! The SHA-256 at the end of a snapshot, computed while the file is read once from beginning to end. A database
+//! The SHA-256 at the end of a snapshot, computed while the file is read once from beginning to end. A database
 //! that was copied into place with its digest keeps it until the first opening for writing removes it (`open.rs`).
 
 use std::panic::resume_unwind;
@@ -66,7 +66,7 @@ pub(crate) fn check_digest(
 
 /// The SHA-256 of the first `size` bytes; `None` once `give_up` is set.
 ///
-/// /// Hashing takes longer than copying from the page cache, and reading a cold file takes longer than both, so
+/// Hashing takes longer than copying from the page cache, and reading a cold file takes longer than both, so
 /// reading and hashing run concurrently.
 pub(crate) fn sha256(
     size: u64,

@@ -146,7 +146,8 @@ impl FileReader {
     /// read before a successful call belongs to one state: a page that the opened state needs can be overwritten by the
     /// second transaction after it at the earliest, when the first one has already changed a meta page.
     ///
-    /// /// # Errors /// [`Error::Corrupt`] with the meta page that has changed, or [`Error::Io`].
+    /// # Errors
+    /// [`Error::Corrupt`] with the meta page that has changed, or [`Error::Io`].
     pub fn check_unchanged(&self) -> Result<()> {
         let now = raw_metas(&self.file, &self.path, self.page_size())?;
         match (0..)
@@ -228,7 +229,8 @@ impl FileReader {
     /// without a digest, so that a concurrent walk over its trees finds pages in memory. Returns nothing once `give_up`
     /// is set, which matters only for a file without a digest.
     ///
-    /// /// # Errors /// [`Error::Corrupt`] if the digest does not match, or the length is that of neither a snapshot
+    /// # Errors
+    /// [`Error::Corrupt`] if the digest does not match, or the length is that of neither a snapshot
     /// nor a database.
     pub fn check_digest(&self, give_up: &AtomicBool) -> Result<()> {
         // Only a hint; if it is rejected, the system reads ahead less.

@@ -1,6 +1,6 @@
-//! //! A file of another owner, opened to be served: a snapshot, or the database of a stopped member.
+//! A file of another owner, opened to be served: a snapshot, or the database of a stopped member.
 //!
-//! //! Its owner may write to it, truncate it or replace it at any time. It is therefore read by pread and never
+//! Its owner may write to it, truncate it or replace it at any time. It is therefore read by pread and never
 //! mapped, and it is not locked, so that its owner is never blocked. Reads return the state that was opened, or an
 //! error: see [`FileReader::check_unchanged`]. Nothing is written here.
 

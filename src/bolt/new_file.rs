@@ -1,4 +1,4 @@
-//! //! A file that appears under its name when it is complete, and never replaces another file. The caller writes the
+//! A file that appears under its name when it is complete, and never replaces another file. The caller writes the
 //! content.
 
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ pub struct NewFile {
 impl NewFile {
     /// Prepares a file with the final name `name`. Creates nothing yet.
     ///
-    /// /// # Errors /// [`Error::Io`] if a file with that name exists.
+    /// # Errors
+    /// [`Error::Io`] if a file with that name exists.
     pub fn new(name: &Path) -> Result<NewFile> {
         if name.symlink_metadata().is_ok() {
             return Err(exists(name));
@@ -39,7 +40,8 @@ impl NewFile {
 
     /// Renames the file to its final name and syncs the directory.
     ///
-    /// /// # Errors /// [`Error::Io`], also if a file with that name exists by now.
+    /// # Errors
+    /// [`Error::Io`], also if a file with that name exists by now.
     pub fn place(mut self) -> Result<()> {
         if !self.disk.rename_new(&self.temp, &self.name)? {
             return Err(exists(&self.name));

@@ -1,4 +1,4 @@
-//! //! Reads what is left of a damaged file: a walk that continues behind damage and reports which keys it has missed,
+//! Reads what is left of a damaged file: a walk that continues behind damage and reports which keys it has missed,
 //! and a reader that needs no valid meta. Never guesses the meaning of an entry; never writes.
 
 use std::path::Path;
@@ -58,7 +58,8 @@ impl FileReader {
     /// Readers of what is left of a file: one for each valid meta page, the newest first, no matter what else is wrong
     /// with the file; and one for the pages alone. All use the same open file.
     ///
-    /// /// # Errors /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is not a regular file or shorter
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::NotBolt`] if it is not a regular file or shorter
     /// than a page.
     pub fn open_damaged(path: &Path) -> Result<(Vec<FileReader>, FileReader)> {
         let (raw, metas) = FileReader::open_raw(path)?;
@@ -100,7 +101,8 @@ impl FileReader {
 
     /// Walks all buckets and reports every readable entry. Returns what could not be read.
     ///
-    /// /// # Errors /// Only if the operating system fails to read.
+    /// # Errors
+    /// Only if the operating system fails to read.
     pub fn walk_damaged(&self, see: &mut See<'_>) -> Result<Vec<Lost>> {
         let mut walk = Walk {
             reader: self,

@@ -66,7 +66,7 @@ impl SnapshotReader {
 
     /// Fills the buffer with the next bytes. Returns their number; 0 at the end.
     /// # Errors
-    /// /// [`Error::Io`](super::Error::Io) if the file cannot be read; [`Error::Corrupt`](super::Error::Corrupt) if
+    /// [`Error::Io`](super::Error::Io) if the file cannot be read; [`Error::Corrupt`](super::Error::Corrupt) if
     /// another owner's file has been changed.
     pub fn read_chunk(&mut self, into: &mut [u8]) -> Result<usize> {
         let mut done = 0;

@@ -1,4 +1,4 @@
-//! //! `snapshot salvage` as a library: whatever is done to a file, the result is either a good snapshot that contains
+//! `snapshot salvage` as a library: whatever is done to a file, the result is either a good snapshot that contains
 //! nothing that the file did not contain, or no file.
 
 use std::{

@@ -21,7 +21,8 @@ use crate::{
 /// Requests the hash of the history at the file's revision from the member at `endpoint`, and computes that of the file
 /// as it would be after the member's latest compaction.
 ///
-/// /// # Errors /// The settings are invalid. The member's answer, or that it does not answer, is part of the result.
+/// # Errors
+/// The settings are invalid. The member's answer, or that it does not answer, is part of the result.
 pub async fn against(
     ctx: &Context,
     endpoint: &str,
@@ -41,7 +42,7 @@ pub async fn against(
         Err(error) => return not_compared(reason(&error, revision)),
     };
     if answer.compact_revision < examination.compact_revision {
-        // // For the revision of its latest compaction, a member answers with a hash that it stored at that time. The
+        // For the revision of its latest compaction, a member answers with a hash that it stored at that time. The
         // hash of its latest revision is always computed.
         match ask(ctx, &client, 0).await? {
             Ok(newest) if newest.hash_revision == revision => answer = newest,

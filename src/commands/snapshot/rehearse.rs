@@ -1,4 +1,4 @@
-//! //! The rehearsal of `snapshot verify`: the built-in server opens the file read-only and answers the requests that
+//! The rehearsal of `snapshot verify`: the built-in server opens the file read-only and answers the requests that
 //! it would get after a restore. It does not listen on any address and writes nothing.
 
 use std::{path::Path, time::Duration};

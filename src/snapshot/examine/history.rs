@@ -6,7 +6,7 @@
 //! created    4          4          -          12
 //! ```
 //!
-//! //! A compaction removes records only from the beginning, so each remaining record continues the one before it. The
+//! A compaction removes records only from the beginning, so each remaining record continues the one before it. The
 //! first remaining one may continue a removed one, if it is not newer than the compaction.
 
 use crate::{

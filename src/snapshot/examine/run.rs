@@ -1,4 +1,4 @@
-//! //! Runs the layers of an examination in order. A layer that depends on a failed one is skipped. The command adds
+//! Runs the layers of an examination in order. A layer that depends on a failed one is skipped. The command adds
 //! the rehearsal, which needs a server, and the comparison, which needs a connection.
 
 use std::{path::Path, time::Duration};

@@ -1,4 +1,4 @@
-//! //! Selects which of the records found are written, so that the result is consistent.
+//! Selects which of the records found are written, so that the result is consistent.
 //!
 //! ```text
 //! found      4_0  5_0  7_0  8_0  8_1  9_0        6 is missing

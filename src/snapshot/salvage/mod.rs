@@ -1,4 +1,4 @@
-//! //! `snapshot salvage`: recovers a sound snapshot from a damaged file. Only reads the damaged file; invents nothing,
+//! `snapshot salvage`: recovers a sound snapshot from a damaged file. Only reads the damaged file; invents nothing,
 //! and joins no bytes of different records.
 
 mod choose;

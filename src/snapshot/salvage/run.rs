@@ -83,7 +83,8 @@ impl std::convert::From<bolt::Error> for SalvageError {
 /// Recovers a sound snapshot `out` from the damaged file `path`. Memory use is bounded by the number of records (about
 /// 100 bytes each), the largest of them, and 256 MiB for the other buckets.
 ///
-/// /// # Errors /// See [`SalvageError`]; `out` does not exist then.
+/// # Errors
+/// See [`SalvageError`]; `out` does not exist then.
 pub fn salvage(
     path: &Path,
     out: &Path,
