@@ -39,6 +39,13 @@ impl Revision {
         Revision { main, sub }
     }
 
+    /// Whether `next` can be the revision right after this one: the next change of the same transaction, or the first
+    /// one of the next transaction. Nothing follows the greatest numbers, which a damaged file may contain.
+    pub fn is_followed_by(self, next: Revision) -> bool {
+        let in_same = next.main == self.main && self.sub.checked_add(1) == Some(next.sub);
+        in_same || (self.main.checked_add(1) == Some(next.main) && next.sub == 0)
+    }
+
     /// The record key of a put at this revision. `meta` stores compaction marks in the same form.
     pub fn encode(self) -> [u8; REVISION_LEN] {
         let mut out = [0; REVISION_LEN];
@@ -260,6 +267,22 @@ mod tests {
             Revision::new(1, 0).encode_tombstone().as_slice()
                 < Revision::new(1, 1).encode().as_slice()
         );
+    }
+
+    #[test]
+    fn a_revision_is_followed_by_the_next_change_or_transaction() {
+        let is_followed = |(main, sub), (next_main, next_sub)| {
+            Revision::new(main, sub).is_followed_by(Revision::new(next_main, next_sub))
+        };
+        assert!(is_followed((4, 0), (4, 1)));
+        assert!(is_followed((4, 1), (5, 0)));
+        for next in [(4, 1), (4, 3), (5, 1), (6, 0), (3, 2)] {
+            assert!(!is_followed((4, 1), next), "{next:?}");
+        }
+        let max = i64::MAX;
+        for next in [(max, max), (max, 0), (0, 0)] {
+            assert!(!is_followed((max, max), next), "{next:?}");
+        }
     }
 
     #[test]

@@ -121,10 +121,7 @@ impl Invariants {
     fn history(&mut self, value: &[u8], at: RevisionKey, kv: KeyValueRef<'_>) {
         self.revisions += 1;
         let revision = at.revision;
-        let follows = self.previous.is_some_and(|p| {
-            let same = revision.main == p.main && revision.sub == p.sub + 1;
-            same || (revision.main == p.main + 1 && revision.sub == 0)
-        });
+        let follows = self.previous.is_some_and(|p| p.is_followed_by(revision));
         // The first change in a cluster has revision 2.
         let first = self.previous.is_none() && revision == Revision::new(2, 0);
         if !follows && !first {

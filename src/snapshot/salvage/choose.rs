@@ -83,9 +83,7 @@ fn needed_compaction(records: &[Record], floor: i64) -> i64 {
     let mut keys: HashMap<u128, (i64, i64)> = HashMap::new();
     for record in records {
         let at = record.revision;
-        let follows = (at.main == previous.main && at.sub == previous.sub + 1)
-            || (at.main == previous.main + 1 && at.sub == 0);
-        if !follows {
+        if !previous.is_followed_by(at) {
             needed = needed.max(if at.sub == 0 { at.main - 1 } else { at.main });
         }
         previous = at;
