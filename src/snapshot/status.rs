@@ -1,7 +1,7 @@
 //! `snapshot status`: hash, revision, number of live keys, size and version of a file. Checks everything in it. Source:
 //! etcd v3.7.1, etcdutl/snapshot/v3_snapshot.go.
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::Ordering};
 
 use super::{
     Error, Item, SnapshotFile, inspect,
@@ -33,7 +33,9 @@ pub struct Status {
 /// [`Error::Integrity`] contains the status.
 pub fn status(path: impl AsRef<Path>) -> Result<Status, Error> {
     let file = SnapshotFile::open(path)?;
-    let (status, integrity) = walk_and_check_integrity(&file, || walk(&file));
+    let (status, integrity) = walk_and_check_integrity(&file, |give_up| {
+        walk(&file).inspect_err(|_| give_up.store(true, Ordering::Relaxed))
+    });
     let status = status?;
     match integrity? {
         Ok(_) => Ok(status),

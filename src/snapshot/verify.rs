@@ -56,17 +56,17 @@ pub(super) fn check_integrity(
 pub(super) type Integrity = Result<Option<[u8; 32]>, IntegrityError>;
 
 /// The result of `walk` on a file, and that of [`check_integrity`], which runs concurrently and reads the file in
-/// order, ahead of the walk.
+/// order, ahead of the walk. If the digest is no longer of use, `walk` sets the flag that it is given.
 pub(super) fn walk_and_check_integrity<T>(
     file: &SnapshotFile,
-    walk: impl FnOnce() -> Result<T, Error>,
+    walk: impl FnOnce(&AtomicBool) -> Result<T, Error>,
 ) -> (Result<T, Error>, Result<Integrity, Error>) {
     let give_up = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let beside =
             *file.trailer() == Trailer::Digest && file.reader().size() > MIN_SIZE_FOR_TWO_THREADS;
         let digest = beside.then(|| scope.spawn(|| check_integrity(file, &give_up)));
-        let walked = walk();
+        let walked = walk(&give_up);
         let integrity = match digest.map(|thread| thread.join()) {
             Some(Ok(integrity)) => integrity,
             // The file is small, or the thread panicked (which it never does).

@@ -54,7 +54,8 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     };
     // One walk over all pages and records, concurrently with the digest.
     let mut invariants = Invariants::new(&options.require_keys);
-    let (walked, integrity) = walk_and_check_integrity(&file, || walk(&file, &mut invariants));
+    let (walked, integrity) =
+        walk_and_check_integrity(&file, |_give_up| walk(&file, &mut invariants));
     let digest = match integrity {
         Ok(Err(wrong)) => Err(wrong.to_string().into()),
         Ok(Ok(Some(digest))) => {
