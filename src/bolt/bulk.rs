@@ -104,12 +104,15 @@ impl Level {
 impl BulkWriter {
     /// Creates the file, which must not exist. Its last meta will be that of transaction `txid`, or of the next if that
     /// is even. The last meta of a snapshot is in page 0, and the previous one in page 1 differs in nothing else; here
-    /// the last meta is in page 1, so that a database is not mistaken for a snapshot that has lost its digest.
+    /// the last meta is in page 1, so that a database is not mistaken for a snapshot that has lost its digest. The file
+    /// is locked while it is written, where the file system supports that.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be created, [`Error::Invalid`] if the page size is not supported.
     pub fn create(path: &Path, page_size: u32, txid: u64) -> Result<BulkWriter> {
-        BulkWriter::create_on(&Disk::default(), path, page_size, txid)
+        let bulk = BulkWriter::create_on(&Disk::default(), path, page_size, txid)?;
+        let _ = bulk.file.lock_shared();
+        Ok(bulk)
     }
 
     /// Like [`BulkWriter::create`], but reports each step to a watcher before taking it.

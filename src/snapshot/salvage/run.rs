@@ -128,6 +128,7 @@ pub fn salvage(
         salvaged.without_lease = lost.count() as u64;
         return Ok(salvaged);
     }
+    new_file.remove_leftovers();
     let written = write(
         new_file.temp(),
         &gathered.reader,
