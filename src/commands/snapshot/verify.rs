@@ -20,10 +20,7 @@ use crate::{
     commands::utl,
     golang::string,
     output::replies::verify::Verdict,
-    snapshot::{
-        examine::{Examination, ExamineOptions, Layer, examine},
-        restore::Target,
-    },
+    snapshot::examine::{Examination, ExamineOptions, Layer, examine},
     words,
 };
 
@@ -105,13 +102,6 @@ impl Input {
 
 impl VerifyArgs {
     fn options(&self) -> Result<ExamineOptions, CommandError> {
-        let target = match self.target.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(
-                text.parse::<Target>()
-                    .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("--target: {e}")))?,
-            ),
-        };
         let bytes = |key: &String| string::bytes(key).into_owned();
         Ok(ExamineOptions {
             require_keys: self.require_key.iter().map(bytes).collect(),
@@ -120,7 +110,7 @@ impl VerifyArgs {
                 .max_age
                 .map(GoDuration::to_std)
                 .filter(|age| *age > Duration::ZERO),
-            target,
+            target: utl::restore::target(self.target.as_deref())?,
         })
     }
 

@@ -92,13 +92,6 @@ impl RestoreArgs {
             let text = "--mark-compacted required if --revision-bump > 0";
             return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
-        let target = match self.target.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(
-                text.parse::<Target>()
-                    .map_err(|e| CommandError::new(ErrorKind::BadArgs, format!("--target: {e}")))?,
-            ),
-        };
         let defaults = RestoreOptions::new(file);
         let or = |flag: &Option<String>, default| flag.clone().unwrap_or(default);
         Ok(RestoreOptions {
@@ -117,7 +110,7 @@ impl RestoreArgs {
             bump_revision,
             mark_compacted,
             for_serve: self.for_serve.unwrap_or(false),
-            target,
+            target: target(self.target.as_deref())?,
         })
     }
 
@@ -132,6 +125,17 @@ impl RestoreArgs {
         plan.run(&mut |line| log(ui, &line)).map_err(failed)?;
         Ok(None)
     }
+}
+
+/// Parses `--target`.
+///
+/// # Errors
+/// There is no such release.
+pub fn target(flag: Option<&str>) -> Result<Option<Target>, CommandError> {
+    let given = flag.filter(|text| !text.is_empty());
+    given.map(str::parse).transpose().map_err(|error: String| {
+        CommandError::new(ErrorKind::BadArgs, format!("--target: {error}"))
+    })
 }
 
 /// Prints a log line like etcdutl.
