@@ -21,20 +21,27 @@ pub struct Facts {
 /// # Errors
 /// The file cannot be opened, or one of these records is damaged.
 pub fn facts(path: &Path) -> Result<Facts, Error> {
-    let file = SnapshotFile::open(path)?;
+    facts_of(&SnapshotFile::open(path)?)
+}
+
+/// Like [`facts`], of an opened file.
+///
+/// # Errors
+/// One of these records is damaged.
+pub(super) fn facts_of(file: &SnapshotFile) -> Result<Facts, Error> {
     let mut out = Facts::default();
     let Facts {
         meta, membership, ..
     } = &mut out;
-    each(&file, bucket::META, &mut |key, value| meta.read(key, value))?;
+    each(file, bucket::META, &mut |key, value| meta.read(key, value))?;
     for name in [bucket::MEMBERS, bucket::MEMBERS_REMOVED, bucket::CLUSTER] {
-        each(&file, name, &mut |key, value| {
+        each(file, name, &mut |key, value| {
             membership.read(name, key, value)
         })?;
     }
     // Revisions are the keys of this bucket, in order.
     let mut last = None;
-    iterate_bucket(&file, bucket::KEY, &mut |key, _| {
+    iterate_bucket(file, bucket::KEY, &mut |key, _| {
         last = RevisionKey::decode(key).ok();
         false
     })?;

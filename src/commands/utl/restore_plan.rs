@@ -265,7 +265,7 @@ impl RestorePlanArgs {
             ("port", check_ports(&page.members[name])),
             ("directory", check_aside(&dir)),
             ("owner", check_owner(&dir, chown.is_some())),
-            ("disk", check_disk(&dir, &options.file)),
+            ("disk", check_disk(&dir, page.options().file.size)),
         ];
         for (check, result) in checks {
             let text = result.map_err(|e| blocked(format!("{check}: {e}")))?;

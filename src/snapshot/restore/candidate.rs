@@ -17,7 +17,7 @@ use crate::{
         Error, Facts, SnapshotFile, Trailer,
         data_dir::file_or_database,
         examine::{ExamineOptions, LayerStatus, examine},
-        facts,
+        facts::facts_of,
     },
     wal::{Content, Reader, ReaderOptions},
 };
@@ -42,6 +42,8 @@ pub struct Candidate {
     pub consistent_index: u64,
     /// Number of log entries beyond that index, if there is a readable log.
     pub beyond: Option<u64>,
+    /// Size of the database in bytes, decompressed; 0 if it cannot be read.
+    pub size: u64,
     /// Whether it ends with a digest, as a snapshot does.
     pub has_digest: bool,
     /// Releases of etcd that start on it.
@@ -63,17 +65,18 @@ impl Candidate {
             .iter()
             .find(|layer| layer.status == LayerStatus::Bad);
         // These cannot always be read from a damaged file.
-        let facts = facts(&file).unwrap_or_default();
+        let opened = SnapshotFile::open(&file).ok();
+        let facts = opened.as_ref().and_then(|file| facts_of(file).ok());
+        let facts = facts.unwrap_or_default();
         let consistent_index = facts.meta.consistent_index.unwrap_or(0);
-        let has_digest =
-            SnapshotFile::open(&file).is_ok_and(|file| *file.trailer() == Trailer::Digest);
         Ok(Candidate {
             path: path.to_owned(),
             problem: bad.map(|layer| format!("{}: {}", layer.layer, layer.text)),
             revision: facts.revision,
             consistent_index,
             beyond: beyond(path, consistent_index),
-            has_digest,
+            size: opened.as_ref().map_or(0, |file| file.reader().size()),
+            has_digest: opened.is_some_and(|file| *file.trailer() == Trailer::Digest),
             restorable_by: examination.restorable_by,
             member_ids: member_ids(&facts),
             file,

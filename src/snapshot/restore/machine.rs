@@ -89,12 +89,11 @@ pub fn check_owner(dir: &Path, chown: bool) -> Result<String, String> {
     ))
 }
 
-/// Checks that the disk has space for the new directory beside the old one.
+/// Checks that the disk has space beside the old directory for the new one, whose database has `size` bytes.
 ///
 /// # Errors
 /// A line with the required and available space.
-pub fn check_disk(dir: &Path, file: &Path) -> Result<String, String> {
-    let size = fs::metadata(file).map_or(0, |info| info.len());
+pub fn check_disk(dir: &Path, size: u64) -> Result<String, String> {
     let need = size.saturating_add(BESIDES);
     let above = dir
         .ancestors()

@@ -435,6 +435,7 @@ mod tests {
                 revision: 100,
                 consistent_index: 9,
                 beyond: None,
+                size: 20_480,
                 has_digest: true,
                 restorable_by: vec![],
                 member_ids: BTreeSet::new(),
