@@ -1,7 +1,6 @@
 //! The targets themselves. Uses the public interface of the library alone.
 
 use std::{
-    cell::OnceCell,
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -24,6 +23,7 @@ use etcd_maintenance::{
 };
 use prost::Message as _;
 use sha2::Digest as _;
+use tempfile::TempDir;
 
 /// Longest input that is looked at, bytes: a few pages are enough for every rule of the formats.
 const MAX_INPUT: usize = 64 << 10;
@@ -31,27 +31,16 @@ const MAX_INPUT: usize = 64 << 10;
 const META: std::ops::Range<usize> = 16..72;
 
 thread_local! {
-    /// A folder in memory for this thread's files; the system removes it with the machine's memory.
-    static FOLDER: OnceCell<PathBuf> = const { OnceCell::new() };
+    /// The folder of this thread's files, which is removed when the thread ends.
+    static FOLDER: TempDir = {
+        let folder = tempfile::tempdir().expect("a folder for the inputs");
+        fs::create_dir(folder.path().join("wal")).expect("a folder for the log");
+        folder
+    };
 }
 
-/// The folder of this thread, where a file system in memory is the best place.
 fn folder() -> PathBuf {
-    FOLDER.with(|folder| {
-        let make = || {
-            let shm = Path::new("/dev/shm");
-            let base = match shm.is_dir() {
-                true => shm.to_owned(),
-                false => std::env::temp_dir(),
-            };
-            let thread = format!("{:?}", std::thread::current().id());
-            let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
-            let path = base.join(format!("etcd-fuzz-{}-{thread}", std::process::id()));
-            fs::create_dir_all(path.join("wal")).expect("a folder for the inputs");
-            path
-        };
-        folder.get_or_init(make).clone()
-    })
+    FOLDER.with(|folder| folder.path().to_owned())
 }
 
 fn write(path: &Path, data: &[u8]) {
