@@ -3,38 +3,14 @@
 
 use std::{
     fs::{self, File},
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
-use sha2::Digest as _;
-
+use crate::support::fixtures::{bytes as fixture, expected, sha256};
 use crate::support::program::Program;
-
-fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/fixtures")
-        .join(format!("{name}.gz"));
-    let mut out = Vec::new();
-    let file = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    flate2::read::GzDecoder::new(file)
-        .read_to_end(&mut out)
-        .unwrap();
-    out
-}
-
-fn expected() -> Value {
-    serde_json::from_slice(&fixture("expected.json")).unwrap()
-}
 
 fn etcdutl(args: &[&str], file: &Path) -> Program {
     Program::etcdutl().args(args).arg(file)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let digest = sha2::Sha256::digest(bytes);
-    digest.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The words of a line, because the number of spaces in etcd's protobuf text varies between builds.

@@ -14,7 +14,7 @@ use crate::support::program::{Program, scratch, wait_until};
 use crate::support::server::{Launch, Server, free_ports};
 use crate::support::small_disk::SmallDisk;
 
-fn names(dir: &Path) -> Vec<String> {
+pub(super) fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(dir)
         .expect("the directory is there")
         .flatten()
@@ -157,7 +157,7 @@ fn a_device_or_socket_is_not_replaced_by_a_file() {
 }
 
 /// A server with a few MB of data, so that a download can be stopped in the middle.
-fn filled_server() -> Server {
+pub(super) fn filled_server() -> Server {
     let server = Launch::serve().start();
     for i in 0..5 {
         Program::etcdctl()
@@ -171,7 +171,7 @@ fn filled_server() -> Server {
 }
 
 /// Number of bytes of a download that a gate passes: some, but far from all.
-const HELD_AT: u64 = 2 << 20;
+pub(super) const HELD_AT: u64 = 2 << 20;
 
 /// A `snapshot save` that has started to write and cannot continue.
 struct Held {
@@ -193,15 +193,7 @@ impl Held {
             .stderr(Stdio::piped())
             .spawn()
             .expect("our own program starts");
-        // Bytes in the file show that it is in the middle.
-        let end = Instant::now() + LIMIT;
-        let begun = |part: &PathBuf| {
-            !before.contains(part) && fs::metadata(part).is_ok_and(|m| m.len() > 0)
-        };
-        while !part_files(file).iter().any(begun) {
-            assert!(Instant::now() < end, "it did not begin");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for_bytes(file, &before);
         Held { child, gate }
     }
 
@@ -230,6 +222,17 @@ impl Held {
 }
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until an unfinished file next to `file`, other than those in `before`, has bytes: the save is in the middle.
+pub(super) fn wait_for_bytes(file: &Path, before: &[PathBuf]) {
+    let end = Instant::now() + LIMIT;
+    let begun =
+        |part: &PathBuf| !before.contains(part) && fs::metadata(part).is_ok_and(|m| m.len() > 0);
+    while !part_files(file).iter().any(begun) {
+        assert!(Instant::now() < end, "it did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// The unfinished files next to `file`.
 fn part_files(file: &Path) -> Vec<PathBuf> {

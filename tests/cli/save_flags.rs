@@ -3,32 +3,16 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use super::save::{HELD_AT, filled_server, names, wait_for_bytes};
+use crate::support::background::Background;
+use crate::support::fixtures::sha256;
 use crate::support::gate::Gate;
-use crate::support::program::{Finished, Program, scratch, wait_until};
+use crate::support::program::{Finished, Program, scratch};
 use crate::support::relay::Relay;
-use crate::support::server::{Launch, Server};
-
-/// A server with some megabytes, so that a download can be held in the middle.
-fn filled_server() -> Server {
-    let server = Launch::serve().start();
-    for i in 0..5 {
-        at(server.endpoint())
-            .args(["put", &format!("key{i}")])
-            .stdin(vec![b'a' + i; 1 << 20])
-            .run()
-            .success();
-    }
-    server
-}
-
-/// Bytes of a download that a gate lets through: some, and far from all.
-const HELD_AT: u64 = 2 << 20;
+use crate::support::server::Launch;
 
 fn at(endpoint: &str) -> Program {
     Program::etcdctl().arg(format!("--endpoints={endpoint}"))
@@ -41,23 +25,6 @@ fn save(endpoints: &str, flags: &[&str], file: &Path) -> Program {
         .arg(file)
 }
 
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).expect("the directory is there");
-    let mut names: Vec<String> = entries
-        .flatten()
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
-}
-
 fn verdict(file: &Path) -> Value {
     let verify = ["snapshot", "verify", "-w", "json"];
     Program::etcdutl()
@@ -66,29 +33,6 @@ fn verdict(file: &Path) -> Value {
         .run()
         .success()
         .json()
-}
-
-/// Waits until a part file next to `file` contains bytes.
-fn wait_for_bytes(file: &Path) {
-    let dir = file.parent().expect("a file in a directory");
-    let end = Instant::now() + Duration::from_secs(60);
-    let begun = |name: &String| {
-        name.ends_with(".part") && fs::metadata(dir.join(name)).is_ok_and(|m| m.len() > 0)
-    };
-    while !names(dir).iter().any(begun) {
-        assert!(Instant::now() < end, "it did not begin");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn start(program: &Program) -> Child {
-    program
-        .command()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("our own program starts")
 }
 
 #[test]
@@ -100,19 +44,17 @@ fn another_member_is_asked_when_a_stream_breaks_off() {
     let gate = Gate::before(server.endpoint(), HELD_AT);
     let relay = Relay::before(gate.endpoint());
     let endpoints = format!("{},{}", relay.endpoint(), server.endpoint());
-    let mut child = start(&save(&endpoints, &["--failover", "-w", "json"], &file));
-    wait_for_bytes(&file);
+    let running = Background::start(&save(&endpoints, &["--failover", "-w", "json"], &file));
+    wait_for_bytes(&file, &[]);
     relay.cut();
-    let status = wait_until(&mut child, Instant::now() + Duration::from_secs(60));
-    let output = child.wait_with_output().expect("it has ended");
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(status.is_some_and(|s| s.success()), "{err}");
+    let (code, out, err) = running.end();
+    assert_eq!(code, 0, "{err}");
     let told = format!("; taken from {} (leader)\n", server.endpoint());
     assert!(
         err.contains(" broke off after ") && err.ends_with(&told),
         "{err}"
     );
-    let saved: Value = serde_json::from_slice(&output.stdout).expect("one JSON");
+    let saved: Value = serde_json::from_str(&out).expect("one JSON");
     assert_eq!(saved["endpoint"], server.endpoint());
     assert_eq!(saved["tried"][0]["endpoint"], relay.endpoint());
     assert_eq!(saved["revision"], 6);

@@ -3,7 +3,6 @@
 
 use std::{
     fs::{self, File},
-    io::Read as _,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
@@ -11,19 +10,9 @@ use std::{
 use serde_json::Value;
 use sha2::Digest as _;
 
+use crate::support::fixtures::{bytes as fixture, expected};
 use crate::support::program::Program;
 use crate::support::server::Launch;
-
-fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/fixtures")
-        .join(format!("{name}.gz"));
-    let mut out = Vec::new();
-    flate2::read::GzDecoder::new(File::open(path).unwrap())
-        .read_to_end(&mut out)
-        .unwrap();
-    out
-}
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = dir.join(name);
@@ -38,7 +27,7 @@ fn at(path: &Path) -> Program {
 #[test]
 fn a_file_answers_reads_at_every_revision() {
     let dir = tempfile::tempdir().unwrap();
-    let expected: Value = serde_json::from_slice(&fixture("expected.json")).unwrap();
+    let expected = expected();
     for name in [
         "basic-3.4.snapshot.db",
         "basic-3.5.member.db",

@@ -2,24 +2,13 @@
 
 use std::{
     fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
+use crate::support::fixtures::bytes as fixture;
 use crate::support::program::{Finished, Program};
-
-fn fixture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/fixtures")
-        .join(format!("{name}.gz"));
-    let mut out = Vec::new();
-    flate2::read::GzDecoder::new(File::open(path).unwrap())
-        .read_to_end(&mut out)
-        .unwrap();
-    out
-}
 
 struct Scratch(tempfile::TempDir);
 

@@ -9,16 +9,7 @@ use std::path::{Path, PathBuf};
 use etcd_maintenance::snapshot::{self, Error, Status};
 use serde_json::{Value, json};
 
-use crate::fixture_data::{Scratch, bytes, damaged, expected, sha256};
-
-/// The damaged database files.
-fn files(expected: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let files = expected["files"].as_object().unwrap();
-    files.iter().filter_map(|(name, entry)| {
-        let name = name.strip_prefix("damaged/")?;
-        name.ends_with(".db").then_some((name, entry))
-    })
-}
+use crate::fixture_data::{Scratch, bytes, damaged, damaged_files, expected, sha256};
 
 fn status_json(s: &Status) -> Value {
     json!({
@@ -61,7 +52,7 @@ fn outcome(path: &Path) -> (Option<Status>, Option<String>) {
 fn damaged_files_are_reported_as_recorded() {
     let (expected, scratch) = (expected(), Scratch::new());
     let mut table = String::new();
-    for (name, entry) in files(&expected) {
+    for (name, entry) in damaged_files(&expected) {
         let bytes = damaged(entry);
         assert_eq!(sha256(&bytes), entry["sha256"].as_str().unwrap(), "{name}");
         let path = scratch.write(name, &bytes, bytes.len() as u64);
@@ -100,7 +91,7 @@ fn damaged_files_are_reported_as_recorded() {
 #[test]
 fn the_other_readers_do_not_panic() {
     let (expected, scratch) = (expected(), Scratch::new());
-    for (name, entry) in files(&expected) {
+    for (name, entry) in damaged_files(&expected) {
         let bytes = damaged(entry);
         let path = scratch.write(name, &bytes, bytes.len() as u64);
         let ours = [

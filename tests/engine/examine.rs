@@ -6,13 +6,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 use etcd_maintenance::snapshot::examine::{
     Examination, ExamineOptions, Layer, LayerStatus, examine,
 };
-use etcd_maintenance::{proto::mvccpb, snapshot::SnapshotFile};
+use etcd_maintenance::{proto::mvccpb, schema::key::Revision, snapshot::SnapshotFile};
 use prost::Message as _;
 use sha2::Digest as _;
 
 use crate::remade::{self, Buckets};
 
-use crate::fixture_data::{Scratch, bytes, damaged, expected, good_files};
+use crate::fixture_data::{Scratch, bytes, damaged, damaged_files, expected, good_files};
 
 fn verdict(path: &Path) -> Examination {
     examine(path, &ExamineOptions::default()).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -71,13 +71,7 @@ const UNSEEN: &[&str] = &[
 fn every_damaged_file_is_bad() {
     let (expected, scratch) = (expected(), Scratch::new());
     let mut wrong = Vec::new();
-    for (name, entry) in expected["files"].as_object().unwrap() {
-        let Some(name) = name.strip_prefix("damaged/") else {
-            continue;
-        };
-        if !name.ends_with(".db") {
-            continue;
-        }
+    for (name, entry) in damaged_files(&expected) {
         let bytes = damaged(entry);
         let path = scratch.write(name, &bytes, bytes.len() as u64);
         let bad = layer(&path).is_some();
@@ -217,12 +211,37 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             records.insert(change(key), value);
         }) as Box<dyn Fn(&mut Buckets)>
     };
+    // Adds a new key at this revision.
+    let add = |b: &mut Buckets, at: Revision| {
+        let kv = mvccpb::KeyValue {
+            key: format!("new at {at}").into(),
+            create_revision: at.main,
+            mod_revision: at.main,
+            version: 1,
+            ..Default::default()
+        };
+        let records = b.get_mut(b"key".as_slice()).unwrap();
+        records.insert(at.encode().to_vec(), kv.encode_to_vec());
+    };
     use Layer::{Cluster, Invariants, Records};
     let changes: Vec<Change<'_>> = vec![
         (
             "consistent index of 7 bytes",
             Records,
             set("meta", b"consistent_index", &[0; 7]),
+        ),
+        (
+            "the greatest revisions",
+            Invariants,
+            Box::new(move |b| {
+                for (main, sub) in [
+                    (i64::MAX, 0),
+                    (i64::MAX, i64::MAX - 1),
+                    (i64::MAX, i64::MAX),
+                ] {
+                    add(b, Revision::new(main, sub));
+                }
+            }),
         ),
         ("term of 9 bytes", Records, set("meta", b"term", &[0; 9])),
         (

@@ -1,38 +1,11 @@
-//! Unpacks `tests/data/fixtures`: database files of real etcd servers (3.4.23, 3.5.33, 3.6.14, 3.7.1) and
-//! `expected.json`, which contains the output of etcd's own tools for each of them.
+//! The fixtures, intact and damaged, as files for one test.
 
-use std::{
-    fs::File,
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io::Write as _, path::PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The folder with the files.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fixtures")
-}
-
-fn gunzip(path: &Path) -> Vec<u8> {
-    let mut out = Vec::new();
-    let file = File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    flate2::read::GzDecoder::new(file)
-        .read_to_end(&mut out)
-        .unwrap();
-    out
-}
-
-/// `expected.json`.
-pub fn expected() -> Value {
-    serde_json::from_slice(&gunzip(&folder().join("expected.json.gz"))).unwrap()
-}
-
-/// The bytes of an intact file by its name.
-pub fn bytes(name: &str) -> Vec<u8> {
-    gunzip(&folder().join(format!("{name}.gz")))
-}
+pub use crate::system::fixtures::{bytes, expected, folder, hex, sha256};
 
 /// Files written out for one test.
 pub struct Scratch {
@@ -90,19 +63,17 @@ fn unhex(text: &str) -> impl Iterator<Item = u8> {
     (0..digits.len() / 2).map(move |i| digits[2 * i] << 4 | digits[2 * i + 1])
 }
 
-/// A SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    hex(&sha2::Sha256::digest(bytes))
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// The entries of `expected.json` whose kind is `snapshot` or `member`.
 pub fn good_files(expected: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let files = expected["files"].as_object().unwrap();
     files.iter().filter(|(_, v)| v["kind"] != "damaged")
+}
+
+/// The damaged database files.
+pub fn damaged_files(expected: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let files = expected["files"].as_object().unwrap();
+    files.iter().filter_map(|(name, entry)| {
+        let name = name.strip_prefix("damaged/")?;
+        name.ends_with(".db").then_some((name, entry))
+    })
 }

@@ -18,7 +18,7 @@ use etcd_maintenance::{
     },
 };
 
-use crate::fixture_data::{Scratch, bytes, damaged, expected};
+use crate::fixture_data::{Scratch, bytes, damaged, damaged_files, expected};
 use crate::remade;
 
 /// Salvages `path` to a new file, and checks the properties of every salvage.
@@ -144,13 +144,7 @@ fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
 fn every_damaged_file_gives_a_good_one_or_a_refusal() {
     let (expected, scratch) = (expected(), Scratch::new());
     let (mut done, mut refused) = (0, Vec::new());
-    for (name, entry) in expected["files"].as_object().unwrap() {
-        let Some(name) = name.strip_prefix("damaged/") else {
-            continue;
-        };
-        if !name.ends_with(".db") {
-            continue;
-        }
+    for (name, entry) in damaged_files(&expected) {
         let bytes = damaged(entry);
         let path = scratch.write(name, &bytes, bytes.len() as u64);
         match saved(&path, &SalvageOptions::default()) {

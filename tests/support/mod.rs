@@ -11,6 +11,7 @@ pub mod background;
 pub mod cluster;
 pub mod compare;
 pub mod etcd;
+pub mod fixtures;
 pub mod gate;
 pub mod masks;
 pub mod name_server;
