@@ -82,7 +82,7 @@ impl LockedFile {
     /// in use is needed in any case.
     fn check_and_rewrite(&self, reader: &FileReader, temp: &Path) -> Result<(Sizes, Sizes)> {
         // The check has its own reader, because the two threads read different parts of the file.
-        let checker = FileReader::open(&self.path)?;
+        let checker = reader.fork();
         let give_up = AtomicBool::new(false);
         let (checked, written) = thread::scope(|scope| {
             let checking = scope.spawn(|| {
@@ -126,7 +126,8 @@ impl LockedFile {
         temp: &Path,
         give_up: &AtomicBool,
     ) -> Result<(DiskFile, u64)> {
-        let txid = reader.meta().txid + 1;
+        // After the greatest number, a new file begins anew.
+        let txid = reader.meta().txid.wrapping_add(1);
         let mut bulk = BulkWriter::create_on(&self.disk, temp, reader.page_size(), txid)?;
         for bucket in reader.buckets()? {
             let (name, bucket) = bucket?;
