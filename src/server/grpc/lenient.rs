@@ -23,7 +23,7 @@ use crate::{
 /// the stack.
 const MAX_NESTING: usize = 256;
 /// Maximum nesting of messages: a transaction in a transaction is two of them.
-const MAX_DEPTH: usize = 2 * MAX_NESTING + 8;
+pub const MAX_DEPTH: usize = 2 * MAX_NESTING + 8;
 
 /// Why a message could not be decoded.
 #[derive(Debug)]

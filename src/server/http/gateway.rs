@@ -217,7 +217,7 @@ where
 }
 
 async fn encode(request: MessageId, value: Vec<u8>) -> Result<Vec<u8>, Status> {
-    let small = value.len() < heavy::LARGE;
+    let small = value.len() < heavy::LARGE && !json::is_deep(&value);
     let encode = move || json::encode(request, &value);
     let encoded = if small {
         encode()

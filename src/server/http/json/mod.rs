@@ -5,5 +5,5 @@
 mod read;
 mod write;
 
-pub use read::{Reader, encode};
+pub use read::{Reader, encode, is_deep};
 pub use write::print;

@@ -1,7 +1,7 @@
 //! Converts JSON to the wire format, and splits a request body into JSON values. Ignores unknown fields; rejects
 //! duplicate ones.
 
-use std::fmt;
+use std::{fmt, io, thread};
 
 use base64::{
     Engine as _, alphabet,
@@ -11,21 +11,74 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_types::field_descriptor_proto::Type;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::golang::descriptors::{Descriptors, EnumId, Field, FieldType, MessageId};
+use crate::{
+    golang::descriptors::{Descriptors, EnumId, Field, FieldType, MessageId},
+    server::{error::Error, grpc::MAX_DEPTH},
+};
+
+/// Nesting of JSON values up to which [`encode`] is sure not to use more of the stack than a thread of the runtime has.
+const SHALLOW: usize = 100;
+/// Size in bytes of the stack for deeper values. Only what is used of it takes memory; a debug build uses 4 KiB for each
+/// level of [`MAX_DEPTH`].
+const DEEP_STACK: usize = 16 << 20;
+/// The text of the error for a message that is nested too deeply.
+const TOO_DEEP: &str = "nested too deeply";
+
+/// Whether [`encode`] starts a thread of its own for `json`, because its values are deeply nested.
+pub fn is_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_string) = (0_usize, false);
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            // The escaped character cannot end the string.
+            b'\\' if in_string => drop(bytes.next()),
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > SHALLOW {
+            return true;
+        }
+    }
+    false
+}
 
 /// Converts `json` to the wire format of a message.
 ///
 /// # Errors
-/// It is not valid JSON, or does not match the message; one line.
+/// It is not valid JSON, does not match the message, or is nested too deeply; one line.
 pub fn encode(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
+    if !is_deep(json) {
+        return encode_here(message, json);
+    }
+    let failed = |e: io::Error| format!("proto: {e}");
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(DEEP_STACK);
+        let encoding = builder.spawn_scoped(scope, || encode_here(message, json));
+        let result = encoding.map_err(failed)?.join();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn encode_here(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut from = serde_json::Deserializer::from_slice(json);
+    // `MAX_DEPTH` takes its place. Ignored values are read without recursion.
+    from.disable_recursion_limit();
     let seed = InMessage {
         message,
         to: &mut bytes,
+        depth: 0,
     };
-    seed.deserialize(&mut from)
-        .map_err(|e| format!("proto: {e}"))?;
+    seed.deserialize(&mut from).map_err(|e| {
+        let text = e.to_string();
+        match text.starts_with(TOO_DEEP) {
+            // Only transactions can be nested.
+            true => Error::TooManyOps.text().into(),
+            false => format!("proto: {text}"),
+        }
+    })?;
     Ok(bytes)
 }
 
@@ -92,6 +145,8 @@ impl Reader {
 struct InMessage<'a> {
     message: MessageId,
     to: &'a mut Vec<u8>,
+    /// Number of messages around it.
+    depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for InMessage<'_> {
@@ -110,6 +165,9 @@ impl<'de> Visitor<'de> for InMessage<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        if self.depth > MAX_DEPTH {
+            return Err(de::Error::custom(TOO_DEEP));
+        }
         let message = Descriptors::get().message(self.message);
         let mut seen: Vec<u32> = Vec::new();
         let mut oneofs: Vec<&String> = Vec::new();
@@ -125,6 +183,7 @@ impl<'de> Visitor<'de> for InMessage<'_> {
             let was_null = object.next_value_seed(OfField {
                 field,
                 to: &mut *self.to,
+                depth: self.depth,
             })?;
             if let Some(oneof) = field.oneof.as_ref().filter(|_| !was_null) {
                 if oneofs.contains(&oneof) {
@@ -144,6 +203,7 @@ impl<'de> Visitor<'de> for InMessage<'_> {
 struct OfField<'a> {
     field: &'a Field,
     to: &'a mut Vec<u8>,
+    depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for OfField<'_> {
@@ -173,6 +233,7 @@ impl<'de> Visitor<'de> for OfField<'_> {
         let single = Single {
             field: self.field,
             to: self.to,
+            depth: self.depth,
         };
         if self.field.repeated {
             from.deserialize_seq(List(single))?;
@@ -194,11 +255,12 @@ impl<'de> Visitor<'de> for List<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Single { field, to } = self.0;
+        let Single { field, to, depth } = self.0;
         while list
             .next_element_seed(Single {
                 field,
                 to: &mut *to,
+                depth,
             })?
             .is_some()
         {}
@@ -210,18 +272,20 @@ impl<'de> Visitor<'de> for List<'_> {
 struct Single<'a> {
     field: &'a Field,
     to: &'a mut Vec<u8>,
+    depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Single<'_> {
     type Value = ();
 
     fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        let Single { field, to } = self;
+        let Single { field, to, depth } = self;
         if let FieldType::Message(message) = field.kind {
             let mut nested = Vec::new();
             InMessage {
                 message,
                 to: &mut nested,
+                depth: depth + 1,
             }
             .deserialize(from)?;
             delimited(field, &nested, to);
@@ -451,8 +515,45 @@ mod tests {
             let refusal = encode(txn, json.as_bytes()).unwrap_err();
             assert!(refusal.contains(says), "{refusal}");
         }
-        let deep = format!("{}{}", r#"{"success":[{"request_txn":"#.repeat(200), "{}");
-        assert!(encode(txn, deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn transactions_may_be_nested_as_deeply_as_on_the_wire() {
+        let (txn, _) = Descriptors::get().method("etcdserverpb.KV", "Txn").unwrap();
+        let nested = |depth: usize| {
+            let (before, after) = (r#"{"success":[{"request_txn":"#, "}]}");
+            format!("{}{{}}{}", before.repeat(depth), after.repeat(depth))
+        };
+        let count = |mut bytes: &[u8]| {
+            let mut levels = 0;
+            // A key of one byte and a length, then the content up to the end.
+            while !bytes.is_empty() {
+                bytes = &bytes[1..];
+                let length = prost::encoding::decode_varint(&mut bytes).unwrap();
+                assert_eq!(length, bytes.len() as u64);
+                levels += 1;
+            }
+            levels
+        };
+        for depth in [1, 40, 60, 128, MAX_DEPTH / 2] {
+            let bytes = encode(txn, nested(depth).as_bytes()).unwrap();
+            assert_eq!(count(&bytes), 2 * depth, "{depth}");
+        }
+        for depth in [MAX_DEPTH / 2 + 1, 100_000] {
+            let refusal = encode(txn, nested(depth).as_bytes()).unwrap_err();
+            assert_eq!(refusal, "etcdserver: too many operations in txn request");
+        }
+        // What is ignored may have any depth.
+        let ignored = format!(
+            r#"{{"bogus":{}{}}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert_eq!(encode(txn, ignored.as_bytes()), Ok(Vec::new()));
+        assert!(is_deep(ignored.as_bytes()) && is_deep(nested(60).as_bytes()));
+        assert!(!is_deep(br#"{"a":"\"[[[","b":[{}]}"#));
+        let strings = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(200), "[".repeat(200));
+        assert!(!is_deep(strings.as_bytes()));
     }
 
     #[test]
