@@ -60,6 +60,24 @@ def slow_syncs(milliseconds):
     return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={syncs}", "-e", delay]
 
 
+def syncs_per_second(file, wrapper):
+    """How often per second three pages of a file can be written and synced, if nothing else is done."""
+    loop = f"""
+import os, time
+file = os.open({str(file)!r}, os.O_RDWR | os.O_CREAT, 0o600)
+os.ftruncate(file, 1 << 20)
+os.fsync(file)
+pages, since = os.urandom(3 << 12), time.monotonic()
+for turn in range(400):
+    os.pwrite(file, pages, (turn % 64) << 12)
+    os.fdatasync(file)
+print(400 / (time.monotonic() - since))
+"""
+    done = subprocess.run([*wrapper, sys.executable, "-c", loop], capture_output=True, text=True, check=True)
+    Path(file).unlink()
+    return float(done.stdout)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

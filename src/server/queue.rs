@@ -1,9 +1,20 @@
 //! The queue of requests for the writer, which takes all of them at once, up to a limit in bytes. Drops requests that
 //! nobody waits for any more. Applies nothing.
+//!
+//! Where a sync is slow, the writer waits a little before it takes the next group. Without that, the clients that were
+//! just answered miss the group that starts at the same moment, and each of them waits for two syncs from then on:
+//!
+//! ```text
+//! at once     sync A      sync B      sync A      sync B        A and B: half of the clients each
+//! gathering   sync A and B   sync A and B   sync A and B
+//! ```
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::{
@@ -15,6 +26,12 @@ use super::{
 const GROUP_BYTES: usize = 8 << 20;
 /// Maximum number of requests in a group.
 const GROUP_LEN: usize = 10_000;
+/// The next group is gathered for at most this part of the time that the previous commit took.
+const GATHERING_SHARE: u32 = 4;
+/// The longest time for which a group is gathered.
+const LONGEST_GATHERING: Duration = Duration::from_millis(10);
+/// After a commit that took less time than this, nothing is gathered: clients could not answer in time.
+const SHORTEST_COMMIT: Duration = Duration::from_millis(1);
 /// Maximum size of the waiting requests in bytes. Beyond that, requests are rejected as too many.
 const WAITING_BYTES: usize = 256 << 20;
 /// Size of a request in addition to its message, in bytes.
@@ -113,6 +130,23 @@ enum Item {
     CompactionEnded,
 }
 
+/// What the writer has just done, from which the queue infers how many requests may follow soon.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// Number of requests that were answered.
+    pub answered: usize,
+    /// How long the commit took.
+    pub commit: Duration,
+}
+
+impl Done {
+    /// How long to wait for the requests of the clients that were answered, after the first request.
+    fn patience(self) -> Option<Duration> {
+        let patience = (self.commit / GATHERING_SHARE).min(LONGEST_GATHERING);
+        (self.answered > 0 && self.commit >= SHORTEST_COMMIT).then_some(patience)
+    }
+}
+
 /// The requests for the writer.
 #[derive(Default)]
 pub struct Queue {
@@ -127,7 +161,8 @@ struct Line {
     closed: bool,
     /// Why all requests are rejected.
     refusal: Option<Error>,
-    writer_sleeps: bool,
+    /// The number of items for which the writer wants to be woken; `None` while it is awake.
+    wake_at: Option<usize>,
 }
 
 impl Queue {
@@ -172,9 +207,14 @@ impl Queue {
         if full && bytes > 0 {
             return Err(Error::RequestTooManyRequests);
         }
+        let urgent = !matches!(item, Item::Request { .. });
         line.bytes += bytes;
         line.items.push_back(item);
-        let wake = std::mem::take(&mut line.writer_sleeps);
+        let enough = |wanted| urgent || line.items.len() >= wanted || line.bytes >= GROUP_BYTES;
+        let wake = line.wake_at.is_some_and(enough);
+        if wake {
+            line.wake_at = None;
+        }
         drop(line);
         if wake {
             self.filled.notify_one();
@@ -182,21 +222,46 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work and takes what can be processed together; `None` once the queue is closed and empty.
-    pub fn take(&self) -> Option<Work> {
+    /// Waits for work and takes what can be processed together; `None` once the queue is closed and empty. If the commit
+    /// just done was slow, waits a little longer for requests of the clients that were answered.
+    pub fn take(&self, done: Done) -> Option<Work> {
         let mut line = self.line.lock();
+        // Everybody who was answered may come again, and those who are waiting were not among them.
+        let wanted = line.items.len().saturating_add(done.answered);
+        let mut patience = done.patience();
         loop {
             while line.items.is_empty() {
                 if line.closed {
                     return None;
                 }
-                line.writer_sleeps = true;
+                line.wake_at = Some(1);
                 self.filled.wait(&mut line);
+            }
+            if let Some(patience) = patience.take() {
+                self.gather(&mut line, wanted.min(GROUP_LEN), patience);
             }
             if let Some(work) = line.next() {
                 return Some(work);
             }
         }
+    }
+
+    /// Waits until the queue has this many requests, but not for longer than `patience`. Anything else than a request
+    /// ends the wait.
+    fn gather(&self, line: &mut MutexGuard<'_, Line>, wanted: usize, patience: Duration) {
+        let until = Instant::now() + patience;
+        let is_urgent = |item: &Item| !matches!(item, Item::Request { .. });
+        while line.items.len() < wanted
+            && line.bytes < GROUP_BYTES
+            && !line.closed
+            && !line.items.iter().any(is_urgent)
+        {
+            line.wake_at = Some(wanted);
+            if self.filled.wait_until(line, until).timed_out() {
+                break;
+            }
+        }
+        line.wake_at = None;
     }
 
     /// Rejects every request from now on with this error.
@@ -253,6 +318,8 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, thread};
+
     use super::*;
     use crate::{
         proto::etcdserverpb::{PutRequest, PutResponse},
@@ -269,7 +336,7 @@ mod tests {
     }
 
     fn drain(queue: &Queue) -> Vec<usize> {
-        let sizes = std::iter::from_fn(|| queue.take()).map(|work| match work {
+        let sizes = std::iter::from_fn(|| queue.take(Done::default())).map(|work| match work {
             Work::Group(group) => group.len(),
             Work::AfterCompactions(_) | Work::CompactionEnded => 0,
         });
@@ -301,13 +368,72 @@ mod tests {
         drop(replies);
     }
 
+    /// Waits for `wanted` requests, for so long that a test which waits in vain never ends, and takes the group.
+    fn gathered(queue: &Queue, wanted: usize) -> usize {
+        let mut line = queue.line.lock();
+        queue.gather(&mut line, wanted, Duration::from_secs(100_000));
+        match line.next() {
+            Some(Work::Group(group)) => group.len(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn a_group_is_gathered_until_everybody_has_come() {
+        let queue = Arc::new(Queue::default());
+        let mut replies: Vec<_> = (0..2).map(|_| queue.push(put(1)).unwrap()).collect();
+        let taker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || gathered(&queue, 5))
+        };
+        while queue.line.lock().wake_at.is_none() {
+            thread::yield_now();
+        }
+        for _ in 0..3 {
+            assert!(!taker.is_finished());
+            replies.push(queue.push(put(1)).unwrap());
+        }
+        assert_eq!(taker.join().unwrap(), 5);
+        // A full group, work of another kind and the end of the server are not delayed.
+        replies.push(queue.push(put(GROUP_BYTES)).unwrap());
+        assert_eq!(gathered(&queue, 2), 1);
+        replies.push(queue.push(put(1)).unwrap());
+        queue.compaction_ended();
+        assert_eq!(gathered(&queue, 100), 1);
+        assert_eq!(gathered(&queue, 100), 0);
+        replies.push(queue.push(put(1)).unwrap());
+        queue.close();
+        assert_eq!(gathered(&queue, 2), 1);
+    }
+
+    #[test]
+    fn only_after_a_slow_commit_is_a_group_gathered() {
+        let after = |answered, commit| Done { answered, commit }.patience();
+        let slow = 8 * SHORTEST_COMMIT;
+        assert_eq!(after(1, slow), Some(2 * SHORTEST_COMMIT));
+        assert_eq!(after(1, 1000 * slow), Some(LONGEST_GATHERING));
+        assert_eq!(after(0, slow), None);
+        assert_eq!(after(1, SHORTEST_COMMIT - Duration::from_nanos(1)), None);
+        assert_eq!(Done::default().patience(), None);
+        // Those who do not come are waited for only for a while.
+        let queue = Queue::default();
+        let _reply = queue.push(put(1)).unwrap();
+        let done = Done {
+            answered: 100_000,
+            commit: slow,
+        };
+        assert!(matches!(queue.take(done), Some(Work::Group(group)) if group.len() == 1));
+    }
+
     #[test]
     fn the_queue_is_bounded() {
         let queue = Queue::default();
         let _first = queue.push(put(WAITING_BYTES * 2)).expect("one always may");
         let refused = queue.push(put(1)).unwrap_err();
         assert_eq!(refused, Error::RequestTooManyRequests);
-        assert!(matches!(queue.take(), Some(Work::Group(group)) if group.len() == 1));
+        assert!(
+            matches!(queue.take(Done::default()), Some(Work::Group(group)) if group.len() == 1)
+        );
         queue.push(put(1)).expect("there is space again");
     }
 

@@ -1,5 +1,6 @@
 //! The single writer: takes the waiting requests, applies them, commits them as one batch, publishes the result, and
-//! only then responds. While one group is being synced, the next one accumulates.
+//! only then responds. While one group is being synced, the next one accumulates; after a slow sync, the queue also
+//! waits a little for the clients that were just answered (`queue.rs`).
 //!
 //! A group goes through these steps, in this order:
 //!
@@ -26,7 +27,7 @@ use super::{
     auth::Identity,
     backend::{DatabaseFile, Tx},
     error::Error,
-    queue::{self, AfterCompactions, Pending, Work},
+    queue::{self, AfterCompactions, Done, Pending, Work},
     shared::{Published, Shared},
 };
 use crate::{
@@ -57,6 +58,8 @@ pub struct Writer {
     disk_full: bool,
     /// Why nothing is written any more.
     failed: Option<Error>,
+    /// How long the last commit of the current group took.
+    last_commit: Duration,
 }
 
 impl Writer {
@@ -77,14 +80,16 @@ impl Writer {
             after_compactions: Vec::new(),
             disk_full: false,
             failed: None,
+            last_commit: Duration::ZERO,
         }
     }
 
     /// Processes requests until the queue is closed and empty.
     pub fn run(mut self) {
-        while let Some(work) = self.shared.queue.take() {
+        let mut done = Done::default();
+        while let Some(work) = self.shared.queue.take(std::mem::take(&mut done)) {
             match work {
-                Work::Group(group) => self.write(group),
+                Work::Group(group) => done = self.write(group),
                 Work::AfterCompactions(after) => self.after_compactions.push(after),
                 Work::CompactionEnded => self.compacting -= 1,
             }
@@ -114,9 +119,16 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, mut group: Vec<Box<dyn Pending>>) {
+    /// Writes a group, in several commits if the responses become too large. Returns what was done.
+    fn write(&mut self, mut group: Vec<Box<dyn Pending>>) -> Done {
+        let answered = group.len();
+        self.last_commit = Duration::ZERO;
         while !group.is_empty() {
             group = self.write_group(group);
+        }
+        Done {
+            answered,
+            commit: self.last_commit,
         }
     }
 
@@ -217,6 +229,7 @@ impl Writer {
         let since = Instant::now();
         self.db.commit(&batch).map_err(Error::storage)?;
         let took = since.elapsed();
+        self.last_commit = took;
         self.shared.metrics.committed(took);
         if took > SLOW_COMMIT {
             warn!(
