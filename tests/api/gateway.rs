@@ -16,6 +16,7 @@ on_every_target! {
     a_browser_may_ask_first;
     a_snapshot_is_lines;
     requests_are_read_as_etcds_gateway_reads_them;
+    transactions_are_nested_as_deeply_as_on_the_wire;
     a_watch_is_lines_both_ways;
     a_refused_stream_has_a_status;
 }
@@ -253,6 +254,35 @@ async fn requests_are_read_as_etcds_gateway_reads_them(t: Arc<Target>) {
         stream.read_to_string(&mut answer).await.unwrap();
         let got: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
         assert_eq!(got, status, "{timeout}: {answer}");
+    }
+}
+
+async fn transactions_are_nested_as_deeply_as_on_the_wire(t: Arc<Target>) {
+    let too_many = "etcdserver: too many operations in txn request";
+    for (depth, refusal) in [
+        (1, None),
+        (60, None),
+        (126, None),
+        (140, Some(too_many)),
+        (1000, Some(too_many)),
+    ] {
+        let put = r#"{"success":[{"requestPut":{"key":"Zm9v","value":"YmFy"}}]}"#;
+        let (before, after) = (r#"{"success":[{"requestTxn":"#, "}]}");
+        let request = format!("{}{put}{}", before.repeat(depth), after.repeat(depth));
+        let Some((status, body)) = ask(&t, "POST", "/v3/kv/txn", &request).await else {
+            return;
+        };
+        match refusal {
+            None => {
+                assert_eq!(status, 200, "{depth}: {body}");
+                assert_eq!(body.matches("response_txn").count(), depth);
+                assert_eq!(body.matches("response_put").count(), 1);
+            }
+            Some(text) => {
+                assert_eq!(status, 400, "{depth}: {body}");
+                assert!(body.contains(text), "{depth}: {body}");
+            }
+        }
     }
 }
 
