@@ -1,9 +1,10 @@
-//! Replays `tests/data/golden`, what etcd v3.7.1's own tools print, with our tools: against our `serve`, and
-//! against a real etcd 3.7 where it is present. One test a family and server.
+//! Replays `tests/data/golden`, which contains what etcd v3.7.1's own tools print. Our tools run against our `serve`, and
+//! against a real etcd 3.7 if it is present; etcd's own `etcdctl`, if it is present, runs against `serve`. There is one test
+//! per family and combination.
 //!
-//! A step that differs on purpose is in `tests/data/golden/differences.json`, which names what we want instead
-//! and the row of `docs/differences.md` that gives the reason. Nothing is passed over but, against our own server,
-//! the scenarios that the recording marks as being about a real cluster.
+//! A step that differs intentionally is in `tests/data/golden/differences.json`, with the output that we want instead and
+//! the row of `docs/differences.md` that gives the reason. Every scenario is replayed, except that `serve` is not used for
+//! those in `NEEDS_ETCD`.
 
 use std::fmt::Write;
 
@@ -15,19 +16,22 @@ mod live;
 mod replay;
 mod scenario;
 
-use replay::Replay;
+use replay::{Replay, Tools};
+
+/// Scenarios that `serve` cannot take part in: a second member joins the cluster, the data directory has etcd's
+/// `member/snap/db`, or a server opens one with a write-ahead log.
+const NEEDS_ETCD: [&str; 3] = ["move_leader/two-members", "utl/in-use", "utl/boot"];
 
 /// Replays a family, and panics with all differences.
 #[track_caller]
-fn family(name: &str, launch: Launch) {
+fn family(name: &str, tools: Tools, launch: Launch) {
     let family = scenario::load(name);
-    let replay = Replay::new(launch.clone());
+    let replay = Replay::new(tools, launch.clone());
     let mut compared = 0;
     let mut problems = String::new();
     for scenario in &family.scenarios {
         let full = format!("{name}/{}", scenario.name);
-        let needs_etcd = scenario.server.as_ref().is_some_and(|s| s.etcd_only);
-        if needs_etcd && launch.kind() == ServerKind::Serve {
+        if launch.kind() == ServerKind::Serve && NEEDS_ETCD.contains(&full.as_str()) {
             continue;
         }
         let outcome = replay.scenario(&full, scenario);
@@ -41,30 +45,40 @@ fn family(name: &str, launch: Launch) {
 }
 
 macro_rules! families {
-    ($($name:ident)*; real: $($real:ident)*) => {
+    ($($name:ident)*; etcdctl_on_serve: $($served:ident)*) => {
         mod serve {
-            $(#[test] fn $name() { super::family(stringify!($name), super::Launch::serve()); })*
+            $(#[test] fn $name() {
+                super::family(stringify!($name), super::Tools::UnderTest, super::Launch::serve());
+            })*
         }
         mod real_etcd {
-            $(#[test] fn $name() { super::with_etcd(stringify!($name)); })*
-            $(#[test] fn $real() { super::with_etcd(stringify!($real)); })*
+            $(#[test] fn $name() { super::on_etcd(stringify!($name)); })*
         }
-        const FAMILIES: &str = stringify!($($name)* $($real)*);
+        mod etcdctl_on_serve {
+            $(#[test] fn $served() { super::with_etcdctl(stringify!($served)); })*
+        }
+        const FAMILIES: &str = stringify!($($name)*);
     };
 }
 
 #[track_caller]
-fn with_etcd(name: &str) {
+fn on_etcd(name: &str) {
     if let Some(launch) = etcd::server(Release::V3_7) {
-        family(name, launch);
+        family(name, Tools::UnderTest, launch);
     }
 }
 
-// Every scenario of the families behind `real` is about a real cluster.
+#[track_caller]
+fn with_etcdctl(name: &str) {
+    if etcd::find(&format!("etcdctl-{}", Release::V3_7)).is_some() {
+        family(name, Tools::Etcds, Launch::serve());
+    }
+}
+
 families! {
-    alarm auth check compaction defrag elect endpoint errors kv lease lock make_mirror member misc move_leader role snapshot
-    txn user utl watch;
-    real: downgrade
+    alarm auth check compaction defrag downgrade elect endpoint errors kv lease lock make_mirror member misc move_leader role
+    snapshot txn user utl watch;
+    etcdctl_on_serve: auth downgrade elect endpoint kv lease lock member role txn user watch
 }
 
 /// No family of the recording is left out.

@@ -31,7 +31,7 @@ pub struct Replaced {
     pub step: String,
     /// The given fields replace the recorded ones.
     pub expect: Expect,
-    /// Only with our own server.
+    /// A difference of our server, seen by every tool. Otherwise it is a difference of our tools, on every server.
     #[serde(default)]
     pub serve_only: bool,
 }

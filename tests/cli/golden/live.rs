@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use fancy_regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::scenario::{Step, Until};
 use crate::support::program::{Program, wait_until};
@@ -33,7 +34,7 @@ pub struct Live {
     input: Option<Box<dyn Write + Send>>,
     printed: Arc<(Mutex<Printed>, Condvar)>,
     readers: Vec<std::thread::JoinHandle<()>>,
-    terminal: bool,
+    terminal: Option<File>,
 }
 
 /// How a tool ended.
@@ -88,7 +89,7 @@ impl Live {
             input,
             printed,
             readers,
-            terminal: false,
+            terminal: None,
         }
     }
 
@@ -108,6 +109,7 @@ impl Live {
         let child = command.spawn().expect("our own program starts");
         let keyboard = File::from(controller);
         let screen = keyboard.try_clone().expect("a descriptor more");
+        let terminal = keyboard.try_clone().expect("a descriptor more");
         let printed = Arc::default();
         let readers = vec![gather(screen, Arc::clone(&printed), |p| &mut p.stdout)];
         Live {
@@ -115,7 +117,7 @@ impl Live {
             input: Some(Box::new(keyboard)),
             printed,
             readers,
-            terminal: true,
+            terminal: Some(terminal),
         }
     }
 
@@ -142,6 +144,18 @@ impl Live {
         (!came).then(|| format!("  what it was waited for did not come: {:?}\n", step.until))
     }
 
+    /// Waits until the terminal does not echo what is typed. etcdctl prints the prompt for a password before it turns the
+    /// echo off.
+    fn wait_until_silent(&self) {
+        let deadline = Instant::now() + TIME_LIMIT;
+        let echoes = |terminal: &File| {
+            tcgetattr(terminal).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ECHO))
+        };
+        while self.terminal.as_ref().is_some_and(echoes) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn send(&mut self, text: &str) {
         if let Some(input) = &mut self.input {
             let _ = input
@@ -166,6 +180,9 @@ impl Live {
             }
             let at = end(&self.printed.0.lock().expect("no reader panics"));
             seen = at.unwrap_or(seen);
+            if prompt.to_ascii_lowercase().contains("password") {
+                self.wait_until_silent();
+            }
             self.send(answer);
         }
         let missed = self.until(step);
@@ -202,7 +219,7 @@ impl Live {
         }
         let mut printed = self.printed.0.lock().expect("no reader panics");
         let mut stdout = std::mem::take(&mut printed.stdout);
-        if self.terminal {
+        if self.terminal.is_some() {
             let text = String::from_utf8_lossy(&stdout).replace("\r\n", "\n");
             stdout = text.into_bytes();
         }

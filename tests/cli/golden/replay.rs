@@ -19,6 +19,7 @@ use super::differences::{self, Difference};
 use super::live::Live;
 use super::scenario::{Expect, Scenario, Step, folder};
 use crate::support::compare;
+use crate::support::etcd::{self, Release};
 use crate::support::masks::Masks;
 use crate::support::program::{Program, scratch, self_test};
 use crate::support::protobuf;
@@ -41,8 +42,25 @@ const NAMES: [&str; 12] = [
     "PEER_ADDRESS2",
 ];
 
+/// Whose tools run the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tools {
+    /// Ours, or etcd's when the tests themselves are checked.
+    UnderTest,
+    /// The real `etcdctl`.
+    Etcds,
+}
+
+impl Tools {
+    /// Whether the steps run with etcd's tools.
+    fn are_etcds(self) -> bool {
+        self == Tools::Etcds || self_test()
+    }
+}
+
 /// What all scenarios of a family share.
 pub struct Replay {
+    tools: Tools,
     launch: Launch,
     masks: Masks,
     differences: Vec<Difference>,
@@ -56,16 +74,12 @@ pub struct Outcome {
 
 impl Replay {
     #[track_caller]
-    pub fn new(launch: Launch) -> Self {
-        let differences = if self_test() {
-            Vec::new()
-        } else {
-            differences::load()
-        };
+    pub fn new(tools: Tools, launch: Launch) -> Self {
         Self {
+            tools,
             launch,
             masks: Masks::load(),
-            differences,
+            differences: differences::load(),
         }
     }
 
@@ -104,11 +118,14 @@ impl Replay {
     }
 
     fn replaced(&self, step: &str) -> Option<&differences::Replaced> {
-        let ours = self.launch.kind() == ServerKind::Serve;
+        let applies = |replaced: &differences::Replaced| match replaced.serve_only {
+            true => self.launch.kind() == ServerKind::Serve,
+            false => !self.tools.are_etcds(),
+        };
         self.differences
             .iter()
             .flat_map(|d| &d.steps)
-            .find(|replaced| replaced.step == step && (ours || !replaced.serve_only))
+            .find(|replaced| replaced.step == step && applies(replaced))
     }
 }
 
@@ -313,6 +330,10 @@ impl<'a> Run<'a> {
         }
         let program = match step.tool.as_deref() {
             Some("etcdutl") => Program::etcdutl(),
+            _ if self.replay.tools.are_etcds() => {
+                let name = format!("etcdctl-{}", Release::V3_7);
+                Program::new(etcd::folder().join(name))
+            }
             _ => Program::etcdctl(),
         };
         let stdin = match (&step.stdin, &step.stdin_b64, &step.stdin_repeat) {
@@ -367,8 +388,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a step; what differs, or `None`. What is `ours` on purpose is compared even where the recording is not, and as
-    /// it is, but for masks.
+    /// Runs a step. Returns what differs, or `None`. A field that is given in `ours` is compared even if the recording says
+    /// that it is not; apart from masks, it must be equal.
     #[track_caller]
     fn compare(&self, step: &Step, expect: &Expect, ours: Option<&Expect>) -> Option<String> {
         let given = |field: fn(&Expect) -> bool| ours.is_some_and(field);
@@ -399,7 +420,10 @@ impl<'a> Run<'a> {
     }
 
     fn stdout(&self, step: &Step, expect: &Expect, got: &[u8]) -> Option<String> {
-        let box_table = expect.stdout_3_7.as_ref().filter(|_| self_test());
+        let box_table = expect
+            .stdout_3_7
+            .as_ref()
+            .filter(|_| self.replay.tools.are_etcds());
         if let Some(want) = &expect.stdout_pb {
             let default = ["1.1", "1.2", "1.4"].map(String::from).to_vec();
             let paths = step.pb_mask.as_ref().unwrap_or(&default);
@@ -423,7 +447,7 @@ impl<'a> Run<'a> {
             .map_or("", String::as_str);
         let extra = self.masks(step);
         let mut got = differences::without_sizes(&self.unfill(&String::from_utf8_lossy(got)));
-        if step.tty && !self_test() {
+        if step.tty && !self.replay.tools.are_etcds() {
             // A terminal shows stderr too.
             got = rules::without_hints(&got);
         }
@@ -437,10 +461,10 @@ impl<'a> Run<'a> {
     fn stderr(&self, step: &Step, want: &str, finished: &Done, ours: bool) -> Option<String> {
         let mut got = self.unfill(&finished.err());
         let mut want = want.to_owned();
-        if !self_test() {
+        if !self.replay.tools.are_etcds() {
             got = rules::without_hints(&got);
         }
-        if !self_test() && !ours && differences::is_json(step) {
+        if !self.replay.tools.are_etcds() && !ours && differences::is_json(step) {
             // No usage follows an error in JSON.
             want = rules::one_error(&want.replace("<USAGE>\n", ""));
             match rules::json_errors(&got, finished.code) {

@@ -46,9 +46,6 @@ pub struct ServerSpec {
     /// A second, independent server.
     #[serde(default)]
     pub second: bool,
-    /// Needs something that only a real etcd has.
-    #[serde(default)]
-    pub etcd_only: bool,
     /// Advertises the peer URL that it listens on, so that another member can join it.
     #[serde(default)]
     pub own_peer_url: bool,
