@@ -20,7 +20,11 @@ mod tests;
 mod watch;
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -79,6 +83,8 @@ struct Inner {
     passwords: Passwords,
     /// Whether the common name of a verified client certificate identifies a user.
     client_cert_auth: bool,
+    /// Whether a task is going to change the versions after a downgrade was set.
+    following: AtomicBool,
 }
 
 impl Core {
@@ -201,6 +207,7 @@ impl Core {
                 quota_bytes: config.quota_backend_bytes,
                 passwords: Passwords::new(config.bcrypt_cost),
                 client_cert_auth: config.tls.client_cert_auth,
+                following: AtomicBool::new(false),
             }),
         }
     }
@@ -421,7 +428,9 @@ impl Inner {
     fn stop(&self) {
         self.shared.stop();
         self.shared.lessor.close();
-        // The last operation of the writer. Keep the reply, because a request that nobody waits for is dropped.
+        // The last operations of the writer. Keep the replies, because a request that nobody waits for is dropped.
+        let following = self.following.load(Ordering::SeqCst);
+        let followed = following.then(|| self.push_follow());
         let record = Request::new(RecordLeases, Identity::Server, self.shared.ids.member);
         let recorded = self.shared.queue.push(record);
         self.shared.queue.close();
@@ -431,7 +440,7 @@ impl Inner {
             // A panic has already been reported.
             let _ = thread.join();
         }
-        drop(recorded);
+        drop((followed, recorded));
         self.shared.close();
     }
 }

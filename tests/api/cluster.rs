@@ -18,6 +18,7 @@ on_every_target! {
     peer_urls_are_changed_and_stay_unique;
     a_voter_is_added_and_only_one;
     a_downgrade_is_checked_begun_and_ended;
+    a_downgrade_that_is_cancelled_immediately_changes_no_version;
 }
 
 const MEMBER: u64 = 0x8e9e_05c5_2164_694d;
@@ -278,10 +279,35 @@ async fn a_downgrade_is_checked_begun_and_ended(t: Arc<Target>) {
     );
     assert_eq!(status.version, "3.7.1");
     fill(&t, &[("k", "v")]).await;
+    // Once the version has changed, the next lower one is not available while the downgrade is in progress.
+    let next = m.downgrade(ask(DowngradeAction::Validate, "3.6")).await;
+    let text = "etcdserver: invalid downgrade target version";
+    refused(next, Code::InvalidArgument, text);
+    let next = m.downgrade(ask(DowngradeAction::Enable, "3.5")).await;
+    let text = "etcdserver: cluster has a downgrade job in progress";
+    refused(next, Code::FailedPrecondition, text);
     let answer = m.downgrade(ask(DowngradeAction::Cancel, "")).await.unwrap();
     assert_eq!(answer.into_inner().version, "3.6");
     let status = storage_version(&t, "3.7.0").await;
     assert_eq!(status.downgrade_info.unwrap(), pb::DowngradeInfo::default());
+}
+
+/// The versions change some seconds after a downgrade was set.
+async fn a_downgrade_that_is_cancelled_immediately_changes_no_version(t: Arc<Target>) {
+    use pb::downgrade_request::DowngradeAction;
+    let mut m = t.maintenance();
+    let ask = |action: DowngradeAction| pb::DowngradeRequest {
+        action: action.into(),
+        version: "3.6".into(),
+    };
+    for action in [DowngradeAction::Enable, DowngradeAction::Cancel] {
+        let answer = m.downgrade(ask(action)).await.unwrap().into_inner();
+        assert_eq!(answer.version, "3.7", "{action:?}");
+        let status = m.status(pb::StatusRequest {}).await.unwrap().into_inner();
+        assert_eq!(status.storage_version, "3.7.0");
+        let enabled = status.downgrade_info.unwrap().enabled;
+        assert_eq!(enabled, action == DowngradeAction::Enable);
+    }
 }
 
 /// The status once the storage has this version, which a real etcd takes a few seconds for.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     schema::{
         Version, bucket,
-        fresh::current_version,
+        fresh::{current_version, downgraded_version},
         membership::{self, Downgrade, Member, Membership},
         meta,
     },
@@ -53,12 +53,16 @@ pub struct UpdateMember {
     pub peer_urls: Vec<String>,
 }
 
-/// Starts a downgrade to a version, or cancels the current one.
+/// Starts a downgrade to a version, or cancels the current one. The versions change later, by [`FollowDowngrade`].
 #[derive(Debug)]
 pub struct SetDowngrade {
     /// The target version; `None`: cancel.
     pub target: Option<Version>,
 }
+
+/// Changes the versions of cluster and storage to the target of the current downgrade, or back to this server's.
+#[derive(Debug)]
+pub struct FollowDowngrade;
 
 impl Op for AddMember {
     type Answer = Arc<Membership>;
@@ -197,11 +201,11 @@ impl Op for UpdateMember {
 }
 
 impl Op for SetDowngrade {
-    /// The version of the cluster before the change.
+    /// The version of the cluster.
     type Answer = Version;
 
     const NAME: &str = "DowngradeInfoSet";
-    const LOG_FIELD: Option<u32> = Some(1303);
+    const LOG_FIELD: Option<u32> = Some(1302);
     const REFUSED_WHEN_CORRUPT: bool = false;
 
     fn message_len(&self) -> usize {
@@ -224,14 +228,14 @@ impl Op for SetDowngrade {
     }
 
     fn apply(&self, state: &mut State) -> Result<Version, Error> {
-        let before = state.membership.version();
+        let version = state.membership.version();
         let under_way = state.membership.downgrade_target().is_some();
         if self.target.is_some() && under_way {
             return Err(Error::DowngradeInProcess);
         }
         // Cancelling when there is no downgrade changes nothing and is not an error.
         if self.target.is_none() && !under_way {
-            return Ok(before);
+            return Ok(version);
         }
         let downgrade = Downgrade {
             target_version: self
@@ -240,10 +244,40 @@ impl Op for SetDowngrade {
                 .map_or(String::new(), Version::to_string),
             enabled: self.target.is_some(),
         };
-        // In a real cluster the versions change after a few seconds, because its members have to agree.
-        let version = self.target.clone().unwrap_or_else(current_version);
         let record = membership::encode_downgrade(&downgrade);
         state.put(bucket::CLUSTER, membership::DOWNGRADE.to_vec(), record)?;
+        Arc::make_mut(&mut state.membership).downgrade = Some(downgrade);
+        Ok(version)
+    }
+}
+
+impl Op for FollowDowngrade {
+    type Answer = ();
+
+    const NAME: &str = "ClusterVersionSet";
+    const LOG_FIELD: Option<u32> = Some(1300);
+    const REFUSED_WHEN_CORRUPT: bool = false;
+
+    fn message_len(&self) -> usize {
+        16
+    }
+
+    fn claim(&self, claim: &mut SpaceClaim<'_>) {
+        claim.records(SHORT_RECORDS.0, SHORT_RECORDS.1);
+    }
+
+    fn authorize(&self, caller: &Caller<'_>) -> Result<(), Error> {
+        caller.auth.check_admin(caller.identity)
+    }
+
+    fn describe(&self) -> String {
+        "cluster_version_set:{}".into()
+    }
+
+    fn apply(&self, state: &mut State) -> Result<(), Error> {
+        let Some(version) = next_version(&state.membership) else {
+            return Ok(());
+        };
         let encoded = meta::encode_version(&version);
         state.put(
             bucket::CLUSTER,
@@ -251,11 +285,21 @@ impl Op for SetDowngrade {
             encoded.clone(),
         )?;
         state.put(bucket::META, meta::STORAGE_VERSION.to_vec(), encoded)?;
-        let members = Arc::make_mut(&mut state.membership);
-        members.downgrade = Some(downgrade);
-        members.cluster_version = Some(version);
-        Ok(before)
+        Arc::make_mut(&mut state.membership).cluster_version = Some(version);
+        Ok(())
     }
+}
+
+/// The version that cluster and storage have to change to; `None` if they have it already. As in etcd, a target below
+/// what this server can be downgraded to is accepted and has no effect.
+pub fn next_version(members: &Membership) -> Option<Version> {
+    let allowed = downgraded_version();
+    let next = match members.downgrade_target() {
+        None => current_version(),
+        Some(target) if target == allowed.to_string() => allowed,
+        Some(_) => return None,
+    };
+    (members.version() != next).then_some(next)
 }
 
 /// Rejects a new member if too few members have started for the new quorum. Only this member ever starts.

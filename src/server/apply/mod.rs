@@ -17,6 +17,8 @@ pub use claim::{Space, SpaceClaim};
 pub use layers::Apply;
 pub use lease::RecordLeases;
 pub use maintenance::{Compaction, RemoveRevisions};
-pub use membership::{AddMember, RemoveMember, SetDowngrade, UpdateMember};
+pub use membership::{
+    AddMember, FollowDowngrade, RemoveMember, SetDowngrade, UpdateMember, next_version,
+};
 pub use op::{Caller, Op, Request};
 pub use state::{Ids, Start, State};

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     proto::etcdserverpb as pb,
-    schema::fresh::downgraded_version,
+    schema::{Version, membership::Membership},
     server::{context::RequestContext, core::Core, error::Error, metrics::Metrics},
 };
 
@@ -73,7 +73,7 @@ impl Maintenance {
     }
 
     /// Validates, starts and cancels a downgrade (etcd v3.7.1, server/etcdserver/v3_server.go, `Downgrade`). It only
-    /// changes the versions of cluster and storage; the records of both versions are the same.
+    /// changes the versions of cluster and storage, after a few seconds; the records of both versions are the same.
     pub async fn downgrade(
         &self,
         context: &RequestContext,
@@ -84,16 +84,12 @@ impl Maintenance {
         let version = match DowngradeAction::try_from(r.action) {
             Ok(DowngradeAction::Validate) => {
                 let membership = self.core.membership()?;
-                check_target(&r.version)?;
-                if membership.downgrade_target().is_some() {
-                    return Err(Error::DowngradeInProcess);
-                }
+                check_target(&r.version, &membership)?;
                 membership.version()
             }
             Ok(DowngradeAction::Enable) => {
-                check_target(&r.version)?;
-                let target = Some(downgraded_version());
-                self.core.set_downgrade(context, target).await?
+                let target = check_target(&r.version, &*self.core.membership()?)?;
+                self.core.set_downgrade(context, Some(target)).await?
             }
             Ok(DowngradeAction::Cancel) => self.core.set_downgrade(context, None).await?,
             Err(_) => {
@@ -134,14 +130,17 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A downgrade goes one minor version down; the target is `MAJOR.MINOR` or a full version. If one is in progress,
-/// another is rejected; etcd has two messages for this, depending on its progress.
-fn check_target(version: &str) -> Result<(), Error> {
-    let wanted = downgraded_version();
-    match target(version) {
-        Some((major, minor)) if (major, minor) == (wanted.major, wanted.minor) => Ok(()),
-        Some(_) => Err(Error::InvalidDowngradeTargetVersion),
-        None => Err(Error::WrongDowngradeVersionFormat),
+/// Returns the version to downgrade to. It must be one minor version below that of the cluster, written as `MAJOR.MINOR`
+/// or as a full version, and no other downgrade may be in progress.
+fn check_target(version: &str, membership: &Membership) -> Result<Version, Error> {
+    let (major, minor) = target(version).ok_or(Error::WrongDowngradeVersionFormat)?;
+    let now = membership.version();
+    if major != now.major || minor.checked_add(1) != Some(now.minor) {
+        return Err(Error::InvalidDowngradeTargetVersion);
+    }
+    match membership.downgrade_target() {
+        Some(_) => Err(Error::DowngradeInProcess),
+        None => Ok(Version::new(major, minor)),
     }
 }
 
@@ -171,6 +170,7 @@ fn target(version: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::membership::Downgrade;
 
     #[test]
     fn the_service_is_paused_until_the_last_defragmentation_has_ended() {
@@ -189,19 +189,38 @@ mod tests {
 
     #[test]
     fn a_downgrade_goes_one_minor_version_down() {
-        assert_eq!(check_target("3.6"), Ok(()));
-        assert_eq!(check_target("3.6.4"), Ok(()));
-        assert_eq!(check_target("3.6.0-rc.1+x"), Ok(()));
-        assert_eq!(
-            check_target("3.5"),
-            Err(Error::InvalidDowngradeTargetVersion)
-        );
+        let mut membership = Membership::default();
+        for good in ["3.6", "3.6.4", "3.6.0-rc.1+x"] {
+            assert_eq!(
+                check_target(good, &membership),
+                Ok(Version::new(3, 6)),
+                "{good}"
+            );
+        }
+        for bad in ["3.5", "3.7", "2.6", "3.18446744073709551615"] {
+            assert_eq!(
+                check_target(bad, &membership),
+                Err(Error::InvalidDowngradeTargetVersion),
+                "{bad}"
+            );
+        }
         for bad in ["", "3", "three", "3.6.0.1", "3.+6", "3.6-a", "3.6.0-\u{e9}"] {
             assert_eq!(
-                check_target(bad),
+                check_target(bad, &membership),
                 Err(Error::WrongDowngradeVersionFormat),
                 "{bad:?}"
             );
         }
+        // While a downgrade is in progress, the message depends on whether the version has changed already.
+        membership.downgrade = Some(Downgrade {
+            target_version: "3.6.0".into(),
+            enabled: true,
+        });
+        let in_progress = Err(Error::DowngradeInProcess);
+        assert_eq!(check_target("3.6", &membership), in_progress);
+        membership.cluster_version = Some(Version::new(3, 6));
+        let invalid = Err(Error::InvalidDowngradeTargetVersion);
+        assert_eq!(check_target("3.6", &membership), invalid);
+        assert_eq!(check_target("3.5", &membership), in_progress);
     }
 }
