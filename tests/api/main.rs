@@ -37,7 +37,7 @@ mod process;
 mod quota;
 /// The snapshot stream.
 mod snapshot;
-/// Ours only: listeners with TLS, and certificates that change.
+/// Listeners with TLS, certificates that change, and the identities of clients.
 mod tls;
 /// Transactions: compares, operations in order, nesting, overlaps.
 mod txn;

@@ -1,11 +1,15 @@
-//! Ours only: listeners with TLS, their requirements on clients, and certificates that change.
+//! Listeners with TLS, their requirements on clients, and certificates that change. Who a client with a certificate is
+//! must be the same on `serve` and on a real etcd.
 
 use std::path::Path;
 
 use etcd_maintenance::{
-    proto::etcdserverpb::{
-        self as pb, auth_client::AuthClient, cluster_client::ClusterClient, kv_client::KvClient,
-        maintenance_client::MaintenanceClient,
+    proto::{
+        authpb::{Permission, permission::Type as PermissionType},
+        etcdserverpb::{
+            self as pb, auth_client::AuthClient, cluster_client::ClusterClient,
+            kv_client::KvClient, maintenance_client::MaintenanceClient,
+        },
     },
     server::{
         config::Config,
@@ -20,8 +24,9 @@ use crate::{
     ask::{get, put, refused},
     support::{
         authority::{Authority, Signed},
+        etcd::{self, Release},
         program::{Program, scratch},
-        server::{Launch, free_ports},
+        server::{Launch, Server as Process, free_ports},
     },
     target::start,
 };
@@ -94,52 +99,6 @@ async fn grpc_the_gateway_and_probes_share_a_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_distinguished_by_their_certificates() {
-    let dir = scratch();
-    let authority = Authority::new();
-    let good = authority.sign("alice", &["client.test"], 10);
-    let revoked = authority.sign("mallory", &["client.test"], 11);
-    let elsewhere = authority.sign("bob", &["elsewhere.test"], 12);
-    let foreign = Authority::new().sign("alice", &["client.test"], 13);
-    let yesterday = time::OffsetDateTime::now_utc() - time::Duration::days(1);
-    let expired = authority.sign_until("alice", &["client.test"], 14, Some(yesterday));
-    authority.write(dir.path(), "client", &good);
-    let list = dir.path().join("crl.der");
-    std::fs::write(&list, authority.revoke(&[&revoked])).unwrap();
-    let (server, address) = serve(
-        &authority,
-        dir.path(),
-        &[
-            "--client-cert-auth=true".into(),
-            format!("--trusted-ca-file={}", dir.path().join("ca.pem").display()),
-            format!("--client-crl-file={}", list.display()),
-            "--client-cert-allowed-hostname=client.test".into(),
-        ],
-    )
-    .await;
-    for (client, admitted) in [
-        (Some(&good), true),
-        (None, false),
-        (Some(&revoked), false),
-        (Some(&elsewhere), false),
-        (Some(&foreign), false),
-        (Some(&expired), false),
-    ] {
-        let name = client.map(|c| c.serial);
-        assert_eq!(
-            admits(&authority, &address, client).await,
-            admitted,
-            "{name:?}"
-        );
-    }
-    // A revoked certificate can become valid again, and vice versa, without a restart.
-    std::fs::write(&list, authority.revoke(&[&good])).unwrap();
-    assert!(admits(&authority, &address, Some(&revoked)).await);
-    assert!(!admits(&authority, &address, Some(&good)).await);
-    server.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn certificates_change_under_open_connections() {
     let dir = scratch();
     let authority = Authority::new();
@@ -204,81 +163,6 @@ fn auto_tls_serves_our_own_client() {
         .success();
 }
 
-/// With `--client-cert-auth`, the common name of a certificate is the user name, unless there is a token.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_common_name_is_a_user() {
-    let dir = scratch();
-    let authority = Authority::new();
-    let flags = [
-        "--client-cert-auth=true".into(),
-        format!("--trusted-ca-file={}", dir.path().join("ca.pem").display()),
-        "--bcrypt-cost=4".into(),
-    ];
-    let (server, address) = serve(&authority, dir.path(), &flags).await;
-    let connect = async |name: &str| {
-        let client = authority.sign(name, &["client.test"], 20);
-        authority.channel(&address, Some(&client)).await.unwrap()
-    };
-    let root = connect("root").await;
-    let mut auth = AuthClient::new(root.clone());
-    for name in ["root", "alice"] {
-        let user = pb::AuthUserAddRequest {
-            name: name.into(),
-            password: "pw".into(),
-            ..Default::default()
-        };
-        auth.user_add(user).await.unwrap();
-    }
-    let role = pb::AuthUserGrantRoleRequest {
-        user: "root".into(),
-        role: "root".into(),
-    };
-    auth.user_grant_role(role).await.unwrap();
-    auth.auth_enable(pb::AuthEnableRequest {}).await.unwrap();
-    KvClient::new(root).put(put("k", "v")).await.unwrap();
-    // A user without permission, an unknown user, and a certificate without a name.
-    let text = "etcdserver: permission denied";
-    for name in ["alice", "eve", ""] {
-        let channel = connect(name).await;
-        let answer = KvClient::new(channel.clone()).range(get("k")).await;
-        refused(answer, Code::PermissionDenied, text);
-        let mut maintenance = MaintenanceClient::new(channel.clone());
-        maintenance.status(pb::StatusRequest {}).await.unwrap();
-        let answer = AuthClient::new(channel)
-            .user_list(pb::AuthUserListRequest {})
-            .await;
-        let (code, text) = match name {
-            "alice" => (Code::PermissionDenied, text),
-            "eve" => (Code::FailedPrecondition, "etcdserver: user name not found"),
-            _ => (Code::InvalidArgument, "etcdserver: user name is empty"),
-        };
-        refused(answer, code, text);
-    }
-    // A token takes precedence over the certificate.
-    let alice = connect("alice").await;
-    let login = pb::AuthenticateRequest {
-        name: "root".into(),
-        password: "pw".into(),
-    };
-    let token = AuthClient::new(alice.clone()).authenticate(login).await;
-    let token = token.unwrap().into_inner().token;
-    let mut request = tonic::Request::new(get("k"));
-    request
-        .metadata_mut()
-        .insert("token", token.parse().unwrap());
-    KvClient::new(alice).range(request).await.unwrap();
-    // As in etcd, the gateway accepts only tokens.
-    let client = authority.sign("root", &["client.test"], 21);
-    let stream = authority.connect(&address, Some(&client), "http/1.1").await;
-    let mut stream = stream.unwrap();
-    let request = "POST /v3/kv/range HTTP/1.0\r\nContent-Length: 14\r\n\r\n{\"key\":\"Zm9v\"}";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
-    assert!(answer.contains("user name is empty"), "{answer}");
-    server.shutdown().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn both_schemes_on_one_port_are_told_apart() {
     let dir = scratch();
@@ -307,4 +191,195 @@ async fn both_schemes_on_one_port_are_told_apart() {
     assert!(admits(&authority, &address, None).await);
     server.shutdown().await;
     assert!(matches!(silent.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+/// Generates two tests for each case: `case::serve` and `case::etcd`.
+macro_rules! on_serve_and_etcd {
+    ($($case:ident)*) => {$(
+        mod $case {
+            use super::{Launch, Release, etcd};
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn serve() {
+                super::$case(Launch::serve()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn etcd() {
+                if let Some(launch) = etcd::server(Release::V3_7) {
+                    super::$case(launch).await;
+                }
+            }
+        }
+    )*};
+}
+
+on_serve_and_etcd! {
+    clients_are_distinguished_by_their_certificates
+    a_common_name_is_a_user
+}
+
+/// Starts a server that requires certificates of this authority from its clients, and has these additional flags.
+fn requiring_certificates(
+    launch: Launch,
+    authority: &Authority,
+    dir: &Path,
+    flags: &[String],
+) -> Process {
+    let files = authority.server_files(dir);
+    let files = files.iter().map(String::as_str);
+    let launch = launch.tls().flags(files).flag("--client-cert-auth=true");
+    let trusted = format!("--trusted-ca-file={}", dir.join("ca.pem").display());
+    let flags = flags.iter().map(String::as_str);
+    launch.flag(trusted).flags(flags).start()
+}
+
+async fn clients_are_distinguished_by_their_certificates(launch: Launch) {
+    let dir = scratch();
+    let authority = Authority::new();
+    let good = authority.sign("alice", &["client.test"], 10);
+    let revoked = authority.sign("mallory", &["client.test"], 11);
+    let elsewhere = authority.sign("bob", &["elsewhere.test"], 12);
+    let foreign = Authority::new().sign("alice", &["client.test"], 13);
+    let yesterday = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    let expired = authority.sign_until("alice", &["client.test"], 14, Some(yesterday));
+    let nameless = authority.sign("", &["client.test"], 15);
+    authority.write(dir.path(), "client", &good);
+    let list = dir.path().join("crl.der");
+    std::fs::write(&list, authority.revoke(&[&revoked])).unwrap();
+    let flags = [
+        format!("--client-crl-file={}", list.display()),
+        "--client-cert-allowed-hostname=client.test".into(),
+    ];
+    let server = requiring_certificates(launch, &authority, dir.path(), &flags);
+    let address = server.endpoint();
+    for (client, admitted) in [
+        (Some(&good), true),
+        (Some(&nameless), true),
+        (None, false),
+        (Some(&revoked), false),
+        (Some(&elsewhere), false),
+        (Some(&foreign), false),
+        (Some(&expired), false),
+    ] {
+        let serial = client.map(|c| c.serial);
+        assert_eq!(
+            admits(&authority, address, client).await,
+            admitted,
+            "{serial:?}"
+        );
+    }
+    // A revoked certificate can become valid again, and vice versa, without a restart.
+    std::fs::write(&list, authority.revoke(&[&good])).unwrap();
+    assert!(admits(&authority, address, Some(&revoked)).await);
+    assert!(!admits(&authority, address, Some(&good)).await);
+}
+
+/// With `--client-cert-auth`, the common name of a certificate is the user name, unless there is a token.
+async fn a_common_name_is_a_user(launch: Launch) {
+    let dir = scratch();
+    let authority = Authority::new();
+    let flags = ["--bcrypt-cost=4".to_string()];
+    let server = requiring_certificates(launch, &authority, dir.path(), &flags);
+    let address = server.endpoint();
+    let connect = async |name: &str| {
+        let client = authority.sign(name, &["client.test"], 20);
+        authority.channel(address, Some(&client)).await.unwrap()
+    };
+    let root = connect("root").await;
+    let mut auth = AuthClient::new(root.clone());
+    for name in ["root", "alice"] {
+        let user = pb::AuthUserAddRequest {
+            name: name.into(),
+            password: "pw".into(),
+            ..Default::default()
+        };
+        auth.user_add(user).await.unwrap();
+        let role = pb::AuthRoleAddRequest { name: name.into() };
+        auth.role_add(role).await.unwrap();
+        let role = pb::AuthUserGrantRoleRequest {
+            user: name.into(),
+            role: name.into(),
+        };
+        auth.user_grant_role(role).await.unwrap();
+    }
+    let permission = pb::AuthRoleGrantPermissionRequest {
+        name: "alice".into(),
+        perm: Some(Permission {
+            perm_type: PermissionType::Readwrite.into(),
+            key: "hers".into(),
+            ..Default::default()
+        }),
+    };
+    auth.role_grant_permission(permission).await.unwrap();
+    auth.auth_enable(pb::AuthEnableRequest {}).await.unwrap();
+    KvClient::new(root).put(put("k", "v")).await.unwrap();
+    // A user without this permission, an unknown user, and a certificate without a name.
+    let denied = "etcdserver: permission denied";
+    for name in ["alice", "eve", ""] {
+        let channel = connect(name).await;
+        let answer = KvClient::new(channel.clone()).range(get("k")).await;
+        refused(answer, Code::PermissionDenied, denied);
+        let answer = KvClient::new(channel.clone()).put(put("hers", "v")).await;
+        match name {
+            "alice" => drop(answer.unwrap()),
+            _ => refused(answer, Code::PermissionDenied, denied),
+        }
+        let mut maintenance = MaintenanceClient::new(channel.clone());
+        maintenance.status(pb::StatusRequest {}).await.unwrap();
+        let answer = AuthClient::new(channel)
+            .user_list(pb::AuthUserListRequest {})
+            .await;
+        let (code, text) = match name {
+            "alice" => (Code::PermissionDenied, denied),
+            "eve" => (Code::FailedPrecondition, "etcdserver: user name not found"),
+            _ => (Code::InvalidArgument, "etcdserver: user name is empty"),
+        };
+        refused(answer, code, text);
+    }
+    // A token takes precedence over the certificate, and one that is not valid is not replaced by it.
+    let alice = connect("alice").await;
+    let login = pb::AuthenticateRequest {
+        name: "root".into(),
+        password: "pw".into(),
+    };
+    let token = AuthClient::new(alice.clone()).authenticate(login).await;
+    let token = token.unwrap().into_inner().token;
+    let with = |token: &str| {
+        let mut request = tonic::Request::new(get("k"));
+        let token = token.parse().unwrap();
+        request.metadata_mut().insert("token", token);
+        request
+    };
+    let mut kv = KvClient::new(alice);
+    kv.range(with(&token)).await.unwrap();
+    refused(
+        kv.range(with("wrong.1")).await,
+        Code::Unauthenticated,
+        "etcdserver: invalid auth token",
+    );
+    // The gateway accepts only tokens, and no client whose certificate has a name, except for other paths.
+    let token = format!("Authorization: {token}\r\n");
+    let ignored = "400 Bad Request";
+    for (name, path, header, says) in [
+        ("root", "/v3/kv/range", "", ignored),
+        ("root", "/v3/kv/range", &token, ignored),
+        ("root", "/v3beta/kv/range", "", ignored),
+        ("root", "/version", "", "405 Method Not Allowed"),
+        ("", "/v3/kv/range", "", "user name is empty"),
+        ("", "/v3/kv/range", &token, "\"value\":\"dg==\""),
+    ] {
+        let client = authority.sign(name, &["client.test"], 21);
+        let stream = authority.connect(address, Some(&client), "http/1.1").await;
+        let mut stream = stream.unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.0\r\nAccept: */*\r\n{header}Content-Length: 14\r\n\r\n{{\"key\":\"aw==\"}}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.contains(says), "{name:?} {path}: {answer}");
+        let text = "CommonName of client sending a request against gateway will be ignored";
+        assert_eq!(answer.contains(text), says == ignored, "{answer}");
+    }
 }

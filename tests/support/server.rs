@@ -92,9 +92,14 @@ impl Launch {
     }
 
     /// With TLS for clients: etcd generates a certificate in `fixtures/client` of the data directory.
-    pub fn auto_tls(mut self) -> Self {
+    pub fn auto_tls(self) -> Self {
+        self.tls().flag("--auto-tls")
+    }
+
+    /// With TLS for clients; the flags name the certificate.
+    pub fn tls(mut self) -> Self {
         self.tls = true;
-        self.flag("--auto-tls")
+        self
     }
 
     /// `http` or `https`.

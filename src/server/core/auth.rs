@@ -10,6 +10,11 @@ use crate::{
 };
 
 impl Core {
+    /// Whether users are now identified by the common names of their certificates.
+    pub fn certificates_name_users(&self) -> bool {
+        self.inner.client_cert_auth && self.inner.shared.is_auth_enabled().unwrap_or(false)
+    }
+
     /// Identifies the caller: the identity in its context, or else the user of its token, or else the common name of
     /// its client certificate if the server requires client certificates.
     ///

@@ -42,6 +42,9 @@ where
     {
         return refusal;
     }
+    if let Some(refusal) = named_certificate(services, &caller, &parts) {
+        return refusal;
+    }
     let mut response = if parts.method == Method::OPTIONS {
         // A browser's preflight request. The response consists of the headers added below, whatever the path.
         Response::new(Body::default())
@@ -65,8 +68,7 @@ where
     B::Error: std::fmt::Display,
 {
     let path = parts.uri.path();
-    let below_v3 = (path.strip_prefix("/v3/")).or_else(|| path.strip_prefix("/v3beta/"));
-    match below_v3.filter(|_| services.config.gateway) {
+    match below_v3(path).filter(|_| services.config.gateway) {
         Some(below) => gateway::gateway(services, caller, parts, below, body).await,
         None if path == "/version" => match only_get(parts) {
             Some(refusal) => refusal,
@@ -134,6 +136,31 @@ fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
          This requirement has been added to help prevent \"DNS Rebinding\" attacks (CVE-2018-5702).\n\n"
     );
     Some(text(StatusCode::MISDIRECTED_REQUEST, why))
+}
+
+/// Rejects a request to the gateway by a client whose certificate names a user: the gateway accepts only tokens, and the
+/// client could expect to be that user.
+fn named_certificate(
+    services: &Services,
+    caller: &Caller,
+    parts: &Parts,
+) -> Option<Response<Body>> {
+    let named = caller.peer.common_name.as_deref();
+    if named.is_none_or(str::is_empty)
+        || !services.config.gateway
+        || below_v3(parts.uri.path()).is_none()
+        || !services.core.certificates_name_users()
+    {
+        return None;
+    }
+    let why = "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
+    Some(text(StatusCode::BAD_REQUEST, why.into()))
+}
+
+/// The rest of a path of the gateway.
+fn below_v3(path: &str) -> Option<&str> {
+    path.strip_prefix("/v3/")
+        .or_else(|| path.strip_prefix("/v3beta/"))
 }
 
 /// A host without the port.
