@@ -4,4 +4,4 @@
 #[path = "targets.rs"]
 mod targets;
 
-pub use targets::{bolt, records, snapshot, wal};
+pub use targets::{bolt, offline, records, snapshot, wal};

@@ -4,11 +4,12 @@ use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use etcd_maintenance::{
     bolt::{FileReader, Met},
-    proto::mvccpb,
+    proto::{mvccpb, snappb, walpb},
     schema::{
         alarm, auth, bucket, key,
         lease::{self, CheckpointTime},
@@ -16,10 +17,13 @@ use etcd_maintenance::{
         meta::Meta,
     },
     snapshot::{
-        self,
+        self, SnapshotFile, data_dir,
+        dump::{self, EntryFilter, EntryLine},
         examine::{ExamineOptions, examine},
+        restore::{Plan, RestoreOptions},
+        salvage::{SalvageOptions, salvage},
     },
-    wal,
+    wal::{self, Frame, RecordType},
 };
 use prost::Message as _;
 use sha2::Digest as _;
@@ -122,15 +126,12 @@ pub fn bolt(data: &[u8]) {
     }
 }
 
-/// The offline tools over a whole file. The first byte decides whether the metas are made right, and the digest at the
-/// end.
-pub fn snapshot(data: &[u8]) {
-    let Some((mode, data)) = data
+/// The bytes of a file for the offline tools. The first byte decides whether the metas are made right, and whether a
+/// digest is added at the end.
+fn whole_file(data: &[u8]) -> Option<Vec<u8>> {
+    let (mode, data) = data
         .split_first()
-        .filter(|(_, data)| data.len() <= MAX_INPUT)
-    else {
-        return;
-    };
+        .filter(|(_, data)| data.len() <= MAX_INPUT)?;
     let mut data = data.to_vec();
     if mode & 1 == 1 {
         mend_metas(&mut data);
@@ -139,6 +140,14 @@ pub fn snapshot(data: &[u8]) {
         let digest = sha2::Sha256::digest(&data);
         data.extend_from_slice(&digest);
     }
+    Some(data)
+}
+
+/// The offline tools that judge a whole file. The first byte also chooses the revision of the hash; see [`whole_file`].
+pub fn snapshot(data: &[u8]) {
+    let (Some(mode), Some(data)) = (data.first(), whole_file(data)) else {
+        return;
+    };
     let path = folder().join("snapshot");
     write(&path, &data);
     let status = snapshot::status(&path);
@@ -158,16 +167,116 @@ pub fn snapshot(data: &[u8]) {
     }
 }
 
-/// The reader of the write-ahead log, and of raft snapshot files.
+/// The offline commands that show a whole file, or write one from it: listings, `salvage`, `restore --for-serve`, and
+/// `defrag`. The first byte is as in [`snapshot`].
+pub fn offline(data: &[u8]) {
+    let Some(data) = whole_file(data) else {
+        return;
+    };
+    let path = folder().join("db");
+    write(&path, &data);
+    if let Ok(file) = SnapshotFile::open(&path) {
+        let _ = dump::meta(&file);
+        let _ = dump::backend_hash(&file);
+        let _ = dump::scan_keys(&file, 0, &mut |_| true);
+        for name in dump::list_buckets(&file).unwrap_or_default() {
+            let _ = dump::iterate_bucket(&file, &name, &mut |key, value| {
+                dump::decode(&name, key, value);
+                true
+            });
+        }
+    }
+    // What is salvaged is sound.
+    let out = folder().join("salvaged");
+    let _ = fs::remove_file(&out);
+    let options = SalvageOptions {
+        keep_history: data.len().is_multiple_of(2),
+        ..SalvageOptions::default()
+    };
+    if salvage(&path, &out, &options).is_ok() {
+        let verdict = examine(&out, &ExamineOptions::default()).expect("it can be read");
+        assert_eq!(verdict.first_bad(), None, "{:?}", verdict.layers);
+    }
+    // So is what is restored.
+    let restored = folder().join("restored");
+    let _ = fs::remove_dir_all(&restored);
+    let options = RestoreOptions {
+        skip_hash_check: true,
+        for_serve: true,
+        data_dir: Some(restored.clone()),
+        ..RestoreOptions::new(&path)
+    };
+    if let Ok(plan) = Plan::new(options)
+        && plan.run(&mut |_| ()).is_ok()
+    {
+        snapshot::hash_kv(restored.join("db"), 0).expect("it can be read");
+    }
+    let _ = data_dir::defragment(&folder(), Some(Duration::ZERO), &mut |_| ());
+}
+
+/// Gives every record of a log the CRC that it should have, so that what is behind the CRCs is looked at.
+fn mend_log(data: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest, mut crc) = (Vec::new(), data, 0);
+    while let Some((field, body)) = rest.split_first_chunk::<8>() {
+        let frame = Frame::decode(u64::from_le_bytes(*field));
+        let body_len = usize::try_from(frame.body()).unwrap_or(usize::MAX);
+        let Some((body, after)) = body.split_at_checked(body_len) else {
+            break;
+        };
+        let record = &body[..body.len() - frame.padding as usize];
+        let Ok(mut record) = walpb::Record::decode(record) else {
+            break;
+        };
+        if body.is_empty() {
+            break;
+        }
+        if record.r#type != Some(RecordType::Crc.number()) {
+            crc = crc32c::crc32c_append(crc, record.data.as_deref().unwrap_or_default());
+        }
+        record.crc = Some(crc);
+        let record = record.encode_to_vec();
+        let frame = Frame::of(record.len() as u64);
+        out.extend(frame.encode().to_le_bytes());
+        out.extend(record);
+        out.resize(out.len() + frame.padding as usize, 0);
+        rest = after;
+    }
+    out.extend(rest);
+    out
+}
+
+/// Gives a raft snapshot file the CRC that it should have.
+fn mend_snap(data: &[u8]) -> Vec<u8> {
+    match snappb::Snapshot::decode(data) {
+        Ok(mut envelope) => {
+            envelope.crc = Some(crc32c::crc32c(envelope.data.as_deref().unwrap_or_default()));
+            envelope.encode_to_vec()
+        }
+        Err(_) => data.to_vec(),
+    }
+}
+
+/// The reader of the write-ahead log and of raft snapshot files, and the dump of a log; with the CRCs as they are, and
+/// with correct ones.
 pub fn wal(data: &[u8]) {
     if data.len() > MAX_INPUT {
         return;
     }
     let dir = folder().join("wal");
-    write(&dir.join("0000000000000000-0000000000000000.wal"), data);
-    let _ = wal::Log::read_from(&dir, 0);
-    let _ = wal::valid_snapshots(&dir);
-    let _ = wal::decode_snap(data.to_vec().into());
+    let filter = EntryFilter::parse(EntryFilter::DEFAULT).expect("the filter of the command");
+    for data in [data, &mend_log(data)] {
+        write(&dir.join("0000000000000000-0000000000000000.wal"), data);
+        if let Ok(log) = wal::Log::read_from(&dir, 0) {
+            for entry in &log.entries {
+                EntryLine::of(entry, &filter);
+            }
+        }
+        let _ = wal::valid_snapshots(&dir);
+        let _ = dump::dump_raw(&dir, None, &mut |_| true);
+    }
+    for data in [data, &mend_snap(data)] {
+        let _ = wal::decode_snap(data.to_vec().into());
+    }
 }
 
 /// The codecs of single records. The first byte chooses the bucket, the second the length of the key.

@@ -9,9 +9,10 @@ use crate::random::Random;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("bolt", targets::bolt),
     ("snapshot", targets::snapshot),
+    ("offline", targets::offline),
     ("wal", targets::wal),
     ("records", targets::records),
 ];
