@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    bolt::MAX_KEY_SIZE,
     proto::authpb::User,
     schema::{
         alarm, auth, bucket, fresh, lease,
@@ -32,6 +33,10 @@ pub(super) struct Small {
 impl Small {
     /// Whether etcd could have written this record.
     pub fn is_readable(name: &[u8], key: &[u8], value: &[u8]) -> bool {
+        // A wrong number of elements in a page makes elements without a key out of what follows.
+        if key.is_empty() || key.len() > MAX_KEY_SIZE {
+            return false;
+        }
         match name {
             bucket::META => Meta::default().read(key, value).is_ok(),
             bucket::AUTH => auth::Auth::default().read(key, value).is_ok(),
