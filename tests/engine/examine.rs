@@ -6,7 +6,15 @@ use std::{collections::BTreeSet, fs, path::Path};
 use etcd_maintenance::snapshot::examine::{
     Examination, ExamineOptions, Layer, LayerStatus, examine,
 };
-use etcd_maintenance::{proto::mvccpb, schema::key::Revision, snapshot::SnapshotFile};
+use etcd_maintenance::{
+    bolt::Visit,
+    proto::mvccpb,
+    schema::key::Revision,
+    snapshot::{
+        SnapshotFile,
+        restore::{Plan, RestoreOptions},
+    },
+};
 use prost::Message as _;
 use sha2::Digest as _;
 
@@ -53,6 +61,33 @@ fn every_good_file_is_good() {
     }
 }
 
+/// One of the two metas of a snapshot is damaged under a corrected digest. The other one leads to the same records, so a
+/// restore loses nothing.
+const ONE_META: &[&str] = &[
+    "flip-meta0-checksum.db",
+    "flip-meta0-root.db",
+    "flip-meta1-checksum.db",
+    "magic-meta0.db",
+    "version-meta0.db",
+];
+
+/// Whether `snapshot restore` accepts the file. If not, it leaves nothing behind.
+fn restored(scratch: &Scratch, path: &Path) -> bool {
+    let dir = scratch.path("restored");
+    let plan = Plan::new(RestoreOptions {
+        for_serve: true,
+        data_dir: Some(dir.clone()),
+        ..RestoreOptions::new(path)
+    })
+    .unwrap();
+    let checked = plan.check_file();
+    let ran = plan.run(&mut |_| ());
+    assert_eq!(checked.is_ok(), ran.is_ok(), "{checked:?}, {ran:?}");
+    assert_eq!(dir.exists(), ran.is_ok());
+    let _ = fs::remove_dir_all(&dir);
+    ran.is_ok()
+}
+
 /// Damage that loses nothing and that only an older copy or a digest could reveal.
 const UNSEEN: &[&str] = &[
     // A changed value with a corrected digest, which `--against` would find.
@@ -77,6 +112,9 @@ fn every_damaged_file_is_bad() {
         let bad = layer(&path).is_some();
         if bad == UNSEEN.contains(&name) {
             wrong.push(format!("{name}: {}: bad {bad}", entry["text"]));
+        }
+        if bad && restored(&scratch, &path) != ONE_META.contains(&name) {
+            wrong.push(format!("{name}: {}: restored, or not", entry["text"]));
         }
         assert!(fs::read(&path).unwrap() == bytes, "{name} was changed");
     }
@@ -567,6 +605,13 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             }),
         ),
     ];
+    // A restore does not follow every key through the history, because that takes memory for each of them.
+    let only_verify = [
+        "version too high",
+        "created at another revision",
+        "another key in the middle of its history",
+        "a deletion of what is not there",
+    ];
     let path = scratch.path("changed");
     let mut seen = BTreeSet::new();
     for base in ["accounts-3.7.snapshot.db", "basic-3.7.snapshot.db"] {
@@ -589,9 +634,114 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
                 "{base}: {what}: {:?}",
                 found.layers
             );
+            let accepted = restored(&scratch, &path);
+            assert_eq!(accepted, only_verify.contains(what), "{base}: {what}");
         }
     }
     assert_eq!(seen.len(), changes.len());
+}
+
+/// A bucket that is called something else, or is not there.
+#[test]
+fn every_renamed_and_every_missing_bucket_is_found() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let base = "accounts-3.7.snapshot.db";
+    let good = remade::read(&scratch.good(base, &expected["files"][base]));
+    assert_eq!(good.len(), 10);
+    let path = scratch.path("changed");
+    for name in good.keys() {
+        let mut missing = good.clone();
+        let records = missing.remove(name).unwrap();
+        let mut renamed = missing.clone();
+        let mut other = name.clone();
+        *other.last_mut().unwrap() += 1;
+        renamed.insert(other, records);
+        for changed in [missing, renamed] {
+            remade::write(&path, &changed, 4096);
+            let name = String::from_utf8_lossy(name);
+            assert_ne!(layer(&path), None, "{name}");
+            assert!(!restored(&scratch, &path), "{name}");
+        }
+    }
+}
+
+/// A key or a value that ends too early, in every bucket.
+#[test]
+fn every_cut_record_is_found() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let path = scratch.path("changed");
+    let mut cuts = 0;
+    for base in ["accounts-3.7.snapshot.db", "downgrading-3.7.snapshot.db"] {
+        let good = remade::read(&scratch.good(base, &expected["files"][base]));
+        for (name, records) in &good {
+            let shown = String::from_utf8_lossy(name);
+            for (key, value) in records.iter().rev().take(8) {
+                // A protobuf can also end between two fields; text, JSON and numbers are whole or wrong.
+                let is_text = ["meta", "auth", "cluster", "members"].contains(&&*shown);
+                let lengths = if is_text { 0 } else { value.len().max(1) - 1 }..value.len();
+                // The value of a removed member says nothing.
+                let values = lengths.filter(|_| shown != "members_removed");
+                let values = values.map(|len| (key.clone(), value[..len].to_vec()));
+                // The names of users, roles and keys of JSON can be any text.
+                let is_number = ["key", "lease", "alarm", "members"].contains(&&*shown);
+                let keys = is_number.then(|| (key[..key.len() - 1].to_vec(), value.clone()));
+                for (cut_key, cut_value) in values.chain(keys) {
+                    let mut changed = good.clone();
+                    let records = changed.get_mut(name).unwrap();
+                    records.remove(key);
+                    records.insert(cut_key, cut_value.clone());
+                    remade::write(&path, &changed, 4096);
+                    let what = format!("{base}: {shown}: {key:?}: {cut_value:?}");
+                    assert_ne!(layer(&path), None, "{what}");
+                    assert!(!restored(&scratch, &path), "{what}");
+                    cuts += 1;
+                }
+            }
+        }
+    }
+    assert!(cuts > 100, "{cuts}");
+}
+
+/// The number of elements in the header of every page in use, changed to every other number up to one too many.
+#[test]
+fn every_wrong_count_in_a_page_is_found() {
+    let (expected, scratch) = (expected(), Scratch::new());
+    let mut tried = 0;
+    for name in ["basic-3.7.snapshot.db", "accounts-3.5.snapshot.db"] {
+        let good = fs::read(scratch.good(name, &expected["files"][name])).unwrap();
+        let reader = SnapshotFile::open(scratch.path(name)).unwrap();
+        let mut used = BTreeSet::new();
+        let all = reader.reader().check_with(&mut |met| {
+            if let Visit::Entry { page, .. } = met {
+                used.insert(page as usize);
+            }
+        });
+        assert!(all.unwrap().findings.is_empty());
+        // The branch pages that lead to them hold no records.
+        let size = good.len() - 32;
+        let flags =
+            |page: usize| u16::from_le_bytes([good[page * 4096 + 8], good[page * 4096 + 9]]);
+        let root = reader.reader().meta().root as usize;
+        used.insert(root);
+        assert!(used.iter().all(|page| flags(*page) == 2), "leaves");
+        for page in used {
+            let at = page * 4096 + 10;
+            let count = u16::from_le_bytes([good[at], good[at + 1]]);
+            for wrong in (0..=count + 1).filter(|wrong| *wrong != count) {
+                let mut changed = good.clone();
+                changed[at..at + 2].copy_from_slice(&wrong.to_le_bytes());
+                let digest = sha2::Sha256::digest(&changed[..size]);
+                changed[size..].copy_from_slice(&digest);
+                let path = scratch.path("changed");
+                fs::write(&path, &changed).unwrap();
+                let what = format!("{name}: page {page}: {wrong} of {count}");
+                assert_ne!(layer(&path), None, "{what}");
+                assert!(!restored(&scratch, &path), "{what}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
 }
 
 /// The same with a corrected digest: damage is reported or harmless, and nothing panics.

@@ -22,8 +22,6 @@ struct State {
     created: i64,
     /// 0 for a deletion.
     version: i64,
-    /// 0 for none.
-    lease: i64,
 }
 
 /// Follows every key through the history.
@@ -88,13 +86,11 @@ impl Histories {
                 at: at.revision.main,
                 created: 0,
                 version: 0,
-                lease: 0,
             },
             false => State {
                 at: at.revision.main,
                 created: kv.create_revision,
                 version: kv.version,
-                lease: kv.lease,
             },
         };
         let Histories { keys, breaks } = self;
@@ -111,12 +107,6 @@ impl Histories {
         let states = self.states();
         let live = states.iter().filter(|state| state.version > 0);
         (states.len() as u64, live.count() as u64)
-    }
-
-    /// The leases to which live keys are attached.
-    pub fn leases(&mut self) -> impl Iterator<Item = i64> {
-        let live = self.states().iter().filter(|state| state.version > 0);
-        live.map(|state| state.lease).filter(|lease| *lease != 0)
     }
 
     /// The inconsistency of a history that was compacted at `compacted`, if any.

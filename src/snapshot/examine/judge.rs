@@ -80,7 +80,14 @@ pub(super) fn judge_invariants(invariants: &mut Invariants, records: &Records) -
     }
 }
 
-pub(super) fn judge_cluster(records: &Records, target: Option<Target>) -> Judged {
+pub(super) fn judge_cluster(
+    invariants: &Invariants,
+    records: &Records,
+    target: Option<Target>,
+) -> Judged {
+    if let Some(odd) = invariants.unexpected_bucket() {
+        return Err(odd.into());
+    }
     let newest = fresh::current_version();
     if let Some(stored) = &records.meta.storage_version {
         if *stored > newest {
@@ -135,6 +142,18 @@ pub(super) fn judge_cluster(records: &Records, target: Option<Target>) -> Judged
     };
     let text = format!("{members}, auth {auth}, {alarm}");
     Ok(Found::new(text, data))
+}
+
+/// The first violation in a file whose pages and records have been checked, regardless of the release that is to start
+/// from it.
+pub(in crate::snapshot) fn first_problem(
+    invariants: &mut Invariants,
+    records: &Records,
+) -> Option<String> {
+    let found = judge_invariants(invariants, records)
+        .and_then(|_| judge_cluster(invariants, records, None))
+        .err()?;
+    Some(found.text)
 }
 
 /// `None` if nothing is required.

@@ -95,10 +95,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         Layer::Invariants,
         judge_invariants(&mut invariants, &records),
     );
-    let cluster = match invariants.unexpected_bucket() {
-        Some(odd) => Err(odd.into()),
-        None => judge_cluster(&records, options.target),
-    };
+    let cluster = judge_cluster(&invariants, &records, options.target);
     out.push(Layer::Cluster, cluster);
     let required = judge_required(path, options, &invariants, out.live)?;
     if let Some(required) = required {

@@ -38,6 +38,15 @@ pub enum Error {
     /// The database in the file is damaged or invalid.
     #[error(transparent)]
     File(#[from] snapshot::Error),
+    /// Every record is valid, but no cluster writes such records together: a server would crash on them, or serve
+    /// something else than what was stored.
+    #[error("{}: {problem}; `etcdutl snapshot salvage` writes a sound file from it", file.display())]
+    Unsound {
+        /// The snapshot.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// The log or the raft snapshot cannot be written.
     #[error(transparent)]
     Wal(#[from] wal::Error),

@@ -31,7 +31,8 @@ use crate::{
     schema::{RecordError, bucket, key::Revision, membership, meta},
     snapshot::{
         Item, Records, SnapshotFile,
-        records::{Inspector, Visitor},
+        examine::{Invariants, first_problem},
+        records::Inspector,
     },
     wal::{self, SnapName},
 };
@@ -159,36 +160,48 @@ impl Plan {
     pub fn check_file(&self) -> Result<Outcome, Error> {
         copy::verify(&self.options.file, self.options.skip_hash_check)?;
         let file = SnapshotFile::open(&self.options.file)?;
-        let mut visit = self.visitor();
+        let mut invariants = Invariants::without_histories();
+        let mut visit = self.visitor(&mut invariants);
         let mut inspector = Inspector::new(&mut visit);
         let findings = file
             .reader()
             .check_with(&mut |v| inspector.see(v))?
             .findings;
         let records = inspector.finish(file.path(), findings)?;
-        self.check_records(&records)?;
+        drop(visit);
+        self.check_records(&records, &mut invariants)?;
         self.outcome(&records)
     }
 
-    /// Rejects records that the target release does not know.
-    fn visitor(&self) -> impl FnMut(Item<'_>) -> Result<(), RecordError> + use<> {
+    /// Rejects records that the target release does not know, and passes the others to `invariants`.
+    fn visitor<'a>(
+        &self,
+        invariants: &'a mut Invariants,
+    ) -> impl FnMut(Item<'_>) -> Result<(), RecordError> + use<'a> {
         let target = self.options.target;
         let mut name = Vec::new();
-        move |item: Item<'_>| match (item, target) {
-            (Item::Bucket(bucket), _) => {
-                name = bucket.to_vec();
-                Ok(())
+        move |item: Item<'_>| {
+            match (item, target) {
+                (Item::Bucket(bucket), _) => name = bucket.to_vec(),
+                (Item::Record { key, value } | Item::History { key, value, .. }, Some(target)) => {
+                    target::check_record(target, &name, key, value)?;
+                }
+                _ => {}
             }
-            (Item::Record { key, value } | Item::History { key, value, .. }, Some(target)) => {
-                target::check_record(target, &name, key, value)
-            }
-            _ => Ok(()),
+            invariants.see(item)
         }
     }
 
-    fn check_records(&self, records: &Records) -> Result<(), Error> {
-        match self.options.target {
-            Some(target) => target::check_version(records, target),
+    /// Checks the records against the target release and against each other.
+    fn check_records(&self, records: &Records, invariants: &mut Invariants) -> Result<(), Error> {
+        if let Some(target) = self.options.target {
+            target::check_version(records, target)?;
+        }
+        match first_problem(invariants, records) {
+            Some(problem) => Err(Error::Unsound {
+                file: self.options.file.clone(),
+                problem,
+            }),
             None => Ok(()),
         }
     }
@@ -254,14 +267,15 @@ impl Plan {
 
     /// Opens the copy and checks all its pages and records. Errors name the snapshot instead of the copy.
     fn open(&self, db: &Path) -> Result<(Editor, Records), Error> {
-        let mut visit = self.visitor();
-        let visit: &mut Visitor<'_> = &mut visit;
-        let mut inspector = Inspector::new(visit);
+        let mut invariants = Invariants::without_histories();
+        let mut visit = self.visitor(&mut invariants);
+        let mut inspector = Inspector::new(&mut visit);
         let map_size = self.options.initial_memory_map_size;
         let (editor, checked) = Editor::open(db, map_size, &mut |v| inspector.see(v))
             .map_err(|e| e.of_file(&self.options.file))?;
         let records = inspector.finish(&self.options.file, checked.findings)?;
-        self.check_records(&records)?;
+        drop(visit);
+        self.check_records(&records, &mut invariants)?;
         Ok((editor, records))
     }
 
