@@ -25,6 +25,8 @@ mod parity;
 mod releases;
 /// Clusters of three members that were restored.
 mod restored;
+/// Damaged snapshots, salvaged by ours and started by etcd.
+mod salvaged;
 /// Snapshots from etcd read by ours, and ours read and restored by etcd's tools.
 mod snapshots;
 /// Mixed load for a while: memory stays level, and every descriptor is given back.
