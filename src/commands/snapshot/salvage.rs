@@ -31,6 +31,8 @@ const SOURCES: &[&str] = &["tree", "meta", "scan"];
 ///
 /// By default, OUT contains the newest value of every key, as after a compaction at its last revision. If users or the root
 /// role are lost, authentication is off in OUT. A key whose lease is lost has no lease in OUT.
+///
+/// Exit status 10 means that no sound snapshot can be recovered from FILE.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   etcdutl snapshot salvage broken.db saved.db
