@@ -6,6 +6,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::support::gate::Gate;
 use crate::support::program::{Program, full_device, scratch};
 use crate::support::server::Launch;
 
@@ -139,6 +142,83 @@ fn a_large_answer_is_printed_page_by_page_like_one() {
         .args(["get", "k", "--prefix"])
         .run_to(full_device())
         .failure(1, "no space left on device");
+}
+
+/// All pages are read at the revision of the first one. If it is compacted meanwhile, the error says so, and how far the
+/// output goes.
+#[test]
+fn a_write_between_two_pages_is_not_seen_and_a_compaction_is_an_error() {
+    const KEYS: usize = 6000;
+    let server = Launch::serve().start();
+    let etcdctl = |endpoint: &str| Program::etcdctl().arg(format!("--endpoints={endpoint}"));
+    let value = "v".repeat(1000);
+    for hundred in 0..KEYS / 100 {
+        let puts: String = (0..100)
+            .map(|n| format!("put k{:04} {value}\n", hundred * 100 + n))
+            .collect();
+        let txn = etcdctl(server.endpoint()).arg("txn");
+        txn.stdin(format!("\n{puts}\n\n")).run().success();
+    }
+    let line = value.len() + 1;
+    for (n, (format, compacts)) in [
+        ("simple", false),
+        ("json", false),
+        ("simple", true),
+        ("json", true),
+        ("fields", true),
+        ("protobuf", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // The first page and a part of the second.
+        let gate = Gate::before(server.endpoint(), 2 << 20);
+        let get = etcdctl(gate.endpoint()).args(["get", "k", "--prefix", "-w", format]);
+        let mut get = get.command();
+        get.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut get = get.spawn().expect("it starts");
+        let mut printed = vec![0; 500 * line];
+        let mut stdout = get.stdout.take().expect("a pipe");
+        stdout
+            .read_exact(&mut printed)
+            .expect("the first page is printed");
+        let later = format!("later{n}");
+        let put = etcdctl(server.endpoint()).args(["put", "k5999", &later, "-w", "json"]);
+        let put = put.run().success().out();
+        if compacts {
+            let header: serde_json::Value = serde_json::from_str(&put).expect("JSON");
+            let revision = header["header"]["revision"].to_string();
+            let compact = etcdctl(server.endpoint()).args(["compact", &revision]);
+            compact.run().success();
+        }
+        gate.open();
+        stdout
+            .read_to_end(&mut printed)
+            .expect("a pipe can be read");
+        let mut err = String::new();
+        let mut stderr = get.stderr.take().expect("a pipe");
+        stderr.read_to_string(&mut err).expect("text");
+        let code = get.wait().expect("it ends").code();
+        let text = String::from_utf8_lossy(&printed);
+        for later in [&later, &STANDARD.encode(&later)] {
+            assert!(!text.contains(later.as_str()), "{format}");
+        }
+        // JSON has base64.
+        let whole = KEYS * line * if format == "json" { 4 } else { 3 } / 3;
+        if !compacts {
+            assert_eq!((code, err.as_str()), (Some(0), ""), "{format}");
+            assert!(printed.len() > whole, "{format}");
+            continue;
+        }
+        assert_eq!(code, Some(1), "{format}: {err}");
+        assert!(printed.len() < whole, "{format}");
+        for part in [
+            "etcdserver: mvcc: required revision has been compacted",
+            "the output is incomplete: it ends after ",
+        ] {
+            assert!(err.contains(part), "{format}: {err}");
+        }
+    }
 }
 
 /// As a pager does: it reads the first lines, and more of them much later.
