@@ -247,6 +247,102 @@ fn a_network_that_stalls_is_left_for_another_member() {
     assert_eq!(complaint, "");
 }
 
+/// The lease of a lock is not renewed for longer than its TTL. The message and the exit code are etcdctl's.
+#[test]
+fn a_stall_longer_than_the_ttl_ends_a_lock() {
+    let server = Launch::serve().start();
+    for program in [Some(Program::etcdctl()), etcd::etcdctl(Release::V3_7)] {
+        let Some(program) = program else { continue };
+        let relay = Relay::before(server.endpoint());
+        let endpoint = format!("--endpoints={}", relay.endpoint());
+        let lock = Background::start(&program.args([&endpoint, "lock", "l", "--ttl=2"]));
+        lock.wait_for_text("l/");
+        relay.stall(true);
+        let (code, _, err) = lock.end();
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains("Error: session expired\n"), "{err}");
+        relay.stall(false);
+    }
+}
+
+/// A connection on which nothing arrives any more, although it is open, is noticed by its keep-alive, and what runs goes
+/// on over another one.
+#[test]
+fn a_connection_that_goes_silent_is_replaced() {
+    // Pings are sent after 10 s without traffic, however short the flag, as in etcdctl.
+    const TTL: u64 = 30;
+    let server = Launch::serve().start();
+    let destination = Launch::serve().start();
+    let relay = Relay::before(server.endpoint());
+    let start = |args: &[&str]| {
+        let program = Program::etcdctl()
+            .arg(format!("--endpoints={}", relay.endpoint()))
+            .args(["--keepalive-time=1s", "--keepalive-timeout=1s"]);
+        Background::start(&program.args(args))
+    };
+    let direct = |endpoint: &str, args: &[&str]| {
+        let program = Program::etcdctl().arg(format!("--endpoints={endpoint}"));
+        program.args(args).run().success().out()
+    };
+    let lock = start(&["lock", "l", &format!("--ttl={TTL}")]);
+    lock.wait_for_text("l/");
+    let leader = start(&["elect", "e", "first"]);
+    leader.wait_for_text("first");
+    let observer = start(&["elect", "-l", "e"]);
+    observer.wait_for_text("first");
+    let mirror = start(&["make-mirror", destination.endpoint(), "--prefix=m/"]);
+    let mirrored = |key: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        put(server.endpoint(), key, "v");
+        while direct(destination.endpoint(), &["get", key]) != format!("{key}\nv\n") {
+            assert!(Instant::now() < deadline, "{key} is not copied");
+        }
+    };
+    mirrored("m/before");
+
+    relay.silence();
+    mirrored("m/after");
+    // The lock's lease is renewed again before it expires.
+    let key = lock.out();
+    let lease = key.trim().strip_prefix("l/").expect("a key of the lock");
+    let left = || {
+        let told = direct(server.endpoint(), &["lease", "timetolive", lease]);
+        let left = told
+            .split("remaining(")
+            .nth(1)
+            .and_then(|t| t.split('s').next());
+        let left = left.and_then(|seconds| seconds.parse::<u64>().ok());
+        left.unwrap_or_else(|| panic!("{told}"))
+    };
+    let mut last = left();
+    loop {
+        let now = left();
+        if now > last {
+            break;
+        }
+        last = now;
+    }
+    assert_eq!(
+        direct(
+            server.endpoint(),
+            &["get", key.trim(), "--count-only", "-w", "fields"]
+        )
+        .matches("\"Count\" : 1")
+        .count(),
+        1
+    );
+    // The observer sees the next leader, and the first one resigns.
+    let next = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
+    let next = Background::start(&next.args(["elect", "e", "second"]));
+    leader.signal(Signal::INT);
+    assert_eq!(leader.end().0, 0);
+    next.wait_for_text("second");
+    observer.wait_for_text("second");
+    lock.signal(Signal::INT);
+    assert_eq!(lock.end().0, 0);
+    drop(mirror);
+}
+
 /// Requests of one client go to all of its endpoints.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_client_spreads_its_requests() {

@@ -1,4 +1,5 @@
-//! A relay in front of a server that a test can cut, stall, and redirect to another server, like a network.
+//! A relay in front of a server that a test can cut, stall, and redirect to another server, like a network. Single
+//! connections can also go silent, as behind a router that has forgotten them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,6 +11,10 @@ struct State {
     target: String,
     connections: Vec<TcpStream>,
     stalled: bool,
+    /// Number of connections accepted so far.
+    accepted: usize,
+    /// Nothing passes on this many of the first connections any more.
+    silent: usize,
 }
 
 /// Accepts connections on a free port of 127.0.0.1 and forwards them to one server. Its threads end with the test
@@ -31,10 +36,14 @@ impl Relay {
         let state = Arc::clone(&relay.state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let target = state.0.lock().expect("no panic").target.clone();
+                let (target, number) = {
+                    let mut state = state.0.lock().expect("no panic");
+                    state.accepted += 1;
+                    (state.target.clone(), state.accepted)
+                };
                 if let Ok(server) = TcpStream::connect(target) {
-                    forward(&state, &client, &server);
-                    forward(&state, &server, &client);
+                    forward(&state, number, &client, &server);
+                    forward(&state, number, &server, &client);
                 }
             }
         });
@@ -63,9 +72,15 @@ impl Relay {
         self.state.0.lock().expect("no panic").stalled = stalled;
         self.state.1.notify_all();
     }
+
+    /// Lets nothing pass any more on the connections that there are. They stay open, and new ones work.
+    pub fn silence(&self) {
+        let mut state = self.state.0.lock().expect("no panic");
+        state.silent = state.accepted;
+    }
 }
 
-fn forward(state: &Arc<(Mutex<State>, Condvar)>, from: &TcpStream, to: &TcpStream) {
+fn forward(state: &Arc<(Mutex<State>, Condvar)>, number: usize, from: &TcpStream, to: &TcpStream) {
     let clone = |stream: &TcpStream| stream.try_clone().expect("a socket can be shared");
     let (mut from, mut to, state) = (clone(from), clone(to), Arc::clone(state));
     state
@@ -80,7 +95,8 @@ fn forward(state: &Arc<(Mutex<State>, Condvar)>, from: &TcpStream, to: &TcpStrea
             && n > 0
         {
             let open = state.0.lock().expect("no panic");
-            drop(state.1.wait_while(open, |s| s.stalled).expect("no panic"));
+            let held = |s: &mut State| s.stalled || number <= s.silent;
+            drop(state.1.wait_while(open, held).expect("no panic"));
             if to.write_all(&buffer[..n]).is_err() {
                 break;
             }
