@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{
     index::TreeIndex,
     key_index::KeyIndex,
-    revision::{MAX_SUB, Revision},
+    revision::{MAX_SUB, PackedRev, Revision},
 };
 use crate::{
     bolt::{self, Bucket, Buf, FileReader, ForeignFile, ReadTx, Source},
@@ -43,8 +43,8 @@ struct Entry<K> {
     /// The 8 bytes after the common prefix of all keys; they decide most comparisons.
     head: u64,
     key: K,
-    rev: Revision,
-    tombstone: bool,
+    /// Small, because there is one for every record while the index is built.
+    rev: PackedRev,
     created: i64,
     version: i64,
     lease: i64,
@@ -103,7 +103,7 @@ pub fn restore_file(file: &ForeignFile) -> Result<Keys, RestoreError> {
 
 /// Builds the index. `open` opens the bucket for a thread, given its number. `own` returns the key at a position of a
 /// record.
-fn build<S: Source, K: Deref<Target = [u8]> + Send>(
+fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
     open: &(impl Fn(usize) -> bolt::Result<Option<Bucket<S>>> + Sync),
     own: &(impl Fn(&S::Buf, Range<usize>) -> K + Sync),
 ) -> Result<Keys, RestoreError> {
@@ -156,33 +156,56 @@ fn build<S: Source, K: Deref<Target = [u8]> + Send>(
         }
     });
     // The standard sort detects sorted runs and merges them.
+    let records: usize = parts.iter().map(Vec::len).sum();
     let mut all: Vec<Entry<K>> = Vec::new();
     for part in parts {
         match all.is_empty() {
-            true => all = part,
+            true => {
+                all = part;
+                all.reserve_exact(records - all.len());
+            }
             false => all.extend(part),
         }
     }
     if threads > 1 {
         all.sort_by(Entry::cmp_key);
     }
-
-    let mut leased = Vec::new();
-    let index = TreeIndex::from_sorted(
-        all.chunk_by(|a, b| a.cmp_key(b).is_eq())
-            .map(|changes| {
-                if let Some(newest) = changes.last().filter(|c| c.lease != 0) {
-                    leased.push((Bytes::copy_from_slice(&newest.key), newest.lease));
-                }
-                (Box::from(&*changes[0].key), key_index(changes))
-            })
-            .collect(),
-    );
+    let (keys, leased) = collect(all);
     Ok(Keys {
-        index,
+        index: TreeIndex::from_sorted(keys),
         revision: last.max(1),
         leased,
     })
+}
+
+/// All keys with their indexes, and the keys with leases.
+type Collected = (Vec<(Box<[u8]>, KeyIndex)>, Vec<(Bytes, i64)>);
+
+/// Collects the changes of each key, which follow each other in order. Consumes the entries, so that they are gone when
+/// the tree is built.
+fn collect<K: Deref<Target = [u8]> + Into<Box<[u8]>>>(all: Vec<Entry<K>>) -> Collected {
+    let count = all.chunk_by(|a, b| a.cmp_key(b).is_eq()).count();
+    let mut keys: Vec<(Box<[u8]>, KeyIndex)> = Vec::with_capacity(count);
+    let mut leased = Vec::new();
+    // The lease in the newest change of the current key.
+    let mut lease = 0;
+    for entry in all {
+        match keys.last_mut() {
+            Some((key, index)) if **key == *entry.key => add(index, entry.rev),
+            last => {
+                if let (Some((key, _)), true) = (last, lease != 0) {
+                    leased.push((Bytes::copy_from_slice(key), lease));
+                }
+                let index = first(&entry);
+                keys.push((entry.key.into(), index));
+            }
+        }
+        lease = entry.lease;
+    }
+    if let (Some((key, _)), true) = (keys.last(), lease != 0) {
+        leased.push((Bytes::copy_from_slice(key), lease));
+    }
+    (keys, leased)
 }
 
 /// The records with main revisions above `from` up to `to`, in order.
@@ -214,7 +237,10 @@ fn read<S: Source, K: Deref<Target = [u8]>>(
         if at.revision.sub > MAX_SUB {
             return Err(wrong("the sub revision is too large").into());
         }
-        if entries.last().is_some_and(|last| last.rev >= at.revision) {
+        if entries
+            .last()
+            .is_some_and(|last| last.rev.revision() >= at.revision)
+        {
             return Err(wrong("the record is out of order").into());
         }
         let kv = KeyValueRef::of_record(&record.key, &record.value)?;
@@ -227,8 +253,10 @@ fn read<S: Source, K: Deref<Target = [u8]>>(
         entries.push(Entry {
             head: 0,
             key: own(&record.value, place),
-            rev: at.revision,
-            tombstone: at.tombstone,
+            rev: match at.tombstone {
+                true => PackedRev::tombstone(at.revision),
+                false => PackedRev::put(at.revision),
+            },
             created: kv.create_revision,
             version: kv.version,
             lease: if at.tombstone { 0 } else { kv.lease },
@@ -261,22 +289,25 @@ fn head(key: &[u8], skip: usize) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The index of one key from its changes, which are in order and not empty. As in etcd, a deletion of a deleted key is
-/// ignored.
-fn key_index<K>(changes: &[Entry<K>]) -> KeyIndex {
-    let first = &changes[0];
-    let mut index = match first.tombstone {
-        true => KeyIndex::restore_tombstone(first.rev),
-        false => KeyIndex::restore(first.created, first.rev, first.version),
-    };
-    for change in &changes[1..] {
-        if change.tombstone {
-            index.tombstone(change.rev);
-        } else {
-            index.put(change.rev);
+/// The index of a key with its first change.
+fn first<K>(entry: &Entry<K>) -> KeyIndex {
+    let rev = entry.rev.revision();
+    match entry.rev.is_tombstone() {
+        true => KeyIndex::restore_tombstone(rev),
+        false => KeyIndex::restore(entry.created, rev, entry.version),
+    }
+}
+
+/// Adds a later change. As in etcd, a deletion of a deleted key is ignored.
+fn add(index: &mut KeyIndex, rev: PackedRev) {
+    match rev.is_tombstone() {
+        true => {
+            index.tombstone(rev.revision());
+        }
+        false => {
+            index.put(rev.revision());
         }
     }
-    index
 }
 
 #[cfg(test)]
@@ -300,5 +331,44 @@ mod tests {
                 assert!((head(a, skip), a) < (head(b, skip), b), "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_changes_of_a_key_become_one_index_and_its_newest_lease_counts() {
+        let entry = |key: &'static [u8], main, is_put: bool, lease| Entry {
+            head: head(key, 0),
+            key,
+            rev: match is_put {
+                true => PackedRev::put(Revision::new(main, 0)),
+                false => PackedRev::tombstone(Revision::new(main, 0)),
+            },
+            created: main,
+            version: 1,
+            lease,
+        };
+        let (keys, leased) = collect(vec![
+            entry(b"a", 2, true, 7),
+            entry(b"a", 4, false, 0),
+            entry(b"b", 3, true, 8),
+            entry(b"b", 5, true, 9),
+            entry(b"c", 6, false, 0),
+            entry(b"d", 7, true, 10),
+        ]);
+        let shown: Vec<_> = keys
+            .iter()
+            .map(|(key, index)| (&**key, index.last().main, index.is_deleted()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (&b"a"[..], 4, true),
+                (b"b", 5, false),
+                (b"c", 6, true),
+                (b"d", 7, false)
+            ]
+        );
+        let b = Bytes::from_static(b"b");
+        assert_eq!(leased, [(b, 9), (Bytes::from_static(b"d"), 10)]);
+        assert_eq!(keys[1].1.get(5).map(|found| found.version), Some(2));
     }
 }
