@@ -265,6 +265,37 @@ fn a_stall_longer_than_the_ttl_ends_a_lock() {
     }
 }
 
+/// A write that may have been done is not repeated, so `make-mirror` ends when its destination does not answer, and says
+/// which of the two servers it was.
+#[test]
+fn a_destination_that_goes_silent_ends_a_mirror() {
+    let server = Launch::serve().start();
+    let destination = Launch::serve().start();
+    let relay = Relay::before(destination.endpoint());
+    let endpoint = format!("--endpoints={}", server.endpoint());
+    let args = ["--command-timeout=2s", "make-mirror", relay.endpoint()];
+    let mirror = Background::start(&Program::etcdctl().arg(&endpoint).args(args));
+    put(server.endpoint(), "k", "before");
+    let get = Program::etcdctl().arg(format!("--endpoints={}", destination.endpoint()));
+    let get = get.args(["get", "k"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while get.run().success().out() != "k\nbefore\n" {
+        assert!(Instant::now() < deadline, "k is not copied");
+    }
+    relay.silence();
+    put(server.endpoint(), "k", "after");
+    let (code, _, err) = mirror.end();
+    assert_eq!(code, 1, "{err}");
+    assert!(
+        err.starts_with("Error: context deadline exceeded\n"),
+        "{err}"
+    );
+    assert!(
+        err.contains("hint: this came from the destination"),
+        "{err}"
+    );
+}
+
 /// A connection on which nothing arrives any more, although it is open, is noticed by its keep-alive, and what runs goes
 /// on over another one.
 #[test]
