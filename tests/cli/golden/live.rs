@@ -178,9 +178,16 @@ impl Live {
             if !self.wait_for(|p| end(p).is_some()) {
                 break;
             }
-            let at = end(&self.printed.0.lock().expect("no reader panics"));
-            seen = at.unwrap_or(seen);
-            if prompt.to_ascii_lowercase().contains("password") {
+            let is_password = {
+                let printed = self.printed.0.lock().expect("no reader panics");
+                seen = end(&printed).unwrap_or(seen);
+                // The pattern may be only a part of the prompt.
+                let last_line = printed.stdout.rsplit(|byte| *byte == b'\n').next();
+                String::from_utf8_lossy(last_line.unwrap_or_default())
+                    .to_ascii_lowercase()
+                    .contains("password")
+            };
+            if is_password {
                 self.wait_until_silent();
             }
             self.send(answer);
