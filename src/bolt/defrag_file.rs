@@ -126,7 +126,7 @@ impl LockedFile {
         temp: &Path,
         give_up: &AtomicBool,
     ) -> Result<(DiskFile, u64)> {
-        // After the greatest number, a new file begins anew.
+        // The greatest transaction id is followed by 0.
         let txid = reader.meta().txid.wrapping_add(1);
         let mut bulk = BulkWriter::create_on(&self.disk, temp, reader.page_size(), txid)?;
         for bucket in reader.buckets()? {

@@ -48,8 +48,8 @@ pub async fn closer(cause: Cause, host: &str, port: u16, tls: bool, limit: Durat
         // A plain-text probe cannot tell more about a server that uses TLS.
         cause if tls => cause,
         Cause::Closed | Cause::NotEtcd(_) | Cause::Broken(_) => port.plain().await.unwrap_or(cause),
-        // It answers requests, so it may be etcd; but it may be the port for peers. That etcd's client port answers a
-        // probe with 404 says nothing.
+        // The server answers requests, so it is probably etcd, whose client port answers the probe with 404. Only the port
+        // for peers is recognized here.
         Cause::Unavailable(_) => match port.plain().await {
             Some(Cause::PeerPort) => Cause::PeerPort,
             _ => cause,

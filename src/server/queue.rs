@@ -30,7 +30,8 @@ const GROUP_LEN: usize = 10_000;
 const GATHERING_SHARE: u32 = 4;
 /// The longest time for which a group is gathered.
 const LONGEST_GATHERING: Duration = Duration::from_millis(10);
-/// After a commit that took less time than this, nothing is gathered: clients could not answer in time.
+/// After a commit that took less time than this, nothing is gathered: clients could not send their next
+/// requests in time.
 const SHORTEST_COMMIT: Duration = Duration::from_millis(1);
 /// Maximum size of the waiting requests in bytes. Beyond that, requests are rejected as too many.
 const WAITING_BYTES: usize = 256 << 20;
@@ -130,7 +131,7 @@ enum Item {
     CompactionEnded,
 }
 
-/// What the writer has just done, from which the queue infers how many requests may follow soon.
+/// What the writer has just done. The queue expects as many requests to follow soon as were answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
     /// Number of requests that were answered.

@@ -87,7 +87,8 @@ impl Writer {
     /// Processes requests until the queue is closed and empty.
     pub fn run(mut self) {
         let mut done = Done::default();
-        while let Some(work) = self.shared.queue.take(std::mem::take(&mut done)) {
+        while let Some(work) = self.shared.queue.take(done) {
+            done = Done::default();
             match work {
                 Work::Group(group) => done = self.write(group),
                 Work::AfterCompactions(after) => self.after_compactions.push(after),

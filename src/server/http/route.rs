@@ -138,8 +138,8 @@ fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
     Some(text(StatusCode::MISDIRECTED_REQUEST, why))
 }
 
-/// Rejects a request to the gateway by a client whose certificate names a user: the gateway accepts only tokens, and the
-/// client could expect to be that user.
+/// Rejects a request to the gateway by a client whose certificate names a user. The gateway identifies users only by their
+/// tokens, but such a client would expect to act as the user of its certificate.
 fn named_certificate(
     services: &Services,
     caller: &Caller,

@@ -16,10 +16,10 @@ use crate::{
     server::{error::Error, grpc::MAX_DEPTH},
 };
 
-/// Nesting of JSON values up to which [`encode`] is sure not to use more of the stack than a thread of the runtime has.
+/// Maximum nesting of JSON values that are converted on the stack of the calling thread.
 const SHALLOW: usize = 100;
-/// Size in bytes of the stack for deeper values. Only what is used of it takes memory; a debug build uses 4 KiB for each
-/// level of [`MAX_DEPTH`].
+/// Size in bytes of the stack for deeper values: enough for [`MAX_DEPTH`] messages, also in a debug build. Only the used
+/// part of it takes memory.
 const DEEP_STACK: usize = 16 << 20;
 /// The text of the error for a message that is nested too deeply.
 const TOO_DEEP: &str = "nested too deeply";
@@ -64,7 +64,7 @@ pub fn encode(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
 fn encode_here(message: MessageId, json: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut from = serde_json::Deserializer::from_slice(json);
-    // `MAX_DEPTH` takes its place. Ignored values are read without recursion.
+    // `MAX_DEPTH` limits the recursion instead. Ignored values are read without recursion.
     from.disable_recursion_limit();
     let seed = InMessage {
         message,
