@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     program::{Finished, Program, scratch, wait_until},
-    server::{Launch, free_ports},
+    server::{Launch, Server, free_ports},
     small_disk::SmallDisk,
 };
 
@@ -607,6 +607,50 @@ fn a_member_that_was_added_and_a_downgrade_are_there_after_a_restart() {
     let server = server.restart();
     let status = etcdctl(server.endpoint(), &["endpoint", "status", "-w", "json"]);
     assert!(status.contains(r#""storageVersion":"3.7.0""#), "{status}");
+}
+
+/// The versions change some seconds after `downgrade enable` and `downgrade cancel`. If the server ends before that, they
+/// have changed after the next start, however it ended.
+#[test]
+fn versions_follow_a_downgrade_over_a_stop_and_over_a_kill() {
+    for kill in [false, true] {
+        let mut server = Launch::serve().start();
+        for (command, version, enabled) in [
+            (&["downgrade", "enable", "3.6"][..], "3.6.0", true),
+            (&["downgrade", "cancel"], "3.7.0", false),
+            // With nothing left to change.
+            (&["downgrade", "cancel"], "3.7.0", false),
+            (&["downgrade", "enable", "3.6"], "3.6.0", true),
+            (&["endpoint", "health"], "3.6.0", true),
+        ] {
+            let etcdctl = |server: &Server, args: &[&str]| {
+                let endpoint = format!("--endpoints={}", server.endpoint());
+                Program::etcdctl().arg(endpoint).args(args).run().success()
+            };
+            etcdctl(&server, command);
+            match kill {
+                true => server.kill(),
+                false => drop(server.terminate()),
+            }
+            // Reading the stopped member's file shows the versions without changing them.
+            let file = fs::read(server.db_file()).unwrap();
+            let snapshot = format!("--endpoints=snapshot:{}", server.db_file().display());
+            let status = Program::etcdctl().args([&snapshot, "endpoint", "status", "-w", "json"]);
+            let status: serde_json::Value =
+                serde_json::from_str(&status.run().success().out()).unwrap();
+            let info = &status[0]["Status"]["downgradeInfo"]["enabled"];
+            assert_eq!(info.as_bool().unwrap_or_default(), enabled, "{status}");
+            assert_eq!(fs::read(server.db_file()).unwrap(), file);
+
+            server = server.restart();
+            let status = etcdctl(&server, &["endpoint", "status", "-w", "json"]).out();
+            let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+            let status = &status[0]["Status"];
+            assert_eq!(status["storageVersion"], version, "kill: {kill}, {status}");
+            let info = &status["downgradeInfo"]["enabled"];
+            assert_eq!(info.as_bool().unwrap_or_default(), enabled, "{status}");
+        }
+    }
 }
 
 #[test]
