@@ -67,7 +67,10 @@ async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), Comman
     let mut signals = listen()?;
     let mut election = Election::new(&session, name);
     let elected = tokio::select! {
-        elected = election.campaign(value) => elected.map_err(CommandError::from),
+        elected = election.campaign(value) => elected.map_err(|error| match error {
+            ConcurrencyError::SessionExpired => session_expired(),
+            error => error.into(),
+        }),
         _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
     let led = match elected {
@@ -75,6 +78,10 @@ async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), Comman
         Err(error) => Err(error),
     };
     end(&session, led).await
+}
+
+fn session_expired() -> CommandError {
+    CommandError::new(ErrorKind::Failed, "elect: session expired")
 }
 
 /// Prints the key of the leader, and waits for a signal.
@@ -89,13 +96,17 @@ async fn lead(
         ..Default::default()
     };
     let answer = session.client().range(request, session.deadline()).await?;
+    // The lease, and with it the key, may have ended while this session waited for its turn.
+    if answer.kvs.is_empty() {
+        return Err(session_expired());
+    }
     ctx.emit(&Get {
         answer,
         ..Default::default()
     })?;
     tokio::select! {
         _ = signals.recv() => Ok(()),
-        () = session.ended() => Err(CommandError::new(ErrorKind::Failed, "elect: session expired")),
+        () = session.ended() => Err(session_expired()),
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     };
     let held = match locked {
         Ok(()) if program.is_empty() => hold(ctx, &session, &mutex, &mut signals).await,
-        Ok(()) => run(&mutex, program).await,
+        Ok(()) => run(ctx, &session, &mutex, program).await,
         Err(error) => Err(error),
     };
     elect::end(&session, held).await
@@ -101,8 +101,14 @@ async fn hold(
     }
 }
 
-/// Runs a program while holding the lock.
-async fn run(mutex: &Mutex, program: &[OsString]) -> Result<(), CommandError> {
+/// Runs a program while holding the lock. If the lock is lost, the program continues, as under etcdctl, but the user is
+/// told at once.
+async fn run(
+    ctx: &Context,
+    session: &Session,
+    mutex: &Mutex,
+    program: &[OsString],
+) -> Result<(), CommandError> {
     let variables = vec![
         (
             "ETCD_LOCK_KEY".to_owned(),
@@ -113,7 +119,15 @@ async fn run(mutex: &Mutex, program: &[OsString]) -> Result<(), CommandError> {
             mutex.acquired().to_string().into(),
         ),
     ];
-    child::run(program, variables)
-        .await
-        .map_err(|failed| CommandError::new(ErrorKind::Child(failed.code), failed))
+    let mut ended = std::pin::pin!(child::run(program, variables));
+    let ended = tokio::select! {
+        ended = &mut ended => ended,
+        () = session.ended() => {
+            ctx.ui.note(
+                "Warning: session expired: the lock is lost and others may take it, but the command still runs",
+            );
+            ended.await
+        }
+    };
+    ended.map_err(|failed| CommandError::new(ErrorKind::Child(failed.code), failed))
 }

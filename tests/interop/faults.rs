@@ -1,6 +1,7 @@
 //! Our etcdctl while members of a real cluster die and come back, the leadership moves, and the network stalls: what
 //! runs goes on, no event is lost or repeated, and locks and leases are held.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -262,6 +263,118 @@ fn a_stall_longer_than_the_ttl_ends_a_lock() {
         assert_eq!(code, 1, "{err}");
         assert!(err.contains("Error: session expired\n"), "{err}");
         relay.stall(false);
+    }
+}
+
+/// A lock and a leadership, or the place in the queue for one, that end while the network stalls: no process claims what
+/// it has lost. Messages and exit codes are etcdctl's. (The lease is revoked, because that of `elect` lives for 60 s.)
+#[test]
+fn leases_that_end_during_a_stall_end_locks_and_leaderships() {
+    let server = Launch::serve().start();
+    let direct = format!("--endpoints={}", server.endpoint());
+    let revoke = |key: &str| {
+        let (_, lease) = key.trim().split_once('/').expect("a session's key");
+        Program::etcdctl()
+            .args([&direct, "lease", "revoke", lease])
+            .run()
+            .success();
+    };
+    let keys = |prefix: &str| {
+        let get = ["get", prefix, "--prefix", "--keys-only", "--sort-by=CREATE"];
+        let get = Program::etcdctl().arg(&direct).args(get);
+        get.run().success().out().replace("\n\n", "\n")
+    };
+    let check = |program: &Program, command: &[&str], waiters_error: &str| {
+        let prefix = format!("{}/", command[1]);
+        let relay = Relay::before(server.endpoint());
+        let endpoint = format!("--endpoints={}", relay.endpoint());
+        let start =
+            |endpoint: &str| Background::start(&program.clone().arg(endpoint).args(command));
+        // The holder loses its lease during the stall.
+        let holder = start(&endpoint);
+        holder.wait_for_text(&prefix);
+        relay.stall(true);
+        revoke(&keys(&prefix));
+        relay.stall(false);
+        let (code, _, err) = holder.end();
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains("session expired\n"), "{err}");
+
+        // A process that waits loses its lease and, still during the stall, its predecessor.
+        let holder = start(&direct);
+        holder.wait_for_text(&prefix);
+        let waiter = start(&endpoint);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let waiting = loop {
+            assert!(Instant::now() < deadline, "nobody waits");
+            if let Some(key) = keys(&prefix).lines().nth(1) {
+                break key.to_owned();
+            }
+        };
+        relay.stall(true);
+        revoke(&waiting);
+        holder.signal(Signal::INT);
+        assert_eq!(holder.end().0, 0);
+        relay.stall(false);
+        let (code, out, err) = waiter.end();
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        assert!(err.contains(waiters_error), "{err}");
+    };
+    // Together, because a process may notice only at its next renewal, after a third of the TTL.
+    std::thread::scope(|scope| {
+        for (name, program) in [
+            ("ours", Some(Program::etcdctl())),
+            ("theirs", etcd::etcdctl(Release::V3_7)),
+        ] {
+            let Some(program) = program else { continue };
+            let (check, elect) = (&check, program.clone());
+            scope.spawn(move || {
+                let command = ["lock", &format!("l-{name}")];
+                check(&program, &command, "Error: mutex: session is expired\n");
+            });
+            scope.spawn(move || {
+                let command = ["elect", &format!("e-{name}"), "me"];
+                check(&elect, &command, "Error: elect: session expired\n");
+            });
+        }
+    });
+}
+
+/// A command that runs under a lock which is lost continues, and decides about the exit code, as with etcdctl. Ours says
+/// at once that the lock is lost.
+#[test]
+fn a_command_whose_lock_is_lost_continues_after_a_warning() {
+    let server = Launch::serve().start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = dir.path().join("end");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    // Opened for both, so that neither side waits for the other one to open it.
+    let end = std::fs::File::options().read(true).write(true).open(&fifo);
+    let mut end = end.expect("a fifo");
+    for (program, warns) in [
+        (Some(Program::etcdctl()), true),
+        (etcd::etcdctl(Release::V3_7), false),
+    ] {
+        let Some(program) = program else { continue };
+        let relay = Relay::before(server.endpoint());
+        let script = format!("echo held; read code < {}; exit $code", fifo.display());
+        let lock = program.arg(format!("--endpoints={}", relay.endpoint()));
+        let lock = lock.args(["lock", "l", "--ttl=2", "--", "sh", "-c", &script]);
+        let lock = Background::start(&lock);
+        lock.wait_for_text("held\n");
+        relay.stall(true);
+        // Once the lease is gone, another process gets the lock.
+        let next = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
+        next.args(["lock", "l", "true"]).run().success();
+        if warns {
+            lock.wait_for_error("session expired: the lock is lost");
+        }
+        relay.stall(false);
+        end.write_all(b"7\n").expect("there is space in a fifo");
+        let (code, _, err) = lock.end();
+        assert_eq!(code, 7, "{err}");
+        assert_eq!(err.contains("Warning: session expired"), warns, "{err}");
     }
 }
 

@@ -54,10 +54,21 @@ impl Background {
     /// Waits until what it has printed on stdout satisfies `enough`.
     #[track_caller]
     pub fn wait_for(&self, what: &str, enough: impl Fn(&str) -> bool) {
+        self.wait_for_printed(what, |printed| enough(&printed.out));
+    }
+
+    /// Waits until stderr contains `text`.
+    #[track_caller]
+    pub fn wait_for_error(&self, text: &str) {
+        self.wait_for_printed(text, |printed| printed.err.contains(text));
+    }
+
+    #[track_caller]
+    fn wait_for_printed(&self, what: &str, enough: impl Fn(&Printed) -> bool) {
         let deadline = Instant::now() + LIMIT;
         let (lock, changed) = &*self.printed;
         let mut printed = lock.lock().expect("no panic");
-        while !enough(&printed.out) {
+        while !enough(&printed) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && printed.ended < 2,
