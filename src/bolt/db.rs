@@ -182,7 +182,6 @@ impl Db {
         let w = &mut *writer;
         let file = w.view.store.file.clone();
         file.check_latch()?;
-        check_path(&file)?;
         w.cut_digest()?;
         self.release(w);
 

@@ -171,6 +171,8 @@ pub(crate) struct DiskFile {
     path: PathBuf,
     disk: Disk,
     latch: OnceLock<String>,
+    /// Device and inode number, once they have been needed.
+    identity: OnceLock<(u64, u64)>,
 }
 
 impl DiskFile {
@@ -181,6 +183,7 @@ impl DiskFile {
             path: path.to_path_buf(),
             disk: disk.clone(),
             latch: OnceLock::new(),
+            identity: OnceLock::new(),
         }
     }
 
@@ -198,7 +201,11 @@ impl DiskFile {
     /// The same file, or its unpacked contents if it is compressed.
     pub fn unpacked(self) -> Result<DiskFile> {
         let file = super::unpack::plain(self.file, &self.path)?;
-        Ok(DiskFile { file, ..self })
+        Ok(DiskFile {
+            file,
+            identity: OnceLock::new(),
+            ..self
+        })
     }
 
     /// The same open file under its new name, after a rename.
@@ -262,9 +269,15 @@ impl DiskFile {
 
     /// Whether a path leads to this file.
     pub fn is_at(&self, path: &Path) -> Result<bool> {
-        let own = self.metadata()?;
+        let own = match self.identity.get() {
+            Some(own) => *own,
+            None => {
+                let own = self.metadata()?;
+                *self.identity.get_or_init(|| (own.dev(), own.ino()))
+            }
+        };
         match fs::metadata(path) {
-            Ok(m) => Ok((m.dev(), m.ino()) == (own.dev(), own.ino())),
+            Ok(m) => Ok((m.dev(), m.ino()) == own),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(Error::io(path, "look up", e)),
         }
