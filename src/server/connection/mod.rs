@@ -5,5 +5,6 @@ mod frames;
 mod monitor;
 mod pings;
 mod serve;
+mod turn;
 
 pub use serve::{Link, Traffic, serve};

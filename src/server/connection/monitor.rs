@@ -84,6 +84,11 @@ impl Monitor {
         Open(self.clone())
     }
 
+    /// Whether any request is in progress.
+    pub fn is_busy(&self) -> bool {
+        self.0.lock().open > 0
+    }
+
     /// The time at which the client will be considered dead if it does nothing until then. Over HTTP/2, where it is
     /// pinged, this is after it has sent nothing for `silence`; over HTTP/1.1, after it has read nothing for that long.
     /// A client that has not sent anything yet has `first`. `None`: never, in the current state.

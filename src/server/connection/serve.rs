@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,10 @@ use tokio::{
     time::sleep_until,
 };
 
-use super::monitor::{Monitor, Open};
+use super::{
+    monitor::{Monitor, Open},
+    turn::Turn,
+};
 use crate::{
     net::coalesce::coalesce,
     server::{
@@ -118,10 +121,15 @@ pub async fn serve<S>(
     let mut look = pin!(sleep_until((Instant::now() + HEAD_TIMEOUT).into()));
     let mut seen = Phase::Running;
     let mut ended = false;
+    let mut turn = Turn::default();
     loop {
         let step = poll_fn(|cx| {
             inline.refill();
             ended = ended || connection.as_mut().poll(cx).is_ready();
+            // Other requests of this connection may be about to answer, and then all answers are sent together.
+            if !ended && !flush.is_empty() && watched.is_busy() {
+                ready!(turn.poll(cx));
+            }
             match flush.poll_flush(cx) {
                 Poll::Ready(Ok(())) if !ended => Poll::Pending,
                 Poll::Pending => Poll::Pending,
@@ -261,7 +269,8 @@ async fn handle(
         secure: link.secure,
         metrics_only: link.traffic == Traffic::Metrics,
     };
-    plain::answer(services, caller, request).await
+    // Boxed, because it is large and would add to the size of every request.
+    Box::pin(plain::answer(services, caller, request)).await
 }
 
 /// On etcd's plain-text port, HTTP/2 is for gRPC and HTTP/1.1 for everything else. With TLS, the content type decides

@@ -26,24 +26,20 @@ impl Core {
         context: &RequestContext,
         r: pb::RangeRequest,
     ) -> Result<pb::RangeResponse, Error> {
-        let mut answer = self.measured("Range", self.read(context, r)).await?;
+        let since = Instant::now();
+        let answer = self.read(context, r).await;
+        let mut answer = self.count_range(since, answer)?;
         self.complete(&mut answer.header);
         Ok(answer)
     }
 
-    /// Counts and times a range.
-    async fn measured<T>(
-        &self,
-        operation: &'static str,
-        read: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    /// Counts a range, which took from `since` until now.
+    fn count_range<T>(&self, since: Instant, answer: Result<T, Error>) -> Result<T, Error> {
         let metrics = &self.inner.shared.metrics;
-        let since = Instant::now();
-        let answer = read.await;
         let took = since.elapsed();
         metrics.ranges.inc();
         metrics.ranged(answer.is_ok(), took);
-        metrics.operation(operation).answered(answer.is_ok(), took);
+        metrics.operation("Range").answered(answer.is_ok(), took);
         answer
     }
 
@@ -58,8 +54,9 @@ impl Core {
         free: usize,
     ) -> Result<Encoded, Error> {
         let header = self.inner.shared.header(0);
-        let read = self.read(context, EncodedRange { r, header, free });
-        let mut answer = self.measured("Range", read).await?;
+        let since = Instant::now();
+        let answer = self.read(context, EncodedRange { r, header, free }).await;
+        let mut answer = self.count_range(since, answer)?;
         answer.counted_by(&self.inner.admission.answers());
         Ok(answer)
     }
@@ -73,9 +70,9 @@ impl Core {
         context: &RequestContext,
         r: pb::RangeRequest,
     ) -> Result<pb::RangeResponse, Error> {
-        let mut answer = self
-            .measured("Range", self.read(context, RangeChunk(r)))
-            .await?;
+        let since = Instant::now();
+        let answer = self.read(context, RangeChunk(r)).await;
+        let mut answer = self.count_range(since, answer)?;
         self.complete(&mut answer.header);
         Ok(answer)
     }

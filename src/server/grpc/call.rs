@@ -39,6 +39,8 @@ pub(super) fn run_stream(
     parts: mpsc::Sender<Part>,
     handling: Handling,
 ) {
+    // Boxed, because the task would otherwise have space for several copies of it.
+    let work = Box::pin(work);
     tokio::spawn(async move {
         let within_deadline = async {
             match deadline {

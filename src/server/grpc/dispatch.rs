@@ -146,3 +146,23 @@ fn refuse(refusal: Refusal, content_type: HeaderValue) -> Response<Body> {
         .insert(header::CONTENT_TYPE, content_type);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::body::Incoming;
+
+    /// The size of the future that a function returns.
+    fn size_of_future<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        // It is moved when it starts, and an open stream keeps its memory.
+        let size = size_of_future(|services, peer, secure, request| {
+            dispatch::<Incoming>(services, peer, secure, request)
+        });
+        assert!(size <= 4096, "{size} bytes");
+    }
+}

@@ -103,7 +103,11 @@ macro_rules! methods {
             B::Error: std::fmt::Display,
         {
             match method {
-                $($(#[$condition])* Method::$method => shape!($shape, method, services, call, $object, $function),)*
+                // A block of its own lets all methods use the same memory; otherwise each of them would add to the size
+                // of every request.
+                $($(#[$condition])* Method::$method => {
+                    async move { shape!($shape, method, services, call, $object, $function) }.await
+                })*
             }
         }
     };
@@ -152,7 +156,8 @@ macro_rules! shape {
         let (request, encoded) = attempt!(handling, request.unary_message().await);
         handling.received(encoded.len());
         let watched = Watched::new($method, encoded, &context);
-        let answer = $services.$object.$function(&context, request).await;
+        // Boxed, so that the largest function does not determine the size of every request.
+        let answer = Box::pin($services.$object.$function(&context, request)).await;
         watched.answered($services, &answer);
         let response = attempt!(handling, answer);
         let size = prost::Message::encoded_len(&response);
