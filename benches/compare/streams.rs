@@ -41,9 +41,12 @@ struct Args {
     endpoint: String,
     #[arg(long, value_enum)]
     op: Op,
-    /// Number of clients, each with one request at a time and a separate connection
+    /// Number of clients, each with one request at a time
     #[arg(long, default_value_t = 1)]
     clients: usize,
+    /// Number of clients that share a connection
+    #[arg(long, default_value_t = 8)]
+    clients_per_connection: usize,
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -92,6 +95,7 @@ enum Op {
 /// Number of watchers per stream.
 const A_STREAM: usize = 100;
 
+#[derive(Clone)]
 struct Client {
     channel: Channel,
     token: Option<MetadataValue<tonic::metadata::Ascii>>,
@@ -345,9 +349,13 @@ async fn measure(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
         streams.push(open_watchers(&client, first, count, &args).await?);
         first += count;
     }
-    let mut clients = Vec::new();
-    for _ in 0..args.clients {
-        clients.push(Client::connect(&args).await?);
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..args.clients {
+        let client = match clients.last() {
+            Some(last) if number % args.clients_per_connection != 0 => last.clone(),
+            _ => Client::connect(&args).await?,
+        };
+        clients.push(client);
     }
     if args.op == Op::Get {
         for number in 0..args.keys {
@@ -471,8 +479,8 @@ fn memory(pid: u32) -> Result<u64, Failure> {
 
 fn main() -> Result<(), Failure> {
     let args = Rc::new(Args::parse());
-    if args.prefixes == 0 || args.keys == 0 {
-        return Err("prefixes and keys must be positive".into());
+    if args.prefixes == 0 || args.keys == 0 || args.clients_per_connection == 0 {
+        return Err("prefixes, keys and clients per connection must be positive".into());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
