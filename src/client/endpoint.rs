@@ -220,11 +220,7 @@ fn snapshot(file: &str) -> Result<Target, String> {
     if file.is_empty() {
         return Err("the file is missing: snapshot:FILE".into());
     }
-    if let Some(path) = file.strip_prefix("//") {
-        return Err(format!(
-            "snapshot: is followed by a path without `//`: snapshot:/{path} or snapshot:{path}"
-        ));
-    }
+    check_path("snapshot", "file", file)?;
     Ok(Target::Snapshot {
         file: string::path(file),
     })
@@ -252,21 +248,58 @@ fn check_directory(dir: &str) -> Result<(), String> {
     if dir.is_empty() {
         return Err("the data directory is missing: embedded:DIR".into());
     }
-    if let Some(path) = dir.strip_prefix("//") {
-        return Err(format!(
-            "embedded: is followed by a path without `//`: embedded:/{path} or embedded:{path}"
-        ));
-    }
-    if let Some(first) = dir.chars().next().filter(|c| ['~', '$'].contains(c)) {
-        return Err(format!(
-            "the shell does not expand {first} here: give the path itself, or embedded:./{dir} for a directory of that \
-             name"
-        ));
-    }
+    check_path("embedded", "directory", dir)?;
     if dir.trim() != dir || dir.contains(char::is_control) {
         return Err(
             "the name of the data directory begins or ends with a space, or contains a control character".into(),
         );
+    }
+    Ok(())
+}
+
+/// Rejects paths that were probably meant as something else. A path that begins with `/`, `./` or `../` is taken as it
+/// is.
+fn check_path(scheme: &str, what: &str, path: &str) -> Result<(), String> {
+    if let Some(path) = path.strip_prefix("//") {
+        let path = path.trim_start_matches('/');
+        return Err(format!(
+            "{scheme}: is followed by a path without `//`: {scheme}:/{path} or {scheme}:{path}"
+        ));
+    }
+    if ["/", "./", "../"]
+        .iter()
+        .any(|start| path.starts_with(start))
+    {
+        return Ok(());
+    }
+    let or_literally = format!("or {scheme}:./{path} for a {what} of that name");
+    let first = path.chars().next().filter(|c| ['~', '$'].contains(c));
+    if let Some(unexpanded) = first.or_else(|| path.chars().find(|c| *c == '*')) {
+        return Err(format!(
+            "the shell does not expand {unexpanded} here: give the path itself, {or_literally}"
+        ));
+    }
+    if path.starts_with(['\'', '"', '`']) {
+        return Err(format!(
+            "the path begins with a quote: omit it, {or_literally}"
+        ));
+    }
+    // The name of a file often ends with a time.
+    let is_port = |(host, port): (&str, &str)| {
+        scheme == "embedded" && !host.contains('/') && port.parse::<u16>().is_ok()
+    };
+    if path.contains("://") || path.rsplit_once(':').is_some_and(is_port) {
+        return Err(format!(
+            "this is the address of a server: omit {scheme}:, {or_literally}"
+        ));
+    }
+    if ["embedded:", "snapshot:"]
+        .iter()
+        .any(|s| path.starts_with(s))
+    {
+        return Err(format!(
+            "give only one of embedded: and snapshot:, {or_literally}"
+        ));
     }
     Ok(())
 }
@@ -390,11 +423,31 @@ mod tests {
             "embedded:///x/y",
             "embedded: x",
             "embedded:x\n",
+            "embedded:*",
+            "embedded:'x'",
+            "embedded:http://h:1",
+            "embedded:h:2379",
+            "embedded:snapshot:x",
+            "snapshot:~/x",
+            "snapshot:x*.db",
+            "snapshot:embedded:x",
             "snapshot:",
             "http://",
         ] {
             let error = Endpoint::parse(typed).unwrap_err();
             assert!(error.to_string().starts_with("endpoint \""), "{typed}");
+        }
+        for typed in [
+            "embedded:./*",
+            "embedded:/h:2379",
+            "embedded:../x://y",
+            "embedded:x:y",
+            "embedded:a/b:1",
+            "embedded:x'",
+            "snapshot:./~",
+            "snapshot:backup-12:30",
+        ] {
+            assert!(Endpoint::parse(typed).is_ok(), "{typed}");
         }
     }
 }

@@ -115,6 +115,11 @@ fn odd_directories_are_refused_by_name() {
         ("embedded:$HOME/x", "the shell does not expand $"),
         ("embedded://x/y", "embedded:/x/y or embedded:x/y"),
         ("embedded: x", "begins or ends with a space"),
+        ("embedded:*", "the shell does not expand *"),
+        ("embedded:'x'", "begins with a quote"),
+        ("embedded:http://h:2379", "the address of a server"),
+        ("embedded:127.0.0.1:2379", "the address of a server"),
+        ("embedded:snapshot:x", "only one of embedded: and snapshot:"),
         ("embedded:a,b", "a comma"),
         ("embedded:a,127.0.0.1:1", "a comma"),
     ] {
