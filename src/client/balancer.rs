@@ -234,9 +234,11 @@ impl State {
     fn remove_broken(&mut self, now: Instant) {
         let mut at = 0;
         while at < self.up.len() {
-            if self.up[at].1.usable() {
+            let (index, connection) = &self.up[at];
+            if connection.usable() {
                 at += 1;
             } else {
+                self.causes.insert(*index, connection.broken("EOF"));
                 self.take_out(at, now);
             }
         }

@@ -212,19 +212,10 @@ impl Client {
         Ok(sent.is_none() && error.is(token::OLD_REVISION))
     }
 
-    /// Returns, after a pause, if the request may be sent again.
-    pub(super) async fn after_failure(
-        &self,
-        history: &mut History,
-        index: usize,
-        connection: &Connection,
-        failure: Failure,
-        repeat: Repeat,
-        deadline: Deadline,
-    ) -> Result<(), ClientError> {
-        // The balancer now treats this endpoint differently.
+    /// Tells the balancer how a call over `connection` failed, so that it treats the endpoint differently and can say why.
+    fn note(&self, index: usize, connection: &Connection, failure: &Failure) {
         let balancer = &self.inner.balancer;
-        match &failure {
+        match failure {
             Failure::Broken(cause) | Failure::Unprocessed(Unprocessed::NotSent(cause)) => {
                 balancer.lost(index, connection, cause.clone());
             }
@@ -236,6 +227,19 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Returns, after a pause, if the request may be sent again.
+    pub(super) async fn after_failure(
+        &self,
+        history: &mut History,
+        index: usize,
+        connection: &Connection,
+        failure: Failure,
+        repeat: Repeat,
+        deadline: Deadline,
+    ) -> Result<(), ClientError> {
+        self.note(index, connection, &failure);
 
         // A failure because of the deadline is reported as such.
         let out_of_time = match &failure {
@@ -287,12 +291,7 @@ impl Client {
         deadline: Deadline,
     ) -> ClientError {
         let failure = Failure::of(&status, connection);
-        match &failure {
-            Failure::Broken(cause) | Failure::Unprocessed(Unprocessed::NotSent(cause)) => {
-                self.inner.balancer.lost(index, connection, cause.clone());
-            }
-            _ => {}
-        }
+        self.note(index, connection, &failure);
         if deadline.passed() && !matches!(&failure, Failure::Answered(e) if !e.is_timeout()) {
             return self
                 .timed_out(index, connection, Repeat::Read, deadline)

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     cause::Cause,
     dial::DialOptions,
-    failure::Transport,
+    failure::{Transport, reason_name},
     http_response,
     monitor::{Monitor, Monitored},
 };
@@ -32,6 +32,8 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Maximum size in bytes of a frame from the server. Larger than the default of 16 KiB, so that a chunk of a snapshot
 /// arrives in one frame, with fewer system calls on both sides.
 const FRAME: u32 = 256 << 10;
+/// Maximum size in bytes of the headers or trailers of a response: a proxy may add some, and the text of an error is one.
+const HEAD: u32 = 256 << 10;
 
 /// Keep-alive options of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,7 @@ impl Connection {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(FRAME)
+            .max_header_list_size(HEAD)
             .keep_alive_interval(options.keepalive.time)
             .keep_alive_timeout(options.keepalive.timeout)
             .handshake(TokioIo::new(io))
@@ -263,8 +266,46 @@ pub(super) fn text(error: &hyper::Error) -> String {
     while let Some(next) = inner.source() {
         inner = next;
     }
-    match inner.downcast_ref::<io::Error>() {
-        Some(error) => super::cause::io_text(error),
-        None => inner.to_string(),
+    if let Some(error) = inner.downcast_ref::<io::Error>() {
+        return super::cause::io_text(error);
+    }
+    let text = inner.to_string();
+    match inner
+        .downcast_ref::<h2::Error>()
+        .and_then(h2::Error::reason)
+    {
+        Some(reason) => protocol_text(reason, &text),
+        None => text,
+    }
+}
+
+/// The text of an HTTP/2 error: the name of its code, as Go prints it, and what its sender added. h2 returns that
+/// addition only in `printed`, its own text, which ends with `(b"...")`.
+fn protocol_text(reason: h2::Reason, printed: &str) -> String {
+    let name = reason_name(reason);
+    let added = printed
+        .split_once(" (b\"")
+        .and_then(|(_, rest)| rest.strip_suffix("\")"));
+    match added {
+        Some(added) => format!("HTTP/2 error {name}: {added}"),
+        None => format!("HTTP/2 error {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use h2::Reason;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_http2_are_named_as_in_the_standard() {
+        let text = protocol_text(
+            Reason::ENHANCE_YOUR_CALM,
+            "connection error received: x (b\"too_many_pings\")",
+        );
+        assert_eq!(text, "HTTP/2 error ENHANCE_YOUR_CALM: too_many_pings");
+        let text = protocol_text(Reason::PROTOCOL_ERROR, "stream error detected: x");
+        assert_eq!(text, "HTTP/2 error PROTOCOL_ERROR");
     }
 }

@@ -179,7 +179,7 @@ fn code_of(reason: Reason) -> Code {
 }
 
 /// Go's name of an HTTP/2 error code.
-fn reason_name(reason: Reason) -> String {
+pub fn reason_name(reason: Reason) -> String {
     let number = u32::from(reason);
     if number <= u32::from(Reason::HTTP_1_1_REQUIRED) {
         format!("{reason:?}")

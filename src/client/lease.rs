@@ -95,7 +95,12 @@ impl KeepAlive {
                 None if self.end.is_some() => {
                     return Err(ClientError::LeaseExpired { id: self.id });
                 }
-                None => return Err(self.client.out_of_time(self.first).await),
+                None => {
+                    return Err(match &mut self.stream {
+                        Some((_, answers)) => answers.timed_out(self.first).await,
+                        None => self.client.out_of_time(self.first).await,
+                    });
+                }
                 Some(Ok(answer)) if answer.ttl <= 0 => {
                     return Err(ClientError::Status {
                         code: Code::NotFound,

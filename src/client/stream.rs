@@ -131,16 +131,20 @@ impl<A: Message + Default + 'static> Answers<A> {
             return Ok(first);
         }
         match self.deadline.run(self.state.message()).await {
-            None => Err(self
-                .client
-                .timed_out(self.index, &self.connection, Repeat::Read, self.deadline)
-                .await),
+            None => Err(self.timed_out(self.deadline).await),
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self
                 .client
                 .failed_once(self.index, &self.connection, status, self.deadline)
                 .await),
         }
+    }
+
+    /// The error if no response arrived before `deadline`.
+    pub(super) async fn timed_out(&mut self, deadline: Deadline) -> ClientError {
+        self.client
+            .timed_out(self.index, &self.connection, Repeat::Read, deadline)
+            .await
     }
 
     /// From now on, each response must arrive before `deadline`.

@@ -561,6 +561,63 @@ fn an_http2_server_that_is_no_etcd() {
     get(&unavailable).failure(1, &said);
 }
 
+/// The hints say what the endpoint did: for every kind of call, and without the debug forms of a library.
+#[test]
+fn what_an_endpoint_answers_and_violates_is_named() {
+    let run = |endpoint: String, args: &[&str]| {
+        let program = Program::etcdctl().arg(format!("--endpoints={endpoint}"));
+        program.arg("--command-timeout=1s").args(args).run()
+    };
+    let down = Peer::answering(Answer::StatusAtOnce(14, "backend down"));
+    for args in [
+        &["get", "k"][..],
+        &["watch", "k"],
+        &["lease", "keep-alive", "1"],
+        &["lock", "l"],
+        &["member", "list"],
+    ] {
+        let finished = run(down.endpoint(), args);
+        assert_ne!(finished.code(), 0, "{finished}");
+        let said = format!(
+            "hint: {}: the server answered: backend down\n",
+            down.endpoint()
+        );
+        assert!(finished.err().contains(&said), "{finished}");
+    }
+    let silent = Peer::answering(Answer::Never);
+    for args in [&["watch", "k"][..], &["lease", "keep-alive", "1"]] {
+        let finished = run(silent.endpoint(), args);
+        let said = "connected, but no answer within 1s (--command-timeout)\n";
+        assert!(finished.err().contains(said), "{finished}");
+    }
+
+    // SETTINGS with a maximum frame size of 1 byte, and CONTINUATION where no headers began.
+    let settings = vec![0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1];
+    let stray = [SETTINGS, &[0, 0, 0, 9, 0, 0, 0, 0, 1]].concat();
+    for bytes in [settings, stray] {
+        let peer = Peer::beginning(Begin::Bytes(bytes));
+        for args in [&["get", "k"][..], &["put", "k", "v"]] {
+            let finished = run(peer.endpoint(), args);
+            assert_ne!(finished.code(), 0, "{finished}");
+            let err = finished.err();
+            let said = "the connection broke: HTTP/2 error PROTOCOL_ERROR";
+            assert!(err.contains(said) && !err.contains("b\""), "{finished}");
+        }
+    }
+}
+
+/// The text of an error may be longer than the headers that HTTP/2 libraries accept by default.
+#[test]
+fn a_long_error_text_is_printed_whole() {
+    let text: &'static str = "no ".repeat(20_000).leak();
+    let peer = Peer::answering(Answer::Status(3, text));
+    Program::etcdctl()
+        .arg(format!("--endpoints={}", peer.endpoint()))
+        .args(["put", "k", "v"])
+        .run()
+        .failure(1, text);
+}
+
 /// The effect on a write of a bad endpoint together with a good one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum OnWrite {

@@ -69,6 +69,8 @@ pub enum Answer {
     Reset(u32),
     /// Respond with this gRPC status and text.
     Status(u32, &'static str),
+    /// Like [`Answer::Status`], but without waiting for the end of the request, which a stream does not have.
+    StatusAtOnce(u32, &'static str),
     /// Respond with this HTTP status and content type.
     Http {
         status: u16,
@@ -183,6 +185,9 @@ fn treat(mut stream: TcpStream, script: &Script, counts: &Counts) -> io::Result<
             kind::PING if flags & ACK == 0 => {
                 stream.write_all(&frame(kind::PING, ACK, 0, &payload))?;
             }
+            kind::HEADERS if matches!(script.answer, Answer::StatusAtOnce(..)) => {
+                answer(&mut stream, id, &script.answer)?;
+            }
             kind::HEADERS | kind::DATA if flags & END_STREAM != 0 => {
                 counts.requests.fetch_add(1, Ordering::Relaxed);
                 if !answer(&mut stream, id, &script.answer)? {
@@ -211,7 +216,7 @@ fn answer(stream: &mut TcpStream, id: u32, answer: &Answer) -> io::Result<bool> 
         Answer::Reset(code) => {
             stream.write_all(&frame(kind::RST_STREAM, 0, id, &code.to_be_bytes()))?;
         }
-        Answer::Status(code, text) => {
+        Answer::Status(code, text) | Answer::StatusAtOnce(code, text) => {
             let code = code.to_string();
             let fields = [
                 (":status", "200"),
@@ -294,16 +299,26 @@ fn headers(id: u32, flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     for (name, value) in fields {
         block.push(0);
         for text in [name, value] {
-            block.push(
-                u8::try_from(text.len())
-                    .ok()
-                    .filter(|n| *n < 127)
-                    .expect("a short field"),
-            );
+            block.extend(length(text.len()));
             block.extend(text.as_bytes());
         }
     }
     frame(kind::HEADERS, flags | END_HEADERS, id, &block)
+}
+
+/// A length of HPACK: 7 bits, and if these are all set, the rest in groups of 7 bits (RFC 7541, 5.1).
+fn length(mut left: usize) -> Vec<u8> {
+    if left < 127 {
+        return vec![left.to_le_bytes()[0]];
+    }
+    left -= 127;
+    let mut bytes = vec![127];
+    while left >= 128 {
+        bytes.push(left.to_le_bytes()[0] | 128);
+        left /= 128;
+    }
+    bytes.push(left.to_le_bytes()[0]);
+    bytes
 }
 
 /// An address that drops SYNs, like a host behind a firewall: a listener whose queue is full.
