@@ -181,30 +181,39 @@ fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
 /// All keys with their indexes, and the keys with leases.
 type Collected = (Vec<(Box<[u8]>, KeyIndex)>, Vec<(Bytes, i64)>);
 
-/// Collects the changes of each key, which follow each other in order. Consumes the entries, so that they are gone when
-/// the tree is built.
+/// Collects the changes of each key, which follow each other in order. The keys take the place of the entries in memory:
+/// the standard library collects a vector into a vector of smaller elements without allocating another one.
 fn collect<K: Deref<Target = [u8]> + Into<Box<[u8]>>>(all: Vec<Entry<K>>) -> Collected {
-    let count = all.chunk_by(|a, b| a.cmp_key(b).is_eq()).count();
-    let mut keys: Vec<(Box<[u8]>, KeyIndex)> = Vec::with_capacity(count);
     let mut leased = Vec::new();
-    // The lease in the newest change of the current key.
+    // The current key, and the lease in its newest change.
+    let mut current: Option<(Box<[u8]>, KeyIndex)> = None;
     let mut lease = 0;
-    for entry in all {
-        match keys.last_mut() {
-            Some((key, index)) if **key == *entry.key => add(index, entry.rev),
-            last => {
-                if let (Some((key, _)), true) = (last, lease != 0) {
-                    leased.push((Bytes::copy_from_slice(key), lease));
-                }
+    let mut end = |key: &[u8], lease| {
+        if lease != 0 {
+            leased.push((Bytes::copy_from_slice(key), lease));
+        }
+    };
+    let ended = all.into_iter().filter_map(|entry| {
+        let before = std::mem::replace(&mut lease, entry.lease);
+        match &mut current {
+            Some((key, index)) if **key == *entry.key => {
+                add(index, entry.rev);
+                None
+            }
+            current => {
                 let index = first(&entry);
-                keys.push((entry.key.into(), index));
+                let ended = current.replace((entry.key.into(), index))?;
+                end(&ended.0, before);
+                Some(ended)
             }
         }
-        lease = entry.lease;
+    });
+    let mut keys: Vec<_> = ended.collect();
+    if let Some(last) = current {
+        end(&last.0, lease);
+        keys.push(last);
     }
-    if let (Some((key, _)), true) = (keys.last(), lease != 0) {
-        leased.push((Bytes::copy_from_slice(key), lease));
-    }
+    keys.shrink_to_fit();
     (keys, leased)
 }
 
