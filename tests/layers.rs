@@ -13,6 +13,7 @@ const SYNCHRONOUS: &[&str] = &[
     "snapshot",
     "output",
     "golang",
+    "files::direct",
     "files::flusher",
     "server::mvcc",
 ];

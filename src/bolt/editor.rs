@@ -8,13 +8,13 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::check::{Checked, Visit};
 use super::disk::{Disk, DiskFile};
 use super::edit_node::{Inode, Node};
 use super::error::{Damage, Error, Result};
 use super::file::FileReader;
 use super::meta::{Meta, NO_FREELIST};
 use super::page::{BUCKET_ELEMENT, HEADER_SIZE, Header, Page, check_pgid};
+use super::page_set::PageSet;
 use super::tree::{BUCKET_HEADER, MAX_DEPTH, too_deep};
 
 /// bbolt grows a file by this many bytes once it is larger than this.
@@ -66,22 +66,17 @@ struct Tx {
 }
 
 impl Editor {
-    /// Opens and locks the file and checks all of it. Calls `visit` for every entry. `map_size` is the least number of
+    /// Opens and locks a file whose pages have been checked; `used` are those in use. `map_size` is the least number of
     /// bytes that bbolt would map.
     ///
     /// # Errors
-    /// The file cannot be opened, is locked, or is damaged; in the latter case the findings say where.
-    pub fn open(
-        path: &Path,
-        map_size: u64,
-        visit: &mut dyn FnMut(Visit<'_>),
-    ) -> Result<(Editor, Checked)> {
+    /// The file cannot be opened, is locked, or its meta pages or its freelist are damaged.
+    pub(crate) fn open(path: &Path, map_size: u64, used: &PageSet) -> Result<Editor> {
         let file = Disk::default()
             .open(path)
             .map_err(|e| Error::io(path, "open", e))?;
         file.lock()?;
         let reader = FileReader::open(path)?;
-        let (checked, used) = reader.check_with_pages(visit)?;
         let meta = *reader.meta();
         let free = match reader.freelist()? {
             Some(ids) => runs(ids),
@@ -89,15 +84,14 @@ impl Editor {
         };
         let file_len = reader.file_len();
         let mapped = map_len(file_len.max(map_size));
-        let editor = Editor {
+        Ok(Editor {
             file,
             meta,
             file_len,
             free,
             mapped,
             tx: Tx::default(),
-        };
-        Ok((editor, checked))
+        })
     }
 
     /// The file's length in bytes.

@@ -61,8 +61,18 @@ impl FileReader {
     /// [`Error::Io`] if the file cannot be read; [`Error::NotBolt`] if it is not a bolt database; [`Error::Corrupt`] if
     /// no meta is valid, or if the valid one contradicts the length of the file.
     pub fn open(path: impl AsRef<Path>) -> Result<FileReader> {
-        let path = path.as_ref().to_path_buf();
-        let (file, len) = open_file(&path)?;
+        let path = path.as_ref();
+        let file = open_file(path)?;
+        FileReader::of_file(file, path)
+    }
+
+    /// Like [`FileReader::open`], for a file that is already open and not compressed.
+    ///
+    /// # Errors
+    /// See [`FileReader::open`].
+    pub(crate) fn of_file(file: File, path: &Path) -> Result<FileReader> {
+        let path = path.to_path_buf();
+        let len = length(&file, &path)?;
         let metas = find_metas(&file, &path, len)?;
         metas
             .meta
@@ -88,7 +98,8 @@ impl FileReader {
     /// A reader for a file that may have no valid meta, which must then be supplied, and the valid metas.
     pub(super) fn open_raw(path: &Path) -> Result<(FileReader, [Option<Meta>; 2])> {
         let path = path.to_path_buf();
-        let (file, len) = open_file(&path)?;
+        let file = open_file(&path)?;
+        let len = length(&file, &path)?;
         let found = match find_metas(&file, &path, len) {
             Ok(metas) => metas.pages.map(Result::ok),
             Err(e @ Error::Io { .. }) => return Err(e),
@@ -312,8 +323,8 @@ impl FileReader {
     }
 }
 
-/// Opens a regular file. Returns it and its length in bytes.
-fn open_file(path: &Path) -> Result<(File, u64)> {
+/// Opens a regular file, and decompresses it if necessary.
+fn open_file(path: &Path) -> Result<File> {
     // Opening a pipe would block until there is a writer.
     let before = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
     if !before.is_file() {
@@ -323,11 +334,15 @@ fn open_file(path: &Path) -> Result<(File, u64)> {
         });
     }
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
-    let file = unpack::plain(file, path)?;
-    let info = file
-        .metadata()
-        .map_err(|e| Error::io(path, "read the length", e))?;
-    Ok((file, info.len()))
+    unpack::plain(file, path)
+}
+
+/// The length of a file in bytes.
+fn length(file: &File, path: &Path) -> Result<u64> {
+    let info = file.metadata();
+    Ok(info
+        .map_err(|e| Error::io(path, "read the length", e))?
+        .len())
 }
 
 fn find_metas(file: &File, path: &Path, len: u64) -> Result<Metas> {

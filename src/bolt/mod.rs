@@ -61,6 +61,7 @@ pub use meta::{Meta, MetaFault, Metas, NO_FREELIST};
 pub use new_file::NewFile;
 pub use options::Options;
 pub use page::{Buf, MAX_KEY_SIZE, MAX_VALUE_SIZE, Page};
+pub(crate) use page_set::PageSet;
 pub use pages::{PageScan, Scanned};
 pub use read_only::ReadOnly;
 pub use residency::ResidentView;

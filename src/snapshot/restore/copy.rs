@@ -3,11 +3,11 @@
 
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions, TryLockError},
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs::{File, Metadata, OpenOptions, TryLockError},
+    io::{Read as _, Seek as _, SeekFrom},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     panic::resume_unwind,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
 };
@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use crate::{
-    bolt::{self, DIGEST_SIZE, has_trailing_digest},
-    files::flusher::Flusher,
+    bolt::{self, DIGEST_SIZE, FileReader, has_trailing_digest},
+    files::direct::DirectFile,
 };
 
 /// Bytes read at a time.
@@ -25,48 +25,13 @@ const CHUNK: usize = 512 << 10;
 /// Number of chunks that may wait to be hashed.
 const AHEAD: usize = 4;
 
-/// Copies the file `from` to `to`, which must not exist. The returned flusher may still be syncing the copy: the caller
-/// ends it, and syncs the file after its last change.
-///
-/// # Errors
-/// Reading or writing fails, a server has `from` open, or the digest is missing or wrong (unless `skip_hash_check`).
-pub(super) fn copy_and_verify(
-    from: &Path,
-    to: &Path,
-    skip_hash_check: bool,
-) -> Result<Flusher, Error> {
-    let source = Source::open(from)?;
-    let mut out = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)
-        .map_err(|e| Error::io("open", to, e))?;
-    let checks = source.has_digest && !skip_hash_check;
-    let mut flusher = Flusher::default();
-    let digest = transfer(&source, from, Some((&mut out, to, &mut flusher)), checks)?;
-    source.judge(digest, skip_hash_check)?;
-    Ok(flusher)
-}
-
-/// Reads the file `from` and verifies its digest like [`copy_and_verify`], without copying it.
-///
-/// # Errors
-/// Like [`copy_and_verify`].
-pub(super) fn verify(from: &Path, skip_hash_check: bool) -> Result<(), Error> {
-    let source = Source::open(from)?;
-    let checks = source.has_digest && !skip_hash_check;
-    let digest = if checks {
-        transfer(&source, from, None, true)?
-    } else {
-        None
-    };
-    source.judge(digest, skip_hash_check)
-}
-
-/// An opened snapshot.
-struct Source {
+/// An opened snapshot. It is read twice at the same time, once in order for its digest and its copy, and once page by
+/// page for the checks; [`Source::check_unchanged`] says whether both have seen the same file.
+pub(super) struct Source {
+    path: PathBuf,
     file: File,
+    /// The state of the file when it was opened.
+    opened: Stamp,
     /// Size without the digest, in bytes.
     size: u64,
     /// Whether there is a digest.
@@ -75,8 +40,28 @@ struct Source {
     stored: [u8; DIGEST_SIZE as usize],
 }
 
+/// What changes when somebody writes to a file: its length, and the times of its last changes in nanoseconds.
+#[derive(PartialEq)]
+struct Stamp(u64, [i64; 4]);
+
+impl Stamp {
+    fn of(info: &Metadata) -> Stamp {
+        let times = [
+            info.mtime(),
+            info.mtime_nsec(),
+            info.ctime(),
+            info.ctime_nsec(),
+        ];
+        Stamp(info.len(), times)
+    }
+}
+
 impl Source {
-    fn open(path: &Path) -> Result<Source, Error> {
+    /// Opens the file `path`, decompressing it if necessary.
+    ///
+    /// # Errors
+    /// Reading fails, the file is too short for a digest, or a server has it open.
+    pub fn open(path: &Path) -> Result<Source, Error> {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
         let info = file.metadata().map_err(|e| Error::io("stat", path, e))?;
         if info.is_dir() {
@@ -110,11 +95,68 @@ impl Source {
             .map_err(|e| Error::io("read", path, e))?;
         let has_digest = has_trailing_digest(len);
         Ok(Source {
+            path: path.to_owned(),
             file,
+            opened: Stamp::of(&info),
             size: if has_digest { len - DIGEST_SIZE } else { len },
             has_digest,
             stored,
         })
+    }
+
+    /// A reader of the pages of this open file.
+    ///
+    /// # Errors
+    /// The file is not a bolt database, or its meta pages are damaged.
+    pub fn reader(&self) -> Result<FileReader, Error> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|e| Error::io("open", &self.path, e))?;
+        Ok(FileReader::of_file(file, &self.path)?)
+    }
+
+    /// Reads the file once in order and verifies its digest. Copies it to `to`, which must not exist, if that is given,
+    /// and syncs the copy. The page cache keeps nothing of the copy if the file system permits that.
+    ///
+    /// # Errors
+    /// Reading or writing fails, or the digest is missing or wrong (unless `skip_hash_check`).
+    pub fn read_through(&self, to: Option<&Path>, skip_hash_check: bool) -> Result<(), Error> {
+        let hash = self.has_digest && !skip_hash_check;
+        let digest = match to {
+            Some(to) => {
+                let file = OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(0o600)
+                    .open(to)
+                    .map_err(|e| Error::io("open", to, e))?;
+                let mut copy = DirectFile::new(file, false);
+                let digest = self.transfer(Some((&mut copy, to)), hash)?;
+                copy.flush().map_err(|e| Error::io("write", to, e))?;
+                copy.sync().map_err(|e| Error::io("sync", to, e))?;
+                digest
+            }
+            None if hash => self.transfer(None, hash)?,
+            None => None,
+        };
+        self.judge(digest, skip_hash_check)
+    }
+
+    /// Fails if somebody has written to the file since it was opened.
+    ///
+    /// # Errors
+    /// The file has changed, or its state cannot be read.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let info = self.file.metadata();
+        let info = info.map_err(|e| Error::io("stat", &self.path, e))?;
+        if Stamp::of(&info) == self.opened {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "{}: the file was changed while it was read; restore it when nothing writes to it any more",
+            self.path.display()
+        )))
     }
 
     fn judge(&self, digest: Option<[u8; 32]>, skip_hash_check: bool) -> Result<(), Error> {
@@ -132,60 +174,74 @@ impl Source {
             }),
         }
     }
+
+    /// Reads everything but the digest and writes it to a file, if one is given, while a second thread hashes it.
+    fn transfer(
+        &self,
+        mut out: Option<(&mut DirectFile, &Path)>,
+        hash: bool,
+    ) -> Result<Option<[u8; 32]>, Error> {
+        thread::scope(|scope| {
+            let (chunks, received) = mpsc::sync_channel::<(Arc<Vec<u8>>, usize)>(AHEAD);
+            let hashing = hash.then(|| {
+                scope.spawn(move || {
+                    let mut sha = Sha256::new();
+                    for (chunk, n) in received {
+                        sha.update(&chunk[..n]);
+                    }
+                    <[u8; 32]>::from(sha.finalize())
+                })
+            });
+            let mut reader = (&self.file).take(self.size);
+            let mut left = self.size;
+            // The buffers in the order in which they were filled. A buffer is reused once it has been hashed.
+            let mut buffers: VecDeque<Arc<Vec<u8>>> = VecDeque::new();
+            while left > 0 {
+                let n = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+                let mut chunk = match buffers
+                    .front_mut()
+                    .map(|oldest| Arc::get_mut(oldest).is_some())
+                {
+                    Some(true) => buffers.pop_front().unwrap_or_default(),
+                    _ => Arc::new(vec![0; CHUNK]),
+                };
+                // No other thread has this buffer, so it is not copied.
+                let bytes = Arc::make_mut(&mut chunk);
+                reader
+                    .read_exact(&mut bytes[..n])
+                    .map_err(|e| Error::io("read", &self.path, e))?;
+                if hash {
+                    // The thread receives chunks until the channel is closed.
+                    let _ = chunks.send((Arc::clone(&chunk), n));
+                }
+                if let Some((copy, to)) = &mut out {
+                    copy.write(&chunk[..n])
+                        .map_err(|e| Error::io("write", to, e))?;
+                }
+                buffers.push_back(chunk);
+                left -= n as u64;
+            }
+            drop(chunks);
+            Ok(hashing.map(|thread| thread.join().unwrap_or_else(|e| resume_unwind(e))))
+        })
+    }
 }
 
-/// The file being written, its path, and the flusher that syncs it meanwhile.
-type Copy<'a> = (&'a mut File, &'a Path, &'a mut Flusher);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
 
-/// Reads everything but the digest and writes it, while a second thread hashes it.
-fn transfer(
-    source: &Source,
-    from: &Path,
-    mut out: Option<Copy<'_>>,
-    hash: bool,
-) -> Result<Option<[u8; 32]>, Error> {
-    thread::scope(|scope| {
-        let (chunks, received) = mpsc::sync_channel::<(Arc<Vec<u8>>, usize)>(AHEAD);
-        let hashing = hash.then(|| {
-            scope.spawn(move || {
-                let mut sha = Sha256::new();
-                for (chunk, n) in received {
-                    sha.update(&chunk[..n]);
-                }
-                <[u8; 32]>::from(sha.finalize())
-            })
-        });
-        let mut reader = (&source.file).take(source.size);
-        let mut left = source.size;
-        // The buffers in the order in which they were filled. A buffer is reused once it has been hashed.
-        let mut buffers: VecDeque<Arc<Vec<u8>>> = VecDeque::new();
-        while left > 0 {
-            let n = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
-            let mut chunk = match buffers
-                .front_mut()
-                .map(|oldest| Arc::get_mut(oldest).is_some())
-            {
-                Some(true) => buffers.pop_front().unwrap_or_default(),
-                _ => Arc::new(vec![0; CHUNK]),
-            };
-            // No other thread has this buffer, so it is not copied.
-            let bytes = Arc::make_mut(&mut chunk);
-            reader
-                .read_exact(&mut bytes[..n])
-                .map_err(|e| Error::io("read", from, e))?;
-            if hash {
-                // The thread receives chunks until the channel is closed.
-                let _ = chunks.send((Arc::clone(&chunk), n));
-            }
-            if let Some((file, to, flusher)) = &mut out {
-                file.write_all(&chunk[..n])
-                    .map_err(|e| Error::io("write", to, e))?;
-                flusher.wrote(file, n as u64);
-            }
-            buffers.push_back(chunk);
-            left -= n as u64;
-        }
-        drop(chunks);
-        Ok(hashing.map(|thread| thread.join().unwrap_or_else(|e| resume_unwind(e))))
-    })
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_read_is_noticed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [7; 1024]).unwrap();
+        let source = Source::open(file.path()).unwrap();
+        source.check_unchanged().unwrap();
+        // Its length stays the same.
+        let later = SystemTime::now() + Duration::from_secs(1);
+        file.as_file().set_modified(later).unwrap();
+        let error = source.check_unchanged().unwrap_err().to_string();
+        assert!(error.contains("was changed"), "{error}");
+    }
 }

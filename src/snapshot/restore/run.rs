@@ -6,19 +6,22 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    thread,
 };
 
 use prost::Message as _;
 
 use super::{
-    Error, Peers, Target, Targets, copy,
+    Error, Peers, Target, Targets,
+    copy::Source,
     place::Place,
     target::{self, Change},
     v2_store,
 };
 use crate::{
-    bolt::{Edit, Editor},
+    bolt::{Edit, Editor, PageSet},
     golang::zap::{Level, Line},
     proto::{
         etcdserverpb::Metadata,
@@ -30,7 +33,7 @@ use crate::{
     },
     schema::{RecordError, bucket, key::Revision, membership, meta},
     snapshot::{
-        Item, Records, SnapshotFile,
+        Item, Records,
         examine::{Invariants, first_problem},
         records::Inspector,
     },
@@ -158,19 +161,40 @@ impl Plan {
     /// # Errors
     /// The error that a restore would end with.
     pub fn check_file(&self) -> Result<Outcome, Error> {
-        copy::verify(&self.options.file, self.options.skip_hash_check)?;
-        let file = SnapshotFile::open(&self.options.file)?;
+        let (records, _) = self.read(None)?;
+        self.outcome(&records)
+    }
+
+    /// Verifies the digest of the snapshot and checks all its pages and records. Copies it to `to` if that is given.
+    /// Returns what is in it and the pages in use.
+    fn read(&self, to: Option<&Path>) -> Result<(Records, PageSet), Error> {
+        let options = &self.options;
+        let source = Source::open(&options.file)?;
+        let (copied, checked) = thread::scope(|scope| {
+            // The copy is as slow as the disk, and the digest needs a core for itself. Both run beside the checks.
+            let copying = scope.spawn(|| source.read_through(to, options.skip_hash_check));
+            let checked = self.check(&source);
+            (copying.join().unwrap_or_else(|e| resume_unwind(e)), checked)
+        });
+        // A wrong digest explains everything else that was found.
+        copied?;
+        let checked = checked?;
+        // The copy has been checked only if it is of the same bytes.
+        source.check_unchanged()?;
+        Ok(checked)
+    }
+
+    /// Checks all pages and records of the snapshot.
+    fn check(&self, source: &Source) -> Result<(Records, PageSet), Error> {
+        let reader = source.reader()?;
         let mut invariants = Invariants::without_histories();
         let mut visit = self.visitor(&mut invariants);
         let mut inspector = Inspector::new(&mut visit);
-        let findings = file
-            .reader()
-            .check_with(&mut |v| inspector.see(v))?
-            .findings;
-        let records = inspector.finish(file.path(), findings)?;
+        let (checked, used) = reader.check_with_pages(&mut |v| inspector.see(v))?;
+        let records = inspector.finish(&self.options.file, checked.findings)?;
         drop(visit);
         self.check_records(&records, &mut invariants)?;
-        self.outcome(&records)
+        Ok((records, used))
     }
 
     /// Rejects records that the target release does not know, and passes the others to `invariants`.
@@ -249,11 +273,10 @@ impl Plan {
             Some(_) => place.snap_dir()?.join("db"),
             None => place.work().join("db"),
         };
-        let mut flusher =
-            copy::copy_and_verify(&self.options.file, &db, self.options.skip_hash_check)?;
-        // The copy is checked while the disk still takes it.
-        let (mut editor, records) = self.open(&db)?;
-        flusher.end().map_err(|e| Error::io("sync", &db, e))?;
+        let (records, used) = self.read(Some(&db))?;
+        // Errors name the snapshot instead of the copy.
+        let mut editor = Editor::open(&db, self.options.initial_memory_map_size, &used)
+            .map_err(|e| e.of_file(&self.options.file))?;
         let outcome = self.outcome(&records)?;
         match &self.peers {
             Some(peers) => self.make_member(&place, &db, &mut editor, &records, peers, log)?,
@@ -263,20 +286,6 @@ impl Plan {
         place.commit(if self.peers.is_some() { "member" } else { "db" })?;
         log(self.line("snapshot/v3_snapshot.go:334", "restored snapshot"));
         Ok(outcome)
-    }
-
-    /// Opens the copy and checks all its pages and records. Errors name the snapshot instead of the copy.
-    fn open(&self, db: &Path) -> Result<(Editor, Records), Error> {
-        let mut invariants = Invariants::without_histories();
-        let mut visit = self.visitor(&mut invariants);
-        let mut inspector = Inspector::new(&mut visit);
-        let map_size = self.options.initial_memory_map_size;
-        let (editor, checked) = Editor::open(db, map_size, &mut |v| inspector.see(v))
-            .map_err(|e| e.of_file(&self.options.file))?;
-        let records = inspector.finish(&self.options.file, checked.findings)?;
-        drop(visit);
-        self.check_records(&records, &mut invariants)?;
-        Ok((editor, records))
     }
 
     /// Writes the transactions, the log and the raft snapshot of an etcd member.
