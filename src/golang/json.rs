@@ -3,18 +3,55 @@
 
 use std::io::{self, Write};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-/// Writes `value` and a newline.
+/// Text is passed on when there are this many bytes of it, so that memory use does not grow with the length of a line.
+const PIECE: usize = 64 << 10;
+/// Bytes that are encoded as base64 at once: a multiple of 3, so that only the last piece is padded.
+const BASE64_PIECE: usize = 3 << 8;
+
+/// Writes `value` and a newline. A line of at most 64 KiB is written at once.
 ///
 /// # Errors
 /// An error of `out`.
 pub fn write_line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    let mut text = Vec::with_capacity(256);
-    append(value, &mut text)?;
-    text.push(b'\n');
-    out.write_all(&text)
+    let mut pieces = Pieces {
+        text: Vec::with_capacity(256),
+        out,
+    };
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut pieces,
+            GoFormatter,
+        ))
+        .map_err(io::Error::from)?;
+    pieces.text.push(b'\n');
+    pieces.flush()
+}
+
+/// Collects the many small writes of a serializer.
+struct Pieces<'a> {
+    text: Vec<u8>,
+    out: &'a mut dyn Write,
+}
+
+impl Write for Pieces<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        if self.text.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.text)?;
+        self.text.clear();
+        Ok(())
+    }
 }
 
 /// Appends `value` to `text`, with no newline.
@@ -30,13 +67,18 @@ pub fn append<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) -> io::Resul
         .map_err(io::Error::from)
 }
 
-/// Bytes as Go marshals `[]byte`: base64 with the standard alphabet and padding.
+/// Bytes as Go marshals `[]byte`: base64 with the standard alphabet and padding. Only for [`write_line`] and [`append`].
 ///
 /// # Errors
 /// An error of the serializer.
 pub fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    serializer.serialize_str(&STANDARD.encode(bytes))
+    // The formatter encodes it. As a string, it would be searched for characters to be escaped, which takes longer.
+    serializer.serialize_bytes(bytes)
+}
+
+/// Whether a byte begins a character that Go escapes, or one that has this byte in common with it.
+fn may_be_escaped(byte: &u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | 0xe2)
 }
 
 struct GoFormatter;
@@ -49,6 +91,10 @@ impl Formatter for GoFormatter {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
+        // Hardly any text needs the slow search.
+        if !fragment.as_bytes().iter().any(may_be_escaped) {
+            return CompactFormatter.write_string_fragment(writer, rest);
+        }
         while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
             let (plain, special) = rest.split_at(at);
             let mut chars = special.chars();
@@ -58,6 +104,24 @@ impl Formatter for GoFormatter {
             rest = chars.as_str();
         }
         CompactFormatter.write_string_fragment(writer, rest)
+    }
+
+    /// Base64 in quotes, see [`base64`].
+    fn write_byte_array<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut text = [0; BASE64_PIECE / 3 * 4];
+        writer.write_all(b"\"")?;
+        for piece in bytes.chunks(BASE64_PIECE) {
+            // The text of a piece always fits.
+            let n = STANDARD
+                .encode_slice(piece, &mut text)
+                .map_err(io::Error::other)?;
+            writer.write_all(&text[..n])?;
+        }
+        writer.write_all(b"\"")
     }
 }
 
@@ -69,6 +133,47 @@ mod tests {
         let mut out = Vec::new();
         write_line(value, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    struct Octets(Vec<u8>);
+
+    impl Serialize for Octets {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            base64(&self.0, serializer)
+        }
+    }
+
+    #[test]
+    fn bytes_of_every_length_are_base64() {
+        let lengths = (0..9).chain(BASE64_PIECE - 2..BASE64_PIECE + 5);
+        for len in lengths.chain([3 * PIECE + 1]) {
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 7) as u8).collect();
+            let mut out = Vec::new();
+            write_line(&[Octets(bytes.clone())], &mut out).unwrap();
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("[\"{}\"]\n", STANDARD.encode(&bytes))
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_long_is_written_at_once() {
+        struct Writes(usize);
+        impl Write for Writes {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += 1;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for (len, writes) in [(0, 1), (PIECE - 3, 1), (PIECE, 2), (5 * PIECE, 2)] {
+            let mut out = Writes(0);
+            write_line(&"x".repeat(len), &mut out).unwrap();
+            assert_eq!(out.0, writes, "{len}");
+        }
     }
 
     /// Checked against `json.Marshal` of Go 1.26.
