@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     bucket, error::RecordError, fresh::current_version, meta::ConfState, version::Version,
@@ -133,8 +133,14 @@ impl Membership {
                 self.cluster_version = Some(version);
             }
             DOWNGRADE => {
-                let state =
-                    serde_json::from_slice(value).map_err(|e| wrong(format!("bad JSON: {e}")))?;
+                let state: Downgrade = from_json(value).map_err(wrong)?;
+                // etcd parses the target when it starts, and dies if that fails.
+                if state.enabled
+                    && let Err(problem) = state.target_version.parse::<Version>()
+                {
+                    let target = &state.target_version;
+                    return Err(wrong(format!("target version {target:?}: {problem}")));
+                }
                 self.downgrade = Some(state);
             }
             _ => {}
@@ -185,8 +191,7 @@ pub fn raft_attributes(member: &Member) -> Vec<u8> {
 pub fn decode_member(key: &[u8], value: &[u8]) -> Result<Member, RecordError> {
     let wrong = |problem: String| RecordError::new(bucket::MEMBERS, key, problem);
     let id = decode_id(bucket::MEMBERS, key)?;
-    let member: Member =
-        serde_json::from_slice(value).map_err(|e| wrong(format!("bad JSON: {e}")))?;
+    let member: Member = from_json(value).map_err(wrong)?;
     if member.id != id {
         return Err(wrong(format!("the record is of member {:x}", member.id)));
     }
@@ -196,6 +201,17 @@ pub fn decode_member(key: &[u8], value: &[u8]) -> Result<Member, RecordError> {
 /// Encodes the value of [`DOWNGRADE`].
 pub fn encode_downgrade(state: &Downgrade) -> Vec<u8> {
     to_json(state)
+}
+
+/// Decodes a JSON object. Unlike Go, serde also reads a struct from a list of its fields.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(super) fn from_json<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
+    if value.trim_ascii_start().first() == Some(&b'[') {
+        return Err("bad JSON: a list instead of an object".into());
+    }
+    serde_json::from_slice(value).map_err(|e| format!("bad JSON: {e}"))
 }
 
 /// JSON as Go's encoder writes it: `<`, `>`, `&` and the two Unicode line separators are escaped. They occur only in

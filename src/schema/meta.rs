@@ -121,8 +121,8 @@ pub fn encode_conf_state(state: &ConfState) -> Vec<u8> {
 }
 
 fn decode_conf_state(value: &[u8]) -> Result<ConfState, RecordError> {
-    serde_json::from_slice(value)
-        .map_err(|e| RecordError::new(bucket::META, CONF_STATE, format!("bad JSON: {e}")))
+    super::membership::from_json(value)
+        .map_err(|problem| RecordError::new(bucket::META, CONF_STATE, problem))
 }
 
 /// Encodes the value of `storageVersion`.

@@ -12,6 +12,7 @@ mod open;
 mod records;
 pub mod restore;
 pub mod salvage;
+mod small_records;
 mod status;
 mod verify;
 

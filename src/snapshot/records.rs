@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Main revision of the first change in a cluster; an empty one is at revision 1.
+const FIRST_REVISION: i64 = 2;
+
 /// The content of a file's small buckets.
 #[derive(Debug, Default)]
 pub struct Records {
@@ -108,8 +111,15 @@ pub(super) fn read_history<'a>(
     let at = RevisionKey::of_record(key)?;
     let kv = KeyValueRef::of_record(key, value)?;
     let main = at.revision.main;
+    if main < FIRST_REVISION {
+        return wrong(format!("the first change has revision {FIRST_REVISION}"));
+    }
     if at.tombstone {
-        if kv.mod_revision != 0 || kv.create_revision != 0 || !kv.value.is_empty() {
+        let only_key = KeyValueRef {
+            key: kv.key,
+            ..KeyValueRef::default()
+        };
+        if kv != only_key {
             return wrong("a tombstone contains only its key".into());
         }
     } else if key.len() == TOMBSTONE_LEN {

@@ -13,12 +13,14 @@ use etcd_maintenance::{
     snapshot::{
         SnapshotFile,
         restore::{Plan, RestoreOptions},
+        salvage::SalvageOptions,
     },
 };
 use prost::Message as _;
 use sha2::Digest as _;
 
 use crate::remade::{self, Buckets};
+use crate::salvage;
 
 use crate::fixture_data::{Scratch, bytes, damaged, damaged_files, expected, good_files};
 
@@ -239,6 +241,17 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             *value = kv.encode_to_vec();
         }) as Box<dyn Fn(&mut Buckets)>
     };
+    // Changes the last deletion in the history.
+    let deletion = |change: fn(&mut mvccpb::KeyValue)| {
+        Box::new(move |b: &mut Buckets| {
+            let records = b.get_mut(b"key".as_slice()).unwrap();
+            let found = records.iter_mut().rev().find(|(key, _)| key.len() == 18);
+            let Some((_, value)) = found else { return };
+            let mut kv = mvccpb::KeyValue::decode(&value[..]).unwrap();
+            change(&mut kv);
+            *value = kv.encode_to_vec();
+        }) as Box<dyn Fn(&mut Buckets)>
+    };
     // Gives the last put of the history another record key.
     let rekey = |change: fn(Vec<u8>) -> Vec<u8>| {
         Box::new(move |b: &mut Buckets| {
@@ -417,6 +430,195 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
                     .unwrap()
                     .remove(b"root".as_slice());
             }),
+        ),
+        (
+            "user whose roles are not in order",
+            Records,
+            set("authUsers", b"x", b"\x0a\x01x\x1a\x04root\x1a\x01a"),
+        ),
+        (
+            "user with one role twice",
+            Records,
+            set("authUsers", b"x", b"\x0a\x01x\x1a\x04root\x1a\x04root"),
+        ),
+        (
+            "user with a password that is no hash",
+            Records,
+            set("authUsers", b"x", b"\x0a\x01x\x12\x02pw"),
+        ),
+        (
+            "user with a name that is no text",
+            Records,
+            set("authUsers", b"\xff", b"\x0a\x01\xff"),
+        ),
+        (
+            "role with a name that is no text",
+            Records,
+            set("authRoles", b"\xff", b"\x0a\x01\xff"),
+        ),
+        (
+            "permission of an unknown type",
+            Records,
+            set("authRoles", b"x", b"\x0a\x01x\x12\x05\x08\x03\x12\x01a"),
+        ),
+        (
+            "permissions that are not in order",
+            Records,
+            set(
+                "authRoles",
+                b"x",
+                b"\x0a\x01x\x12\x03\x12\x01b\x12\x03\x12\x01a",
+            ),
+        ),
+        (
+            "alarm of an unknown type",
+            Records,
+            set("alarm", b"\x08\x05\x10\x03", b""),
+        ),
+        ("alarm of no type", Records, set("alarm", b"\x08\x05", b"")),
+        (
+            "lease without an id",
+            Records,
+            set("lease", &[0; 8], b"\x10\x0a"),
+        ),
+        (
+            "lease without a TTL",
+            Records,
+            set("lease", b"\0\0\0\0\0\0\0\x09", b"\x08\x09"),
+        ),
+        (
+            "lease with a negative TTL",
+            Records,
+            set(
+                "lease",
+                b"\0\0\0\0\0\0\0\x09",
+                b"\x08\x09\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            ),
+        ),
+        (
+            "lease with a TTL of millennia",
+            Records,
+            set(
+                "lease",
+                b"\0\0\0\0\0\0\0\x09",
+                b"\x08\x09\x10\xff\xff\xff\xff\xff\xff\x01",
+            ),
+        ),
+        (
+            "lease of which more remains than it has",
+            Records,
+            set(
+                "lease",
+                b"\0\0\0\0\0\0\0\x09",
+                b"\x08\x09\x10\x0a\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+            ),
+        ),
+        (
+            "auth revision 0",
+            Cluster,
+            set("auth", b"authRevision", &[0; 8]),
+        ),
+        (
+            "auth revision 2^64-1",
+            Cluster,
+            set("auth", b"authRevision", &[0xff; 8]),
+        ),
+        (
+            "no auth revision",
+            Cluster,
+            Box::new(|b| {
+                let auth = b.get_mut(b"auth".as_slice()).unwrap();
+                if auth.contains_key(b"authEnabled".as_slice()) {
+                    auth.remove(b"authRevision".as_slice());
+                }
+            }),
+        ),
+        (
+            "consistent index 0",
+            Invariants,
+            set("meta", b"consistent_index", &[0; 8]),
+        ),
+        (
+            "no consistent index",
+            Invariants,
+            Box::new(|b| {
+                let meta = b.get_mut(b"meta".as_slice()).unwrap();
+                meta.remove(b"consistent_index".as_slice());
+            }),
+        ),
+        (
+            "consistent index 2^64-1",
+            Invariants,
+            set("meta", b"consistent_index", &[0xff; 8]),
+        ),
+        ("term 2^64-1", Invariants, set("meta", b"term", &[0xff; 8])),
+        (
+            "confState without voters",
+            Invariants,
+            set(
+                "meta",
+                b"confState",
+                b"{\"voters\":[],\"auto_leave\":false}",
+            ),
+        ),
+        (
+            "confState with a voter twice",
+            Invariants,
+            set("meta", b"confState", b"{\"voters\":[7,7]}"),
+        ),
+        (
+            "confState with a voter that is a learner",
+            Invariants,
+            set("meta", b"confState", b"{\"voters\":[7],\"learners\":[7]}"),
+        ),
+        (
+            "confState an empty list",
+            Records,
+            set("meta", b"confState", b" []"),
+        ),
+        (
+            "downgrade an empty list",
+            Records,
+            set("cluster", b"downgrade", b"[]"),
+        ),
+        (
+            "downgrade to no version",
+            Records,
+            set(
+                "cluster",
+                b"downgrade",
+                b"{\"target-version\":\"x\",\"enabled\":true}",
+            ),
+        ),
+        (
+            "downgrade without a version",
+            Records,
+            set("cluster", b"downgrade", b"{\"enabled\":true}"),
+        ),
+        (
+            "member a list",
+            Records,
+            set("members", b"abc", b"[2748,[\"http://a:1\"]]"),
+        ),
+        (
+            "cluster version 2",
+            Cluster,
+            set("cluster", b"clusterVersion", b"2.3.0"),
+        ),
+        (
+            "a record of revision 1",
+            Records,
+            Box::new(move |b| add(b, Revision::new(1, 0))),
+        ),
+        (
+            "a deletion with a lease",
+            Records,
+            deletion(|kv| kv.lease = 7),
+        ),
+        (
+            "a deletion with a version",
+            Records,
+            deletion(|kv| kv.version = 1),
         ),
         ("role no protobuf", Records, set("authRoles", b"x", b"\xff")),
         (
@@ -636,6 +838,10 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             );
             let accepted = restored(&scratch, &path);
             assert_eq!(accepted, only_verify.contains(what), "{base}: {what}");
+            // What a salvage makes of it is good, and has no value of its own.
+            for options in [SalvageOptions::default(), salvage::history()] {
+                let _ = salvage::saved(&path, &options);
+            }
         }
     }
     assert_eq!(seen.len(), changes.len());

@@ -22,7 +22,10 @@ use crate::fixture_data::{Scratch, bytes, damaged, damaged_files, expected};
 use crate::remade;
 
 /// Salvages `path` to a new file, and checks the properties of every salvage.
-fn saved(path: &Path, options: &SalvageOptions) -> Result<(Salvaged, PathBuf), SalvageError> {
+pub(crate) fn saved(
+    path: &Path,
+    options: &SalvageOptions,
+) -> Result<(Salvaged, PathBuf), SalvageError> {
     let before = fs::read(path).unwrap();
     let out = path.with_extension("saved");
     let _ = fs::remove_file(&out);
@@ -62,7 +65,7 @@ fn live(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         .collect()
 }
 
-fn history() -> SalvageOptions {
+pub(crate) fn history() -> SalvageOptions {
     SalvageOptions {
         keep_history: true,
         ..SalvageOptions::default()

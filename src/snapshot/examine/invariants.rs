@@ -10,11 +10,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     schema::{
-        RecordError, alarm, auth, bucket,
+        RecordError, bucket,
         key::{KeyValueRef, Revision, RevisionKey},
         lease,
     },
-    snapshot::{Item, Records, key_set::TooLarge},
+    snapshot::{Item, Records, key_set::TooLarge, small_records},
 };
 
 use super::{history::Histories, leased::Leased};
@@ -109,28 +109,12 @@ impl Invariants {
         Ok(())
     }
 
-    /// A record of a small bucket: it must contain its message and nothing else. A flipped bit in a field number would
-    /// otherwise go unnoticed, because unknown fields are ignored.
+    /// A record of a small bucket.
     fn small(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        let name = self.name.as_slice();
-        let is_whole = match name {
-            bucket::LEASE => {
-                let lease = lease::decode(key, value)?;
-                self.leases.insert(lease.id);
-                lease::encode(&lease).1 == value
-            }
-            bucket::ALARM => alarm::encode(&alarm::decode(key)?) == key && value.is_empty(),
-            bucket::AUTH_USERS => auth::encode_user(&auth::decode_user(key, value)?) == value,
-            bucket::AUTH_ROLES => auth::encode_role(&auth::decode_role(key, value)?) == value,
-            _ => true,
-        };
-        match is_whole {
-            true => Ok(()),
-            false => {
-                let problem = "the record is not encoded the way etcd encodes it";
-                Err(RecordError::new(name, key, problem))
-            }
+        if self.name == bucket::LEASE {
+            self.leases.insert(lease::decode(key, value)?.id);
         }
+        small_records::check(&self.name, key, value)
     }
 
     fn history(&mut self, value: &[u8], at: RevisionKey, kv: KeyValueRef<'_>) {
@@ -221,6 +205,7 @@ impl Invariants {
                 "compaction {finished} is finished, but the last one that was requested is {scheduled}"
             ));
         }
+        out.extend(broken_log_position(records));
         let named = self.leased.ids();
         let mut unknown: Vec<i64> = named.filter(|id| !self.leases.contains(id)).collect();
         unknown.sort_unstable();
@@ -277,6 +262,37 @@ impl Invariants {
             )
         })
     }
+}
+
+/// What is wrong with the position in the log and the raft configuration that the file has.
+fn broken_log_position(records: &Records) -> Option<String> {
+    let meta = &records.meta;
+    let last = records.last_revision;
+    // Every change takes an entry of the log; a restore, which begins a new log, leaves at least one.
+    if last > 1 && meta.consistent_index.unwrap_or(0) == 0 {
+        return Some(format!(
+            "there are records up to revision {last}, but no entry of the log was applied"
+        ));
+    }
+    for (what, number) in [
+        ("consistent index", meta.consistent_index),
+        ("term", meta.term),
+    ] {
+        if let Some(number) = number
+            && number >= small_records::MAX_COUNT
+        {
+            let text = format!("{what} {number} is higher than any cluster reaches");
+            return Some(text);
+        }
+    }
+    let state = meta.conf_state.as_ref()?;
+    if state.voters.is_empty() {
+        return Some("the raft configuration has no voters".into());
+    }
+    let twice = small_records::named_twice(state)?;
+    Some(format!(
+        "the raft configuration names member {twice:x} twice"
+    ))
 }
 
 /// Whether the compact revision is beyond anything that the file can have reached. Up to 3.5, a compaction removed a

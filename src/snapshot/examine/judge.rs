@@ -8,7 +8,12 @@ use super::{ExamineOptions, Found, invariants::Invariants};
 use crate::{
     golang::format,
     schema::{Version, fresh},
-    snapshot::{Error, Records, SnapshotFile, restore::Target, show_key},
+    snapshot::{
+        Error, Records, SnapshotFile,
+        restore::Target,
+        show_key,
+        small_records::{MAX_COUNT, OLDEST_CLUSTER},
+    },
 };
 
 type Judged = Result<Found, Found>;
@@ -112,6 +117,9 @@ pub(super) fn judge_cluster(
         let text = "authentication is on, but there is no user root with the role root";
         return Err(text.to_owned().into());
     }
+    if let Some(problem) = auth_revision(records, auth) {
+        return Err(problem.into());
+    }
     let membership = &records.membership;
     if let Some(id) = (membership.members.keys()).find(|id| membership.removed.contains(id)) {
         let text = format!("member {id:x} is among both the members and the removed members");
@@ -121,6 +129,12 @@ pub(super) fn judge_cluster(
         && *version > newest
     {
         return Err(format!("cluster version {version} is newer than {newest}").into());
+    }
+    if let Some(version) = &membership.cluster_version
+        && *version < OLDEST_CLUSTER
+    {
+        let text = format!("cluster version {version}, with which etcd refuses every request");
+        return Err(text.into());
     }
     let members = membership.members.len();
     let data = json!({
@@ -142,6 +156,19 @@ pub(super) fn judge_cluster(
     };
     let text = format!("{members}, auth {auth}, {alarm}");
     Ok(Found::new(text, data))
+}
+
+/// What is wrong with the revision of users and roles. Every etcd stores 1 when it starts for the first time, and counts
+/// up from there.
+fn auth_revision(records: &Records, is_enabled: bool) -> Option<String> {
+    match records.auth.revision {
+        None if is_enabled => Some("authentication is on, but there is no auth revision".into()),
+        Some(0) => Some("the auth revision is 0, but it begins at 1".into()),
+        Some(revision) if revision >= MAX_COUNT => Some(format!(
+            "auth revision {revision} is higher than any cluster reaches"
+        )),
+        _ => None,
+    }
 }
 
 /// The first violation in a file whose pages and records have been checked, regardless of the release that is to start

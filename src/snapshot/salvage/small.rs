@@ -6,12 +6,15 @@ use crate::{
     bolt::MAX_KEY_SIZE,
     proto::authpb::User,
     schema::{
-        alarm, auth, bucket, fresh, lease,
+        auth, bucket, fresh, lease,
         membership::{self, Membership},
         meta::{self, Meta},
         show_key,
     },
-    snapshot::restore::Target,
+    snapshot::{
+        restore::Target,
+        small_records::{self, MAX_COUNT, OLDEST_CLUSTER},
+    },
 };
 
 /// Most bytes of records that are kept.
@@ -40,18 +43,8 @@ impl Small {
         match name {
             bucket::META => Meta::default().read(key, value).is_ok(),
             bucket::AUTH => auth::Auth::default().read(key, value).is_ok(),
-            bucket::AUTH_ROLES => {
-                auth::decode_role(key, value).is_ok_and(|role| auth::encode_role(&role) == value)
-            }
-            bucket::AUTH_USERS => {
-                auth::decode_user(key, value).is_ok_and(|user| auth::encode_user(&user) == value)
-            }
-            bucket::LEASE => {
-                lease::decode(key, value).is_ok_and(|lease| lease::encode(&lease).1 == value)
-            }
-            bucket::ALARM => {
-                let whole = alarm::decode(key).is_ok_and(|alarm| alarm::encode(&alarm) == key);
-                whole && value.is_empty()
+            bucket::AUTH_ROLES | bucket::AUTH_USERS | bucket::LEASE | bucket::ALARM => {
+                small_records::check(name, key, value).is_ok()
             }
             _ => Membership::default().read(name, key, value).is_ok(),
         }
@@ -120,10 +113,58 @@ impl Small {
     /// Removes inconsistent records. Returns a description of each removal.
     pub fn mend(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
+        self.mend_position(&mut notes);
         self.mend_versions(&mut notes);
         self.mend_members(&mut notes);
         self.mend_auth(&mut notes);
         notes
+    }
+
+    /// The position in the log, the raft configuration and the auth revision. A restore, which begins a new log, replaces
+    /// the first two.
+    fn mend_position(&mut self, notes: &mut Vec<String>) {
+        let meta = self.meta();
+        let one = || meta::encode_number(1).to_vec();
+        let is_count = |number: &u64| (1..MAX_COUNT).contains(number);
+        if !meta.consistent_index.as_ref().is_some_and(is_count) {
+            self.bucket(bucket::META)
+                .insert(meta::CONSISTENT_INDEX.to_vec(), one());
+            notes.push("the index of the last log entry is lost".into());
+        }
+        if let Some(term) = meta.term
+            && term >= MAX_COUNT
+        {
+            self.bucket(bucket::META).insert(meta::TERM.to_vec(), one());
+            notes.push(format!(
+                "the term {term} is higher than any cluster reaches"
+            ));
+        }
+        if let Some(state) = meta.conf_state
+            && (state.voters.is_empty() || small_records::named_twice(&state).is_some())
+        {
+            self.bucket(bucket::META).remove(meta::CONF_STATE);
+            notes.push("the raft configuration contradicts itself".into());
+        }
+        let auth = self.auth();
+        let is_lost = match auth.revision {
+            None => auth.enabled == Some(true),
+            Some(revision) => !is_count(&revision),
+        };
+        if is_lost {
+            let first = auth::encode_revision(auth::FIRST_REVISION).to_vec();
+            self.bucket(bucket::AUTH)
+                .insert(auth::REVISION.to_vec(), first);
+            notes.push("the auth revision is lost, and begins at 1 again".into());
+        }
+    }
+
+    fn auth(&self) -> auth::Auth {
+        let mut state = auth::Auth::default();
+        for (key, value) in self.records(bucket::AUTH) {
+            // Every record was decoded before it was added.
+            let _ = state.read(key, value);
+        }
+        state
     }
 
     fn mend_versions(&mut self, notes: &mut Vec<String>) {
@@ -138,12 +179,12 @@ impl Small {
         }
         let membership = self.membership();
         if let Some(version) = membership.cluster_version
-            && version > newest
+            && (version > newest || version < OLDEST_CLUSTER)
         {
             self.bucket(bucket::CLUSTER)
                 .remove(membership::CLUSTER_VERSION);
             notes.push(format!(
-                "the cluster version {version} is newer than {newest}"
+                "the cluster version {version} is not one that etcd up to {newest} has"
             ));
         }
     }
@@ -193,12 +234,7 @@ impl Small {
             }
             notes.push(format!("user {} had a role that is lost", show_key(name)));
         }
-        let mut state = auth::Auth::default();
-        for (key, value) in self.records(bucket::AUTH) {
-            // Every record was decoded before it was added.
-            let _ = state.read(key, value);
-        }
-        if state.enabled == Some(true) && !has_root {
+        if self.auth().enabled == Some(true) && !has_root {
             let off = auth::encode_enabled(false).to_vec();
             self.bucket(bucket::AUTH)
                 .insert(auth::ENABLED.to_vec(), off);
