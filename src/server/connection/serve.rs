@@ -261,15 +261,15 @@ async fn handle(
     link: &Link,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    // Boxed, so that an open stream does not keep the memory that its request needed at the start.
     if is_grpc(link, &request) {
-        return dispatch(services, link.peer.clone(), link.secure, request).await;
+        return Box::pin(dispatch(services, link.peer.clone(), link.secure, request)).await;
     }
     let caller = Caller {
         peer: link.peer.clone(),
         secure: link.secure,
         metrics_only: link.traffic == Traffic::Metrics,
     };
-    // Boxed, because it is large and would add to the size of every request.
     Box::pin(plain::answer(services, caller, request)).await
 }
 

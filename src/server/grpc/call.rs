@@ -17,9 +17,9 @@ use crate::server::{
 };
 
 /// A call to be answered.
-pub(super) struct Call<B> {
+pub(super) struct Call {
     pub context: RequestContext,
-    pub request: Messages<B>,
+    pub request: Messages,
     /// The encoding of its messages, in both directions.
     pub encoding: Encoding,
     pub handling: Handling,

@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use tonic::Status;
 
@@ -15,6 +15,7 @@ use super::{
     head::{self, Refusal},
     message::Messages,
     methods::{self, Method, MethodType, unknown},
+    request_body::RequestBody,
     services::Services,
 };
 use crate::server::{
@@ -25,16 +26,12 @@ use crate::server::{
 
 /// Answers a gRPC request received over HTTP/2. Never fails: errors are in the status of the response. With TLS
 /// (`secure`), etcd's gRPC is a handler of Go's HTTP server, which rejects invalid headers with other texts.
-pub async fn dispatch<B>(
+pub async fn dispatch(
     services: &Arc<Services>,
     peer: Peer,
     secure: bool,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
-{
+    request: Request<Incoming>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let content_type = head::response_content_type(&parts.headers);
     let head = match head::check(&parts) {
@@ -57,6 +54,7 @@ where
         deadline: head.deadline,
         metadata: parts.headers,
     };
+    let body = RequestBody::Received(body);
     match answer(services, method, context, body, encoding).await {
         Ok(body) => {
             let mut response = Response::new(body);
@@ -76,30 +74,22 @@ where
 ///
 /// # Errors
 /// The error of the method.
-pub async fn local<B>(
+pub async fn local(
     services: &Arc<Services>,
     method: Method,
     context: RequestContext,
-    body: B,
-) -> Result<Body, Status>
-where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
-{
+    body: RequestBody,
+) -> Result<Body, Status> {
     answer(services, method, context, body, Encoding::Identity).await
 }
 
-async fn answer<B>(
+async fn answer(
     services: &Arc<Services>,
     method: Method,
     context: RequestContext,
-    body: B,
+    body: RequestBody,
     encoding: Encoding,
-) -> Result<Body, Status>
-where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
-{
+) -> Result<Body, Status> {
     let deadline = context.deadline;
     let handling = services.metrics.grpc.start(method as usize, deadline);
     let unary = method.row().kind == MethodType::Unary;
@@ -150,7 +140,6 @@ fn refuse(refusal: Refusal, content_type: HeaderValue) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::body::Incoming;
 
     /// The size of the future that a function returns.
     fn size_of_future<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
@@ -161,7 +150,7 @@ mod tests {
     fn the_future_of_a_request_is_small() {
         // It is moved when it starts, and an open stream keeps its memory.
         let size = size_of_future(|services, peer, secure, request| {
-            dispatch::<Incoming>(services, peer, secure, request)
+            dispatch(services, peer, secure, request)
         });
         assert!(size <= 4096, "{size} bytes");
     }

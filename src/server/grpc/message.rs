@@ -6,18 +6,19 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use prost::Message;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::{encoding::Encoding, lenient, methods::Method};
+use super::{encoding::Encoding, lenient, methods::Method, request_body::RequestBody};
 
 /// Size of flag and length in bytes.
 pub const PREFIX: usize = 5;
 
 /// Reads the messages of a request one by one.
-pub struct Messages<B> {
-    body: B,
+pub struct Messages {
+    body: RequestBody,
     method: Method,
     encoding: Encoding,
     /// Maximum size of a received message in bytes.
@@ -37,13 +38,9 @@ enum Stop {
     Refused(Status),
 }
 
-impl<B> Messages<B>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+impl Messages {
     /// The messages in `body`, each of at most `limit` bytes, for this method.
-    pub fn new(body: B, method: Method, encoding: Encoding, limit: usize) -> Messages<B> {
+    pub fn new(body: RequestBody, method: Method, encoding: Encoding, limit: usize) -> Messages {
         Messages {
             body,
             method,
@@ -51,18 +48,6 @@ where
             limit,
             frame: Bytes::new(),
             gathered: BytesMut::new(),
-        }
-    }
-
-    /// The same messages, with another type of body.
-    pub fn map_body<C>(self, map: impl FnOnce(B) -> C) -> Messages<C> {
-        Messages {
-            body: map(self.body),
-            method: self.method,
-            encoding: self.encoding,
-            limit: self.limit,
-            frame: self.frame,
-            gathered: self.gathered,
         }
     }
 
@@ -143,10 +128,7 @@ where
                 match self.body.frame().await {
                     None if self.gathered.is_empty() => return Err(Stop::End),
                     None => return Err(Stop::Cut),
-                    Some(Err(e)) => {
-                        let status = Status::new(Code::Cancelled, e.to_string());
-                        return Err(Stop::Refused(status));
-                    }
+                    Some(Err(status)) => return Err(Stop::Refused(status)),
                     // Ignore trailers of a request.
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(data) if !data.is_empty() => break data,
@@ -240,6 +222,7 @@ mod tests {
     use super::*;
     use crate::proto::etcdserverpb as pb;
     use http_body_util::{Full, StreamBody};
+    use tonic::Code;
 
     fn put() -> pb::PutRequest {
         pb::PutRequest {
@@ -249,18 +232,19 @@ mod tests {
         }
     }
 
-    fn messages<B>(body: B, limit: usize) -> Messages<B>
+    fn messages<B>(body: B, limit: usize) -> Messages
     where
-        B: http_body::Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::fmt::Display,
     {
+        let body = RequestBody::new(body);
         Messages::new(body, Method::Put, Encoding::Identity, limit)
     }
 
     fn in_pieces(
         bytes: Bytes,
         size: usize,
-    ) -> impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+    ) -> impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static {
         let frames: Vec<_> = bytes
             .chunks(size)
             .map(|c| Ok(http_body::Frame::data(Bytes::copy_from_slice(c))))

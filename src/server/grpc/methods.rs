@@ -15,7 +15,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tonic::{Code, Status};
 
 use super::{
@@ -93,15 +92,11 @@ macro_rules! methods {
         }
 
         /// Answers one request.
-        pub(super) async fn answer<B>(
+        pub(super) async fn answer(
             services: &Arc<Services>,
             method: Method,
-            call: Call<B>,
-        ) -> Result<Body, Status>
-        where
-            B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-            B::Error: std::fmt::Display,
-        {
+            call: Call,
+        ) -> Result<Body, Status> {
             match method {
                 // A block of its own lets all methods use the same memory; otherwise each of them would add to the size
                 // of every request.

@@ -85,28 +85,27 @@ impl Watched {
         let took = self.since.elapsed();
         let is_slow = took > config.warning_unary_request_duration;
         let everything = config.log_level == LogLevel::Debug;
-        if took > config.warning_apply_duration {
-            self.log_read(services, took, answer);
+        let is_slow_read = took > config.warning_apply_duration;
+        if !is_slow_read && !is_slow && !everything {
+            return;
+        }
+        let answered = answer.as_ref().map(Describe::describe);
+        if is_slow_read {
+            self.log_read(services, took, answered);
         }
         if is_slow || everything {
-            self.log_stats(took, everything, answer);
+            self.log_stats(took, everything, answered.unwrap_or_default());
         }
     }
 
     /// Logs a slow read. Writes are logged where they are applied.
-    fn log_read<A: Describe>(
-        &self,
-        services: &Services,
-        took: Duration,
-        answer: &Result<A, Error>,
-    ) {
+    fn log_read(&self, services: &Services, took: Duration, answered: Result<Answered, &Error>) {
         let (prefix, request, response) = match self.method {
             Method::Range => {
                 let Ok(r) = pb::RangeRequest::decode(self.request.clone()) else {
                     return;
                 };
-                let response = answer.as_ref().map(|answer| {
-                    let Answered { keys, size, .. } = answer.describe();
+                let response = answered.map(|Answered { keys, size, .. }| {
                     format!("range_response_count:{keys} size:{size}")
                 });
                 ("read-only range ", loggable::range(&r), response)
@@ -118,9 +117,7 @@ impl Watched {
                 if !txn::is_read_only(&r) {
                     return;
                 }
-                let response = answer
-                    .as_ref()
-                    .map(|answer| format!("size:{}", answer.describe().size));
+                let response = answered.map(|answered| format!("size:{}", answered.size));
                 ("read-only txn ", loggable::txn(&r), response)
             }
             _ => return,
@@ -149,8 +146,7 @@ impl Watched {
         }
     }
 
-    fn log_stats<A: Describe>(&self, took: Duration, as_debug: bool, answer: &Result<A, Error>) {
-        let answered = answer.as_ref().map(Describe::describe).unwrap_or_default();
+    fn log_stats(&self, took: Duration, as_debug: bool, answered: Answered) {
         let (asked, request_size, content) = self.request_stats(answered.count);
         // etcd shows numbers only for these methods.
         let (responses, response_size) = match self.method {

@@ -35,7 +35,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
 use prost::Message;
 use tokio::{sync::mpsc, time::timeout};
 use tonic::Status;
@@ -56,23 +55,15 @@ const QUEUED: usize = 2;
 
 /// The client's half of a call.
 pub struct Inbound<Q> {
-    messages: Messages<UnsyncBoxBody<Bytes, Status>>,
+    messages: Messages,
     count: metrics::Messages,
     kind: PhantomData<fn() -> Q>,
 }
 
 impl<Q: Message + Default + 'static> Inbound<Q> {
-    pub(super) fn new<B>(messages: Messages<B>, count: metrics::Messages) -> Inbound<Q>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::fmt::Display,
-    {
-        let boxed = |body: B| {
-            body.map_err(|e| Status::cancelled(e.to_string()))
-                .boxed_unsync()
-        };
+    pub(super) fn new(messages: Messages, count: metrics::Messages) -> Inbound<Q> {
         Inbound {
-            messages: messages.map_body(boxed),
+            messages,
             count,
             kind: PhantomData,
         }

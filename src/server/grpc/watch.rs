@@ -121,6 +121,9 @@ impl Watch {
                 if let Err(error) = permitted {
                     return stream.refuse(&forbidden(&error));
                 }
+                // Copied, so that the watcher does not keep the buffer in which its request arrived.
+                r.key = Bytes::copy_from_slice(&r.key);
+                r.range_end = Bytes::copy_from_slice(&r.range_end);
                 let settings = Settings {
                     fragment: r.fragment,
                     progress: r.progress_notify,

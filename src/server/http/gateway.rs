@@ -24,7 +24,7 @@ use crate::{
     server::{
         auth::Identity,
         context::{Peer, RequestContext},
-        grpc::{Body, Method, MethodType, PREFIX, Row, Services, framed, local},
+        grpc::{Body, Method, MethodType, PREFIX, RequestBody, Row, Services, framed, local},
         heavy,
         unsent::Held,
     },
@@ -83,7 +83,7 @@ where
         limit,
     };
     if method.row().kind == MethodType::BidiStream {
-        let requests = requests(values, request);
+        let requests = RequestBody::new(requests(values, request));
         let body = local(services, method, context, requests).await?;
         return responses(body, answer).await;
     }
@@ -92,7 +92,8 @@ where
         Some(value) => encode(request, value).await?,
         None => Vec::new(),
     };
-    let body = local(services, method, context, Full::new(framed(&message))).await?;
+    let request = RequestBody::new(Full::new(framed(&message)));
+    let body = local(services, method, context, request).await?;
     if method.row().kind == MethodType::ServerStream {
         return responses(body, answer).await;
     }
