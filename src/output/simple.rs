@@ -24,6 +24,15 @@ impl Simple<'_> {
         Ok(self.out.write_all(b"\n")?)
     }
 
+    /// A line with a word of our own, which is written as it is.
+    ///
+    /// # Errors
+    /// Like [`Simple::line`].
+    pub fn word(&mut self, word: &'static str) -> Rendered {
+        self.out.write_all(word.as_bytes())?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
     /// A line with a key or a value: raw, or as `\x66\x6f` with `--hex`.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::proto::mvccpb::Event;
 impl Reply for pb::WatchResponse {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
         for event in &self.events {
-            out.line(event.r#type().as_str_name())?;
+            out.word(event.r#type().as_str_name())?;
             if let Some(kv) = &event.prev_kv {
                 out.pair(kv)?;
             }

@@ -67,23 +67,15 @@ pub struct Keys {
     pub leased: Vec<(Bytes, i64)>,
 }
 
-impl Keys {
-    fn none() -> Keys {
-        Keys {
-            revision: 1,
-            ..Keys::default()
-        }
-    }
-}
-
 /// Reads all records in `tx` and builds their index.
 ///
 /// # Errors
 /// A page or a record is damaged.
 pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
-    build(&|_| tx.bucket(bucket::KEY), &|record: &&'_ [u8], key| {
+    let records = read_all(&|_| tx.bucket(bucket::KEY), &|record: &&'_ [u8], key| {
         record.cut(key)
-    })
+    })?;
+    Ok(index(records))
 }
 
 /// Like [`restore`], for a foreign file. The keys of all revisions are copied while the index is built.
@@ -93,25 +85,38 @@ pub fn restore(tx: &ReadTx) -> Result<Keys, RestoreError> {
 pub fn restore_file(file: &ForeignFile) -> Result<Keys, RestoreError> {
     // Each thread has its own reader, because they would evict each other's pages from a common cache.
     let readers: Vec<FileReader> = (0..THREADS).map(|_| file.reader().fork()).collect();
-    let keys = build(
+    let records = read_all(
         &|thread| readers[thread % THREADS].bucket(bucket::KEY),
         &|record: &Bytes, key| Box::<[u8]>::from(&record[key]),
     );
     file.reader().check_unchanged()?;
-    keys
+    let records = records?;
+    // Each has some MiB of pages in memory.
+    drop(readers);
+    Ok(index(records))
 }
 
-/// Builds the index. `open` opens the bucket for a thread, given its number. `own` returns the key at a position of a
+/// All records, as each thread has read them, and the main revision of the last one.
+struct Records<K> {
+    parts: Vec<Vec<Entry<K>>>,
+    last: i64,
+}
+
+/// Reads the records. `open` opens the bucket for a thread, given its number. `own` returns the key at a position of a
 /// record.
-fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
+fn read_all<S: Source, K: Deref<Target = [u8]> + Send>(
     open: &(impl Fn(usize) -> bolt::Result<Option<Bucket<S>>> + Sync),
     own: &(impl Fn(&S::Buf, Range<usize>) -> K + Sync),
-) -> Result<Keys, RestoreError> {
+) -> Result<Records<K>, RestoreError> {
+    let none = Records {
+        parts: Vec::new(),
+        last: 1,
+    };
     let Some(keys) = open(0)? else {
-        return Ok(Keys::none());
+        return Ok(none);
     };
     let Some(last) = keys.last()? else {
-        return Ok(Keys::none());
+        return Ok(none);
     };
     let last = RevisionKey::of_record(&last.key)?.revision.main;
     drop(keys);
@@ -121,7 +126,7 @@ fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
         false => thread::available_parallelism().map_or(1, |n| n.get().min(THREADS)),
     };
     let edge = |i: usize| (last as i128 * i as i128 / threads as i128) as i64;
-    let mut parts: Vec<Vec<Entry<K>>> = thread::scope(|scope| {
+    let parts: Vec<Vec<Entry<K>>> = thread::scope(|scope| {
         let readers: Vec<_> = (0..threads)
             .map(|i| {
                 let from = if i == 0 { None } else { Some(edge(i)) };
@@ -142,7 +147,13 @@ fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
             })
             .collect::<Result<_, RestoreError>>()
     })?;
+    Ok(Records { parts, last })
+}
 
+/// Sorts the records by key, and builds the index.
+fn index<K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(records: Records<K>) -> Keys {
+    let Records { mut parts, last } = records;
+    let threads = parts.len();
     let common = common_prefix(&parts);
     thread::scope(|scope| {
         for part in &mut parts {
@@ -171,11 +182,11 @@ fn build<S: Source, K: Deref<Target = [u8]> + Into<Box<[u8]>> + Send>(
         all.sort_by(Entry::cmp_key);
     }
     let (keys, leased) = collect(all);
-    Ok(Keys {
+    Keys {
         index: TreeIndex::from_sorted(keys),
         revision: last.max(1),
         leased,
-    })
+    }
 }
 
 /// All keys with their indexes, and the keys with leases.
