@@ -68,12 +68,18 @@ pub struct TreeIndex {
 
 impl TreeIndex {
     /// An index of unique keys in ascending order.
-    pub fn from_sorted(keys: Vec<(Box<[u8]>, KeyIndex)>) -> TreeIndex {
+    pub fn from_sorted(mut keys: Vec<(Box<[u8]>, KeyIndex)>) -> TreeIndex {
         let live = keys.iter().filter(|(_, index)| !index.is_deleted()).count();
+        // The standard library builds a tree from sorted input in one pass, with full nodes. It is given one half after
+        // the other, so that most of the list is gone when the tree has its full size.
+        let second = keys.split_off(keys.len() / 2);
+        keys.shrink_to_fit();
+        let mut second: BTreeMap<_, _> = second.into_iter().collect();
+        let mut tree: BTreeMap<_, _> = keys.into_iter().collect();
+        tree.append(&mut second);
         TreeIndex {
             live: AtomicUsize::new(live),
-            // The standard library builds a tree from sorted input in one pass, with full nodes.
-            tree: RwLock::new(keys.into_iter().collect()),
+            tree: RwLock::new(tree),
         }
     }
 
