@@ -19,6 +19,7 @@ on_every_target! {
     transactions_are_nested_as_deeply_as_on_the_wire;
     a_watch_is_lines_both_ways;
     a_refused_stream_has_a_status;
+    text_that_is_not_json_is_refused_as_in_go;
 }
 
 /// Status and body of a request; `None` if there is no port.
@@ -323,4 +324,69 @@ async fn a_refused_stream_has_a_status(t: Arc<Target>) {
     assert_eq!(status, 200, "{body}");
     let line: Value = serde_json::from_str(body.trim_end()).unwrap();
     assert_eq!(line["result"]["ID"], "77");
+}
+
+async fn text_that_is_not_json_is_refused_as_in_go(t: Arc<Target>) {
+    if t.address.is_none() {
+        return;
+    }
+    for (body, says) in [
+        ("garbage", "'g' looking for beginning of value"),
+        ("\u{feff}{}", "'ï' looking for beginning of value"),
+        ("\u{1f}", r"'\x1f' looking for beginning of value"),
+        (r#"{"key":NaN}"#, "'N' looking for beginning of value"),
+        (
+            "{'key':1}",
+            r"'\'' looking for beginning of object key string",
+        ),
+        (
+            r#"{"key":"YQ==",}"#,
+            "'}' looking for beginning of object key string",
+        ),
+        (r#"{"key" "YQ=="}"#, r#"'"' after object key"#),
+        (
+            "{\"key\":\"YQ==\"\n \"value\":1}",
+            r#"'"' after object key:value pair"#,
+        ),
+        ("[1 2]", "'2' after array element"),
+    ] {
+        let (status, answer) = ask(&t, "POST", "/v3/kv/put", body).await.unwrap();
+        let answer: Value = serde_json::from_str(answer.trim_end()).unwrap();
+        let says = format!("invalid character {says}");
+        assert_eq!(
+            (status, answer),
+            (400, json!({"code": 3, "message": says})),
+            "{body}"
+        );
+    }
+    // Ours ends the call; a real etcd does not respond to a request that it cannot read.
+    if t.kind == TargetKind::Etcd {
+        return;
+    }
+    for (path, body, says) in [
+        (
+            "/v3/watch",
+            "garbage",
+            "invalid character 'g' looking for beginning of value",
+        ),
+        (
+            "/v3/watch",
+            "\u{feff}{}",
+            "invalid character 'ï' looking for beginning of value",
+        ),
+        (
+            "/v3/lease/keepalive",
+            "{'ID':1}",
+            r"invalid character '\'' looking for beginning of object key string",
+        ),
+        ("/v3/lease/keepalive", r#"{"ID":"#, "unexpected EOF"),
+    ] {
+        let (status, answer) = ask(&t, "POST", path, body).await.unwrap();
+        let line: Value = serde_json::from_str(answer.trim_end()).unwrap();
+        assert_eq!(
+            (status, &line["error"]),
+            (400, &json!({"code": 3, "message": says})),
+            "{body}"
+        );
+    }
 }

@@ -235,7 +235,7 @@ mod tests {
     fn messages<B>(body: B, limit: usize) -> Messages
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: std::fmt::Display,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let body = RequestBody::new(body);
         Messages::new(body, Method::Put, Encoding::Identity, limit)

@@ -2,6 +2,7 @@
 //! code of all methods exists only once.
 
 use std::{
+    error::Error,
     fmt::Display,
     pin::Pin,
     task::{Context, Poll},
@@ -22,13 +23,18 @@ pub enum RequestBody {
 }
 
 impl RequestBody {
-    /// A body of any type. Its errors mean that the client has canceled the call.
+    /// A body of any type. An error that is a status ends the call with that status; any other means that the client has
+    /// canceled the call.
     pub fn new<B>(body: B) -> RequestBody
     where
         B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Display,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        RequestBody::Other(body.map_err(canceled).boxed_unsync())
+        let status = |error: B::Error| match error.into().downcast::<Status>() {
+            Ok(status) => *status,
+            Err(other) => canceled(other),
+        };
+        RequestBody::Other(body.map_err(status).boxed_unsync())
     }
 }
 

@@ -248,8 +248,8 @@ async fn print(answer: MessageId, message: Bytes) -> Result<Vec<u8>, Status> {
     printed.map_err(|_| Status::internal("the response is not of the type that is described"))
 }
 
-/// Converts every value of the body to a gRPC message. As in etcd, the stream of messages ends with the body, or with a
-/// value that is rejected.
+/// Converts every value of the body to a gRPC message. The stream of messages ends with the body, or with a value that is
+/// rejected, which ends the call with an error. (After such a value, etcd goes on with what it received before.)
 fn requests<B>(
     mut values: Values<B>,
     request: MessageId,

@@ -12,7 +12,10 @@ use prost_types::field_descriptor_proto::Type;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::{
-    golang::descriptors::{Descriptors, EnumId, Field, FieldType, MessageId},
+    golang::{
+        descriptors::{Descriptors, EnumId, Field, FieldType, MessageId},
+        format,
+    },
     server::{error::Error, grpc::MAX_DEPTH},
 };
 
@@ -129,14 +132,38 @@ impl Reader {
         matches!(last, Some(b'}' | b']' | b'"'))
     }
 
-    /// Go's error text at the beginning of a value, and serde's elsewhere.
+    /// The error text of Go's encoding/json for an unexpected character, and serde's for other errors.
     fn syntax(&self, error: &serde_json::Error) -> String {
-        let text = String::from_utf8_lossy(&self.waiting);
-        match text.trim_start().chars().next() {
-            Some(c) if !matches!(c, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n') => {
-                format!("invalid character {c:?} looking for beginning of value")
-            }
-            _ => error.to_string(),
+        let text = error.to_string();
+        let problem = text
+            .rsplit_once(" at line ")
+            .map_or("", |(problem, _)| problem);
+        let place = match problem {
+            "expected value" => "looking for beginning of value",
+            "key must be a string" => "looking for beginning of object key string",
+            "expected `:`" => "after object key",
+            "expected `,` or `}`" => "after object key:value pair",
+            "expected `,` or `]`" => "after array element",
+            _ => return text,
+        };
+        let mut lines = self.waiting.split(|byte| *byte == b'\n');
+        let line = lines.nth(error.line().saturating_sub(1));
+        let at = error.column().saturating_sub(1);
+        match line.and_then(|line| line.get(at)) {
+            Some(byte) => format!("invalid character {} {place}", go_char(*byte)),
+            None => text,
+        }
+    }
+}
+
+/// A byte as Go's encoding/json prints it, which takes it for a character.
+fn go_char(byte: u8) -> String {
+    match byte {
+        b'\'' => r"'\''".into(),
+        b'"' => "'\"'".into(),
+        _ => {
+            let quoted = format::quote_text(&char::from(byte).to_string());
+            format!("'{}'", quoted.trim_matches('"'))
         }
     }
 }
