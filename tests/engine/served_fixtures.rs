@@ -13,6 +13,7 @@ use etcd_maintenance::{
 use serde_json::{Value, json};
 
 use crate::fixture_data::{self, Scratch};
+use crate::remade;
 
 /// Puts a fixture into a data directory.
 fn data_dir(name: &str, entry: &Value) -> (tempfile::TempDir, PathBuf) {
@@ -278,4 +279,36 @@ async fn damaged_files_are_refused_or_served_without_a_panic() {
     }
     assert!(refused + served > 150, "{refused} refused, {served} served");
     assert!(refused > served, "{refused} refused, {served} served");
+}
+
+/// A file in which a counter has almost no numbers left is not written to.
+#[test]
+fn counters_that_could_be_exhausted_are_refused() {
+    let expected = fixture_data::expected();
+    let scratch = Scratch::new();
+    let base = "basic-3.7.snapshot.db";
+    let good = remade::read(&scratch.good(base, &expected["files"][base]));
+    let last = |key: &'static [u8], value: Vec<u8>| {
+        let mut changed = good.clone();
+        let meta = changed.get_mut(b"meta".as_slice()).unwrap();
+        meta.insert(key.to_vec(), value);
+        changed
+    };
+    let most = [0xff; 8].to_vec();
+    let compacted = [&[0x7f][..], &[0xff; 7], b"_", &[0; 8]].concat();
+    for (what, changed) in [
+        ("consistent index", last(b"consistent_index", most.clone())),
+        ("term", last(b"term", most)),
+        ("revision", last(b"scheduledCompactRev", compacted)),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        remade::write(&path, &changed, 4096);
+        // Without the digest it is the file of a directory.
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 32]).unwrap();
+        let error = Core::open(&Config::new(dir.path())).err().unwrap();
+        let text = error.to_string();
+        assert!(text.contains(&format!("db: {what} ")), "{text}");
+    }
 }

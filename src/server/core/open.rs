@@ -115,6 +115,9 @@ impl OpenError {
     }
 }
 
+/// No counter of a cluster reaches this number.
+const MAX_COUNT: u64 = 1 << 62;
+
 /// The parts of a core.
 pub struct Opened {
     /// Shared by readers and the writer.
@@ -140,6 +143,7 @@ pub fn open(config: &Config, options: Options) -> Result<Opened, OpenError> {
     // Read everything before writing anything, so that a file that is rejected remains unchanged.
     let file = DatabaseFile::Writable(db.clone());
     let contents = Contents::of_tx(path, file, db.read())?;
+    contents.refuse_exhausted()?;
     let stored = &contents.stored;
 
     let membership = fresh::membership(&stored.membership, &me);
@@ -264,6 +268,29 @@ impl Contents {
             tx: Tx::new(tx),
             stored,
         })
+    }
+
+    /// Fails if a counter of the file is so high that writing could exhaust it. Only damage leads to that.
+    fn refuse_exhausted(&self) -> Result<(), OpenError> {
+        let meta = &self.stored.meta;
+        let revision = self.keys.revision.max(meta.compact_revision().unwrap_or(0));
+        for (what, number) in [
+            ("revision", Some(revision.unsigned_abs())),
+            ("consistent index", meta.consistent_index),
+            ("term", meta.term),
+            ("auth revision", self.stored.auth.revision),
+        ] {
+            if let Some(number) = number
+                && number >= MAX_COUNT
+            {
+                return Err(OpenError::Other(format!(
+                    "{}: {what} {number} is higher than any cluster reaches; `etcdutl snapshot salvage` writes a sound \
+                     file from it",
+                    self.path.display()
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
