@@ -217,6 +217,10 @@ fn flags_that_cannot_be_used_are_one_line() {
             "single member",
         ),
         ("--listen-client-urls=http://example.com:1", "expected IP"),
+        (
+            "--cipher-suites=TLS_ROT13",
+            "unexpected TLS cipher suite \"TLS_ROT13\"",
+        ),
     ] {
         refuses(&[&data, flag], &[says]);
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use crate::server::value;
+use crate::server::{tls, value};
 
 /// Certificates of the server and what is required of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,8 @@ impl TlsSettings {
         if self.min_version == TlsVersion::V1_3 && !self.cipher_suites.is_empty() {
             return Err("cipher suites cannot be configured when only TLS1.3 is enabled".into());
         }
+        // Names are checked even if no address uses TLS.
+        tls::suites(&self.cipher_suites)?;
         if self.auto_tls && self.self_signed_years == 0 {
             return Err("selfSignedCertValidity is invalid,it should be greater than 0".into());
         }

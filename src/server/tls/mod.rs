@@ -9,3 +9,4 @@ mod suites;
 
 pub use accept::{Acceptor, HandshakeError};
 pub use auto::self_signed;
+pub use suites::suites;
