@@ -46,7 +46,7 @@ pub enum Edit {
     },
 }
 
-/// A database file being changed; created by [`Editor::open`].
+/// A database file being changed.
 pub struct Editor {
     file: DiskFile,
     meta: Meta,
