@@ -28,13 +28,6 @@ fn a_compacted_revision_says_which_is_the_oldest_that_can_be_read() {
         json.err(),
         "{\"error\":\"etcdserver: mvcc: required revision has been compacted\",\"code\":11,\"exit\":1}\n"
     );
-    // A watch tells its reason on a line of its own; with JSON, there is one object.
-    let json = etcdctl(&["watch", "k", "--rev=2", "-w", "json"]).failure(5, "");
-    assert_eq!(
-        json.err(),
-        "{\"error\":\"watch is canceled by the server: watch was canceled (etcdserver: mvcc: required revision \
-         has been compacted)\",\"exit\":5,\"hints\":[\"the oldest revision that can be watched is 5\"]}\n"
-    );
 }
 
 #[test]

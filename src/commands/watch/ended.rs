@@ -9,7 +9,6 @@ use crate::{
     },
     client::ClientError,
     commands::permission::{self, Needed},
-    output::Format,
     proto::etcdserverpb as pb,
 };
 
@@ -67,16 +66,11 @@ impl Ended {
     /// # Errors
     /// Stdout cannot be written.
     pub(super) fn show(&self, ctx: &Context) -> Result<(), CommandError> {
-        if let Some(reason) = self.reason_line() {
-            ctx.ui.note(&reason);
+        if let Some(reason) = &self.reason {
+            ctx.ui.note(&format!("watch was canceled ({reason})"));
             ctx.emit(&self.answer)?;
         }
         Ok(())
-    }
-
-    fn reason_line(&self) -> Option<String> {
-        let reason = self.reason.as_ref()?;
-        Some(format!("watch was canceled ({reason})"))
     }
 
     /// The same, for a command that has no other watch: its error.
@@ -94,19 +88,9 @@ impl Ended {
                 return Ok(permission::name(error.into(), from_ref(needed)));
             }
         }
-        let canceled = "watch is canceled by the server";
-        let text = match self.reason_line() {
-            // With JSON, stderr contains a single object.
-            Some(reason) if ctx.error_format() == Format::Json => {
-                ctx.emit(&self.answer)?;
-                format!("{canceled}: {reason}")
-            }
-            _ => {
-                self.show(ctx)?;
-                canceled.to_owned()
-            }
-        };
-        let mut error = CommandError::new(ErrorKind::Interrupted, text);
+        self.show(ctx)?;
+        let mut error =
+            CommandError::new(ErrorKind::Interrupted, "watch is canceled by the server");
         if let Some(reason) = &self.reason
             && let Some(hint) = permission::hint(reason, from_ref(needed))
         {
