@@ -4,6 +4,7 @@ pub mod alarm;
 pub mod auth;
 pub mod bucket;
 mod change;
+pub mod counter;
 mod error;
 pub mod fresh;
 pub mod hash;

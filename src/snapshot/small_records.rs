@@ -13,8 +13,6 @@ use crate::{
     schema::{RecordError, Version, alarm, auth, bucket, lease, meta::ConfState},
 };
 
-/// No counter of a cluster (log index, term, auth revision) reaches this number.
-pub(super) const MAX_COUNT: u64 = 1 << 62;
 /// The oldest cluster version: that of a cluster whose members have not agreed on one yet. With an older one, etcd
 /// refuses every request.
 pub(super) const OLDEST_CLUSTER: Version = Version {

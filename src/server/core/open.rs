@@ -17,7 +17,7 @@ use super::stored::Stored;
 use crate::{
     bolt::{self, Batch, Db, ForeignFile, Options, ReadOnly, ReadTx},
     schema::{
-        self, Change, RecordError, bucket, fresh, ids, lease,
+        self, Change, RecordError, bucket, counter, fresh, ids, lease,
         membership::{Member, Membership},
     },
     server::{
@@ -114,9 +114,6 @@ impl OpenError {
         }
     }
 }
-
-/// No counter of a cluster reaches this number.
-const MAX_COUNT: u64 = 1 << 62;
 
 /// The parts of a core.
 pub struct Opened {
@@ -280,12 +277,9 @@ impl Contents {
             ("term", meta.term),
             ("auth revision", self.stored.auth.revision),
         ] {
-            if let Some(number) = number
-                && number >= MAX_COUNT
-            {
+            if let Some(problem) = number.and_then(|n| counter::beyond_limit(what, n)) {
                 return Err(OpenError::Other(format!(
-                    "{}: {what} {number} is higher than any cluster reaches; `etcdutl snapshot salvage` writes a sound \
-                     file from it",
+                    "{}: {problem}; `etcdutl snapshot salvage` writes a sound file from it",
                     self.path.display()
                 )));
             }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     schema::{
-        RecordError, bucket,
+        RecordError, bucket, counter,
         key::{KeyValueRef, Revision, RevisionKey},
         lease,
     },
@@ -20,7 +20,7 @@ use crate::{
 use super::{history::Histories, leased::Leased};
 
 /// Exclusive upper bound on the revisions that a cluster can reach by writing.
-const MAX_REVISION: i64 = 1 << 62;
+const MAX_REVISION: i64 = counter::LIMIT as i64;
 /// At most this many findings of each kind are kept.
 const KEPT: usize = 16;
 
@@ -278,11 +278,8 @@ fn broken_log_position(records: &Records) -> Option<String> {
         ("consistent index", meta.consistent_index),
         ("term", meta.term),
     ] {
-        if let Some(number) = number
-            && number >= small_records::MAX_COUNT
-        {
-            let text = format!("{what} {number} is higher than any cluster reaches");
-            return Some(text);
+        if let Some(problem) = number.and_then(|n| counter::beyond_limit(what, n)) {
+            return Some(problem);
         }
     }
     let state = meta.conf_state.as_ref()?;

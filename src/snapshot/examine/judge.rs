@@ -7,12 +7,9 @@ use serde_json::json;
 use super::{ExamineOptions, Found, invariants::Invariants};
 use crate::{
     golang::format,
-    schema::{Version, fresh},
+    schema::{Version, counter, fresh},
     snapshot::{
-        Error, Records, SnapshotFile,
-        restore::Target,
-        show_key,
-        small_records::{MAX_COUNT, OLDEST_CLUSTER},
+        Error, Records, SnapshotFile, restore::Target, show_key, small_records::OLDEST_CLUSTER,
     },
 };
 
@@ -164,10 +161,8 @@ fn auth_revision(records: &Records, is_enabled: bool) -> Option<String> {
     match records.auth.revision {
         None if is_enabled => Some("authentication is on, but there is no auth revision".into()),
         Some(0) => Some("the auth revision is 0, but it begins at 1".into()),
-        Some(revision) if revision >= MAX_COUNT => Some(format!(
-            "auth revision {revision} is higher than any cluster reaches"
-        )),
-        _ => None,
+        Some(revision) => counter::beyond_limit("auth revision", revision),
+        None => None,
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     bolt::{self, FileReader, Lost, Met, inline_records, readable_elements},
     schema::{
-        bucket,
+        bucket, counter,
         key::{Revision, RevisionKey},
         meta::Meta,
         show_key,
@@ -35,7 +35,7 @@ pub const MAX_LAPSES: usize = 50;
 /// Maximum number of damaged pages whose keys are distinguished.
 const MAX_LOST: usize = 512;
 /// Exclusive upper bound on the revisions that a cluster can reach by writing.
-const MAX_REVISION: i64 = 1 << 62;
+const MAX_REVISION: i64 = counter::LIMIT as i64;
 
 /// A record of the history.
 #[derive(Clone, Copy, Debug)]

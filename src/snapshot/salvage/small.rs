@@ -6,14 +6,14 @@ use crate::{
     bolt::MAX_KEY_SIZE,
     proto::authpb::User,
     schema::{
-        auth, bucket, fresh, lease,
+        auth, bucket, counter, fresh, lease,
         membership::{self, Membership},
         meta::{self, Meta},
         show_key,
     },
     snapshot::{
         restore::Target,
-        small_records::{self, MAX_COUNT, OLDEST_CLUSTER},
+        small_records::{self, OLDEST_CLUSTER},
     },
 };
 
@@ -125,19 +125,15 @@ impl Small {
     fn mend_position(&mut self, notes: &mut Vec<String>) {
         let meta = self.meta();
         let one = || meta::encode_number(1).to_vec();
-        let is_count = |number: &u64| (1..MAX_COUNT).contains(number);
+        let is_count = |number: &u64| (1..counter::LIMIT).contains(number);
         if !meta.consistent_index.as_ref().is_some_and(is_count) {
             self.bucket(bucket::META)
                 .insert(meta::CONSISTENT_INDEX.to_vec(), one());
             notes.push("the index of the last log entry is lost".into());
         }
-        if let Some(term) = meta.term
-            && term >= MAX_COUNT
-        {
+        if let Some(problem) = meta.term.and_then(|n| counter::beyond_limit("the term", n)) {
             self.bucket(bucket::META).insert(meta::TERM.to_vec(), one());
-            notes.push(format!(
-                "the term {term} is higher than any cluster reaches"
-            ));
+            notes.push(problem);
         }
         if let Some(state) = meta.conf_state
             && (state.voters.is_empty() || small_records::named_twice(&state).is_some())
