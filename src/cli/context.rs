@@ -140,7 +140,7 @@ impl Context {
         let mut endpoints = vec![];
         if let Some(discovery) = &settings.discovery {
             let found = discovery
-                .endpoints(settings.dial_timeout.to_std())
+                .endpoints(settings.dial_limit())
                 .await
                 .map_err(|error| CommandError::new(ErrorKind::Failed, error))?;
             for endpoint in &found.ignored {
@@ -199,9 +199,9 @@ impl Context {
     ) -> Result<Client, CommandError> {
         let settings = self.settings()?;
         let options = ClientOptions {
-            dial_timeout: settings.dial_timeout.to_std(),
-            keepalive_time: settings.keepalive_time.to_std(),
-            keepalive_timeout: settings.keepalive_timeout.to_std(),
+            dial_timeout: settings.dial_limit(),
+            keepalive_time: settings.ping_after(),
+            keepalive_timeout: settings.ping_limit(),
             max_request_bytes: settings.max_request_bytes,
             max_recv_bytes: settings.max_recv_bytes,
             tls,
@@ -223,7 +223,7 @@ impl Context {
             Credentials::User(_, None) => Some(self.ui.ask_password("Password: ")?),
             _ => None,
         };
-        let time = settings.dial_timeout.to_std();
+        let time = settings.dial_limit();
         let login = Login::new(&settings.credentials, asked.as_deref(), time);
         Ok(self.login.get_or_init(|| login))
     }

@@ -1,7 +1,9 @@
 //! The settings of a command: flags override environment variables, which override defaults. Each is checked once.
 //! Opens no connection.
 
-use std::{collections::BTreeSet, ffi::OsString, os::unix::ffi::OsStrExt, sync::Arc};
+use std::{
+    collections::BTreeSet, ffi::OsString, os::unix::ffi::OsStrExt, sync::Arc, time::Duration,
+};
 
 use super::{
     error::{CommandError, ErrorKind},
@@ -151,6 +153,15 @@ pub struct Extra {
     pub cluster: bool,
 }
 
+/// grpc-go's limit for an attempt to connect, and for the answer to a ping, where the client sets none
+/// (`minConnectTimeout` and `defaultClientKeepaliveTimeout`).
+const GRPC_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A duration that is set. etcd's client treats zero and negative ones as absent (etcd v3.7.1, client/v3/client.go).
+fn positive(time: GoDuration) -> Option<Duration> {
+    Some(time.to_std()).filter(|time| !time.is_zero())
+}
+
 impl Settings {
     /// Combines flags, `environment` and defaults, in this order of precedence.
     ///
@@ -272,6 +283,21 @@ impl Settings {
             debug: args.debug.unwrap_or(false),
         };
         Ok((settings, warnings))
+    }
+
+    /// The time limit of `--dial-timeout`. Without a positive one, grpc-go's own limit for an attempt to connect applies.
+    pub fn dial_limit(&self) -> Duration {
+        positive(self.dial_timeout).unwrap_or(GRPC_TIMEOUT)
+    }
+
+    /// The idle time before a ping is sent; `None` = no pings.
+    pub fn ping_after(&self) -> Option<Duration> {
+        positive(self.keepalive_time)
+    }
+
+    /// The timeout of a ping. Without a positive one, grpc-go's default applies.
+    pub fn ping_limit(&self) -> Duration {
+        positive(self.keepalive_timeout).unwrap_or(GRPC_TIMEOUT)
     }
 
     /// The settings as `NAME=value` lines, for `--debug`.
@@ -427,6 +453,29 @@ mod tests {
         assert_eq!(settings.endpoints, ["a:1", "b:2"]);
         assert_eq!(settings.dial_timeout, GoDuration::seconds(2));
         assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn durations_of_the_connection_that_are_not_positive_are_absent() {
+        let with = |time: GoDuration| {
+            let args = GlobalArgs {
+                dial_timeout: Some(time),
+                keepalive_time: Some(time),
+                keepalive_timeout: Some(time),
+                ..GlobalArgs::default()
+            };
+            let (settings, _) = resolve(&args, &[]).unwrap();
+            (
+                settings.dial_limit(),
+                settings.ping_after(),
+                settings.ping_limit(),
+            )
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(with(GoDuration::seconds(1)), (second, Some(second), second));
+        let absent = (GRPC_TIMEOUT, None, GRPC_TIMEOUT);
+        assert_eq!(with(GoDuration(0)), absent);
+        assert_eq!(with(GoDuration::seconds(-1)), absent);
     }
 
     #[test]

@@ -49,8 +49,8 @@ const SERVER_GRACE: Duration = Duration::from_millis(50);
 pub struct ClientOptions {
     /// Timeout of one attempt to connect.
     pub dial_timeout: Duration,
-    /// Idle time before a ping; at least 10 s are used.
-    pub keepalive_time: Duration,
+    /// Idle time before a ping; at least 10 s are used. `None` = no pings.
+    pub keepalive_time: Option<Duration>,
     /// Timeout of a ping.
     pub keepalive_timeout: Duration,
     /// Maximum size of a request in bytes.

@@ -133,7 +133,9 @@ impl Client {
         let options = DialOptions {
             timeout: client.dial_timeout,
             keepalive: KeepAlive {
-                time: client.keepalive_time.max(SHORTEST_KEEPALIVE),
+                time: client
+                    .keepalive_time
+                    .map(|time| time.max(SHORTEST_KEEPALIVE)),
                 timeout: client.keepalive_timeout,
             },
             at_once,

@@ -38,8 +38,8 @@ const HEAD: u32 = 256 << 10;
 /// Keep-alive options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepAlive {
-    /// Idle time after which a connection with running requests is pinged.
-    pub time: Duration,
+    /// Idle time after which a connection with running requests is pinged; `None` = never.
+    pub time: Option<Duration>,
     /// Timeout of a ping.
     pub timeout: Duration,
 }

@@ -401,7 +401,7 @@ mod tests {
         });
         let options = ClientOptions {
             dial_timeout: Duration::from_secs(10),
-            keepalive_time: Duration::from_secs(10),
+            keepalive_time: Some(Duration::from_secs(10)),
             keepalive_timeout: Duration::from_secs(10),
             max_request_bytes: 2 << 20,
             max_recv_bytes: None,

@@ -126,7 +126,7 @@ impl MakeMirrorArgs {
             Credentials::User(_, None) => Some(ctx.ui.ask_password("Destination Password: ")?),
             _ => None,
         };
-        let time = ctx.settings()?.dial_timeout.to_std();
+        let time = ctx.settings()?.dial_limit();
         let login = Login::new(&credentials, asked.as_deref(), time);
         let endpoint = string::text(endpoint.as_bytes()).into_owned();
         let client = ctx.client_with(&[endpoint], tls)?;

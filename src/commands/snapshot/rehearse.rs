@@ -40,7 +40,7 @@ async fn ask(
     let absolute = std::path::absolute(path).map_err(|e| e.to_string())?;
     let options = ClientOptions {
         dial_timeout: DIAL,
-        keepalive_time: Duration::from_secs(3600),
+        keepalive_time: None,
         keepalive_timeout: Duration::from_secs(3600),
         max_request_bytes: usize::MAX,
         max_recv_bytes: None,

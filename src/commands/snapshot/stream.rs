@@ -56,7 +56,7 @@ impl Stream {
         let first = if settings.command_timeout_given {
             deadline
         } else {
-            Deadline::after(Limit::dial(settings.dial_timeout.to_std()))
+            Deadline::after(Limit::dial(settings.dial_limit()))
         };
         let answers = client.snapshot(first, deadline).await;
         Ok(Stream {
