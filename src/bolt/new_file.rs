@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Disk, parent};
 use super::error::{Error, Result};
 use super::open::temp_name;
+use crate::files::unfinished::Unfinished;
 
 /// The suffix of a temporary name, which the id of the process follows.
 const SUFFIX: &str = "new-";
@@ -16,6 +17,7 @@ pub struct NewFile {
     disk: Disk,
     temp: PathBuf,
     name: PathBuf,
+    unfinished: Unfinished,
     placed: bool,
 }
 
@@ -31,6 +33,7 @@ impl NewFile {
         let temp = temp_name(name, &format!("{SUFFIX}{}", std::process::id()));
         Ok(NewFile {
             disk: Disk::default(),
+            unfinished: Unfinished::file(&temp),
             temp,
             name: name.to_path_buf(),
             placed: false,
@@ -66,7 +69,8 @@ impl NewFile {
     /// # Errors
     /// [`Error::Io`], also if a file with that name exists by now.
     pub fn place(mut self) -> Result<()> {
-        if !self.disk.rename_new(&self.temp, &self.name)? {
+        let rename = || self.disk.rename_new(&self.temp, &self.name);
+        if !self.unfinished.finish(rename)? {
             return Err(exists(&self.name));
         }
         self.placed = true;

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::cluster::{ask_all, endpoints};
+use super::{
+    cleanup::remove_unfinished_on_signals,
+    cluster::{ask_all, endpoints},
+};
 use crate::{
     cli::{
         context::Context,
@@ -50,6 +53,8 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let endpoints = leader_last(ctx, endpoints).await?;
     let several = endpoints.len() > 1;
     let login = ctx.login()?;
+    // The server may be in this process.
+    remove_unfinished_on_signals();
     let mut rows = vec![];
     let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {

@@ -147,7 +147,7 @@ async fn observe(ctx: &Context, name: &[u8]) -> Result<(), CommandError> {
 
 /// Takes over the signals that end the command.
 pub(super) fn listen() -> Result<Termination, CommandError> {
-    Termination::listen().map_err(|e| CommandError::new(ErrorKind::Failed, e))
+    Termination::listen_even_if_ignored().map_err(|e| CommandError::new(ErrorKind::Failed, e))
 }
 
 impl From<ConcurrencyError> for CommandError {

@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod auth;
 pub mod check;
 pub mod child;
+pub mod cleanup;
 pub mod cluster;
 pub mod compaction;
 pub mod complete;

@@ -7,4 +7,5 @@ pub mod packing;
 mod part;
 pub mod part_file;
 mod target;
+pub mod unfinished;
 pub mod writer;

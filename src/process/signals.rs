@@ -3,15 +3,17 @@
 //! a loop or a script, as it does for programs that handle no signals.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use rustix::process::Signal;
@@ -93,7 +95,20 @@ impl Termination {
     /// # Errors
     /// The system's error, if a handler cannot be installed.
     pub fn listen() -> io::Result<Termination> {
+        Termination::listen_except(ignored_signals())
+    }
+
+    /// Like [`Termination::listen`], but also handles SIGINT and SIGTERM if they were ignored, as etcdctl's `lock` and
+    /// `elect` do: a script without job control starts background jobs with SIGINT ignored, and ends them by it.
+    ///
+    /// # Errors
+    /// The system's error, if a handler cannot be installed.
+    pub fn listen_even_if_ignored() -> io::Result<Termination> {
         let ignored = ignored_signals();
+        Termination::listen_except(ignored.without(Signal::INT).without(Signal::TERM))
+    }
+
+    fn listen_except(ignored: SignalSet) -> io::Result<Termination> {
         END_BY_DEFAULT.store(false, Ordering::SeqCst);
         let mut listeners = Vec::new();
         for signal in TERMINATING {
@@ -119,6 +134,52 @@ impl Termination {
     }
 }
 
+/// Runs `clean_up` when a signal arrives that ends the process, and then ends it by that signal. For commands that work
+/// outside the runtime and cannot stop at any point; they must not use [`Termination`] or [`Interrupts`] afterwards.
+/// Signals that are ignored stay ignored. Can be called again, without effect.
+///
+/// # Errors
+/// The system's error, if a handler cannot be installed or the waiting thread cannot be started. Signals then end the
+/// process without `clean_up`.
+pub fn clean_up_before_end(clean_up: fn()) -> io::Result<()> {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    if CALLED.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let (mut reader, writer) = UnixStream::pair()?;
+    let received = Arc::new(AtomicUsize::new(0));
+    let waiting = Arc::clone(&received);
+    // Start the thread first: a handler without it would swallow the signal.
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            // Without a handler, the other end is closed and nothing can be read.
+            if reader.read_exact(&mut [0]).is_err() {
+                return;
+            }
+            clean_up();
+            let signal = TERMINATING
+                .into_iter()
+                .find(|signal| signal_number(*signal) == waiting.load(Ordering::SeqCst));
+            die_of(signal.unwrap_or(Signal::TERM));
+        })?;
+    let ignored = ignored_signals();
+    for signal in TERMINATING {
+        if !ignored.contains(signal) {
+            let (raw, number) = (signal.as_raw(), signal_number(signal));
+            // The actions run in this order.
+            signal_hook::flag::register_usize(raw, Arc::clone(&received), number)?;
+            signal_hook::low_level::pipe::register(raw, writer.try_clone()?)?;
+        }
+    }
+    Ok(())
+}
+
+fn signal_number(signal: Signal) -> usize {
+    // Numbers of signals are positive and small.
+    usize::try_from(signal.as_raw()).unwrap_or(0)
+}
+
 /// A set of signals as the kernel prints it: bit N-1 is signal N.
 #[derive(Clone, Copy, Default)]
 struct SignalSet(u64);
@@ -127,6 +188,11 @@ impl SignalSet {
     fn contains(self, signal: Signal) -> bool {
         let bit = signal.as_raw() - 1;
         u32::try_from(bit).is_ok_and(|bit| self.0.checked_shr(bit).unwrap_or(0) & 1 == 1)
+    }
+
+    fn without(self, signal: Signal) -> SignalSet {
+        let bit = u32::try_from(signal.as_raw() - 1).unwrap_or(u32::MAX);
+        SignalSet(self.0 & !1_u64.checked_shl(bit).unwrap_or(0))
     }
 }
 
@@ -156,6 +222,8 @@ mod tests {
         let set = parse_ignored("Name:\tx\nSigBlk:\tff\nSigIgn:\t0000000000000001\n");
         assert!(set.contains(Signal::HUP));
         assert!(!set.contains(Signal::INT));
+        assert!(!set.without(Signal::HUP).contains(Signal::HUP));
+        assert!(set.without(Signal::INT).contains(Signal::HUP));
         assert!(!parse_ignored("").contains(Signal::HUP));
         assert!(!parse_ignored("SigIgn:\tnonsense\n").contains(Signal::HUP));
     }

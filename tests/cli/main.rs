@@ -37,6 +37,8 @@ mod save;
 mod save_flags;
 /// Flags, variables and defaults.
 mod settings;
+/// Signals during commands that write large files.
+mod signals;
 /// Files that answer like servers, and `snapshot verify`.
 mod snapshot_endpoint;
 /// stdin, stdout and stderr in unusual states.

@@ -92,6 +92,11 @@ impl Background {
         self.printed.0.lock().expect("no panic").out.clone()
     }
 
+    /// Whether it has closed its output, which it does when it ends.
+    pub fn ended(&self) -> bool {
+        self.printed.0.lock().expect("no panic").ended == 2
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {

@@ -10,7 +10,7 @@ use crate::{
         value::Suggest,
         words::Words,
     },
-    commands::utl::Context,
+    commands::{cleanup::remove_unfinished_on_signals, utl::Context},
     files::part_file::PartFile,
     golang::string,
     output::replies::salvage::SalvageReport,
@@ -81,6 +81,7 @@ pub fn salvage(ctx: &Context, args: &SalvageArgs) -> Result<(), CommandError> {
             return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
     };
+    remove_unfinished_on_signals();
     let options = SalvageOptions {
         from,
         keep_history: args.keep_history.unwrap_or(false),

@@ -17,7 +17,8 @@ use crate::{
         value::{self, GoDuration},
         words::Words,
     },
-    commands::utl,
+    commands::{cleanup::remove_unfinished_on_signals, utl},
+    files::unfinished::Unfinished,
     golang::string,
     output::replies::verify::Verdict,
     snapshot::examine::{Examination, ExamineOptions, Layer, examine},
@@ -71,7 +72,7 @@ words! {
 struct Input {
     name: PathBuf,
     /// The content of standard input, stored because the layers need it more than once.
-    copy: Option<tempfile::NamedTempFile>,
+    copy: Option<(tempfile::NamedTempFile, Unfinished)>,
 }
 
 impl Input {
@@ -79,9 +80,11 @@ impl Input {
         let mut copy = None;
         if name == "-" {
             let read = || {
+                remove_unfinished_on_signals();
                 let mut file = tempfile::NamedTempFile::new()?;
+                let unfinished = Unfinished::file(file.path());
                 io::copy(&mut io::stdin().lock(), &mut file)?;
-                Ok::<_, io::Error>(file)
+                Ok::<_, io::Error>((file, unfinished))
             };
             copy = Some(read().map_err(|e| {
                 let text = format!("could not read standard input: {}", cli::error::io_text(&e));
@@ -94,7 +97,7 @@ impl Input {
 
     fn path(&self) -> &Path {
         match &self.copy {
-            Some(file) => file.path(),
+            Some((file, _)) => file.path(),
             None => &self.name,
         }
     }

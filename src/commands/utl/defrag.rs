@@ -10,6 +10,7 @@ use crate::{
         error::{CommandError, ErrorKind},
         words::{Ignored, Words},
     },
+    commands::cleanup::remove_unfinished_on_signals,
     golang::string,
     snapshot::data_dir,
 };
@@ -37,6 +38,7 @@ pub fn defrag(ctx: &Context, args: &DefragArgs) -> Result<(), CommandError> {
     let Some(dir) = &args.data_dir else {
         return Err(missing_flags(&["data-dir"]));
     };
+    remove_unfinished_on_signals();
     data_dir::defragment(dir, ctx.lock_timeout(), &mut |line| log(&ctx.ui, &line))
         .map(drop)
         .map_err(|e| {

@@ -13,6 +13,7 @@ use crate::{
         value,
         words::Words,
     },
+    commands::cleanup::remove_unfinished_on_signals,
     golang::zap::Line,
     output::replies::restore::PlannedRestore,
     snapshot::restore::{DEFAULT_MAP_SIZE, Plan, RestoreOptions, Target},
@@ -122,6 +123,7 @@ impl RestoreArgs {
             let outcome = plan.check_file().map_err(failed)?;
             return Ok(Some(PlannedRestore::new(&plan, &outcome)));
         }
+        remove_unfinished_on_signals();
         plan.run(&mut |line| log(ui, &line)).map_err(failed)?;
         Ok(None)
     }

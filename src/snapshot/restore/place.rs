@@ -1,5 +1,5 @@
 //! The destination of a restore. Everything is built in a folder inside the data directory and is renamed once it is
-//! complete and synced. A failure removes what was built. A killed process leaves the folder behind; no server mistakes
+//! complete and synced. A failure or a signal removes what was built. A crash leaves the folder behind; no server mistakes
 //! it for data, and the next restore into the directory removes it.
 //!
 //! ```text
@@ -20,7 +20,7 @@ use std::{
 };
 
 use super::Error;
-use crate::golang::format::quote;
+use crate::{files::unfinished::Unfinished, golang::format::quote};
 
 /// The folder in which a restore builds.
 const WORK: &str = ".restore.tmp";
@@ -94,6 +94,9 @@ pub(super) struct Place {
     lock: File,
     /// Directories that were created for this restore, outermost first.
     made: Vec<PathBuf>,
+    /// What a signal removes: the work folder, the folder of a log outside the data directory, and `made`.
+    unfinished: Unfinished,
+    also_unfinished: Vec<Unfinished>,
     done: bool,
 }
 
@@ -124,11 +127,15 @@ impl Place {
             // Without locks, two simultaneous restores are not detected, but a single one works.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
+        let also_unfinished = made_by_us(&made);
+        let unfinished = Unfinished::tree(&work);
         let place = Place {
             targets,
             work,
             lock,
             made,
+            unfinished,
+            also_unfinished,
             done: false,
         };
         place.clear()?;
@@ -171,10 +178,13 @@ impl Place {
     }
 
     /// Creates the folder for the log.
-    pub fn wal_dir(&self) -> Result<PathBuf, Error> {
+    pub fn wal_dir(&mut self) -> Result<PathBuf, Error> {
         let dir = if self.targets.wal_is_outside() {
             let dir = self.wal_work();
-            make_dirs(super::parent(&dir))?;
+            let made = make_dirs(super::parent(&dir))?;
+            self.also_unfinished.extend(made_by_us(&made));
+            self.also_unfinished.push(Unfinished::tree(&dir));
+            self.made.extend(made);
             dir
         } else {
             self.work.join("member/wal")
@@ -197,19 +207,13 @@ impl Place {
         sync_tree(&built)?;
         let outside = self.targets.wal_is_outside() && what == "member";
         if outside {
-            let (from, to) = (self.wal_work(), self.targets.wal_dir.clone());
+            let from = self.wal_work();
             sync_tree(&from)?;
-            self.write_journal(&from, &to)?;
-            rename_new(&from, &to)?;
-            sync_dir(super::parent(&to))?;
+            self.write_journal(&from, &self.targets.wal_dir)?;
         }
-        if let Err(e) = rename_new(&built, &self.targets.data_dir.join(what)) {
-            if outside {
-                // Without the data directory, the log is useless and would be in the way.
-                let _ = fs::remove_dir_all(&self.targets.wal_dir);
-            }
-            return Err(e);
-        }
+        // A signal comes either before both renames or after them.
+        self.unfinished
+            .finish(|| self.rename(&built, what, outside))?;
         self.done = true;
         sync_dir(&self.targets.data_dir)?;
         // The restore is now complete, even if removing the folder fails.
@@ -219,6 +223,21 @@ impl Place {
             sync_dir(super::parent(dir))?;
         }
         Ok(())
+    }
+
+    /// Renames the log, if it is outside the data directory, and then `built`.
+    fn rename(&self, built: &Path, what: &str, outside: bool) -> Result<(), Error> {
+        let wal_dir = &self.targets.wal_dir;
+        if outside {
+            rename_new(&self.wal_work(), wal_dir)?;
+            sync_dir(super::parent(wal_dir))?;
+        }
+        let renamed = rename_new(built, &self.targets.data_dir.join(what));
+        if renamed.is_err() && outside {
+            // Without the data directory, the log is useless and would be in the way.
+            let _ = fs::remove_dir_all(wal_dir);
+        }
+        renamed
     }
 
     fn write_journal(&self, wal_work: &Path, wal_dir: &Path) -> Result<(), Error> {
@@ -288,6 +307,13 @@ fn make_dirs(path: &Path) -> Result<Vec<PathBuf>, Error> {
         }
     }
     Ok(made)
+}
+
+/// Lets a signal remove created directories that are still empty.
+fn made_by_us(made: &[PathBuf]) -> Vec<Unfinished> {
+    made.iter()
+        .map(|dir| Unfinished::empty_directory(dir))
+        .collect()
 }
 
 /// Removes created directories that are still empty.

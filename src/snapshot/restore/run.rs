@@ -268,7 +268,7 @@ impl Plan {
         // Do not create a directory for a missing snapshot, not even briefly.
         std::fs::metadata(&self.options.file)
             .map_err(|e| Error::io("open", &self.options.file, e))?;
-        let place = Place::prepare(self.targets.clone())?;
+        let mut place = Place::prepare(self.targets.clone())?;
         let db = match self.peers {
             Some(_) => place.snap_dir()?.join("db"),
             None => place.work().join("db"),
@@ -279,7 +279,7 @@ impl Plan {
             .map_err(|e| e.of_file(&self.options.file))?;
         let outcome = self.outcome(&records)?;
         match &self.peers {
-            Some(peers) => self.make_member(&place, &db, &mut editor, &records, peers, log)?,
+            Some(peers) => self.make_member(&mut place, &db, &mut editor, &records, peers, log)?,
             None => self.make_served(&mut editor, &records, log)?,
         }
         editor.finish()?;
@@ -291,7 +291,7 @@ impl Plan {
     /// Writes the transactions, the log and the raft snapshot of an etcd member.
     fn make_member(
         &self,
-        place: &Place,
+        place: &mut Place,
         db: &Path,
         editor: &mut Editor,
         records: &Records,
