@@ -1,8 +1,9 @@
 //! The queue of requests for the writer, which takes all of them at once, up to a limit in bytes. Drops requests that
 //! nobody waits for any more. Applies nothing.
 //!
-//! Where a sync is slow, the writer waits a little before it takes the next group. Without that, the clients that were
-//! just answered miss the group that starts at the same moment, and each of them waits for two syncs from then on:
+//! The writer waits a little before it takes the next group. Without that, the clients that were just answered miss the
+//! group that starts at the same moment, and each of them waits for two commits from then on, each of which costs the same
+//! for half of the requests:
 //!
 //! ```text
 //! at once     sync A      sync B      sync A      sync B        A and B: half of the clients each
@@ -26,13 +27,16 @@ use super::{
 const GROUP_BYTES: usize = 8 << 20;
 /// Maximum number of requests in a group.
 const GROUP_LEN: usize = 10_000;
-/// The next group is gathered for at most this part of the time that the previous commit took.
+/// The next group is gathered for at most as long as the previous commit took, up to this time, in which a client on the
+/// same network sends its next request.
+const SURE_GATHERING: Duration = Duration::from_micros(400);
+/// After a slower commit, it is gathered for this part of the commit's time if that is longer.
 const GATHERING_SHARE: u32 = 4;
 /// The longest time for which a group is gathered.
 const LONGEST_GATHERING: Duration = Duration::from_millis(10);
 /// After a commit that took less time than this, nothing is gathered: clients could not send their next
 /// requests in time.
-const SHORTEST_COMMIT: Duration = Duration::from_millis(1);
+const SHORTEST_COMMIT: Duration = Duration::from_micros(20);
 /// Maximum size of the waiting requests in bytes. Beyond that, requests are rejected as too many.
 const WAITING_BYTES: usize = 256 << 20;
 /// Size of a request in addition to its message, in bytes.
@@ -144,6 +148,7 @@ impl Done {
     /// How long to wait for the requests of the clients that were answered, after the first request.
     fn patience(self) -> Option<Duration> {
         let patience = (self.commit / GATHERING_SHARE).min(LONGEST_GATHERING);
+        let patience = patience.max(self.commit.min(SURE_GATHERING));
         (self.answered > 0 && self.commit >= SHORTEST_COMMIT).then_some(patience)
     }
 }
@@ -223,8 +228,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work and takes what can be processed together; `None` once the queue is closed and empty. If the commit
-    /// just done was slow, waits a little longer for requests of the clients that were answered.
+    /// Waits for work and takes what can be processed together; `None` once the queue is closed and empty. Waits a
+    /// little longer for the next requests of the clients that were just answered.
     pub fn take(&self, done: Done) -> Option<Work> {
         let mut line = self.line.lock();
         // Everybody who was answered may come again, and those who are waiting were not among them.
@@ -408,10 +413,12 @@ mod tests {
     }
 
     #[test]
-    fn only_after_a_slow_commit_is_a_group_gathered() {
+    fn a_group_is_gathered_for_a_time_that_suits_the_commit() {
         let after = |answered, commit| Done { answered, commit }.patience();
-        let slow = 8 * SHORTEST_COMMIT;
-        assert_eq!(after(1, slow), Some(2 * SHORTEST_COMMIT));
+        let slow = 8 * SURE_GATHERING;
+        assert_eq!(after(1, SHORTEST_COMMIT), Some(SHORTEST_COMMIT));
+        assert_eq!(after(1, 2 * SURE_GATHERING), Some(SURE_GATHERING));
+        assert_eq!(after(1, slow), Some(2 * SURE_GATHERING));
         assert_eq!(after(1, 1000 * slow), Some(LONGEST_GATHERING));
         assert_eq!(after(0, slow), None);
         assert_eq!(after(1, SHORTEST_COMMIT - Duration::from_nanos(1)), None);
