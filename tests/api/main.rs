@@ -17,8 +17,12 @@ mod cluster;
 mod compaction;
 /// Ours only: the server as a library, its listeners, and stopping it.
 mod embedding;
+/// Messages on the wire: how many, how they are cut, and how they are compressed.
+mod framing;
 /// JSON under `/v3/`.
 mod gateway;
+/// Plain HTTP as Go's server reads it.
+mod http;
 /// Put, range and delete, with all their options.
 mod kv;
 /// Leases: grants, renewals, expiry, and the keys attached to them.

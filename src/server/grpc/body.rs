@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use parking_lot::Mutex;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::mpsc;
 use tonic::Status;
 
@@ -166,11 +167,20 @@ fn success() -> HeaderMap {
 
 fn failure(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
-    if status.add_header(&mut trailers).is_err() {
-        // Building trailers fails only because of metadata, which ours do not have. The code alone always works.
-        trailers.insert("grpc-status", HeaderValue::from_static("13"));
-    }
+    put_status(status, &mut trailers);
     trailers
+}
+
+/// Adds the code and the message of a failed call. Like grpc-go, escapes only what gRPC requires (grpc v1.82.1,
+/// internal/transport/http_util.go, `encodeGrpcMessage`); tonic also escapes spaces, for example.
+pub fn put_status(status: &Status, headers: &mut HeaderMap) {
+    const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
+    headers.insert("grpc-status", HeaderValue::from(i32::from(status.code())));
+    let message = utf8_percent_encode(status.message(), ESCAPED).to_string();
+    // Control characters have been escaped, so the conversion succeeds.
+    if let Ok(message) = HeaderValue::try_from(message) {
+        headers.insert("grpc-message", message);
+    }
 }
 
 impl http_body::Body for Body {
@@ -288,6 +298,14 @@ mod tests {
             .unwrap();
         assert_eq!(whole.trailers().unwrap()["grpc-status"], "0");
         assert_eq!(whole.to_bytes(), "m");
+    }
+
+    #[test]
+    fn messages_are_escaped_as_in_grpc_go() {
+        let mut headers = HeaderMap::new();
+        put_status(&Status::internal("a b: \"100%\"\n\u{e9}~"), &mut headers);
+        assert_eq!(headers["grpc-status"], "13");
+        assert_eq!(headers["grpc-message"], "a b: \"100%25\"%0A%C3%A9~");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 use tonic::Status;
 
 use super::{
-    body::Body,
+    body::{Body, put_status},
     call::{Call, deadline_exceeded},
     encoding::Encoding,
     head::{self, Refusal},
@@ -129,11 +129,11 @@ fn check_metadata(services: &Services, unary: bool, headers: &HeaderMap) -> Resu
 }
 
 fn refuse(refusal: Refusal, content_type: HeaderValue) -> Response<Body> {
-    let mut response: Response<Body> = refusal.status.into_http();
+    let mut response = Response::new(Body::default());
     *response.status_mut() = refusal.http;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    put_status(&refusal.status, headers);
     response
 }
 

@@ -2,7 +2,7 @@
 //! nothing of requests.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     sync::Arc,
 };
 
@@ -35,12 +35,13 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Parses `grpc-encoding`.
+    /// Parses `grpc-encoding`, of which the last one counts.
     ///
     /// # Errors
     /// Another encoding, with grpc-go's code and text.
     pub fn of(headers: &HeaderMap) -> Result<Encoding, Status> {
-        match headers.get("grpc-encoding").map(|v| v.as_bytes()) {
+        let named = headers.get_all("grpc-encoding").iter().next_back();
+        match named.map(|v| v.as_bytes()) {
             None | Some(b"" | b"identity") => Ok(Encoding::Identity),
             Some(b"gzip") => Ok(Encoding::Gzip),
             Some(other) => Err(Status::unimplemented(format!(
@@ -186,9 +187,26 @@ fn compressed(payload: &[u8]) -> Bytes {
 fn decompressed(payload: &[u8], limit: usize) -> Result<Bytes, Status> {
     let mut reader = MultiGzDecoder::new(payload).take(limit as u64 + 1);
     let mut message = BytesMut::new().writer();
-    std::io::copy(&mut reader, &mut message)
-        .map_err(|e| Status::internal(format!("grpc: failed to decompress the message: {e}")))?;
+    let copied = std::io::copy(&mut reader, &mut message);
     let message = message.into_inner().freeze();
+    copied.map_err(|error| {
+        let begun = !message.is_empty() || reader.get_ref().header().is_some();
+        let what = match begun {
+            true => "grpc: failed to read decompressed data",
+            false => "grpc: failed to decompress the message",
+        };
+        let why = match error.kind() {
+            ErrorKind::UnexpectedEof if payload.is_empty() => "EOF".to_string(),
+            ErrorKind::UnexpectedEof => "unexpected EOF".to_string(),
+            // flate2 distinguishes them only by their texts.
+            _ => match error.to_string() {
+                text if text.contains("checksum") => "gzip: invalid checksum".to_string(),
+                text if text.contains("header") => "gzip: invalid header".to_string(),
+                text => text,
+            },
+        };
+        Status::internal(format!("{what}: {why}"))
+    })?;
     if message.len() > limit {
         return Err(Status::resource_exhausted(format!(
             "grpc: received message after decompression larger than max {limit}"

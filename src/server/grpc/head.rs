@@ -88,9 +88,9 @@ pub fn check(parts: &Parts) -> Result<Head, Refusal> {
         let status = Status::invalid_argument(text);
         return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, status));
     }
-    let timeout = (headers.get("grpc-timeout"))
-        .map(|value| timeout(value.as_bytes()))
-        .transpose()
+    // If there are several, all must be valid, and the last one counts.
+    let timeout = (headers.get_all("grpc-timeout").iter())
+        .try_fold(None, |_, value| timeout(value.as_bytes()).map(Some))
         .and_then(|timeout| check_binary(headers).map(|()| timeout))
         .map_err(|text| refusal(StatusCode::BAD_REQUEST, Status::internal(text)))?;
     if parts.method != Method::POST {
@@ -132,31 +132,43 @@ pub fn response_content_type(request: &HeaderMap) -> HeaderValue {
 
 /// Rejects a header whose name ends in `-bin` and whose value is not base64.
 fn check_binary(headers: &HeaderMap) -> Result<(), String> {
+    for (name, value) in headers {
+        if !name.as_str().ends_with("-bin") {
+            continue;
+        }
+        binary_metadata(value.as_bytes()).map_err(|why| {
+            format!(
+                "malformed binary metadata {:?} in header {:?}: {why}",
+                String::from_utf8_lossy(value.as_bytes()),
+                name.as_str()
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks the value of a header whose name ends in `-bin`: base64, with Go's text if it is not.
+///
+/// # Errors
+/// It is not base64.
+pub fn binary_metadata(value: &[u8]) -> Result<(), String> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
         GeneralPurposeConfig::new()
             .with_decode_allow_trailing_bits(true)
             .with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    for (name, value) in headers {
-        if !name.as_str().ends_with("-bin") {
-            continue;
-        }
-        // Go expects padding if the length is a multiple of four, and no padding otherwise.
-        let padded = value.len().is_multiple_of(4) || !value.as_bytes().contains(&b'=');
-        let wrong_at = match BASE64.decode(value.as_bytes()) {
-            Ok(_) if padded => continue,
-            Err(base64::DecodeError::InvalidByte(at, _)) => at,
-            Err(base64::DecodeError::InvalidLastSymbol(at, _)) => at,
-            _ => value.len(),
-        };
-        return Err(format!(
-            "malformed binary metadata {:?} in header {:?}: illegal base64 data at input byte {wrong_at}",
-            String::from_utf8_lossy(value.as_bytes()),
-            name.as_str()
-        ));
-    }
-    Ok(())
+    // Go expects padding if the length is a multiple of four, and no padding otherwise.
+    let unexpected_padding =
+        (value.iter().position(|byte| *byte == b'=')).filter(|_| !value.len().is_multiple_of(4));
+    let wrong_at = match (BASE64.decode(value), unexpected_padding) {
+        (Ok(_), None) => return Ok(()),
+        (Ok(_), Some(at)) => at,
+        (Err(base64::DecodeError::InvalidByte(at, _)), _)
+        | (Err(base64::DecodeError::InvalidLastSymbol(at, _)), _) => at,
+        _ => value.len(),
+    };
+    Err(format!("illegal base64 data at input byte {wrong_at}"))
 }
 
 /// Parses `grpc-timeout`: up to eight digits and a unit (grpc v1.82.1, internal/transport/http_util.go,

@@ -31,9 +31,9 @@ pub struct Messages {
 
 /// Why there is no next message.
 enum Stop {
-    /// The request ended between two messages.
+    /// The request ended between two messages. As in grpc-go, this includes an end in the middle of a prefix.
     End,
-    /// The request ended in the middle of a message.
+    /// The request ended in the middle of a message, after its prefix.
     Cut,
     Refused(Status),
 }
@@ -126,7 +126,7 @@ impl Messages {
             }
             self.frame = loop {
                 match self.body.frame().await {
-                    None if self.gathered.is_empty() => return Err(Stop::End),
+                    None if self.gathered.len() < PREFIX => return Err(Stop::End),
                     None => return Err(Stop::Cut),
                     Some(Err(status)) => return Err(Stop::Refused(status)),
                     // Ignore trailers of a request.
@@ -285,6 +285,7 @@ mod tests {
         let framed = frame(&put());
         let cut = framed.slice(..framed.len() - 1);
         let half_a_prefix = framed.slice(..3);
+        let one_and_a_half_prefixes = Bytes::from([&framed[..], &framed[..3]].concat());
         let mut surplus = BytesMut::from(&framed[..]);
         surplus.put(&framed[..]);
         let surplus = surplus.freeze();
@@ -303,9 +304,12 @@ mod tests {
             ),
             (
                 half_a_prefix,
-                Some((Code::Unknown, "unexpected EOF")),
-                Some("unexpected EOF"),
+                Some((Code::Unknown, "EOF")),
+                Some(
+                    "cardinality violation: received no request message from non-client-streaming RPC",
+                ),
             ),
+            (one_and_a_half_prefixes, None, None),
             (
                 surplus,
                 None,

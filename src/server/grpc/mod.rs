@@ -31,6 +31,7 @@ mod watch;
 pub use body::Body;
 pub use checks::{check_delete, check_put, check_range, check_txn};
 pub(super) use dispatch::{dispatch, local};
+pub(super) use head::binary_metadata;
 pub use lenient::MAX_DEPTH;
 pub(super) use message::{PREFIX, framed};
 pub(super) use methods::{Method, MethodType, Row, labels};

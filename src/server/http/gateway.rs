@@ -24,13 +24,16 @@ use crate::{
     server::{
         auth::Identity,
         context::{Peer, RequestContext},
-        grpc::{Body, Method, MethodType, PREFIX, RequestBody, Row, Services, framed, local},
+        grpc::{
+            Body, Method, MethodType, PREFIX, RequestBody, Row, Services, binary_metadata, framed,
+            local,
+        },
         heavy,
         unsent::Held,
     },
 };
 
-/// Answers a request. `below` is its path below `/v3/`, or below `/v3beta/`, which some old clients use.
+/// Answers a request. `below` is its path below `/v3/`, with its escapes resolved.
 pub async fn gateway<B>(
     services: &Arc<Services>,
     caller: Caller,
@@ -40,7 +43,7 @@ pub async fn gateway<B>(
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
     match call(services, caller, head, below, body).await {
         Ok(response) => response,
@@ -57,10 +60,11 @@ async fn call<B>(
 ) -> Result<Response<Body>, Status>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
     let method = Method::at_gateway(below).ok_or_else(|| Status::not_found("Not Found"))?;
-    if head.method != http::Method::POST {
+    let (posted, form) = override_method(head);
+    if !posted {
         return Err(Status::unimplemented("Method Not Allowed"));
     }
     let (request, answer) = types(method)?;
@@ -72,14 +76,14 @@ where
         },
         identity: Identity::Nobody,
         deadline: deadline(&head.headers)?,
-        metadata: metadata(&head.headers),
+        metadata: metadata(&head.headers)?,
     };
     // Base64 and field names make the JSON longer than the encoded request.
     let limit = services.receive_limit().saturating_mul(2);
     let mut values = Values {
         body,
         reader: json::Reader::default(),
-        ended: false,
+        ended: form,
         limit,
     };
     if method.row().kind == MethodType::BidiStream {
@@ -119,7 +123,25 @@ fn types(method: Method) -> Result<(MessageId, MessageId), Status> {
         .ok_or_else(|| Status::internal(format!("{service}/{name} is not described")))
 }
 
-/// The deadline from `Grpc-Timeout`.
+/// Whether the method is POST after `X-HTTP-Method-Override`, and whether that header counted. It counts only for forms,
+/// whose content is then not a message (grpc-gateway v2.29.0, runtime/mux.go, `ServeHTTP`).
+fn override_method(head: &Parts) -> (bool, bool) {
+    let posted = head.method == http::Method::POST;
+    let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
+    match header("x-http-method-override") {
+        Some(method)
+            if posted
+                && !method.is_empty()
+                && header("content-type") == Some(b"application/x-www-form-urlencoded") =>
+        {
+            (method.eq_ignore_ascii_case(b"POST"), true)
+        }
+        _ => (posted, false),
+    }
+}
+
+/// The deadline from `Grpc-Timeout` (grpc-gateway v2.29.0, runtime/context.go, `timeoutDecode`). No time at all means no
+/// deadline. A negative one, also if that is due to an overflow as in Go, has passed.
 fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
     let Some(value) = headers.get("grpc-timeout").filter(|v| !v.is_empty()) else {
         return Ok(None);
@@ -127,11 +149,11 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
     let text = String::from_utf8_lossy(value.as_bytes());
     let refused = || Status::invalid_argument(format!("invalid grpc-timeout: {text}"));
     let unit = text.chars().last().ok_or_else(refused)?;
-    let count: u64 = text
+    let count: i64 = text
         .strip_suffix(unit)
         .and_then(|count| count.parse().ok())
         .ok_or_else(refused)?;
-    let nanoseconds: u64 = match unit {
+    let nanoseconds: i64 = match unit {
         'H' => 3_600_000_000_000,
         'M' => 60_000_000_000,
         'S' => 1_000_000_000,
@@ -140,25 +162,62 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
         'n' => 1,
         _ => return Err(refused()),
     };
-    let timeout = Duration::from_nanos(nanoseconds.saturating_mul(count));
+    let timeout = nanoseconds.wrapping_mul(count);
+    if timeout == 0 {
+        return Ok(None);
+    }
+    let timeout = Duration::from_nanos(u64::try_from(timeout).unwrap_or(0));
     Ok(Instant::now().checked_add(timeout))
 }
 
 /// The headers that become metadata: `Authorization`, and those that begin with `Grpc-Metadata-`.
-fn metadata(headers: &HeaderMap) -> HeaderMap {
+///
+/// # Errors
+/// A header cannot become metadata, with the codes and texts of grpc-gateway (v2.29.0, runtime/context.go,
+/// `annotateContext`) and of the gRPC client behind it.
+fn metadata(headers: &HeaderMap) -> Result<HeaderMap, Status> {
     let mut metadata = HeaderMap::new();
     for (name, value) in headers {
+        let printable = value
+            .as_bytes()
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~'));
         let name = match name.as_str().strip_prefix("grpc-metadata-") {
-            Some(name) => match HeaderName::try_from(name) {
-                Ok(name) => name,
-                Err(_) => continue,
-            },
-            None if *name == header::AUTHORIZATION => name.clone(),
+            Some("") => return Err(Status::internal("there is an empty key in the header")),
+            Some(key) => {
+                check_binary(name.as_str(), value.as_bytes())?;
+                match HeaderName::try_from(key) {
+                    Ok(key) if printable => key,
+                    _ => continue,
+                }
+            }
+            None if *name == header::AUTHORIZATION && printable => name.clone(),
+            None if *name == header::AUTHORIZATION => {
+                return Err(Status::internal(
+                    "header key \"authorization\" contains value with non-printable ASCII characters",
+                ));
+            }
             None => continue,
         };
         metadata.append(name, value.clone());
     }
-    metadata
+    Ok(metadata)
+}
+
+/// Rejects a header whose name ends in `-bin` and whose value is not base64.
+fn check_binary(name: &str, value: &[u8]) -> Result<(), Status> {
+    if !name.ends_with("-bin") {
+        return Ok(());
+    }
+    binary_metadata(value).map_err(|why| {
+        // Go writes the names of headers with capital letters.
+        let words = name.split('-').map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_ascii_uppercase() + rest
+        });
+        let name = words.collect::<Vec<_>>().join("-");
+        Status::invalid_argument(format!("invalid binary header {name}: {why}"))
+    })
 }
 
 /// The JSON values in a request body.
@@ -173,7 +232,7 @@ struct Values<B> {
 impl<B> Values<B>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
     /// The text of the next value; `None` at the end of the body.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Status> {
@@ -200,7 +259,7 @@ where
     async fn read_more(&mut self) -> Result<(), Status> {
         match self.body.frame().await {
             None => self.ended = true,
-            Some(Err(e)) => return Err(Status::cancelled(e.to_string())),
+            Some(Err(e)) => return Err(Status::invalid_argument(unreadable(&e))),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     self.reader.push(&data);
@@ -214,6 +273,18 @@ where
             )));
         }
         Ok(())
+    }
+}
+
+/// Why a body could not be read to its end.
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    match cause.downcast_ref::<std::io::Error>() {
+        Some(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => "unexpected EOF".into(),
+        _ => cause.to_string(),
     }
 }
 
@@ -256,7 +327,7 @@ fn requests<B>(
 ) -> impl http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
     let (sender, messages) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -441,7 +512,16 @@ mod tests {
                 .unwrap()
                 .is_some()
         );
-        for bad in ["5", "S", "5x", "-5S"] {
+        for none in ["0S", "-0n"] {
+            let deadline = deadline(&headers(&[("grpc-timeout", none)]));
+            assert_eq!(deadline.unwrap(), None, "{none}");
+        }
+        // The third one overflows.
+        for passed in ["-5S", "-1n", "99999999H"] {
+            let deadline = deadline(&headers(&[("grpc-timeout", passed)]));
+            assert!(deadline.unwrap().unwrap() <= Instant::now(), "{passed}");
+        }
+        for bad in ["5", "S", "5x", "9223372036854775808n"] {
             let refused = deadline(&headers(&[("grpc-timeout", bad)])).unwrap_err();
             assert_eq!(refused.message(), format!("invalid grpc-timeout: {bad}"));
         }
@@ -450,8 +530,14 @@ mod tests {
             ("grpc-metadata-token", "u"),
             ("token", "v"),
             ("cookie", "c"),
-        ]));
+        ]))
+        .unwrap();
         assert_eq!(metadata.len(), 2);
         assert_eq!(metadata["token"], "u");
+        let refused = super::metadata(&headers(&[("grpc-metadata-x-y-bin", "YQ=")])).unwrap_err();
+        assert_eq!(
+            refused.message(),
+            "invalid binary header Grpc-Metadata-X-Y-Bin: illegal base64 data at input byte 2"
+        );
     }
 }

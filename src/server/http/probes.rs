@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use http::{Response, StatusCode};
 
-use super::route::{text, with_type};
+use super::{
+    path::Path,
+    route::{text, with_type},
+};
 use crate::{
     proto::etcdserverpb as pb,
     server::{
@@ -47,19 +50,34 @@ const READY: &[&str] = &[
     "non_learner",
 ];
 
+/// The checks under `/livez` or `/readyz`.
+fn checks_of(root: &str) -> &'static [&'static str] {
+    match root {
+        "livez" => LIVE,
+        "readyz" => READY,
+        _ => &[],
+    }
+}
+
+/// Whether there is such a path: `/livez` and `/readyz`, or one of their checks.
+pub fn has_check(root: &str, check: Option<&str>) -> bool {
+    let checks = checks_of(root);
+    check.map_or(!checks.is_empty(), |check| checks.contains(&check))
+}
+
 /// `/livez` and `/readyz`, completely or a single check (`/readyz/data_corruption`). `?verbose` lists the checks,
 /// `?exclude=CHECK` skips one.
-pub async fn checks(services: &Services, path: &str, query: &str) -> Response<Body> {
-    let (root, one) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
-    let all = if root == "livez" { LIVE } else { READY };
-    if !one.is_empty() && !all.contains(&one) || path.ends_with('/') {
-        return text(StatusCode::NOT_FOUND, "404 page not found\n".into());
-    }
+pub async fn checks(
+    services: &Services,
+    root: &str,
+    one: Option<&str>,
+    query: &str,
+) -> Response<Body> {
     let excluded = values(query, "exclude");
     let mut report = String::new();
     let mut failed = false;
-    for check in all {
-        if !one.is_empty() && one != *check || one.is_empty() && excluded.contains(*check) {
+    for check in checks_of(root) {
+        if one.map_or(excluded.contains(*check), |one| one != *check) {
             continue;
         }
         match run(services, check).await {
@@ -73,9 +91,7 @@ pub async fn checks(services: &Services, path: &str, query: &str) -> Response<Bo
     if failed {
         return text(StatusCode::SERVICE_UNAVAILABLE, report + "\n");
     }
-    let verbose = query
-        .split('&')
-        .any(|p| p == "verbose" || p.starts_with("verbose="));
+    let verbose = parameters(query).any(|(name, _)| name == "verbose");
     let body = if verbose {
         report + "ok\n"
     } else {
@@ -148,11 +164,54 @@ async fn alarm(
         .find(|name| counts(name)))
 }
 
-fn values<'a>(query: &'a str, name: &str) -> HashSet<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(key, value)| *key == name && !value.is_empty())
+/// The values of the parameter with this name, apart from empty ones.
+fn values(query: &str, name: &str) -> HashSet<String> {
+    parameters(query)
+        .filter(|(key, value)| key == name && !value.is_empty())
         .map(|(_, value)| value)
         .collect()
+}
+
+/// The parameters of a query. Those that Go cannot parse are ignored (Go 1.26, net/url, `parseQuery`).
+fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    let decode = |text: &str| {
+        // Escapes are those of a path, but a space may also be a plus sign.
+        Path::parse(&text.replace('+', " ")).map(|path| path.decoded().to_string())
+    };
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.contains(';'))
+        .filter_map(move |pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decode(name)?, decode(value)?))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_parsed_as_in_go() {
+        let query = "verbos%65&exclude=a%20b&exclude=c+d&exclude=&bad=%zz&semi;colon&&x=1=2";
+        let parsed: Vec<_> = parameters(query).collect();
+        let parsed: Vec<_> = parsed
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(
+            parsed,
+            [
+                ("verbose", ""),
+                ("exclude", "a b"),
+                ("exclude", "c d"),
+                ("exclude", ""),
+                ("x", "1=2")
+            ]
+        );
+        assert_eq!(
+            values(query, "exclude"),
+            HashSet::from(["a b".to_string(), "c d".to_string()])
+        );
+    }
 }

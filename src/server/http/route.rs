@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 
-use super::{gateway, metrics, probes};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
+use super::{gateway, invalid, metrics, path::Path, probes};
 use crate::server::{
     config::Allowed,
     context::Peer,
@@ -31,25 +33,41 @@ pub async fn answer<B>(
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
     let (parts, body) = request.into_parts();
+    if let Some(refusal) = invalid::check(&parts) {
+        return refusal;
+    }
+    // Go's server answers this itself.
+    if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+        return Response::new(Body::default());
+    }
+    let Some(mut path) = Path::parse(parts.uri.path()) else {
+        return invalid::bad_request(None);
+    };
     if caller.metrics_only {
-        return monitoring(services, &parts).await;
+        return match uncleaned(&parts, &path) {
+            Some(redirect) => redirect,
+            None => monitoring(services, &parts, &path.segments()).await,
+        };
+    }
+    if let Some(rest) = path.decoded().strip_prefix("/v3beta/") {
+        path = Path::of(format!("/v3/{rest}"));
     }
     if !caller.secure
         && let Some(refusal) = foreign_host(&services.config.host_whitelist, &parts)
     {
         return refusal;
     }
-    if let Some(refusal) = named_certificate(services, &caller, &parts) {
+    if let Some(refusal) = named_certificate(services, &caller, &path) {
         return refusal;
     }
     let mut response = if parts.method == Method::OPTIONS {
         // A browser's preflight request. The response consists of the headers added below, whatever the path.
         Response::new(Body::default())
     } else {
-        by_path(services, caller, &parts, body).await
+        by_path(services, caller, &parts, &path, body).await
     };
     if let Some(origin) = allowed_origin(&services.config.cors, &parts.headers) {
         allow_origin(&mut response, origin);
@@ -61,38 +79,99 @@ async fn by_path<B>(
     services: &Arc<Services>,
     caller: Caller,
     parts: &Parts,
+    path: &Path,
     body: B,
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::fmt::Display,
+    B::Error: std::error::Error + 'static,
 {
-    let path = parts.uri.path();
-    match below_v3(path).filter(|_| services.config.gateway) {
-        Some(below) => gateway::gateway(services, caller, parts, below, body).await,
-        None if path == "/version" => match only_get(parts) {
+    let segments = path.segments();
+    let segments = match parts.method {
+        Method::CONNECT => segments,
+        _ => path.cleaned().segments(),
+    };
+    if services.config.gateway && segments == ["v3"] {
+        return redirect(parts, &path.cleaned().directory_location());
+    }
+    if let Some(redirect) = uncleaned(parts, path) {
+        return redirect;
+    }
+    match segments.split_first() {
+        Some((first, rest)) if services.config.gateway && first == "v3" && !rest.is_empty() => {
+            let below = below_v3(path.decoded()).unwrap_or_default();
+            gateway::gateway(services, caller, parts, below, body).await
+        }
+        Some((first, [])) if first == "version" => match only_get(parts) {
             Some(refusal) => refusal,
             None => probes::version(services),
         },
-        None => monitoring(services, parts).await,
+        _ => monitoring(services, parts, &segments).await,
     }
 }
 
+/// The response to a path that is not clean, which etcd does not look up.
+fn uncleaned(parts: &Parts, path: &Path) -> Option<Response<Body>> {
+    if parts.uri.path() == "*" {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        return Some(response);
+    }
+    if parts.method == Method::CONNECT || path.is_clean() {
+        return None;
+    }
+    Some(redirect(parts, &path.cleaned().location()))
+}
+
+/// Sends the client to another path, with the same query (Go 1.26, net/http/server.go, `Redirect`).
+fn redirect(parts: &Parts, path: &str) -> Response<Body> {
+    let query = parts.uri.query().filter(|query| !query.is_empty());
+    let url = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_string(),
+    };
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let location = utf8_percent_encode(&url, CONTROLS).to_string();
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, html);
+    }
+    if parts.method == Method::GET {
+        let url = url
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&#34;")
+            .replace('\'', "&#39;");
+        let page = format!("<a href=\"{url}\">Temporary Redirect</a>.\n\n");
+        *response.body_mut() = Body::plain(page);
+    }
+    response
+}
+
 /// Metrics and health checks.
-async fn monitoring(services: &Services, parts: &Parts) -> Response<Body> {
-    let path = parts.uri.path();
+async fn monitoring(services: &Services, parts: &Parts, segments: &[String]) -> Response<Body> {
     let query = parts.uri.query().unwrap_or_default();
-    let probe = path == "/health" || under(path, "/livez") || under(path, "/readyz");
-    if !probe && path != "/metrics" {
-        return text(StatusCode::NOT_FOUND, "404 page not found\n".into());
-    }
-    if let Some(refusal) = only_get(parts) {
-        return refusal;
-    }
-    match path {
-        "/health" => probes::health(services, query).await,
-        "/metrics" => metrics::metrics(services).await,
-        _ => probes::checks(services, path, query).await,
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments[..] {
+        ["metrics"] => metrics::metrics(services, &parts.headers).await,
+        ["health"] => match only_get(parts) {
+            Some(refusal) => refusal,
+            None => probes::health(services, query).await,
+        },
+        [root] | [root, _] if probes::has_check(root, segments.get(1).copied()) => {
+            match only_get(parts) {
+                Some(refusal) => refusal,
+                None => probes::checks(services, root, segments.get(1).copied(), query).await,
+            }
+        }
+        _ => text(StatusCode::NOT_FOUND, "404 page not found\n".into()),
     }
 }
 
@@ -140,15 +219,11 @@ fn foreign_host(whitelist: &Allowed, parts: &Parts) -> Option<Response<Body>> {
 
 /// Rejects a request to the gateway by a client whose certificate names a user. The gateway identifies users only by their
 /// tokens, but such a client would expect to act as the user of its certificate.
-fn named_certificate(
-    services: &Services,
-    caller: &Caller,
-    parts: &Parts,
-) -> Option<Response<Body>> {
+fn named_certificate(services: &Services, caller: &Caller, path: &Path) -> Option<Response<Body>> {
     let named = caller.peer.common_name.as_deref();
     if named.is_none_or(str::is_empty)
         || !services.config.gateway
-        || below_v3(parts.uri.path()).is_none()
+        || below_v3(path.decoded()).is_none()
         || !services.core.certificates_name_users()
     {
         return None;
@@ -160,7 +235,6 @@ fn named_certificate(
 /// The rest of a path of the gateway.
 fn below_v3(path: &str) -> Option<&str> {
     path.strip_prefix("/v3/")
-        .or_else(|| path.strip_prefix("/v3beta/"))
 }
 
 /// A host without the port.
@@ -194,11 +268,6 @@ fn allow_origin(response: &mut Response<Body>, origin: HeaderValue) {
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("accept, content-type, authorization"),
     );
-}
-
-fn under(path: &str, root: &str) -> bool {
-    path.strip_prefix(root)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Plain text in the format of Go's `http.Error`.
