@@ -9,10 +9,11 @@ use std::{
 };
 
 use super::{
-    value::ValueType,
+    flags::{Flag, HELP, flags_of, parse},
+    value::{self, ValueType},
     words::{SEPARATED_WORDS, WORDS},
 };
-use crate::golang::{format::quote, string};
+use crate::golang::{format::quote, similar, string};
 
 /// What to do with a command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Parsed {
     },
     /// Show the help of the command with this path.
     Help(Vec<String>),
+    /// Show the help of the group of commands with this path, since the next word is none of them; and this hint.
+    NoCommand(Vec<String>, String),
 }
 
 /// An invalid command line.
@@ -40,49 +43,6 @@ pub enum ArgvError {
 
 /// Id of the argument of a command that parses its own arguments, flags included.
 pub const RAW: &str = "raw";
-
-struct Flag<'a> {
-    /// Index in the path of the command that the flag belongs to.
-    level: usize,
-    long: &'a str,
-    short: Option<char>,
-    kind: ValueType,
-}
-
-impl Flag<'_> {
-    fn name(&self) -> String {
-        match self.short {
-            Some(short) => format!("-{short}, --{}", self.long),
-            None => format!("--{}", self.long),
-        }
-    }
-}
-
-const HELP: Flag<'static> = Flag {
-    level: 0,
-    long: "help",
-    short: Some('h'),
-    kind: ValueType::Bool,
-};
-
-/// The flags that the last command of `path` accepts: its own and those inherited from its ancestors.
-fn flags_of<'a>(path: &[&'a clap::Command]) -> Vec<Flag<'a>> {
-    let mut flags = vec![];
-    for (i, command) in path.iter().enumerate() {
-        let last = i + 1 == path.len();
-        for arg in command.get_arguments() {
-            if let (Some(long), true) = (arg.get_long(), last || arg.is_global_set()) {
-                flags.push(Flag {
-                    level: i,
-                    long,
-                    short: arg.get_short(),
-                    kind: ValueType::of(arg),
-                });
-            }
-        }
-    }
-    flags
-}
 
 /// Parses `args` (without the program name) for the command tree `root`.
 ///
@@ -126,7 +86,13 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
     if raw && read.help {
         read.words.push(b"--help".to_vec());
     } else if read.help || command.has_subcommands() {
-        return Ok(Parsed::Help(names));
+        return Ok(match read.words.first() {
+            Some(word) if !read.help => {
+                let hint = no_command(command, &path, word);
+                Parsed::NoCommand(names, hint)
+            }
+            _ => Parsed::Help(names),
+        });
     }
     read.words.extend(words);
     let mut args = vec![];
@@ -174,7 +140,7 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
         .get_arguments()
         .any(|a| a.get_long() == Some(flag.long) && !a.get_action().takes_values());
     if switch {
-        if std::str::from_utf8(value).is_ok_and(|v| super::value::boolean(v) == Ok(true)) {
+        if std::str::from_utf8(value).is_ok_and(|v| value::boolean(v) == Ok(true)) {
             out.push(format!("--{}", flag.long).into());
         }
         return;
@@ -182,7 +148,7 @@ fn push_flag(out: &mut Vec<OsString>, command: &clap::Command, flag: &Flag<'_>, 
     let mut arg = format!("--{}=", flag.long).into_bytes();
     match flag.kind {
         ValueType::Bool => {
-            let value = std::str::from_utf8(value).map(super::value::boolean);
+            let value = std::str::from_utf8(value).map(value::boolean);
             arg.extend_from_slice(if matches!(value, Ok(Ok(true))) {
                 b"true"
             } else {
@@ -304,177 +270,13 @@ fn word_positions(args: &[Vec<u8>], path: &[&clap::Command]) -> Vec<usize> {
     words
 }
 
-struct Read {
-    /// The values of each flag, in the order typed.
-    values: Vec<Vec<Vec<u8>>>,
-    words: Vec<Vec<u8>>,
-    help: bool,
-}
-
-/// An invalid flag: pflag's error text, the known flag with the most similar name, and the argument as typed if it may
-/// have been meant as a positional argument.
-struct WrongFlag {
-    text: String,
-    near: Option<String>,
-    word: Option<String>,
-}
-
-impl From<String> for WrongFlag {
-    fn from(text: String) -> WrongFlag {
-        WrongFlag {
-            text,
-            near: None,
-            word: None,
-        }
-    }
-}
-
-/// The unknown flag `--name`.
-fn unknown_flag(flags: &[Flag<'_>], name: &[u8]) -> WrongFlag {
-    let shown = string::text(name);
-    let near = flags
-        .iter()
-        .map(|flag| (distance(&shown, flag.long), flag.long))
-        .filter(|(edits, long)| *edits <= 2 || long.starts_with(&*shown))
-        .min();
-    WrongFlag {
-        text: format!("unknown flag: --{shown}"),
-        near: near.map(|(_, long)| long.to_owned()),
-        word: Some(format!("--{shown}")),
-    }
-}
-
-/// pflag's parser: flags and positional arguments may be mixed until `--`, which is kept as an argument if `separated`.
-fn parse(flags: &[Flag<'_>], args: Vec<Vec<u8>>, separated: bool) -> Result<Read, WrongFlag> {
-    let mut read = Read {
-        values: flags.iter().map(|_| vec![]).collect(),
-        words: vec![],
-        help: false,
-    };
-    let mut args = args.into_iter();
-    while let Some(arg) = args.next() {
-        if arg == b"--" {
-            read.words.extend(separated.then_some(arg));
-            read.words.extend(args);
-            break;
-        }
-        if let Some(name) = arg.strip_prefix(b"--") {
-            if matches!(name.first(), Some(b'-' | b'=')) {
-                return Err(format!("bad flag syntax: {}", string::text(&arg)).into());
-            }
-            let (name, value) = match name.iter().position(|&b| b == b'=') {
-                Some(at) => (&name[..at], Some(name[at + 1..].to_vec())),
-                None => (name, None),
-            };
-            let Some((at, flag)) = lookup(flags, |f| f.long.as_bytes() == name) else {
-                return Err(unknown_flag(flags, name));
-            };
-            let value = match value {
-                Some(value) => value,
-                None if flag.kind == ValueType::Bool => b"true".to_vec(),
-                None => args
-                    .next()
-                    .ok_or_else(|| format!("flag needs an argument: --{}", flag.long))?,
-            };
-            set(&mut read, at, flag, value)?;
-        } else if arg.len() > 1 && arg[0] == b'-' {
-            shorthands(flags, &arg[1..], &mut args, &mut read)?;
-        } else {
-            read.words.push(arg);
-        }
-    }
-    Ok(read)
-}
-
-/// `-w json`, `-wjson`, `-w=json`, and several boolean flags in one argument.
-fn shorthands(
-    flags: &[Flag<'_>],
-    word: &[u8],
-    args: &mut impl Iterator<Item = Vec<u8>>,
-    read: &mut Read,
-) -> Result<(), WrongFlag> {
-    let mut rest = word;
-    while let [short, tail @ ..] = rest {
-        let c = *short as char;
-        let all = string::text(rest).into_owned();
-        let Some((at, flag)) = lookup(flags, |f| f.short == Some(c)) else {
-            return Err(WrongFlag {
-                text: format!("unknown shorthand flag: {} in -{all}", rune(c)),
-                near: None,
-                word: Some(format!("-{}", string::text(word))),
-            });
-        };
-        let value = match tail {
-            [b'=', value, ..] => {
-                let _ = value;
-                rest = &[];
-                tail[1..].to_vec()
-            }
-            _ if flag.kind == ValueType::Bool => {
-                rest = tail;
-                b"true".to_vec()
-            }
-            [] => {
-                rest = &[];
-                args.next()
-                    .ok_or_else(|| format!("flag needs an argument: {} in -{all}", rune(c)))?
-            }
-            _ => {
-                rest = &[];
-                tail.to_vec()
-            }
-        };
-        set(read, at, flag, value)?;
-    }
-    Ok(())
-}
-
-/// Go's `%q` of a character. pflag converts each byte, rather than each UTF-8 sequence, to a character.
-fn rune(c: char) -> String {
-    let c = char::from(c.to_string().as_bytes()[0]);
-    let quoted = quote(c.to_string().as_bytes());
-    match c {
-        '"' => "'\"'".into(),
-        '\'' => "'\\''".into(),
-        _ => format!("'{}'", quoted.trim_matches('"')),
-    }
-}
-
-/// The flag and its index; the help flag has the index after the last.
-fn lookup<'f>(
-    flags: &'f [Flag<'f>],
-    matches: impl Fn(&Flag<'_>) -> bool,
-) -> Option<(usize, &'f Flag<'f>)> {
-    match flags.iter().position(&matches) {
-        Some(at) => Some((at, &flags[at])),
-        None if matches(&HELP) => Some((flags.len(), &HELP)),
-        None => None,
-    }
-}
-
-fn set(read: &mut Read, at: usize, flag: &Flag<'_>, value: Vec<u8>) -> Result<(), String> {
-    let text = string::text(&value);
-    if let Err(error) = flag.kind.check(&text) {
-        return Err(format!(
-            "invalid argument {} for {} flag: {error}",
-            quote(&value),
-            quote(flag.name().as_bytes()),
-        ));
-    }
-    match read.values.get_mut(at) {
-        Some(values) => values.push(value),
-        None => read.help = super::value::boolean(&text) == Ok(true),
-    }
-    Ok(())
-}
-
 /// The end of the error message for an unknown command: names within two edits of it, or beginning with it.
 fn suggestions(root: &clap::Command, word: &str) -> String {
     let lower = word.to_lowercase();
     let near: Vec<&str> = root
         .get_subcommands()
         .map(clap::Command::get_name)
-        .filter(|name| distance(&lower, name) <= 2 || name.starts_with(&lower))
+        .filter(|name| similar::suggests(&lower, name))
         .collect();
     if near.is_empty() {
         return String::new();
@@ -483,23 +285,15 @@ fn suggestions(root: &clap::Command, word: &str) -> String {
     format!("\n\nDid you mean this?\n{lines}")
 }
 
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if x == y {
-                diagonal
-            } else {
-                1 + diagonal.min(above).min(row[j])
-            };
-            diagonal = above;
-        }
+/// The hint for a word that should name a command of `group`, which is the last one of `path`.
+fn no_command(group: &clap::Command, path: &[&clap::Command], word: &[u8]) -> String {
+    let path: Vec<&str> = path.iter().map(|c| c.get_name()).collect();
+    let hint = format!("{} has no command {}", path.join(" "), quote(word));
+    let names = group.get_subcommands().map(clap::Command::get_name);
+    match similar::closest(&string::text(word).to_lowercase(), names) {
+        Some(near) => format!("{hint}; did you mean {near}?"),
+        None => hint,
     }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -605,8 +399,18 @@ mod tests {
                     .into()
             ))
         );
+        for (line, hint) in [
+            ("endpoint nope", "tool endpoint has no command \"nope\""),
+            (
+                "endpoint sattus",
+                "tool endpoint has no command \"sattus\"; did you mean status?",
+            ),
+        ] {
+            let help = Parsed::NoCommand(vec!["endpoint".into()], hint.into());
+            assert_eq!(typed(line), Ok(help));
+        }
         assert_eq!(
-            typed("endpoint nope"),
+            typed("endpoint nope -h"),
             Ok(Parsed::Help(vec!["endpoint".into()]))
         );
     }
@@ -645,6 +449,9 @@ mod tests {
             ("get k --prefx", "did you mean --prefix?"),
             ("get k --endpoint=a", "did you mean --endpoints?"),
             ("get k --cons s", "did you mean --consistency?"),
+            ("get k --hlep", "did you mean --help?"),
+            ("get k -prefix", "did you mean --prefix?"),
+            ("get k -endpoint=a", "did you mean --endpoints?"),
             (
                 "get -5",
                 "to pass -5 as an argument rather than a flag, put it after --: -- -5",

@@ -9,8 +9,12 @@ use super::{argv::RAW, global::variable, words::SEPARATED_WORDS, words::WORDS};
 
 /// Maximum width of the column of flags or names. For wider ones, the description starts on the next line.
 const WIDEST_LEFT: usize = 28;
+/// Minimum width of the column of descriptions. If there is less space, each description is below its flag or name.
+const NARROWEST_RIGHT: usize = 20;
 /// Number of spaces between the columns.
 const GAP: usize = 2;
+/// The indentation of descriptions below their flags and names.
+const BELOW: &str = "        ";
 
 /// The help of the command with this path below `root`, in lines of at most `width` columns where the words permit.
 pub fn help(root: &Command, path: &[String], width: usize) -> String {
@@ -22,7 +26,8 @@ pub fn help(root: &Command, path: &[String], width: usize) -> String {
         paragraphs(&about.to_string(), width, &mut text);
         text.push('\n');
     }
-    text.push_str(&format!("Usage: {}\n", usage_of(command, &name)));
+    let usage = format!("Usage: {}", usage_of(command, &name));
+    wrap_hanging(&usage, "", "    ", width, &mut text);
     commands(command, path.is_empty(), width, &mut text);
     let own = command
         .get_arguments()
@@ -38,8 +43,10 @@ pub fn help(root: &Command, path: &[String], width: usize) -> String {
     }
     let after = command.get_after_long_help().or(command.get_after_help());
     if let Some(after) = after {
-        // Examples are not wrapped, so that they can be copied.
-        text.push_str(&format!("\n{}\n", after.to_string().trim_end()));
+        text.push('\n');
+        for line in after.to_string().trim_end().lines() {
+            example(line, width, &mut text);
+        }
     }
     if listed {
         let name = root.get_name();
@@ -114,7 +121,14 @@ pub fn usage(root: &Command, path: &[String]) -> String {
 
 /// The output of `options`: the global flags, each with its environment variable.
 pub fn options(root: &Command, width: usize) -> String {
-    let mut text = String::from("The following options can be passed to any command:\n\n");
+    let mut text = String::new();
+    wrap(
+        "The following options can be passed to any command:",
+        "",
+        width,
+        &mut text,
+    );
+    text.push('\n');
     let flags = root.get_arguments().filter(|arg| arg.is_global_set());
     let rows = flags.filter_map(|arg| flag_row(&with_variable(arg.clone())));
     columns(rows.collect(), width, &mut text);
@@ -174,23 +188,29 @@ fn section(heading: &str, rows: Vec<(String, String)>, width: usize, text: &mut 
     }
 }
 
-/// Two columns: names and descriptions.
+/// Two columns: names and descriptions. A terminal that is too narrow for two columns gets one.
 fn columns(rows: Vec<(String, String)>, width: usize, text: &mut String) {
     let widths = rows.iter().map(|(left, _)| left.width());
     let left_width = widths.filter(|w| *w <= WIDEST_LEFT).max().unwrap_or(0) + GAP;
-    let indent = " ".repeat(left_width);
+    let words = rows.iter().flat_map(|(_, right)| right.split_whitespace());
+    let longest_word = words.map(UnicodeWidthStr::width).max().unwrap_or(0);
+    let stacked = left_width + longest_word.max(NARROWEST_RIGHT) > width;
+    let indent = if stacked {
+        BELOW.to_owned()
+    } else {
+        " ".repeat(left_width)
+    };
     for (left, right) in rows {
-        if left.width() + GAP > left_width {
-            text.push_str(&left);
-            text.push('\n');
-            text.push_str(&indent);
+        if stacked || left.width() + GAP > left_width {
+            let name = left.trim_start();
+            let before = " ".repeat(left.width() - name.width());
+            wrap_hanging(name, &before, BELOW, width, text);
+            wrap(&right, &indent, width, text);
         } else {
-            text.push_str(&format!("{left:left_width$}"));
-        }
-        let mut wrapped = String::new();
-        wrap(&right, &indent, width, &mut wrapped);
-        text.push_str(wrapped.trim_start());
-        if right.is_empty() {
+            let mut wrapped = String::new();
+            wrap(&right, &indent, width, &mut wrapped);
+            let row = format!("{left:left_width$}{}", wrapped.trim_start());
+            text.push_str(row.trim_end());
             text.push('\n');
         }
     }
@@ -207,25 +227,92 @@ fn paragraphs(about: &str, width: usize, text: &mut String) {
 }
 
 /// Wraps words to at most `width` columns and indents each line. Never breaks a word.
-fn wrap(words: &str, indent: &str, width: usize, text: &mut String) {
-    let mut column = 0;
-    for word in words.split_whitespace() {
-        if column > 0 && indent.width() + column + 1 + word.width() > width {
-            text.push('\n');
-            column = 0;
-        }
-        if column == 0 {
-            text.push_str(indent);
-        } else {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += word.width();
-    }
-    if column > 0 {
+pub fn wrap(words: &str, indent: &str, width: usize, text: &mut String) {
+    wrap_hanging(words, indent, indent, width, text);
+}
+
+/// Like [`wrap`], with a different indentation for the first line.
+fn wrap_hanging(words: &str, first: &str, indent: &str, width: usize, text: &mut String) {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    for line in fill(&words, first, indent, width) {
+        text.push_str(&line);
         text.push('\n');
     }
+}
+
+/// Lines of at most `width` columns with these words, which are never broken. `first` precedes the first line, `indent`
+/// the others.
+fn fill(words: &[&str], first: &str, indent: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    let mut column = 0;
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if column + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+                column += 1 + word.width();
+            }
+            _ => {
+                let before = if lines.is_empty() { first } else { indent };
+                lines.push(format!("{before}{word}"));
+                column = before.width() + word.width();
+            }
+        }
+    }
+    lines
+}
+
+/// A line of the examples: a heading, or a command that may end with a comment. If it does not fit, the comment precedes
+/// the command, and the command continues after backslashes, so that it can still be copied.
+fn example(line: &str, width: usize, text: &mut String) {
+    let command = line.trim_start();
+    if line.width() <= width || command == line {
+        wrap(line, &line[..line.len() - command.len()], width, text);
+        return;
+    }
+    let (command, comment) = match command.split_once("    # ") {
+        Some((command, comment)) => (command, Some(comment)),
+        None => (command, None),
+    };
+    for line in comment.iter().flat_map(|comment| {
+        let words: Vec<&str> = comment.split_whitespace().collect();
+        fill(&words, "  # ", "  # ", width)
+    }) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let words = shell_words(command);
+    let whole = format!("  {}", words.join(" "));
+    let lines = if whole.width() <= width {
+        vec![whole]
+    } else {
+        // Each line but the last ends with a space and a backslash.
+        fill(&words, "  ", "      ", width.saturating_sub(2))
+    };
+    text.push_str(&lines.join(" \\\n"));
+    text.push('\n');
+}
+
+/// The words of a command as a shell separates them, including their quotes. A `$(...)` is not divided.
+fn shell_words(command: &str) -> Vec<&str> {
+    let mut words = vec![];
+    let (mut start, mut quote, mut depth) = (0, None, 0_usize);
+    for (at, c) in command.char_indices() {
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('(', None) => depth += 1,
+            (')', None) => depth = depth.saturating_sub(1),
+            (' ', None) if depth == 0 => {
+                words.push(&command[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&command[start..]);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[cfg(test)]
@@ -288,6 +375,50 @@ commands).
         for line in help.lines() {
             assert!(line.width() <= 40, "{line}");
         }
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_one_column() {
+        let help = help(&tool(), &["get".to_owned()], 30);
+        assert!(
+            help.contains(
+                "\
+Usage: tool get [options]
+    <thing>
+
+Options:
+      --limit <n>
+        At most so many of the
+        results, which may be
+        a great many of them
+  -h, --help
+        Show this help
+"
+            ),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn a_long_example_continues_after_backslashes_outside_of_quotes() {
+        let wrapped = |line| {
+            let mut text = String::new();
+            example(line, 30, &mut text);
+            text
+        };
+        assert_eq!(wrapped("  tool get a"), "  tool get a\n");
+        assert_eq!(
+            wrapped("  tool get --limit=1 'a key' \"$(date +%Y %m)\""),
+            "  tool get --limit=1 'a key' \\\n      \"$(date +%Y %m)\"\n"
+        );
+        assert_eq!(
+            wrapped("  tool save $(date +%Y %m %d).db"),
+            "  tool save \\\n      $(date +%Y %m %d).db\n"
+        );
+        assert_eq!(
+            wrapped("  tool get a    # and then other things"),
+            "  # and then other things\n  tool get a\n"
+        );
     }
 
     #[test]

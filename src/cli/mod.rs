@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod context;
 pub mod error;
+pub mod flags;
 pub mod global;
 pub mod help;
 pub mod hints;

@@ -54,8 +54,8 @@ pub fn stderr_columns() -> u16 {
 
 /// Maximum width of help texts; longer lines are hard to read.
 const WIDEST_HELP: u16 = 120;
-/// Minimum width of help texts.
-const NARROWEST_HELP: u16 = 40;
+/// Minimum width of help texts; the names of flags would not fit.
+const NARROWEST_HELP: u16 = 20;
 
 /// The width of help texts on stdout: that of the terminal, within these limits.
 pub fn stdout_columns() -> usize {

@@ -31,9 +31,7 @@ impl Access {
             "Range" | "RangeStream" | "Watch" | "LeaseTimeToLive" | "LeaseLeases"
             | "AuthStatus" | "Authenticate" | "UserGet" | "UserList" | "RoleGet" | "RoleList"
             | "MemberList" | "Status" | "Hash" | "HashKV" | "Snapshot" | "Check" => Access::Read,
-            "Put" | "LeaseGrant" | "AuthEnable" | "UserAdd" | "RoleAdd" | "Lock" | "Campaign" => {
-                Access::Create
-            }
+            "Put" | "LeaseGrant" | "UserAdd" | "RoleAdd" | "Lock" | "Campaign" => Access::Create,
             _ => Access::Change,
         }
     }

@@ -229,6 +229,11 @@ fn snapshot(file: &str) -> Result<Target, String> {
 fn embedded(rest: &str) -> Result<Target, String> {
     let (dir, query) = rest.split_once('?').unwrap_or((rest, ""));
     check_directory(dir)?;
+    if let Some((before, flag)) = dir.split_once('&').filter(|(_, flag)| flag.contains('=')) {
+        return Err(format!(
+            "flags follow a question mark: embedded:{before}?{flag}"
+        ));
+    }
     let mut flags = vec![];
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
@@ -273,24 +278,33 @@ fn check_path(scheme: &str, what: &str, path: &str) -> Result<(), String> {
         return Ok(());
     }
     let or_literally = format!("or {scheme}:./{path} for a {what} of that name");
-    let first = path.chars().next().filter(|c| ['~', '$'].contains(c));
-    if let Some(unexpanded) = first.or_else(|| path.chars().find(|c| *c == '*')) {
+    let home = path.chars().next().filter(|c| *c == '~');
+    if let Some(unexpanded) = home.or_else(|| path.chars().find(|c| ['$', '`', '*'].contains(c))) {
         return Err(format!(
             "the shell does not expand {unexpanded} here: give the path itself, {or_literally}"
         ));
     }
-    if path.starts_with(['\'', '"', '`']) {
+    if path.starts_with(['\'', '"']) {
         return Err(format!(
             "the path begins with a quote: omit it, {or_literally}"
         ));
     }
+    if path.starts_with('-') {
+        return Err(format!(
+            "the path begins with a dash: omit it, {or_literally}"
+        ));
+    }
     // The name of a file often ends with a time.
-    let is_port = |(host, port): (&str, &str)| {
-        scheme == "embedded" && !host.contains('/') && port.parse::<u16>().is_ok()
-    };
-    if path.contains("://") || path.rsplit_once(':').is_some_and(is_port) {
+    let is_port = |(_, port): (&str, &str)| scheme == "embedded" && port.parse::<u16>().is_ok();
+    let host = path.split('/').next().unwrap_or_default();
+    if path.contains("://") || host.rsplit_once(':').is_some_and(is_port) {
         return Err(format!(
             "this is the address of a server: omit {scheme}:, {or_literally}"
+        ));
+    }
+    if path.contains(":/") {
+        return Err(format!(
+            "this is a URL: give the path itself, {or_literally}"
         ));
     }
     if ["embedded:", "snapshot:"]
@@ -419,6 +433,15 @@ mod tests {
             "embedded:~/x",
             "embedded:~root/x",
             "embedded:$HOME/x",
+            "embedded:data/$HOST",
+            "embedded:data/`hostname`",
+            "embedded:--data-dir=x",
+            "embedded:file:/x",
+            "embedded:h:2379/x",
+            "embedded:d&name=x",
+            "embedded:/d&name=x",
+            "snapshot:file:/x.db",
+            "snapshot:backups/$HOST.db",
             "embedded://x/y",
             "embedded:///x/y",
             "embedded: x",
@@ -444,6 +467,8 @@ mod tests {
             "embedded:x:y",
             "embedded:a/b:1",
             "embedded:x'",
+            "embedded:a&b",
+            "embedded:/$a",
             "snapshot:./~",
             "snapshot:backup-12:30",
         ] {

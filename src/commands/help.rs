@@ -47,12 +47,70 @@ pub fn print(ui: &Ui, args: &HelpArgs, tree: &clap::Command) -> Result<(), Comma
         })
         .collect();
     match argv::topic(tree, words.to_vec()) {
-        Some(path) if path == ["serve"] => ui.line(super::serve::help().trim_end()),
+        Some(path) if path == ["serve"] => {
+            ui.line(super::serve::help(ui::stdout_columns()).trim_end())
+        }
         Some(path) => ui.line(text::help(tree, &path, ui::stdout_columns()).trim_end()),
         None => {
             ui.note(&format!("Unknown help topic [{}]", topics.join(" ")));
             ui.note(&text::usage(tree, &[]));
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::commands::{reference, utl};
+
+    /// The paths of the commands below `command`, including its own.
+    fn paths(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+        found.push(path.to_vec());
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            let name = sub.get_name().to_owned();
+            paths(sub, &[path, &[name]].concat(), found);
+        }
+    }
+
+    #[test]
+    fn no_line_of_any_help_is_wider_than_the_terminal() {
+        for tree in [table::tree(), utl::table::tree()] {
+            let mut found = vec![];
+            paths(&tree, &[], &mut found);
+            assert!(found.len() > 15, "{found:?}");
+            for (path, width) in found.iter().flat_map(|p| [(p, 40), (p, 80), (p, 200)]) {
+                let help = match path.as_slice() {
+                    [only] if only == "serve" => crate::commands::serve::help(width),
+                    [only] if only == "options" => text::options(&tree, width),
+                    path => text::help(&tree, path, width),
+                };
+                for line in help.lines().filter(|line| line.width() > width) {
+                    // Only a single word may be wider.
+                    let words = line.trim_end_matches(" \\").split_whitespace();
+                    assert_eq!(words.count(), 1, "{path:?} at {width}: {line}");
+                    assert!(width < 80, "{path:?} at {width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn placeholders_are_spelled_alike() {
+        fn check(command: &clap::Command) {
+            for arg in command
+                .get_arguments()
+                .filter(|arg| arg.get_action().takes_values())
+            {
+                for name in arg.get_value_names().unwrap_or_default() {
+                    let lower = name.replace("leaseID", "").replace("memberID", "");
+                    assert_eq!(lower, lower.to_lowercase(), "{}", command.get_name());
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        reference::trees().iter().for_each(check);
     }
 }

@@ -51,7 +51,7 @@ pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::MemberListRespons
   etcdctl member add m2 --peer-urls=http://10.0.0.2:2380 --learner")]
 pub struct AddArgs {
     /// Peer URLs of the new member, separated by commas
-    #[arg(long, value_name = "urls")]
+    #[arg(long, value_name = "url,...")]
     peer_urls: Option<String>,
     /// Add the member as a learner, which does not vote
     #[arg(long)]
@@ -208,7 +208,7 @@ pub async fn remove(
   etcdctl member update 8e9e05c52164694d --peer-urls=http://10.0.0.2:2380")]
 pub struct UpdateArgs {
     /// New peer URLs of the member, separated by commas
-    #[arg(long, value_name = "urls")]
+    #[arg(long, value_name = "url,...")]
     peer_urls: Option<String>,
     #[command(flatten)]
     words: Words<MemberId>,

@@ -7,6 +7,7 @@ pub mod errno;
 pub mod format;
 pub mod json;
 pub mod proto_text;
+pub mod similar;
 pub mod string;
 pub mod value;
 pub mod zap;

@@ -85,6 +85,12 @@ fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, 
             let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
             return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
         }
+        Ok(Parsed::NoCommand(path, hint)) => {
+            // Like etcd's tools, show the help and succeed; they do not say what was wrong.
+            let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
+            ui.note(&format!("hint: {hint}"));
+            return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
+        }
         Err(ArgvError::Command(text)) if format == Format::Json => {
             let line = text.lines().next().unwrap_or_default();
             return Err(ui.failed(&CommandError::new(ErrorKind::Usage, line), format));

@@ -5,6 +5,8 @@ mod table;
 
 pub use self::table::FLAGS;
 
+use crate::golang::similar;
+
 /// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagType {
@@ -72,6 +74,15 @@ impl Flag {
 /// The flag with this name.
 pub fn find(name: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|f| f.name == name)
+}
+
+/// The error text for a flag that does not exist, given as it was typed.
+pub fn unknown(typed: &str) -> String {
+    let name = typed.trim_start_matches('-');
+    match similar::closest(name, FLAGS.iter().map(|f| f.name)) {
+        Some(near) => format!("unknown flag: {typed}; did you mean --{near}?"),
+        None => format!("unknown flag: {typed}"),
+    }
 }
 
 #[cfg(test)]

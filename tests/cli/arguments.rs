@@ -411,3 +411,29 @@ fn likely_alternatives_are_suggested() {
         .run()
         .failure(3, "hint: put spaces around the operator");
 }
+
+#[test]
+fn a_mistyped_command_of_a_group_has_a_suggestion() {
+    for (args, hint) in [
+        (
+            &["endpoint", "helth"][..],
+            "hint: etcdctl endpoint has no command \"helth\"; did you mean health?\n",
+        ),
+        (
+            &["role", "grant-permision", "r"],
+            "hint: etcdctl role has no command \"grant-permision\"; did you mean grant-permission?\n",
+        ),
+        (
+            &["snapshot", "nothing"],
+            "hint: etcdctl snapshot has no command \"nothing\"\n",
+        ),
+    ] {
+        // etcdctl shows the help and succeeds.
+        let run = Program::etcdctl().args(args).run().success();
+        let help = Program::etcdctl().args(["help", args[0]]).run().success();
+        assert_eq!((run.out(), run.err().as_str()), (help.out(), hint));
+    }
+    let run = Program::etcdctl().args(["serve", "--data-dri=x"]).run();
+    let run = run.failure(1, "unknown flag: --data-dri; did you mean --data-dir?");
+    assert_eq!(run.err().lines().count(), 1, "{run}");
+}

@@ -1,10 +1,12 @@
 //! `--endpoints=embedded:DIR`: a server in the client's own process.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{
     program::{Program, scratch},
     server::Launch,
+    skip::skip,
     small_disk::SmallDisk,
 };
 
@@ -61,6 +63,7 @@ const NEEDS_A_DATABASE: &[&[&str]] = &[
     &["del", "k"],
     &["compaction", "1"],
     &["defrag"],
+    &["auth", "enable"],
 ];
 
 #[test]
@@ -97,7 +100,7 @@ fn reading_commands_change_nothing() {
     let before = std::fs::read(data.join("db")).unwrap();
     for args in NEEDS_A_DATABASE
         .iter()
-        .take_while(|args| args[1] != "disarm")
+        .take_while(|args| args.get(1) != Some(&"disarm"))
     {
         etcdctl(&data, args).run().success();
         let after = std::fs::read(data.join("db")).unwrap();
@@ -120,6 +123,11 @@ fn odd_directories_are_refused_by_name() {
         ("embedded:http://h:2379", "the address of a server"),
         ("embedded:127.0.0.1:2379", "the address of a server"),
         ("embedded:snapshot:x", "only one of embedded: and snapshot:"),
+        ("embedded:a/$USER", "the shell does not expand $"),
+        ("embedded:--data-dir=x", "begins with a dash"),
+        ("embedded:file:/x", "a URL"),
+        ("embedded:127.0.0.1:2379/", "the address of a server"),
+        ("embedded:x&name=y", "embedded:x?name=y"),
         ("embedded:a,b", "a comma"),
         ("embedded:a,127.0.0.1:1", "a comma"),
     ] {
@@ -132,6 +140,40 @@ fn odd_directories_are_refused_by_name() {
         assert!(run.err().contains("embedded:"), "{run}");
         let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
         assert!(names.is_empty(), "{typed}: {names:?}");
+    }
+}
+
+/// A directory that may not be searched is not an empty one.
+#[test]
+fn what_may_not_be_read_is_not_missing() {
+    if !rustix::process::getuid().is_root() {
+        skip("only root can become another user");
+        return;
+    }
+    let dir = scratch();
+    let data = dir.path().join("d");
+    etcdctl(&data, &["put", "k", "v"]).run().success();
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(dir.path(), 0o755);
+    // The program may be in a directory that others cannot enter.
+    let program = dir.path().join("etcdctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_etcdctl"), &program).unwrap();
+    for (directory, file) in [(0o700, 0o644), (0o755, 0o600)] {
+        mode(&data, directory);
+        mode(&data.join("db"), file);
+        for args in [&["get", "k"][..], &["endpoint", "health"]] {
+            let run = Program::new("setpriv")
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(&program)
+                .arg(format!("--endpoints=embedded:{}", data.display()))
+                .args(args)
+                .run();
+            assert_eq!(run.code(), 1, "{args:?}: {run}");
+            let denied = run.out() + &run.err();
+            assert!(denied.contains("d/db: open: permission denied"), "{run}");
+        }
     }
 }
 

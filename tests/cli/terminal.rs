@@ -196,6 +196,29 @@ fn nothing_is_coloured_and_nothing_is_left_of_progress() {
     }
 }
 
+#[test]
+fn help_fits_the_terminal() {
+    for args in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["help", "serve"],
+        &["options"],
+        &["help", "endpoint", "status"],
+    ] {
+        for columns in [40, 80] {
+            let program = Program::etcdctl().args(args);
+            let (code, shown) = Session::start(&program, columns, "").end();
+            assert_eq!(code, Some(0), "{args:?}");
+            // Single words are not broken.
+            let wide = |line: &&str| {
+                let words = line.trim_end_matches(" \\").trim();
+                words.contains(' ') && line.len() > columns.into()
+            };
+            assert_eq!(shown.lines().find(wide), None, "{args:?}");
+        }
+    }
+}
+
 /// A slow proxy for `server`, which passes 16 KiB of responses at a time.
 fn slow_way(server: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");

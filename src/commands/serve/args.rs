@@ -4,18 +4,22 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fmt::Write as _,
     path::Path,
 };
 
-use super::config_file::ConfigFile;
-use crate::server::{
-    config::{Config, ConfigError},
-    flags::{self, Effect, FLAGS, FlagType},
+use clap::{Args, Command};
+
+use super::{config_file::ConfigFile, flag_args::with_flags};
+use crate::{
+    cli::help as text,
+    server::{
+        config::{Config, ConfigError},
+        flags::{self, Effect, FLAGS, FlagType},
+    },
 };
 
 /// Run a single-member etcd-compatible server
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
     /// Flags of etcd's server
     #[arg(id = "raw", value_name = "flags", allow_hyphen_values = true)]
@@ -186,7 +190,7 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
             continue;
         }
         let known = flags::find(name)
-            .ok_or_else(|| ConfigError(format!("unknown flag: {dashes}{name}")))?;
+            .ok_or_else(|| ConfigError(flags::unknown(&format!("{dashes}{name}"))))?;
         let value = match value {
             Some(value) => value,
             None if known.kind == FlagType::Bool => "true".into(),
@@ -204,45 +208,33 @@ fn words(raw: &[OsString]) -> Result<Vec<(String, String)>, ConfigError> {
     Ok(typed)
 }
 
-/// The complete help of `serve`: what it does, each flag with its default and variable, and the flags that are accepted
-/// but have no effect.
-pub fn help() -> String {
-    let mut help = String::from(
-        "Run a single-member etcd-compatible server\n\
-         \n\
-         Usage: etcdctl serve [flags]\n\
-         \n\
-         The flags are etcd's. Each has an environment variable; the flag takes precedence.\n\
-         \n\
-         Examples:\n  \
-           etcdctl serve --data-dir demo\n  \
-           etcdctl serve --data-dir demo --quota-backend-bytes=16777216 --auto-compaction-retention=1\n  \
-           etcdctl serve --data-dir demo --listen-client-urls=unix:///run/etcd.sock,http://127.0.0.1:2379\n\
-         \n\
-         Flags:\n",
-    );
-    for flag in FLAGS {
-        if matches!(flag.effect, Effect::Served | Effect::Ids) {
-            let default = if flag.default.is_empty() {
-                String::new()
-            } else {
-                format!(" [default: {}]", flag.default)
-            };
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                help,
-                "  --{}\n      {}{default} [env: {}]",
-                flag.name,
-                flag.help,
-                flag.variable()
-            );
-        }
-    }
-    help += "\nAccepted but ignored, because only a cluster needs them:\n";
-    help += &columns(&names(|effect| effect == Effect::Cluster));
+/// What `serve` does.
+pub(super) const ABOUT: &str = "Run a single-member etcd-compatible server
+
+The flags are etcd's. Each has an environment variable; the flag takes precedence.";
+
+/// The examples in the help of `serve`.
+pub(super) const EXAMPLES: &str = "Examples:
+  etcdctl serve --data-dir=demo
+  etcdctl serve --data-dir=demo --quota-backend-bytes=16777216 --auto-compaction-retention=1
+  etcdctl serve --data-dir=demo --listen-client-urls=unix:///run/etcd.sock,http://127.0.0.1:2379";
+
+/// The complete help of `serve`, in lines of at most `width` columns: what it does, each flag with its default and
+/// variable, and the flags that are accepted but have no effect.
+pub fn help(width: usize) -> String {
+    let serve = ServeArgs::augment_args(Command::new("serve"));
+    let serve = with_flags(serve).long_about(ABOUT);
+    let tree = Command::new("etcdctl").subcommand(serve);
+    let mut help = text::help(&tree, &["serve".to_owned()], width);
     for (reason, names) in ignored() {
-        let _ = writeln!(help, "\nAccepted but ignored, because {reason}:");
-        help += &columns(&names);
+        help.push('\n');
+        text::wrap(
+            &format!("Accepted but ignored, because {reason}:"),
+            "",
+            width,
+            &mut help,
+        );
+        text::wrap(&names.join(" "), "  ", width, &mut help);
     }
     help
 }
@@ -257,33 +249,22 @@ pub fn version() -> String {
     )
 }
 
-/// The names of flags with such an effect.
-pub(super) fn names(of: impl Fn(Effect) -> bool) -> Vec<String> {
-    let flags = FLAGS.iter().filter(|f| of(f.effect));
-    flags.map(|f| format!("--{}", f.name)).collect()
-}
-
 /// The flags without effect, grouped by the reason.
 pub(super) fn ignored() -> Vec<(&'static str, Vec<String>)> {
-    let mut reasons: Vec<&str> = Vec::new();
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for flag in FLAGS {
-        if let Effect::Ignored(reason) = flag.effect
-            && !reasons.contains(&reason)
-        {
-            reasons.push(reason);
+        let reason = match flag.effect {
+            Effect::Cluster => "only a cluster needs them",
+            Effect::Ignored(reason) => reason,
+            Effect::Served | Effect::Ids | Effect::Refused(_) => continue,
+        };
+        let name = format!("--{}", flag.name);
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((reason, vec![name])),
         }
     }
-    reasons
-        .into_iter()
-        .map(|reason| (reason, names(|effect| effect == Effect::Ignored(reason))))
-        .collect()
-}
-
-fn columns(names: &[String]) -> String {
-    let lines = names
-        .chunks(3)
-        .map(|line| format!("  {}\n", line.join(" ")));
-    lines.collect()
+    groups
 }
 
 #[cfg(test)]
@@ -364,6 +345,16 @@ mod tests {
             (&["serve"][..], &[][..], "\"serve\" is not a valid flag"),
             (&["--no-such"], &[], "unknown flag: --no-such"),
             (&["-w", "json"], &[], "unknown flag: -w"),
+            (
+                &["--quota-backend-byte=1"],
+                &[],
+                "unknown flag: --quota-backend-byte; did you mean --quota-backend-bytes?",
+            ),
+            (
+                &["-data"],
+                &[],
+                "unknown flag: -data; did you mean --data-dir?",
+            ),
             (&["--data-dir"], &[], "flag needs an argument: --data-dir"),
             (&["--", "x"], &[], "\"x\" is not a valid flag"),
             (&["--max-txn-ops=many"], &[], "--max-txn-ops"),
@@ -378,18 +369,16 @@ mod tests {
 
     #[test]
     fn help_shows_each_flag_that_does_something() {
-        let help = help();
+        let help = help(80);
+        for line in help.lines() {
+            assert!(line.len() <= 80, "{line}");
+        }
         for flag in FLAGS {
             let name = format!("--{}", flag.name);
             // A name may be a prefix of another one, and occur in the reason for a third.
             let listed = help.split_ascii_whitespace().any(|word| word == name);
             assert_eq!(listed, !matches!(flag.effect, Effect::Refused(_)), "{name}");
             if matches!(flag.effect, Effect::Served | Effect::Ids) {
-                assert!(
-                    help.contains(&format!("--{}\n", flag.name)),
-                    "{}",
-                    flag.name
-                );
                 assert!(help.contains(&flag.variable()), "{}", flag.name);
             }
         }

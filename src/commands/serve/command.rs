@@ -4,6 +4,7 @@ use super::{ServeArgs, args::version, help, serve};
 use crate::cli::{
     context::Context,
     error::{CommandError, ErrorKind},
+    ui::stdout_columns,
 };
 
 /// Runs `serve`, or prints its help, which does not come from clap.
@@ -12,7 +13,7 @@ use crate::cli::{
 /// The server could not start or did not stop cleanly, or a signal ended it.
 pub async fn command(ctx: &Context, args: ServeArgs) -> Result<(), CommandError> {
     if args.wants_help() {
-        return ctx.ui.line(help().trim_end());
+        return ctx.ui.line(help(stdout_columns()).trim_end());
     }
     if args.wants_version() {
         return ctx.ui.line(&version());

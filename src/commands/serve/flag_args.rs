@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::args::{help, ignored, names};
+use super::args::{ABOUT, EXAMPLES, ignored};
 use crate::cli::argv::RAW;
 use crate::server::flags::{Effect, FLAGS, Flag, FlagType};
 
@@ -14,12 +14,7 @@ pub fn with_flags(serve: Command) -> Command {
     let flags = FLAGS
         .iter()
         .filter(|flag| matches!(flag.effect, Effect::Served | Effect::Ids));
-    let mut about = format!(
-        "Run a single-member etcd-compatible server\n\n\
-             The flags are etcd's. Each has an environment variable; the flag takes precedence.\n\n\
-             Accepted but ignored, because only a cluster needs them: {}.",
-        names(|effect| effect == Effect::Cluster).join(", ")
-    );
+    let mut about = ABOUT.to_owned();
     for (reason, names) in ignored() {
         // Writing to a String cannot fail.
         let _ = write!(
@@ -31,31 +26,35 @@ pub fn with_flags(serve: Command) -> Command {
     serve
         .args(flags.map(arg))
         .mut_arg(RAW, |raw| raw.hide(true))
-        .override_usage("etcdctl serve [flags]")
+        .override_usage("etcdctl serve [options]")
         .long_about(about)
-        .after_long_help(examples(&help()))
+        .after_long_help(EXAMPLES)
 }
 
-/// The examples in the middle of a help text, with their heading.
-fn examples(help: &str) -> String {
-    let from = help.find("Examples:").unwrap_or(help.len());
-    let text = help[from..].split("\n\n").next().unwrap_or_default();
-    text.to_owned()
+fn names_directory(flag: &Flag) -> bool {
+    flag.name.ends_with("-dir")
+}
+
+fn names_file(flag: &Flag) -> bool {
+    flag.name.ends_with("-file") || flag.name == "snapshot"
 }
 
 fn arg(flag: &'static Flag) -> Arg {
-    let (value, default) = match flag.kind {
-        FlagType::Text => ("text", flag.default),
-        FlagType::Bool => ("bool", flag.default),
-        FlagType::Int | FlagType::Uint => ("number", flag.default),
-        FlagType::Duration => ("time", flag.default),
-        FlagType::Urls => ("urls", flag.default),
-        FlagType::List => ("list", flag.default),
+    let value = match flag.kind {
+        FlagType::Text if names_directory(flag) => "dir",
+        FlagType::Text if names_file(flag) => "file",
+        FlagType::Text => "text",
+        FlagType::Bool => "bool",
+        FlagType::Int | FlagType::Uint if flag.name.ends_with("-bytes") => "bytes",
+        FlagType::Int | FlagType::Uint => "n",
+        FlagType::Duration => "time",
+        FlagType::Urls => "url,...",
+        FlagType::List => "list",
     };
-    let default = if default.is_empty() {
+    let default = if flag.default.is_empty() {
         String::new()
     } else {
-        format!(" [default: {default}]")
+        format!(" [default: {}]", flag.default)
     };
     // If a global flag has the same id, this one hides it for `serve`.
     let arg = Arg::new(flag.name.replace('-', "_"))
@@ -66,9 +65,9 @@ fn arg(flag: &'static Flag) -> Arg {
     } else {
         arg
     };
-    let arg = if flag.name.ends_with("-dir") {
+    let arg = if names_directory(flag) {
         arg.value_hint(clap::ValueHint::DirPath)
-    } else if flag.name.ends_with("-file") {
+    } else if names_file(flag) {
         arg.value_hint(clap::ValueHint::FilePath)
     } else {
         arg

@@ -42,22 +42,22 @@ use crate::{
   etcdctl snapshot save - | etcdutl snapshot verify -")]
 pub struct VerifyArgs {
     /// Endpoint of a member whose history must have the same hash at the revision of the file (etcdctl only)
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, value_name = "endpoint")]
     against: Option<String>,
     /// Key that must exist; can be given several times
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "key")]
     require_key: Vec<String>,
     /// Minimum number of keys [default: 0]
-    #[arg(long, value_name = "N", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "n", value_parser = value::flag_uint)]
     min_keys: Option<u64>,
     /// Maximum age of the file, by its modification time
-    #[arg(long, value_name = "TIME", value_parser = value::duration)]
+    #[arg(long, value_name = "time", value_parser = value::duration)]
     max_age: Option<GoDuration>,
     /// Have the server in this program open the file and read all of it [default: true]
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     rehearse: Option<bool>,
     /// Release of etcd that must be able to start on it: 3.4, 3.5, 3.6 or 3.7
-    #[arg(long, value_name = "X.Y")]
+    #[arg(long, value_name = "x.y")]
     target: Option<String>,
     #[command(flatten)]
     words: Words<VerifyWords>,

@@ -56,7 +56,9 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
             }
             return Err(invalid("request"));
         }
-        Ok(Parsed::Help(_)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),
+        Ok(Parsed::Help(_) | Parsed::NoCommand(..)) | Err(ArgvError::Command(_)) => {
+            return Err(invalid("request"));
+        }
     };
     let matches = tree
         .try_get_matches_from(args)

@@ -176,10 +176,10 @@ words! {
   etcdutl iterate-bucket /var/lib/etcd lease --decode")]
 pub struct IterateBucketArgs {
     /// Maximum number of records; 0 lists all [default: 0]
-    #[arg(long, value_name = "N", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "n", value_parser = value::flag_uint)]
     limit: Option<u64>,
     /// Decode the records
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     decode: Option<bool>,
     #[command(flatten)]
     words: Words<IterateWords>,

@@ -34,23 +34,23 @@ words! {
   etcdutl wal dump /var/lib/etcd --raw")]
 pub struct WalDumpArgs {
     /// First index to show; by default, start after the newest raft snapshot
-    #[arg(long, value_name = "INDEX", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "index", value_parser = value::flag_uint)]
     start_index: Option<u64>,
     /// Index at which to stop (exclusive)
-    #[arg(long, value_name = "INDEX", value_parser = value::flag_uint)]
+    #[arg(long, value_name = "index", value_parser = value::flag_uint)]
     end_index: Option<u64>,
     /// Name of the raft snapshot file to start from
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "name")]
     start_snap: Option<String>,
     /// Directory of the log, if it is not inside the data directory
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "dir", value_hint = ValueHint::DirPath)]
     wal_dir: Option<PathBuf>,
     /// Kinds of entries to show: ConfigChange, Normal, Request, InternalRaftRequest, IRRRange, IRRPut, IRRDeleteRange,
     /// IRRTxn, IRRCompaction, IRRLeaseGrant, IRRLeaseRevoke, IRRLeaseCheckpoint [default: Normal,ConfigChange]
-    #[arg(long, value_name = "KIND,...")]
+    #[arg(long, value_name = "kind,...")]
     entry_type: Option<String>,
     /// Show every raw record of the log, even after damage
-    #[arg(long = "raw", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[arg(long = "raw", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "bool", hide_possible_values = true)]
     raw_records: Option<bool>,
     #[command(flatten)]
     words: Words<WalDumpWords>,

@@ -19,7 +19,7 @@ impl Config {
     /// The flag is unknown or not supported, or its value is invalid.
     pub fn set(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
         let known =
-            flags::find(flag).ok_or_else(|| ConfigError(format!("unknown flag: --{flag}")))?;
+            flags::find(flag).ok_or_else(|| ConfigError(flags::unknown(&format!("--{flag}"))))?;
         // The one flag whose refusal scripts look for is refused in Go's words.
         let shown = match flag {
             "v2-deprecation" => "flag -v2-deprecation".into(),

@@ -291,7 +291,8 @@ impl Contents {
 /// Reads the data directory of `config`.
 fn read_own(config: &Config) -> Result<Contents, OpenError> {
     let path = database_path(config)?;
-    if !path.exists() {
+    // If that cannot be determined, for lack of permission for example, opening the file reports why.
+    if matches!(path.try_exists(), Ok(false)) {
         return Err(OpenError::NoDatabase {
             dir: config.data_dir.clone(),
         });
