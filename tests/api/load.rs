@@ -74,13 +74,13 @@ fn status(pid: u32, field: &str) -> usize {
 }
 
 /// Observes a process under load.
-struct Observer {
+pub struct Observer {
     done: Arc<AtomicBool>,
     thread: thread::JoinHandle<(usize, usize)>,
 }
 
 impl Observer {
-    fn of(server: &Server) -> Observer {
+    pub fn of(server: &Server) -> Observer {
         let (pid, done) = (server.pid(), Arc::new(AtomicBool::new(false)));
         let ended = done.clone();
         let thread = thread::spawn(move || {
@@ -96,14 +96,14 @@ impl Observer {
     }
 
     /// The maximum MiB and number of threads of the process so far.
-    fn most(self) -> (usize, usize) {
+    pub fn most(self) -> (usize, usize) {
         self.done.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
 /// Reads a small key repeatedly, like another client, until `work` is done.
-async fn with_reader<T>(server: &Server, work: impl Future<Output = T>) -> T {
+pub async fn with_reader<T>(server: &Server, work: impl Future<Output = T>) -> T {
     let mut kv = KvClient::new(server.channel().await);
     let reading = async {
         loop {

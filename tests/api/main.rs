@@ -17,6 +17,8 @@ mod cluster;
 mod compaction;
 /// Ours only: the server as a library, its listeners, and stopping it.
 mod embedding;
+/// Clients that send many tiny frames.
+mod floods;
 /// Messages on the wire: how many, how they are cut, and how they are compressed.
 mod framing;
 /// JSON under `/v3/`.

@@ -1,0 +1,199 @@
+//! Clients that send many tiny frames: bursts that are legitimate are answered, and floods cost neither memory nor other
+//! clients.
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use etcd_maintenance::proto::etcdserverpb::{self as pb, kv_client::KvClient};
+use prost::Message as _;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+
+use crate::{
+    ask::put,
+    load::{Observer, with_reader},
+    support::server::{Launch, Server},
+    target::{Target, TargetKind},
+};
+
+on_every_target! {
+    every_small_message_of_a_burst_is_answered;
+}
+
+/// Messages that a client with that many leases sends every few seconds.
+const BURST: usize = 100_000;
+
+async fn every_small_message_of_a_burst_is_answered(t: Arc<Target>) {
+    let Some(address) = t.address.as_deref() else {
+        assert!(matches!(t.kind, TargetKind::Memory | TargetKind::Tls));
+        return;
+    };
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = h2::client::Builder::new()
+        .initial_window_size(1 << 30)
+        .initial_connection_window_size(1 << 30)
+        .data_frame_budget(usize::MAX)
+        .handshake(stream)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::post(format!(
+        "http://{address}/etcdserverpb.Lease/LeaseKeepAlive"
+    ))
+    .header("content-type", "application/grpc")
+    .header("te", "trailers")
+    .body(())
+    .unwrap();
+    let mut sender = sender.ready().await.unwrap();
+    let (response, mut outgoing) = sender.send_request(request, false).unwrap();
+    let message = pb::LeaseKeepAliveRequest { id: 77 }.encode_to_vec();
+    let length = u8::try_from(message.len()).unwrap();
+    let frame = Bytes::from([&[0, 0, 0, 0, length], &message[..]].concat());
+    for i in 0..BURST {
+        outgoing.send_data(frame.clone(), i + 1 == BURST).unwrap();
+    }
+    let mut incoming = response.await.unwrap().into_body();
+    let mut answers = Vec::new();
+    while let Some(data) = poll_fn(|cx| incoming.poll_data(cx)).await {
+        let data = data.expect("the connection stays open");
+        incoming
+            .flow_control()
+            .release_capacity(data.len())
+            .unwrap();
+        answers.extend(data);
+    }
+    connection.abort();
+    let mut count = 0;
+    let mut rest = &answers[..];
+    while let Some((prefix, message)) = rest.split_first_chunk::<5>() {
+        let length = u32::from_be_bytes(prefix[1..].try_into().unwrap()) as usize;
+        rest = &message[length..];
+        count += 1;
+    }
+    assert_eq!(count, BURST);
+}
+
+/// Number of bytes of each flood.
+const FLOOD: usize = 6 << 20;
+/// Maximum MiB that the server may use during a flood.
+const MEMORY: usize = 100;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Encodes an HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The headers of a call, as literals without indexing.
+fn head(path: &str) -> Vec<u8> {
+    let mut head = Vec::new();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ] {
+        head.push(0);
+        for text in [name, value] {
+            head.push(u8::try_from(text.len()).unwrap());
+            head.extend(text.as_bytes());
+        }
+    }
+    head
+}
+
+/// Sends these frames over and over, reading nothing, until they are `FLOOD` bytes, the server closes the connection, or
+/// it stops reading.
+async fn flood(server: &Server, first: &[u8], mut next: impl FnMut() -> Vec<u8>) {
+    let mut stream = TcpStream::connect(server.endpoint()).await.unwrap();
+    let mut piece = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    piece.extend(frame(SETTINGS, 0, 0, b""));
+    piece.extend(first);
+    let mut sent = 0;
+    while sent < FLOOD {
+        while piece.len() < 60_000 {
+            piece.extend(next());
+        }
+        sent += piece.len();
+        match timeout(Duration::from_secs(1), stream.write_all(&piece)).await {
+            Ok(Ok(())) => piece.clear(),
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_cost_neither_memory_nor_other_clients() {
+    let server = Launch::serve().start();
+    let mut kv = KvClient::new(server.channel().await);
+    kv.put(put("small", "s")).await.unwrap();
+    let range = head("/etcdserverpb.KV/Range");
+    let watch = frame(HEADERS, END_HEADERS, 1, &head("/etcdserverpb.Watch/Watch"));
+    let settings: Vec<u8> = [0, 4, 0, 0, 0xff, 0xff].repeat(500);
+    for (name, first, repeated) in [
+        ("pings", &[][..], frame(PING, 0, 0, b"12345678")),
+        ("settings", &[], frame(SETTINGS, 0, 0, b"")),
+        ("long settings", &[], frame(SETTINGS, 0, 0, &settings)),
+        ("priorities", &[], frame(PRIORITY, 0, 1, &[0; 5])),
+        ("windows", &[], frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        (
+            "windows of a stream",
+            &watch,
+            frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]),
+        ),
+        ("empty data", &watch, frame(DATA, 0, 1, b"")),
+        ("tiny data", &watch, frame(DATA, 0, 1, &[0])),
+        ("unknown frames", &[], frame(0x42, 0, 0, b"12345678")),
+        (
+            "continuations",
+            &frame(HEADERS, 0, 1, &range),
+            frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(100)),
+        ),
+        (
+            "empty continuations",
+            &frame(HEADERS, 0, 1, &range),
+            frame(CONTINUATION, 0, 1, b""),
+        ),
+    ] {
+        let observer = Observer::of(&server);
+        with_reader(&server, flood(&server, first, || repeated.clone())).await;
+        let (memory, _) = observer.most();
+        assert!(memory < MEMORY, "{name}: {memory} MiB");
+    }
+    // With a new stream each time.
+    let refused = head("/no.such/Method");
+    for (name, flags, head, then) in [
+        ("resets", END_HEADERS, &range, Some(8u32)),
+        ("refused calls", END_HEADERS | END_STREAM, &refused, None),
+        ("empty calls", END_HEADERS | END_STREAM, &range, None),
+    ] {
+        let mut stream = 1;
+        let next = || {
+            let mut frames = frame(HEADERS, flags, stream, head);
+            if let Some(code) = then {
+                frames.extend(frame(RST_STREAM, 0, stream, &code.to_be_bytes()));
+            }
+            stream += 2;
+            frames
+        };
+        let observer = Observer::of(&server);
+        with_reader(&server, flood(&server, &[], next)).await;
+        let (memory, _) = observer.most();
+        assert!(memory < MEMORY, "{name}: {memory} MiB");
+    }
+}
