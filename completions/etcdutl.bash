@@ -34,6 +34,10 @@ _etcdutl() {
             while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$last")
             compopt -o filenames 2>/dev/null || :
             ;;
+        directories)
+            while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -d -- "$last")
+            compopt -o filenames 2>/dev/null || :
+            ;;
     esac
     return 0
 }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStrExt, time::Duration};
 
 use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
 
-use super::{live, reference, table};
+use super::{live, quoting, reference, table};
 use crate::{
     cli::{
         argv::{self, Parsed, RAW},
@@ -39,6 +39,8 @@ pub enum After {
     Nothing,
     /// Complete file names instead.
     Files,
+    /// Complete the names of directories instead.
+    Directories,
 }
 
 /// The suggestions.
@@ -65,18 +67,28 @@ pub struct Wanted {
 /// # Errors
 /// stdout cannot be written.
 pub async fn complete(ctx: &Context, args: CompleteArgs) -> Result<(), CommandError> {
-    let (shell, words, cur) = split(&args.words);
+    let Typed {
+        shell,
+        words,
+        cur,
+        open,
+    } = split(&args.words);
     let tree = reference::with_reference(&table::tree());
     let (mut offer, wanted) = offer(&tree, &words, &cur);
     if let (Some(wanted), Some(asking)) = (wanted, asking_context(&words)) {
         let live = tokio::time::timeout(LIMIT, live::words(&asking, &wanted, &cur)).await;
-        if let Ok(Some((words, after))) = live {
-            offer.words.extend(words);
+        if let Ok(Some((found, after))) = live {
+            // Without a preceding `--`, a key that begins with a dash would be a flag.
+            let any = words.iter().any(|word| word == "--");
+            let usable = found
+                .into_iter()
+                .filter(|(word, _)| any || !word.starts_with('-'));
+            offer.words.extend(usable);
             offer.after = after;
         }
         asking.close().await;
     }
-    print(&ctx.ui, &shell, &offer)
+    print(&ctx.ui, &shell, open, &offer)
 }
 
 /// Like [`complete`], for a program that is not a client.
@@ -84,26 +96,55 @@ pub async fn complete(ctx: &Context, args: CompleteArgs) -> Result<(), CommandEr
 /// # Errors
 /// See [`complete`].
 pub fn complete_offline(ui: &Ui, args: &CompleteArgs, tree: &Command) -> Result<(), CommandError> {
-    let (shell, words, cur) = split(&args.words);
-    let (offer, _) = offer(&reference::with_reference(tree), &words, &cur);
-    print(ui, &shell, &offer)
+    let typed = split(&args.words);
+    let tree = reference::with_reference(tree);
+    let (offer, _) = offer(&tree, &typed.words, &typed.cur);
+    print(ui, &typed.shell, typed.open, &offer)
 }
 
-/// The shell, the words before the one being completed, and that word.
-fn split(words: &[OsString]) -> (String, Vec<String>, String) {
-    let text = |w: &OsString| string::text(w.as_bytes()).into_owned();
-    let mut words: Vec<String> = words.iter().map(text).collect();
-    let shell = if words.is_empty() {
-        String::new()
-    } else {
-        words.remove(0)
+/// A command line that is being typed.
+struct Typed {
+    shell: String,
+    /// The words before the one being completed.
+    words: Vec<String>,
+    /// The word being completed.
+    cur: String,
+    /// The quote that is open in that word.
+    open: Option<char>,
+}
+
+/// Takes the name of the shell and the words. bash and zsh pass words as they were typed, fish only the last one.
+fn split(words: &[OsString]) -> Typed {
+    let mut words = words
+        .iter()
+        .map(|w| string::text(w.as_bytes()).into_owned());
+    let shell = words.next().unwrap_or_default();
+    let mut words: Vec<String> = words.collect();
+    let (cur, open) = match (shell.as_str(), words.pop().unwrap_or_default()) {
+        ("bash" | "zsh" | "fish", last) => quoting::unquote(&last),
+        (_, last) => (last, None),
     };
-    let cur = words.pop().unwrap_or_default();
-    (shell, words, cur)
+    if ["bash", "zsh"].contains(&shell.as_str()) {
+        for word in &mut words {
+            *word = quoting::unquote(word).0;
+        }
+    }
+    Typed {
+        shell,
+        words,
+        cur,
+        open,
+    }
 }
 
-/// Prints what should follow the word, and then one suggestion with its description per line.
-fn print(ui: &Ui, shell: &str, offer: &Suggestions) -> Result<(), CommandError> {
+/// Prints what should follow the word, and then one suggestion with its description per line. zsh and fish quote the
+/// suggestions themselves; for bash, `open` is the quote that is open.
+fn print(
+    ui: &Ui,
+    shell: &str,
+    open: Option<char>,
+    offer: &Suggestions,
+) -> Result<(), CommandError> {
     // bash and zsh complete only the value of `--flag=value`.
     let before = match shell {
         "bash" | "zsh" => "",
@@ -113,8 +154,13 @@ fn print(ui: &Ui, shell: &str, offer: &Suggestions) -> Result<(), CommandError> 
         After::Blank => "blank",
         After::Nothing => "nothing",
         After::Files => "files",
+        After::Directories => "directories",
     });
     for (word, description) in &offer.words {
+        let word = match shell {
+            "bash" => &quoting::quote(word, open),
+            _ => word,
+        };
         text.push_str(&format!("\n{before}{word}"));
         if !description.is_empty() {
             let line = description.lines().next().unwrap_or_default();
@@ -202,7 +248,9 @@ fn offer(tree: &Command, words: &[String], cur: &str) -> (Suggestions, Option<Wa
         return (offer, None);
     }
     if let Some(arg) = command.get_positionals().next() {
-        if arg.get_value_hint() == ValueHint::FilePath {
+        let names = arg.get_value_names().unwrap_or_default();
+        let places = names.iter().map(|name| name.matches('<').count()).sum();
+        if arg.get_value_hint() == ValueHint::FilePath && line.words.len() < places {
             offer.after = After::Files;
         }
         let choices = arg.get_possible_values();
@@ -235,12 +283,16 @@ fn values(flag: &Arg, cur: &str, offer: &mut Suggestions) {
         endpoints(flag, cur, offer);
         return;
     }
-    if matches!(
-        flag.get_value_hint(),
-        ValueHint::FilePath | ValueHint::DirPath
-    ) {
-        offer.after = After::Files;
-        return;
+    match flag.get_value_hint() {
+        ValueHint::FilePath => {
+            offer.after = After::Files;
+            return;
+        }
+        ValueHint::DirPath => {
+            offer.after = After::Directories;
+            return;
+        }
+        _ => {}
     }
     let choices = flag.get_possible_values();
     let names = choices.iter().map(|choice| choice.get_name().to_owned());
@@ -257,8 +309,12 @@ fn endpoints(flag: &Arg, cur: &str, offer: &mut Suggestions) {
         Some((done, last)) => (format!("{done},"), last),
         None => (String::new(), cur),
     };
-    for (scheme, directories_only) in [("embedded:", true), ("unix://", false), ("unixs://", false)]
-    {
+    for (scheme, directories_only) in [
+        (EMBEDDED, true),
+        (SNAPSHOT, false),
+        ("unix://", false),
+        ("unixs://", false),
+    ] {
         if let Some(path) = last.strip_prefix(scheme) {
             let paths = paths(path, directories_only).into_iter();
             let words = paths.map(|path| (format!("{done}{scheme}{path}"), String::new()));
@@ -408,6 +464,13 @@ mod tests {
     fn files_are_offered_only_where_one_is_named() {
         assert_eq!(offered("snapshot status ").1, After::Files);
         assert_eq!(offered("--cacert ").1, After::Files);
+        assert_eq!(offered("serve --snapshot=").1, After::Files);
+        assert_eq!(offered("serve --data-dir=").1, After::Directories);
+        assert_eq!(
+            offered("snapshot restore a.db --data-dir ").1,
+            After::Directories
+        );
+        assert_eq!(offered("snapshot status a.db ").1, After::Blank);
         let (words, after, wanted) = offered("get --prefix /a");
         assert_eq!((words, after), (vec![], After::Blank));
         let get = Wanted {
@@ -434,5 +497,9 @@ mod tests {
         assert!(words("--endpoints embedded:tests/cl").contains(&"embedded:tests/cli/".to_owned()));
         assert!(words("--endpoints=unix://Cargo.t").contains(&"unix://Cargo.toml".to_owned()));
         assert!(words("--endpoints=embedded:Cargo.t").is_empty());
+        assert_eq!(
+            words("--endpoints=snapshot:Cargo.t"),
+            ["snapshot:Cargo.toml"]
+        );
     }
 }

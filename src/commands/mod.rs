@@ -28,6 +28,7 @@ pub mod move_leader;
 pub mod options;
 pub mod permission;
 pub mod put;
+pub mod quoting;
 pub mod range;
 pub mod reference;
 pub mod restore_keys;

@@ -62,6 +62,10 @@ const CASES: &[(&str, &str, &str)] = &[
     ("etcdctl help snapshot", "re", "restore"),
     ("etcdctl compact", "--ph", "--physical"),
     ("etcdctl role", "gr", "grant-permission"),
+    ("etcdctl", "--cacert=Cargo.lo", "Cargo.lock"),
+    ("etcdctl snapshot status", "Cargo.lo", "Cargo.lock"),
+    ("etcdctl get", "--order=D", "DESCEND"),
+    ("etcdctl \"get\"", "--pre", "--prefix"),
 ];
 
 #[test]
@@ -226,12 +230,13 @@ fn the_keys_of_a_running_server_are_offered() {
         let put = Program::etcdctl().args([&endpoint, "put", key, "v"]);
         put.run().success();
     }
-    let offered = |words: &[&str]| {
-        let complete = Program::etcdctl().args(["__complete", "fish"]).args(words);
+    let offered_by = |shell: &str, words: &[&str]| {
+        let complete = Program::etcdctl().args(["__complete", shell]).args(words);
         let run = complete.run().success();
         assert_eq!(run.err(), "");
         run.out()
     };
+    let offered = |words: &[&str]| offered_by("fish", words);
     assert_eq!(
         offered(&[&endpoint, "get", "/app"]),
         "nothing\n/app/\n/apple\n"
@@ -248,6 +253,24 @@ fn the_keys_of_a_running_server_are_offered() {
         offered(&[&endpoint, "get", "--prefix", "o"]),
         "blank\nother\n"
     );
+    // Words are typed with quotes. zsh and fish quote what they insert, bash does not.
+    for key in ["a b$", "-dash"] {
+        let put = Program::etcdctl().args([&endpoint, "put", "--", key, "v"]);
+        put.run().success();
+    }
+    for (shell, typed, suggestion) in [
+        ("bash", "a\\ ", "a\\ b\\$"),
+        ("bash", "\"a ", "a b\\$"),
+        ("bash", "'a ", "a b$"),
+        ("zsh", "a\\ ", "a b$"),
+        ("zsh", "\"a ", "a b$"),
+        ("fish", "'a ", "a b$"),
+    ] {
+        let text = offered_by(shell, &[&endpoint, "get", typed]);
+        assert_eq!(text, format!("blank\n{suggestion}\n"), "{shell}: {typed}");
+    }
+    assert!(!offered(&[&endpoint, "get", ""]).contains("-dash"));
+    assert_eq!(offered(&[&endpoint, "get", "--", "-d"]), "blank\n-dash\n");
     let id = offered(&[&endpoint, "member", "remove", ""]);
     assert!(id.ends_with("\tdefault\n"), "{id}");
     assert_eq!(offered(&["--endpoints=127.0.0.1:1", "get", ""]), "blank\n");

@@ -3,8 +3,15 @@ function __PROGRAM_complete
     set -l words (commandline -opc)
     set -l cur (commandline -ct)
     set -l lines ($words[1] __complete fish $words[2..-1] "$cur" 2>/dev/null)
-    if test "$lines[1]" = files
-        __fish_complete_path $cur
+    # In `--flag=value`, the value is a path.
+    set -l flag (string match -r -- '^--[^=]*=' "$cur")
+    set -l path (string replace -r -- '^--[^=]*=' '' "$cur")
+    set path (string unescape -- "$path" 2>/dev/null; or string unescape -- "$path\"" 2>/dev/null; or string unescape -- "$path'")
+    switch "$lines[1]"
+        case files
+            string replace -r -- '^' "$flag" (__fish_complete_path "$path")
+        case directories
+            string replace -r -- '^' "$flag" (__fish_complete_directories "$path" '')
     end
     set -e lines[1]
     printf '%s\n' $lines

@@ -3,7 +3,7 @@
 _PROGRAM() {
     local -a lines values shown
     local line
-    lines=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+    lines=("${(@f)$("${words[1]}" __complete zsh "${(@)words[2,CURRENT]}" 2>/dev/null)}")
     # Complete only the value of `--flag=value`.
     [[ "$PREFIX" == --*=* ]] && compset -P '*='
     for line in "${(@)lines[2,-1]}"; do
@@ -17,6 +17,7 @@ _PROGRAM() {
     case "${lines[1]}" in
         nothing) compadd -S '' -l -d shown -a values ;;
         files) _files ;;
+        directories) _files -/ ;;
         *) ((${#values})) && compadd -l -d shown -a values ;;
     esac
 }
