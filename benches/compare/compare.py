@@ -3,7 +3,7 @@
 
     compare.py [--build] [--only process,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
 
-Needs etcd's programs (.ci/etcd installs them), ours in the release profile (--build), `taskset`, `strace`, and GNU
+Needs etcd's programs (.ci/etcd installs them), ours in the profile `dist` (--build), `taskset`, `strace`, and GNU
 `time`. Takes about 15 minutes and 6 GiB of disk; needs a machine with two cores that is otherwise idle. The exit code
 is 1 if a target is missed.
 """

@@ -28,19 +28,18 @@ class Programs:
 
     def __init__(self, release, build, itself=False):
         etcd = Path(os.environ.get("ETCD_TEST_BIN") or ROOT / "target/etcd")
-        target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "release"
+        target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+        # The programs are those of the release archive.
+        ours, loads = target / "dist", target / "release/examples"
         if build:
-            subprocess.run(
-                ["cargo", "build", "--quiet", "--release", "--bins", "--example", "load", "--example", "streams"],
-                cwd=ROOT,
-                check=True,
-            )
+            for what in (["--profile=dist", "--bins"], ["--release", "--example", "load", "--example", "streams"]):
+                subprocess.run(["cargo", "build", "--quiet", "--locked", *what], cwd=ROOT, check=True)
         self.release = release
-        self.load = target / "examples/load"
-        self.streams = target / "examples/streams"
-        self.etcdctl = {"ours": target / "etcdctl", "etcd": etcd / f"etcdctl-{release}"}
-        self.etcdutl = {"ours": target / "etcdutl", "etcd": etcd / f"etcdutl-{release}"}
-        self.server = {"ours": [target / "etcdctl", "serve"], "etcd": [etcd / f"etcd-{release}"]}
+        self.load = loads / "load"
+        self.streams = loads / "streams"
+        self.etcdctl = {"ours": ours / "etcdctl", "etcd": etcd / f"etcdctl-{release}"}
+        self.etcdutl = {"ours": ours / "etcdutl", "etcd": etcd / f"etcdutl-{release}"}
+        self.server = {"ours": [ours / "etcdctl", "serve"], "etcd": [etcd / f"etcd-{release}"]}
         if itself:
             for pair in (self.etcdctl, self.etcdutl, self.server):
                 pair["ours"] = pair["etcd"]

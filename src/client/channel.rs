@@ -21,6 +21,7 @@ use super::{
     endpoint::{EMBEDDED, Endpoint, EndpointError, SNAPSHOT},
     error::ClientError,
     failure::{Failure, Unprocessed},
+    fragments::InFragments,
     proxy::Proxies,
     retry::{MAX_ATTEMPTS, may_repeat, pause},
     stream::StreamOptions,
@@ -343,6 +344,10 @@ impl Client {
         if options.require_leader {
             let value = AsciiMetadataValue::from_static("true");
             request.metadata_mut().insert(REQUIRE_LEADER_KEY, value);
+        }
+        if options.fragments {
+            let max_message = self.inner.options.max_recv_bytes;
+            request.extensions_mut().insert(InFragments { max_message });
         }
         request
     }

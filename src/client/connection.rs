@@ -20,6 +20,7 @@ use super::{
     cause::Cause,
     dial::DialOptions,
     failure::{Transport, reason_name},
+    fragments::{Fragmented, InFragments},
     http_response,
     monitor::{Monitor, Monitored},
 };
@@ -209,7 +210,7 @@ where
     }
 }
 
-type Answer = http::Response<hyper::body::Incoming>;
+type Answer = http::Response<Fragmented<hyper::body::Incoming>>;
 
 impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
     type Response = Answer;
@@ -223,6 +224,7 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
     }
 
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        let marked = request.extensions().get::<InFragments>().copied();
         let sent_before = self.monitor.requests_sent();
         let answer = self.sender.try_send_request(request);
         let connection = self.clone();
@@ -239,7 +241,8 @@ impl tower_service::Service<http::Request<tonic::body::Body>> for Connection {
             match answer {
                 Ok(answer) => {
                     connection.monitor.set_answered();
-                    Ok(http_response::checked(answer))
+                    let answer = http_response::checked(answer);
+                    Ok(answer.map(|body| Fragmented::new(body, marked)))
                 }
                 Err(mut failed) => {
                     let unsent = failed.take_message().is_some()

@@ -125,6 +125,7 @@ impl KeepAlive {
             if self.stream.is_none() {
                 let options = StreamOptions {
                     require_leader: true,
+                    ..StreamOptions::default()
                 };
                 let stream = self
                     .client

@@ -18,6 +18,7 @@ mod embedded;
 pub mod endpoint;
 pub mod error;
 mod failure;
+mod fragments;
 mod http_response;
 pub mod lease;
 pub mod mirror;

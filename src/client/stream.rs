@@ -31,6 +31,8 @@ const WAITING_REQUESTS: usize = 16;
 pub struct StreamOptions {
     /// Ends the stream with an error when the member loses its leader (etcd's `hasleader` metadata).
     pub require_leader: bool,
+    /// For a watch: cuts a large response into fragments as it arrives, so that it need not fit into memory.
+    pub fragments: bool,
 }
 
 /// The sending half of a bidirectional stream. When all clones are dropped, the server is told that no more requests
@@ -447,6 +449,7 @@ mod tests {
         client.set_token("secret").unwrap();
         let options = StreamOptions {
             require_leader: true,
+            ..StreamOptions::default()
         };
         let (requests, mut answers) = client.watch_stream(options, soon()).await.unwrap();
         requests.send(progress()).await.unwrap();

@@ -13,7 +13,10 @@ use super::{
     stream::{Answers, Requests, StreamOptions},
     token,
 };
-use crate::proto::etcdserverpb::{self as pb, watch_request::RequestUnion};
+use crate::proto::{
+    etcdserverpb::{self as pb, watch_request::RequestUnion},
+    mvccpb,
+};
 
 /// Pauses between attempts to resume: grow from the first to the last, as in etcd.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -70,7 +73,8 @@ impl Client {
 
 impl Watcher {
     /// The next response. The first one says that the watch was created; later ones contain events, or none to indicate
-    /// progress.
+    /// progress. All events of a revision are in the same response. With [`StreamOptions::fragments`], a large response is
+    /// returned in several parts.
     ///
     /// Cancel-safe: dropping the future loses nothing.
     ///
@@ -169,8 +173,9 @@ impl Watcher {
             answer = parts;
         }
         if answer.fragment {
-            self.parts = Some(answer);
-            return Ok(None);
+            let (first, rest) = self.split(answer);
+            self.parts = Some(rest);
+            return Ok(first);
         }
 
         if answer.canceled {
@@ -180,8 +185,6 @@ impl Watcher {
             return Err(cancelled(answer));
         }
 
-        self.renewals = 0;
-        self.pause = FIRST_PAUSE;
         let revision = answer.header.as_ref().map_or(0, |h| h.revision);
         if answer.created {
             // Without a start revision, the watch begins after the current revision.
@@ -190,18 +193,46 @@ impl Watcher {
             }
             let first = !self.announced;
             self.announced = true;
+            self.renewals = 0;
+            self.pause = FIRST_PAUSE;
             if let Some((_, answers)) = &mut self.stream {
                 answers.set_deadline(Deadline::never());
             }
             return Ok(first.then_some(answer));
         }
         // A response without events says that all events up to its revision have been sent.
-        let seen = match answer.events.last().and_then(|event| event.kv.as_ref()) {
-            Some(kv) => kv.mod_revision,
-            None => revision,
-        };
-        self.create.start_revision = self.create.start_revision.max(seen.saturating_add(1));
+        self.received(answer.events.last().map_or(revision, revision_of));
         Ok(Some(answer))
+    }
+
+    /// Splits the fragments received so far into what the caller gets at once, if it takes a response in parts, and the
+    /// rest. More events of the last revision may follow, so they belong to the rest.
+    fn split(
+        &mut self,
+        mut parts: pb::WatchResponse,
+    ) -> (Option<pb::WatchResponse>, pb::WatchResponse) {
+        let last = parts.events.last().map_or(0, revision_of);
+        let other = parts.events.iter().rposition(|e| revision_of(e) != last);
+        let Some(other) = other.filter(|_| self.options.fragments) else {
+            return (None, parts);
+        };
+        let rest = parts.events.split_off(other + 1);
+        let events = std::mem::take(&mut parts.events);
+        self.received(events.last().map_or(0, revision_of));
+        let first = pb::WatchResponse {
+            events,
+            fragment: false,
+            ..parts.clone()
+        };
+        parts.events = rest;
+        (Some(first), parts)
+    }
+
+    /// Everything up to this revision has been received, so a resumed watch begins after it.
+    fn received(&mut self, revision: i64) {
+        self.renewals = 0;
+        self.pause = FIRST_PAUSE;
+        self.create.start_revision = self.create.start_revision.max(revision.saturating_add(1));
     }
 
     async fn renew(&mut self) -> Result<Option<pb::WatchResponse>, ClientError> {
@@ -234,6 +265,10 @@ impl Watcher {
         self.pause = self.pause.mul_f64(1.25).min(LAST_PAUSE);
         Ok(())
     }
+}
+
+fn revision_of(event: &mvccpb::Event) -> i64 {
+    event.kv.as_ref().map_or(0, |kv| kv.mod_revision)
 }
 
 /// Whether another attempt may succeed (etcd v3.7.1, client/v3/client.go, isHaltErr).

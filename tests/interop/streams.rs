@@ -9,6 +9,7 @@ use etcd_maintenance::client::{
     Client, ClientError, ClientOptions, Deadline, EmbeddedServers, Limit, StreamOptions,
 };
 use etcd_maintenance::proto::etcdserverpb as pb;
+use etcd_maintenance::proto::mvccpb;
 
 use crate::support::etcd::{self, Release};
 use crate::support::relay::Relay;
@@ -71,6 +72,7 @@ async fn a_watch_over_connections_that_break_sees_every_event_once() {
     };
     let options = StreamOptions {
         require_leader: true,
+        ..StreamOptions::default()
     };
     let mut watch = watching.watch(create, options, soon());
     let created = watch.next().await.expect("it is created");
@@ -129,6 +131,60 @@ async fn a_watch_over_connections_that_break_sees_every_event_once() {
         progress.header.expect("a header").revision,
         first + CHANGES - 1
     );
+}
+
+/// etcd sends a history as one message. It is returned in parts, and continues behind the last complete one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_in_fragments_over_connections_that_break_is_seen_once() {
+    const REVISIONS: i64 = 60;
+    let Some(server) = etcd() else { return };
+    let writer = client(&[server.endpoint()]);
+    let value = "v".repeat(60_000);
+    let mut first = None;
+    for _ in 0..REVISIONS {
+        let put = |key| pb::RequestOp {
+            request: Some(pb::request_op::Request::RequestPut(put(key, &value))),
+        };
+        let three = pb::TxnRequest {
+            success: ["k1", "k2", "k3"].map(put).to_vec(),
+            ..Default::default()
+        };
+        let written = writer.txn(three, soon()).await.expect("it is written");
+        first.get_or_insert(written.header.expect("a header").revision);
+    }
+    let first = first.expect("there are some");
+
+    let relay = Relay::before(server.endpoint());
+    let create = pb::WatchCreateRequest {
+        key: "k".into(),
+        range_end: "l".into(),
+        start_revision: first,
+        ..Default::default()
+    };
+    let options = StreamOptions {
+        fragments: true,
+        ..StreamOptions::default()
+    };
+    let mut watch = client(&[relay.endpoint()]).watch(create, options, soon());
+    let mut parts: Vec<Vec<i64>> = vec![];
+    while parts.last().and_then(|part| part.last()) != Some(&(first + REVISIONS - 1)) {
+        let answer = watch.next().await.expect("the watch goes on");
+        assert!(!answer.fragment, "the caller need not join anything");
+        if answer.created {
+            continue;
+        }
+        let revision = |event: &mvccpb::Event| event.kv.as_ref().expect("a key").mod_revision;
+        parts.push(answer.events.iter().map(revision).collect());
+        if parts.len().is_multiple_of(3) {
+            relay.cut();
+        }
+    }
+    assert!(parts.len() > 6, "{} parts", parts.len());
+    for part in &parts {
+        assert_eq!(part.len() % 3, 0, "no revision is split: {part:?}");
+    }
+    let expected = (first..first + REVISIONS).flat_map(|revision| [revision; 3]);
+    assert!(parts.iter().flatten().copied().eq(expected), "{parts:?}");
 }
 
 fn etcd_put(key: &str, i: i64) -> pb::RequestOp {

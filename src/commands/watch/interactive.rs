@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{
     arguments::{Flags, Target, Variables},
     ended::Ended,
-    watch::{OPTIONS, WatchArgs, show},
+    watch::{WatchArgs, options, show},
 };
 use crate::{
     cli::{
@@ -20,7 +20,7 @@ use crate::{
         context::Context,
         error::{CommandError, ErrorKind, io_text},
     },
-    client::{Client, Deadline},
+    client::{Client, Deadline, StreamOptions},
     commands::txn::split,
     golang::string,
     proto::etcdserverpb as pb,
@@ -58,7 +58,7 @@ pub async fn interactive(
                 let line = line.ok_or_else(|| ended("EOF"))?;
                 match read(&line, variables, flags)? {
                     Line::Watch(target) => {
-                        let start = (client.clone(), ctx.deadline()?);
+                        let start = (client.clone(), options(ctx)?, ctx.deadline()?);
                         running.push(run(start, *target, say.clone()));
                     }
                     Line::Progress => {
@@ -110,13 +110,13 @@ fn lines() -> mpsc::Receiver<io::Result<Option<Vec<u8>>>> {
 
 /// Runs one watch until it ends. Each message on the returned channel requests its progress.
 fn run(
-    (client, connect): (Client, Deadline),
+    (client, options, connect): (Client, StreamOptions, Deadline),
     target: Target,
     say: mpsc::Sender<WatchOutput>,
 ) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut watcher = client.watch(target.create, OPTIONS, connect);
+        let mut watcher = client.watch(target.create, options, connect);
         let (mut created, mut done) = (false, false);
         while !done {
             let what = tokio::select! {

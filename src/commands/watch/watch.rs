@@ -19,6 +19,7 @@ use crate::{
     client::stream::StreamOptions,
     commands::{child, permission::Needed},
     golang::format::quote,
+    output::Format,
     proto::etcdserverpb as pb,
     words,
 };
@@ -95,7 +96,7 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     let target = args.target(&variables, args.flags())?;
     let (client, deadline) = ctx.connect().await?;
     let needed = Needed::read(&target.create.key, &target.create.range_end);
-    let mut watcher = client.watch(target.create, OPTIONS, deadline);
+    let mut watcher = client.watch(target.create, options(ctx)?, deadline);
     let mut created = false;
     loop {
         match watcher.next().await {
@@ -106,10 +107,14 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     }
 }
 
-/// Like etcdctl, asks to be told when the member it is connected to has lost its leader.
-pub(super) const OPTIONS: StreamOptions = StreamOptions {
-    require_leader: true,
-};
+/// Like etcdctl, asks to be told when the member it is connected to has lost its leader. The simple format shows events
+/// alone, so a large response can be shown in parts as it arrives.
+pub(super) fn options(ctx: &Context) -> Result<StreamOptions, CommandError> {
+    Ok(StreamOptions {
+        require_leader: true,
+        fragments: ctx.settings()?.format == Format::Simple,
+    })
+}
 
 /// Prints a response and runs the program for each of its events.
 pub(super) async fn show(
