@@ -80,10 +80,12 @@ impl Syncer {
             start_revision: self.revision.saturating_add(1),
             ..Default::default()
         };
-        self.client.watch(
-            create,
-            StreamOptions::default(),
-            Deadline::after(self.limit),
-        )
+        // What has changed since a revision in the distant past may be large.
+        let options = StreamOptions {
+            fragments: true,
+            ..StreamOptions::default()
+        };
+        self.client
+            .watch(create, options, Deadline::after(self.limit))
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::proto::authpb::Permission;
 use crate::proto::authpb::permission::Type;
 
 /// A store, and the records that its changes would have left in a file.
