@@ -253,13 +253,12 @@ impl Context {
 
     /// The error if some endpoints failed, each with its own line: printed as lines, or as a single JSON error.
     pub fn some_failed(&self, lines: &[String], hints: Vec<String>) -> CommandError {
-        if self.error_format() == Format::Json {
-            return CommandError::new(ErrorKind::Failed, lines.join("; "));
-        }
-        for line in lines {
-            self.ui.note(line);
-        }
-        let mut error = CommandError::already_reported(ErrorKind::Failed);
+        let mut error = if self.error_format() == Format::Json {
+            CommandError::new(ErrorKind::Failed, lines.join("; "))
+        } else {
+            lines.iter().for_each(|line| self.ui.note(line));
+            CommandError::already_reported(ErrorKind::Failed)
+        };
         error.hints = hints;
         error
     }

@@ -105,10 +105,10 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     if failures.is_empty() {
         return Ok(());
     }
-    if format == Format::Json {
-        return Err(CommandError::new(ErrorKind::Failed, failures.join("; ")));
-    }
-    let mut error = CommandError::already_reported(ErrorKind::Failed);
+    let mut error = match format {
+        Format::Json => CommandError::new(ErrorKind::Failed, failures.join("; ")),
+        _ => CommandError::already_reported(ErrorKind::Failed),
+    };
     error.hints = hints::of_all(&errors);
     Err(error)
 }

@@ -144,3 +144,76 @@ fn a_server_that_answers_is_not_mistaken_for_another_one() {
     );
     assert!(run.err().contains(&hint), "{run}");
 }
+
+/// With JSON, the error object has the hints that are lines of their own in text, and nothing else is on stderr.
+#[test]
+fn json_has_the_hints_of_text() {
+    for (code, line) in [
+        (1, "endpoint status"),
+        (1, "endpoint hashkv"),
+        (1, "endpoint health"),
+        (1, "endpoint status --cluster"),
+        (1, "defrag"),
+        (1, "get k"),
+        (1, "alarm disarm"),
+        (1, "move-leader 1"),
+        (1, "user list"),
+        (5, "snapshot save backup.db"),
+    ] {
+        let etcdctl = |format: &str| {
+            Program::etcdctl()
+                .args([
+                    "--endpoints=127.0.0.1:1,127.0.0.1:2",
+                    "--command-timeout=50ms",
+                    "-w",
+                    format,
+                ])
+                .args(line.split(' '))
+                .run()
+                .failure(code, "")
+        };
+        let text = etcdctl("simple").err();
+        let hints: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("hint: "))
+            .collect();
+        assert!(!hints.is_empty(), "{line}: {text}");
+        let run = etcdctl("json");
+        let object: serde_json::Value = serde_json::from_str(&run.err()).expect("one JSON object");
+        assert_eq!(object["hints"], serde_json::json!(hints), "{run}");
+        assert_eq!(object["exit"], code, "{run}");
+    }
+}
+
+/// A failure that text mode explains in several lines is one object too.
+#[test]
+fn every_failure_is_a_json_object() {
+    let server = Launch::serve().start();
+    let dir = scratch();
+    let data = format!("embedded:{}", dir.path().join("d").display());
+    let etcdctl = |endpoint: &str, line: &str| {
+        Program::etcdctl()
+            .args([&format!("--endpoints={endpoint}"), "-w", "json"])
+            .args(line.split(' '))
+            .run()
+    };
+    etcdctl(&data, "put k v").success();
+    etcdctl(server.endpoint(), "put k v").success();
+    for (endpoint, line, error) in [
+        (
+            data.as_str(),
+            "check datascale",
+            "could not read process_resident_memory_bytes before",
+        ),
+        (
+            server.endpoint(),
+            "watch k --rev=1 -- false",
+            "command [\"false\"] error (exit status 1)",
+        ),
+    ] {
+        let run = etcdctl(endpoint, line).failure(1, "");
+        let object: serde_json::Value = serde_json::from_str(&run.err()).expect("one JSON object");
+        let text = object["error"].as_str().expect("a text");
+        assert!(text.starts_with(error), "{line}: {run}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::{
         progress::Steps,
         words::{Ignored, Words},
     },
-    output::replies::check::Datascale,
+    output::{Format, replies::check::Datascale},
     process::signals::Termination,
     proto::etcdserverpb as pb,
 };
@@ -114,6 +114,12 @@ async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
     let timeout = settings.command_timeout.to_std();
     match metrics::resident_memory(endpoint, settings.tls.as_deref(), timeout).await {
         Ok(bytes) => Ok(bytes),
+        Err(why) if ctx.error_format() == Format::Json => {
+            let text = format!(
+                "could not read process_resident_memory_bytes {when} the put operations: {why}"
+            );
+            Err(CommandError::new(ErrorKind::Failed, text))
+        }
         Err(why) => {
             load::say(ctx, &format!("fetch error: {why}"))?;
             let text = format!(

@@ -143,8 +143,11 @@ pub(super) async fn show(
             ("ETCD_WATCH_VALUE".to_owned(), text(quote(&kv.value))),
         ];
         if let Err(error) = child::run(exec, variables).await {
-            ctx.ui
-                .note(&format!("command {} error ({error})", quoted(exec)));
+            let text = format!("command {} error ({error})", quoted(exec));
+            if ctx.error_format() == Format::Json {
+                return Err(CommandError::new(ErrorKind::Failed, text));
+            }
+            ctx.ui.note(&text);
             return Err(CommandError::already_reported(ErrorKind::Failed));
         }
     }
