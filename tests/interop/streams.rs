@@ -133,6 +133,43 @@ async fn a_watch_over_connections_that_break_sees_every_event_once() {
     );
 }
 
+/// A program that stops reading, such as a pager, has thousands of small messages waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_small_events_that_are_not_read_do_not_end_the_connection() {
+    const WRITERS: i64 = 50;
+    const EACH: i64 = 500;
+    let Some(server) = etcd() else { return };
+    let relay = Relay::before(server.endpoint());
+    let create = pb::WatchCreateRequest {
+        key: "k".into(),
+        ..Default::default()
+    };
+    let mut watch = client(&[relay.endpoint()]).watch(create, StreamOptions::default(), soon());
+    assert!(watch.next().await.expect("it is created").created);
+    let writer = client(&[server.endpoint()]);
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|_| {
+            let writer = writer.clone();
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    let written = writer.put(put("k", ""), soon()).await;
+                    written.expect("it is written");
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    let mut seen = 0;
+    while seen < WRITERS * EACH {
+        let answer = watch.next().await.expect("the watch goes on");
+        seen += i64::try_from(answer.events.len()).expect("few");
+    }
+    assert_eq!(seen, WRITERS * EACH);
+    assert_eq!(relay.accepted(), 1);
+}
+
 /// etcd sends a history as one message. It is returned in parts, and continues behind the last complete one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_in_fragments_over_connections_that_break_is_seen_once() {

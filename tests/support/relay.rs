@@ -60,6 +60,11 @@ impl Relay {
         server.clone_into(&mut self.state.0.lock().expect("no panic").target);
     }
 
+    /// Number of connections accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.state.0.lock().expect("no panic").accepted
+    }
+
     /// Breaks every connection.
     pub fn cut(&self) {
         for stream in self.state.0.lock().expect("no panic").connections.drain(..) {
