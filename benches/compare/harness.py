@@ -211,9 +211,8 @@ class Used:
         self.cpu, self.memory = cpu, memory
 
 
-def until_lines(command, lines, text=b"\n", times=None):
-    """Runs a program until it has printed so many lines, or `text` so many times, or until it ends if neither is given."""
-    wanted = lines if lines is not None else times
+def until_printed(command, text=None, times=0):
+    """Runs a program until it has printed `text` so many times, or until it ends if no text is given."""
     process = subprocess.Popen(
         [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=clean_env(), bufsize=0
     )
@@ -221,15 +220,15 @@ def until_lines(command, lines, text=b"\n", times=None):
     with process.stdout as out:
         while some := out.read(1 << 20):
             memory = max(memory, peak_of(process.pid))
-            if wanted is not None:
-                # What is counted may be cut by the end of a read.
+            if text is not None:
+                # The text may be cut by the end of a read.
                 some = rest + some
-                seen += some.count(text or b"\n")
-                rest = some[-len(text) + 1 :] if text and len(text) > 1 else b""
-                if seen >= wanted:
-                    os.kill(process.pid, signal.SIGINT)
+                seen += some.count(text)
+                rest = some[-len(text) + 1 :]
+                if seen >= times:
+                    process.terminate()
                     break
-        _, _, usage = os.wait4(process.pid, 0)
+    _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
     return Used(usage.ru_utime + usage.ru_stime, memory)
 
