@@ -74,7 +74,7 @@ impl Client {
 impl Watcher {
     /// The next response. The first one says that the watch was created; later ones contain events, or none to indicate
     /// progress. All events of a revision are in the same response. With [`StreamOptions::fragments`], a large response is
-    /// returned in several parts.
+    /// returned in several parts, all but the last of which have `fragment` set.
     ///
     /// Cancel-safe: dropping the future loses nothing.
     ///
@@ -221,7 +221,6 @@ impl Watcher {
         self.received(events.last().map_or(0, revision_of));
         let first = pb::WatchResponse {
             events,
-            fragment: false,
             ..parts.clone()
         };
         parts.events = rest;

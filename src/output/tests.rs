@@ -4,6 +4,7 @@
 mod cluster;
 mod endpoint;
 mod kv;
+mod watch;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use crate::{
     },
     client::ClientError,
     commands::permission::{self, Needed},
+    output::replies::watch::Watched,
     proto::etcdserverpb as pb,
 };
 
@@ -68,7 +69,7 @@ impl Ended {
     pub(super) fn show(&self, ctx: &Context) -> Result<(), CommandError> {
         if let Some(reason) = &self.reason {
             ctx.ui.note(&format!("watch was canceled ({reason})"));
-            ctx.emit(&self.answer)?;
+            ctx.emit(&Watched::whole(self.answer.clone()))?;
         }
         Ok(())
     }

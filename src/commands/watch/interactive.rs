@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{
     arguments::{Flags, Target, Variables},
     ended::Ended,
-    watch::{WatchArgs, options, show},
+    watch::{OPTIONS, WatchArgs, show},
 };
 use crate::{
     cli::{
@@ -23,6 +23,7 @@ use crate::{
     client::{Client, Deadline, StreamOptions},
     commands::txn::split,
     golang::string,
+    output::{Format, replies::kv::Part},
     proto::etcdserverpb as pb,
 };
 
@@ -48,6 +49,11 @@ pub async fn interactive(
     let mut lines = lines();
     let (say, mut said) = mpsc::channel(WAITING);
     let mut running: Vec<mpsc::Sender<()>> = vec![];
+    // The answers of several watches mix, so they come in parts only where these need nothing around them.
+    let options = StreamOptions {
+        fragments: ctx.settings()?.format == Format::Simple,
+        ..OPTIONS
+    };
     loop {
         tokio::select! {
             // Print pending output before reading the next line.
@@ -58,7 +64,7 @@ pub async fn interactive(
                 let line = line.ok_or_else(|| ended("EOF"))?;
                 match read(&line, variables, flags)? {
                     Line::Watch(target) => {
-                        let start = (client.clone(), options(ctx)?, ctx.deadline()?);
+                        let start = (client.clone(), options, ctx.deadline()?);
                         running.push(run(start, *target, say.clone()));
                     }
                     Line::Progress => {
@@ -83,7 +89,7 @@ fn ended(why: &str) -> CommandError {
 
 async fn show_output(ctx: &Context, said: WatchOutput) -> Result<(), CommandError> {
     match said.what {
-        Ok(response) => show(ctx, &response, &said.exec).await,
+        Ok(response) => show(ctx, response, Part::Whole, &said.exec).await,
         // As in etcdctl, the other watches continue.
         Err(ended) => ended.show(ctx),
     }

@@ -19,7 +19,10 @@ use crate::{
     client::stream::StreamOptions,
     commands::{child, permission::Needed},
     golang::format::quote,
-    output::Format,
+    output::{
+        Format,
+        replies::{kv::Part, watch::Watched},
+    },
     proto::etcdserverpb as pb,
     words,
 };
@@ -96,41 +99,60 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     let target = args.target(&variables, args.flags())?;
     let (client, deadline) = ctx.connect().await?;
     let needed = Needed::read(&target.create.key, &target.create.range_end);
-    let mut watcher = client.watch(target.create, options(ctx)?, deadline);
+    let options = StreamOptions {
+        fragments: true,
+        ..OPTIONS
+    };
+    let mut watcher = client.watch(target.create, options, deadline);
     let mut created = false;
+    // Whether the next answer begins a response; otherwise, it continues one.
+    let mut first = true;
     loop {
         match watcher.next().await {
             Ok(answer) if answer.created => created = true,
-            Ok(answer) => show(ctx, &answer, &target.exec).await?,
-            Err(error) => return Err(Ended::of(error, created).show_as_error(ctx, &needed)?),
+            Ok(answer) => {
+                let last = !answer.fragment;
+                let part = Part::at(first, last);
+                show(ctx, answer, part, &target.exec).await?;
+                first = last;
+            }
+            Err(error) => {
+                if !first {
+                    // The rest of this response will not come, but what was printed must be complete.
+                    ctx.emit(&Watched {
+                        part: Part::Last,
+                        ..Watched::default()
+                    })?;
+                }
+                return Err(Ended::of(error, created).show_as_error(ctx, &needed)?);
+            }
         }
     }
 }
 
-/// Like etcdctl, asks to be told when the member it is connected to has lost its leader. The simple format shows events
-/// alone, so a large response can be shown in parts as it arrives.
-pub(super) fn options(ctx: &Context) -> Result<StreamOptions, CommandError> {
-    Ok(StreamOptions {
-        require_leader: true,
-        fragments: ctx.settings()?.format == Format::Simple,
-    })
-}
+/// Like etcdctl, asks to be told when the member it is connected to has lost its leader.
+pub(super) const OPTIONS: StreamOptions = StreamOptions {
+    require_leader: true,
+    fragments: false,
+};
 
-/// Prints a response and runs the program for each of its events.
+/// Prints a response or a part of it, and runs the program for each of its events.
 pub(super) async fn show(
     ctx: &Context,
-    response: &pb::WatchResponse,
+    response: pb::WatchResponse,
+    part: Part,
     exec: &[OsString],
 ) -> Result<(), CommandError> {
     let revision = response.header.as_ref().map_or(0, |h| h.revision);
     if response.events.is_empty() && revision != 0 {
         ctx.ui.line(&format!("progress notify: {revision}"))?;
     }
-    ctx.emit(response)?;
+    let watched = Watched { response, part };
+    ctx.emit(&watched)?;
     if exec.is_empty() {
         return Ok(());
     }
-    for event in &response.events {
+    for event in &watched.response.events {
         let kv = event.kv.clone().unwrap_or_default();
         let text = |text: String| OsString::from_vec(text.into_bytes());
         let variables = vec![

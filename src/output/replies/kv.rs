@@ -26,17 +26,17 @@ pub struct Get {
     pub part: Part,
 }
 
-/// A part of an answer whose list of keys is written page by page.
+/// A part of an answer whose list of keys or events is written piece by piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Part {
     /// Everything.
     #[default]
     Whole,
-    /// The header and the first keys, of which there is at least one.
+    /// The header and the first entries, of which there is at least one.
     First,
-    /// More keys.
+    /// More entries.
     Middle,
-    /// The last keys, and what follows them.
+    /// The last entries, and what follows them.
     Last,
 }
 
@@ -51,11 +51,11 @@ impl Part {
         }
     }
 
-    fn is_first(self) -> bool {
+    pub(super) fn is_first(self) -> bool {
         matches!(self, Part::Whole | Part::First)
     }
 
-    fn is_last(self) -> bool {
+    pub(super) fn is_last(self) -> bool {
         matches!(self, Part::Whole | Part::Last)
     }
 }

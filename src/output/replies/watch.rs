@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::kv::Part;
+use crate::golang::json;
 use crate::output::{
     Rendered, Reply,
     fields::Fields,
@@ -13,10 +15,28 @@ use crate::output::{
 use crate::proto::etcdserverpb as pb;
 use crate::proto::mvccpb::Event;
 
-/// One response of `watch`.
-impl Reply for pb::WatchResponse {
+/// One response of `watch` or a part of it.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// The server's response.
+    pub response: pb::WatchResponse,
+    /// Which part of the whole response this is. All parts together are written like the whole.
+    pub part: Part,
+}
+
+impl Watched {
+    /// A response that is written at once.
+    pub fn whole(response: pb::WatchResponse) -> Watched {
+        Watched {
+            response,
+            part: Part::Whole,
+        }
+    }
+}
+
+impl Reply for Watched {
     fn simple(&self, out: &mut Simple<'_>) -> Rendered {
-        for event in &self.events {
+        for event in &self.response.events {
             out.word(event.r#type().as_str_name())?;
             if let Some(kv) = &event.prev_kv {
                 out.pair(kv)?;
@@ -29,8 +49,10 @@ impl Reply for pb::WatchResponse {
     }
 
     fn fields(&self, out: &mut Fields<'_>) -> Rendered {
-        out.header(self.header.as_ref())?;
-        for event in &self.events {
+        if self.part.is_first() {
+            out.header(self.response.header.as_ref())?;
+        }
+        for event in &self.response.events {
             out.line("Type", event.r#type().as_str_name())?;
             if let Some(kv) = &event.prev_kv {
                 out.pair("Prev", kv)?;
@@ -43,19 +65,14 @@ impl Reply for pb::WatchResponse {
     }
 
     fn json(&self, out: &mut Json<'_>) -> Rendered {
-        let none = Some(pb::ResponseHeader::default());
-        let events: Vec<EventJson<'_>> = self.events.iter().map(Into::into).collect();
+        if self.part != Part::Whole {
+            return out.piece(&json_part(&self.response, self.part)?);
+        }
+        let events: Vec<EventJson<'_>> = self.response.events.iter().map(Into::into).collect();
         out.value(&WatchJson {
-            header: header(if self.header.is_some() {
-                &self.header
-            } else {
-                &none
-            }),
+            header: header_of(&self.response),
             events: (!events.is_empty()).then_some(events),
-            compact_revision: self.compact_revision,
-            canceled: self.canceled,
-            created: self.created,
-            cancel_reason: &self.cancel_reason,
+            end: End::from(&self.response),
         })
     }
 
@@ -63,17 +80,48 @@ impl Reply for pb::WatchResponse {
         out.unsupported()
     }
 
-    /// Go's client passes on only these fields of the response.
+    /// Go's client passes on only these fields of the response. A message is its fields one after the other, so parts of
+    /// it make the whole, in which the events are last.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
+        let (response, first) = (&self.response, self.part.is_first());
         out.message(&pb::WatchResponse {
-            header: self.header,
-            events: self.events.clone(),
-            compact_revision: self.compact_revision,
-            canceled: self.canceled,
-            created: self.created,
+            header: response.header.filter(|_| first),
+            events: response.events.clone(),
+            compact_revision: if first { response.compact_revision } else { 0 },
+            canceled: response.canceled && first,
+            created: response.created && first,
             ..Default::default()
         })
     }
+}
+
+/// A part of the line that [`WatchJson`] is.
+fn json_part(response: &pb::WatchResponse, part: Part) -> std::io::Result<Vec<u8>> {
+    let mut text = vec![];
+    if part.is_first() {
+        text.extend(b"{\"Header\":");
+        json::append(&header_of(response), &mut text)?;
+        text.extend(b",\"Events\":[");
+    }
+    for (at, event) in response.events.iter().enumerate() {
+        if at > 0 || !part.is_first() {
+            text.push(b',');
+        }
+        json::append(&EventJson::from(event), &mut text)?;
+    }
+    if part.is_last() {
+        text.extend(b"],");
+        // The fields at the end, without the brace that opens an object of them alone.
+        let end = text.len();
+        json::append(&End::from(response), &mut text)?;
+        text.remove(end);
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+fn header_of(response: &pb::WatchResponse) -> Option<HeaderJson> {
+    header(&Some(response.header.unwrap_or_default()))
 }
 
 #[derive(Serialize)]
@@ -81,10 +129,29 @@ impl Reply for pb::WatchResponse {
 struct WatchJson<'a> {
     header: Option<HeaderJson>,
     events: Option<Vec<EventJson<'a>>>,
+    #[serde(flatten)]
+    end: End<'a>,
+}
+
+/// What follows the events.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct End<'a> {
     compact_revision: i64,
     canceled: bool,
     created: bool,
     cancel_reason: &'a str,
+}
+
+impl<'a> From<&'a pb::WatchResponse> for End<'a> {
+    fn from(response: &'a pb::WatchResponse) -> Self {
+        Self {
+            compact_revision: response.compact_revision,
+            canceled: response.canceled,
+            created: response.created,
+            cancel_reason: &response.cancel_reason,
+        }
+    }
 }
 
 #[derive(Serialize)]
