@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::unicode::is_printable;
+
 /// `time.Duration.String`: `1h2m3.5s`, `12.345ms`, `7µs`, `0s`.
 pub fn duration(d: Duration) -> String {
     let nanos = d.as_nanos();
@@ -98,21 +100,6 @@ fn quote_char(c: char, out: &mut String) {
     } else {
         write!(out, "\\U{code:08x}")
     };
-}
-
-/// Whether a character is printable by Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the
-/// ASCII space.
-///
-/// The standard library has the same table for `Debug` of strings. There, a mark is escaped only at the start of the
-/// string, so the character is tested after a letter.
-fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return (' '..='~').contains(&c);
-    }
-    let mut text = String::with_capacity(5);
-    text.push('a');
-    text.push(c);
-    text.escape_debug().eq(text.chars())
 }
 
 /// Every byte as `\x66`, as `--hex` prints keys and values in the simple format.

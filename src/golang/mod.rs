@@ -9,5 +9,6 @@ pub mod json;
 pub mod proto_text;
 pub mod similar;
 pub mod string;
+mod unicode;
 pub mod value;
 pub mod zap;
