@@ -40,7 +40,7 @@ use crate::{
 /// space. The command neither stops nor starts etcd, and deletes nothing. Exit status 10 means that a check failed.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  etcdutl snapshot restore-plan backup.db --initial-cluster=m1=http://10.0.0.1:2380,m2=http://10.0.0.2:2380,m3=http://10.0.0.3:2380
+  etcdutl snapshot restore-plan backup.db --initial-cluster=m1=http://m1:2380,m2=http://m2:2380,m3=http://m3:2380
   etcdutl snapshot restore-plan backup.db --initial-cluster=... --candidate=/var/lib/etcd --service=systemd --chown=etcd:etcd
   etcdutl snapshot restore-plan backup.db --initial-cluster=... --run=m1 --yes")]
 pub struct RestorePlanArgs {
