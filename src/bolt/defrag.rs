@@ -20,7 +20,7 @@ use super::sizes::Sizes;
 use super::tree::Buckets;
 use super::view::{Store, View};
 use super::writer::{Writer, check_path};
-use crate::files::unfinished::Unfinished;
+use crate::files::unfinished::{Unfinished, finish};
 
 /// Maximum number of replaced files that stay open and locked after their contents have been removed.
 const MAX_REPLACED: usize = 8;
@@ -42,11 +42,11 @@ impl Db {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             done => done?,
         }
-        let unfinished = Unfinished::file(&temp);
+        let _unfinished = Unfinished::file(&temp);
         let prepared = self.rewrite(&writer.view, &temp).and_then(|new| {
             // Do not overwrite another file that was put at this path.
             check_path(&writer.view.store.file)?;
-            unfinished.finish(|| inner.disk.rename(&temp, &inner.path))?;
+            finish(|| inner.disk.rename(&temp, &inner.path))?;
             Ok(new)
         });
         let (file, meta, page_counts, map) = match prepared {

@@ -16,7 +16,7 @@ use super::error::{Error, Result};
 use super::file::FileReader;
 use super::open::temp_name;
 use super::sizes::Sizes;
-use crate::files::unfinished::Unfinished;
+use crate::files::unfinished::{Unfinished, finish};
 
 /// Interval between attempts to take a lock that is held by another process.
 const RETRY: Duration = Duration::from_millis(50);
@@ -69,8 +69,8 @@ impl LockedFile {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             done => done?,
         }
-        let unfinished = Unfinished::file(&temp);
-        let done = self.check_and_rewrite(&reader, &temp, &unfinished);
+        let _unfinished = Unfinished::file(&temp);
+        let done = self.check_and_rewrite(&reader, &temp);
         if done.is_err() {
             // Report only the first failure.
             let _ = self.disk.remove(&temp);
@@ -82,12 +82,7 @@ impl LockedFile {
 
     /// Checks every page on a second thread while the new file is written. Rewriting must not hide damage, and the size
     /// in use is needed in any case.
-    fn check_and_rewrite(
-        &self,
-        reader: &FileReader,
-        temp: &Path,
-        unfinished: &Unfinished,
-    ) -> Result<(Sizes, Sizes)> {
+    fn check_and_rewrite(&self, reader: &FileReader, temp: &Path) -> Result<(Sizes, Sizes)> {
         // The check has its own reader, because the two threads read different parts of the file.
         let checker = reader.fork();
         let give_up = AtomicBool::new(false);
@@ -113,7 +108,7 @@ impl LockedFile {
         let (file, total) = written?;
         // Lock the new file before the rename, so that a process waiting for the old file's lock cannot get it first.
         file.lock()?;
-        unfinished.finish(|| self.disk.rename(temp, &self.path))?;
+        finish(|| self.disk.rename(temp, &self.path))?;
         let before = Sizes {
             total: reader.size(),
             in_use: used.len() * u64::from(reader.page_size()),

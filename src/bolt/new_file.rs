@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Disk, parent};
 use super::error::{Error, Result};
 use super::open::temp_name;
-use crate::files::unfinished::Unfinished;
+use crate::files::unfinished::{Unfinished, finish};
 
 /// The suffix of a temporary name, which the id of the process follows.
 const SUFFIX: &str = "new-";
@@ -17,7 +17,7 @@ pub struct NewFile {
     disk: Disk,
     temp: PathBuf,
     name: PathBuf,
-    unfinished: Unfinished,
+    _unfinished: Unfinished,
     placed: bool,
 }
 
@@ -33,7 +33,7 @@ impl NewFile {
         let temp = temp_name(name, &format!("{SUFFIX}{}", std::process::id()));
         Ok(NewFile {
             disk: Disk::default(),
-            unfinished: Unfinished::file(&temp),
+            _unfinished: Unfinished::file(&temp),
             temp,
             name: name.to_path_buf(),
             placed: false,
@@ -69,8 +69,7 @@ impl NewFile {
     /// # Errors
     /// [`Error::Io`], also if a file with that name exists by now.
     pub fn place(mut self) -> Result<()> {
-        let rename = || self.disk.rename_new(&self.temp, &self.name);
-        if !self.unfinished.finish(rename)? {
+        if !finish(|| self.disk.rename_new(&self.temp, &self.name))? {
             return Err(exists(&self.name));
         }
         self.placed = true;

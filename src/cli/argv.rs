@@ -26,10 +26,8 @@ pub enum Parsed {
         /// The arguments for clap.
         args: Vec<OsString>,
     },
-    /// Show the help of the command with this path.
-    Help(Vec<String>),
-    /// Show the help of the group of commands with this path, since the next word is none of them; and this hint.
-    NoCommand(Vec<String>, String),
+    /// Show the help of the command with this path, and this hint: the next word is no command of that group.
+    Help(Vec<String>, Option<String>),
 }
 
 /// An invalid command line.
@@ -86,13 +84,9 @@ pub fn read(root: &clap::Command, args: Vec<OsString>) -> Result<Parsed, ArgvErr
     if raw && read.help {
         read.words.push(b"--help".to_vec());
     } else if read.help || command.has_subcommands() {
-        return Ok(match read.words.first() {
-            Some(word) if !read.help => {
-                let hint = no_command(command, &path, word);
-                Parsed::NoCommand(names, hint)
-            }
-            _ => Parsed::Help(names),
-        });
+        let wrong = read.words.first().filter(|_| !read.help);
+        let hint = wrong.map(|word| no_command(command, &path, word));
+        return Ok(Parsed::Help(names, hint));
     }
     read.words.extend(words);
     let mut args = vec![];
@@ -406,12 +400,12 @@ mod tests {
                 "tool endpoint has no command \"sattus\"; did you mean status?",
             ),
         ] {
-            let help = Parsed::NoCommand(vec!["endpoint".into()], hint.into());
+            let help = Parsed::Help(vec!["endpoint".into()], Some(hint.into()));
             assert_eq!(typed(line), Ok(help));
         }
         assert_eq!(
             typed("endpoint nope -h"),
-            Ok(Parsed::Help(vec!["endpoint".into()]))
+            Ok(Parsed::Help(vec!["endpoint".into()], None))
         );
     }
 
@@ -477,8 +471,11 @@ mod tests {
 
     #[test]
     fn help_is_asked_for_in_every_form() {
-        assert_eq!(typed("get --help"), Ok(Parsed::Help(vec!["get".into()])));
-        assert_eq!(typed("-h"), Ok(Parsed::Help(vec![])));
-        assert_eq!(typed(""), Ok(Parsed::Help(vec![])));
+        assert_eq!(
+            typed("get --help"),
+            Ok(Parsed::Help(vec!["get".into()], None))
+        );
+        assert_eq!(typed("-h"), Ok(Parsed::Help(vec![], None)));
+        assert_eq!(typed(""), Ok(Parsed::Help(vec![], None)));
     }
 }

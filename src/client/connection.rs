@@ -24,18 +24,18 @@ use super::{
     http_response,
     monitor::{Monitor, Monitored},
 };
-use crate::net::coalesce::{Flush, coalesce};
+use crate::net::{
+    coalesce::{Flush, coalesce},
+    small_frames,
+};
 
 /// Receive window of a stream in bytes: large enough that round trips do not slow down a snapshot, and small enough to
 /// bound what waits for a slow disk.
 const STREAM_WINDOW: u32 = 3 << 20;
-/// Receive window of a connection in bytes, which does not bound anything: a client has few streams. h2 closes a
-/// connection with too many small frames that have not been read: each counts for 256 bytes of half of this window. A
-/// stream's window full of the smallest messages must stay below that.
+/// Receive window of a connection in bytes. It is so large for the sake of small messages and bounds nothing, because a
+/// client has few streams.
 const CONNECTION_WINDOW: u32 = 256 << 20;
-/// Size in bytes of the smallest message with its prefix; all of etcd's have a header or an id.
-const SMALLEST_MESSAGE: u32 = 7;
-const _: () = assert!(STREAM_WINDOW / SMALLEST_MESSAGE * 256 < CONNECTION_WINDOW / 2);
+const _: () = assert!(small_frames::fit(STREAM_WINDOW, CONNECTION_WINDOW));
 /// Maximum size in bytes of a frame from the server. Larger than the default of 16 KiB, so that a chunk of a snapshot
 /// arrives in one frame, with fewer system calls on both sides.
 const FRAME: u32 = 256 << 10;

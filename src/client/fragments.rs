@@ -115,6 +115,15 @@ struct Message {
     events: usize,
 }
 
+impl Message {
+    /// Passes on the complete events at the beginning of `received` as a fragment that others follow.
+    fn pass_on_events(&mut self, received: &mut BytesMut, out: &mut VecDeque<Bytes>) {
+        let events = received.split_to(self.events);
+        self.events = 0;
+        push(out, &self.head, &IS_FRAGMENT, events);
+    }
+}
+
 struct Cutter {
     limit: usize,
     place: Place,
@@ -198,17 +207,13 @@ impl Cutter {
                 Read::Field(Field::Event(size)) => {
                     message.events += size;
                     if message.events >= PIECE && (message.missing > 0 || size < rest.len()) {
-                        let events = self.received.split_to(message.events);
-                        message.events = 0;
-                        push(&mut self.out, &message.head, &IS_FRAGMENT, events);
+                        message.pass_on_events(&mut self.received, &mut self.out);
                     }
                 }
                 Read::Field(Field::Other(size)) => {
                     // Usually there are no events yet.
                     if message.events > 0 {
-                        let events = self.received.split_to(message.events);
-                        message.events = 0;
-                        push(&mut self.out, &message.head, &IS_FRAGMENT, events);
+                        message.pass_on_events(&mut self.received, &mut self.out);
                     }
                     message.head.extend_from_slice(&self.received[..size]);
                     self.received.advance(size);

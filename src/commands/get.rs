@@ -18,7 +18,7 @@ use crate::{
     client::{Client, ClientError, Deadline, pages::Pages},
     output::{
         Format,
-        replies::kv::{Get, Part},
+        replies::{kv::Get, part::Part},
     },
     proto::etcdserverpb as pb,
     words,

@@ -36,13 +36,12 @@ impl Unfinished {
     pub fn empty_directory(path: &Path) -> Unfinished {
         REGISTRY.register(path, Kind::EmptyDirectory)
     }
+}
 
-    /// Runs `step`, which gives files or directories their final names, while nothing is removed: a signal that arrives
-    /// meanwhile waits for the step. Does not return if a signal has arrived before, because the process is ending.
-    pub fn finish<T>(&self, step: impl FnOnce() -> T) -> T {
-        let _entries = self.registry.entries.lock();
-        step()
-    }
+/// Runs `step`, which gives files or directories their final names, while nothing is removed: a signal that arrives
+/// meanwhile waits for the step. Does not return if a signal has arrived before, because the process is ending.
+pub fn finish<T>(step: impl FnOnce() -> T) -> T {
+    REGISTRY.finish(step)
 }
 
 impl Drop for Unfinished {
@@ -93,6 +92,11 @@ impl Registry {
         Unfinished { registry: self, id }
     }
 
+    fn finish<T>(&self, step: impl FnOnce() -> T) -> T {
+        let _entries = self.entries.lock();
+        step()
+    }
+
     /// Removes everything, the latest first, and keeps the list locked.
     fn remove_all(&self) -> MutexGuard<'_, Entries> {
         let entries = self.entries.lock();
@@ -140,7 +144,7 @@ mod tests {
         let _tree = registry.register(&at("made/tree"), Kind::Tree);
         let _file = registry.register(&at("shared/file"), Kind::File);
         let _absent = registry.register(&at("absent"), Kind::File);
-        let finished = registry.register(&at("shared/finished"), Kind::File);
+        let _finished = registry.register(&at("shared/finished"), Kind::File);
         let dropped = registry.register(&at("shared/dropped"), Kind::File);
         fs::create_dir_all(at("made/tree/member/snap")).unwrap();
         fs::create_dir(at("shared")).unwrap();
@@ -152,7 +156,7 @@ mod tests {
         ] {
             fs::write(at(name), "").unwrap();
         }
-        finished.finish(|| fs::rename(at("shared/finished"), at("shared/final")).unwrap());
+        registry.finish(|| fs::rename(at("shared/finished"), at("shared/final")).unwrap());
         drop(dropped);
 
         drop(registry.remove_all());
@@ -189,10 +193,10 @@ mod tests {
         let path = dir.path().join("file");
         fs::write(&path, "").unwrap();
         let registry = registry();
-        let file = registry.register(&path, Kind::File);
+        let _file = registry.register(&path, Kind::File);
         let ending = registry.remove_all();
         std::thread::scope(|scope| {
-            let finishing = scope.spawn(|| file.finish(|| path.exists()));
+            let finishing = scope.spawn(|| registry.finish(|| path.exists()));
             assert!(!finishing.is_finished());
             drop(ending);
             assert!(!finishing.join().unwrap(), "the removal came first");

@@ -1,3 +1,4 @@
-//! Connection code shared by client and server. Knows neither gRPC nor etcd.
+//! Connection code shared by client and server. Knows nothing of etcd.
 
 pub mod coalesce;
+pub mod small_frames;

@@ -158,26 +158,19 @@ pub fn clean_up_before_end(clean_up: fn()) -> io::Result<()> {
                 return;
             }
             clean_up();
-            let signal = TERMINATING
-                .into_iter()
-                .find(|signal| signal_number(*signal) == waiting.load(Ordering::SeqCst));
-            die_of(signal.unwrap_or(Signal::TERM));
+            let signal = TERMINATING.get(waiting.load(Ordering::SeqCst));
+            die_of(signal.copied().unwrap_or(Signal::TERM));
         })?;
     let ignored = ignored_signals();
-    for signal in TERMINATING {
+    for (index, signal) in TERMINATING.into_iter().enumerate() {
         if !ignored.contains(signal) {
-            let (raw, number) = (signal.as_raw(), signal_number(signal));
+            let raw = signal.as_raw();
             // The actions run in this order.
-            signal_hook::flag::register_usize(raw, Arc::clone(&received), number)?;
+            signal_hook::flag::register_usize(raw, Arc::clone(&received), index)?;
             signal_hook::low_level::pipe::register(raw, writer.try_clone()?)?;
         }
     }
     Ok(())
-}
-
-fn signal_number(signal: Signal) -> usize {
-    // Numbers of signals are positive and small.
-    usize::try_from(signal.as_raw()).unwrap_or(0)
 }
 
 /// A set of signals as the kernel prints it: bit N-1 is signal N.

@@ -81,14 +81,12 @@ fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, 
     let format = requested_format(root, &args);
     let (path, text, hint) = match argv::read(root, args) {
         Ok(Parsed::Run { path, args }) => return Ok(Line { path, args }),
-        Ok(Parsed::Help(path)) => {
+        Ok(Parsed::Help(path, hint)) => {
             let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
-            return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
-        }
-        Ok(Parsed::NoCommand(path, hint)) => {
-            // Like etcd's tools, show the help and succeed; they do not say what was wrong.
-            let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
-            ui.note(&format!("hint: {hint}"));
+            // Like etcd's tools, succeed even if a command was meant; they do not say what was wrong.
+            if let Some(hint) = hint {
+                ui.note(&format!("hint: {hint}"));
+            }
             return Err(end(ui, || root.clone(), &path, shown, Format::Simple));
         }
         Err(ArgvError::Command(text)) if format == Format::Json => {

@@ -10,6 +10,10 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 
 use crate::{
     ask::put,
+    frames::{
+        CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
+        WINDOW_UPDATE, frame, head,
+    },
     load::{Observer, with_reader},
     support::server::{Launch, Server},
     target::{Target, TargetKind},
@@ -77,46 +81,6 @@ const FLOOD: usize = 6 << 20;
 /// Maximum MiB that the server may use during a flood.
 const MEMORY: usize = 100;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-/// Encodes an HTTP/2 frame.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// The headers of a call, as literals without indexing.
-fn head(path: &str) -> Vec<u8> {
-    let mut head = Vec::new();
-    for (name, value) in [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "localhost"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ] {
-        head.push(0);
-        for text in [name, value] {
-            head.push(u8::try_from(text.len()).unwrap());
-            head.extend(text.as_bytes());
-        }
-    }
-    head
-}
-
 /// Sends these frames over and over, reading nothing, until they are `FLOOD` bytes, the server closes the connection, or
 /// it stops reading.
 async fn flood(server: &Server, first: &[u8], mut next: impl FnMut() -> Vec<u8>) {
@@ -142,8 +106,13 @@ async fn floods_cost_neither_memory_nor_other_clients() {
     let server = Launch::serve().start();
     let mut kv = KvClient::new(server.channel().await);
     kv.put(put("small", "s")).await.unwrap();
-    let range = head("/etcdserverpb.KV/Range");
-    let watch = frame(HEADERS, END_HEADERS, 1, &head("/etcdserverpb.Watch/Watch"));
+    let range = head("localhost", "/etcdserverpb.KV/Range");
+    let watch = frame(
+        HEADERS,
+        END_HEADERS,
+        1,
+        &head("localhost", "/etcdserverpb.Watch/Watch"),
+    );
     let settings: Vec<u8> = [0, 4, 0, 0, 0xff, 0xff].repeat(500);
     for (name, first, repeated) in [
         ("pings", &[][..], frame(PING, 0, 0, b"12345678")),
@@ -176,7 +145,7 @@ async fn floods_cost_neither_memory_nor_other_clients() {
         assert!(memory < MEMORY, "{name}: {memory} MiB");
     }
     // With a new stream each time.
-    let refused = head("/no.such/Method");
+    let refused = head("localhost", "/no.such/Method");
     for (name, flags, head, then) in [
         ("resets", END_HEADERS, &range, Some(8u32)),
         ("refused calls", END_HEADERS | END_STREAM, &refused, None),

@@ -19,6 +19,8 @@ mod compaction;
 mod embedding;
 /// Clients that send many tiny frames.
 mod floods;
+/// HTTP/2 frames.
+mod frames;
 /// Messages on the wire: how many, how they are cut, and how they are compressed.
 mod framing;
 /// JSON under `/v3/`.

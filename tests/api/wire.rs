@@ -12,6 +12,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     ask::{get, put, refused},
+    frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame, head},
     target::{Target, TargetKind},
 };
 
@@ -72,23 +73,7 @@ async fn a_head_may_be_long(t: Arc<Target>) {
     t.kv().range(request).await.unwrap();
 }
 
-/// Encodes an HTTP/2 frame.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
 async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
-    const DATA: u8 = 0;
-    const HEADERS: u8 = 1;
-    const RST_STREAM: u8 = 3;
-    const SETTINGS: u8 = 4;
-    const GOAWAY: u8 = 7;
-    const END_STREAM: u8 = 1;
-    const END_HEADERS: u8 = 4;
     let Some(address) = &t.address else {
         return;
     };
@@ -96,22 +81,7 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
         // etcd 3.7 never answers the request after such a burst.
         return;
     }
-    let mut head = Vec::new();
-    for (name, value) in [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/etcdserverpb.KV/Range"),
-        (":authority", address),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ] {
-        // A literal without indexing.
-        head.push(0);
-        for text in [name, value] {
-            head.push(u8::try_from(text.len()).unwrap());
-            head.extend(text.as_bytes());
-        }
-    }
+    let head = head(address, "/etcdserverpb.KV/Range");
     let mut burst = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     burst.extend(frame(SETTINGS, 0, 0, b""));
     let last = 401;

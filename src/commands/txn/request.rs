@@ -56,9 +56,7 @@ pub async fn parse(ctx: &Context, line: &[u8]) -> Result<pb::RequestOp, CommandE
             }
             return Err(invalid("request"));
         }
-        Ok(Parsed::Help(_) | Parsed::NoCommand(..)) | Err(ArgvError::Command(_)) => {
-            return Err(invalid("request"));
-        }
+        Ok(Parsed::Help(..)) | Err(ArgvError::Command(_)) => return Err(invalid("request")),
     };
     let matches = tree
         .try_get_matches_from(args)

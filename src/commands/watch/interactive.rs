@@ -23,7 +23,7 @@ use crate::{
     client::{Client, Deadline, StreamOptions},
     commands::txn::split,
     golang::string,
-    output::{Format, replies::kv::Part},
+    output::{Format, replies::part::Part},
     proto::etcdserverpb as pb,
 };
 
@@ -198,7 +198,7 @@ fn arguments(words: Vec<Vec<u8>>) -> Result<WatchArgs, String> {
     let words = words.into_iter().map(OsString::from_vec).collect();
     let args = match argv::read(&tree, words) {
         Ok(Parsed::Run { args, .. }) => args,
-        Ok(Parsed::Help(_) | Parsed::NoCommand(..)) => return Err("pflag: help requested".into()),
+        Ok(Parsed::Help(..)) => return Err("pflag: help requested".into()),
         Err(ArgvError::Flag(_, text, _) | ArgvError::Command(text)) => return Err(text),
     };
     let matches = tree.try_get_matches_from(args).map_err(|e| e.to_string())?;

@@ -21,7 +21,7 @@ use crate::{
     golang::format::quote,
     output::{
         Format,
-        replies::{kv::Part, watch::Watched},
+        replies::{part::Part, watch::Watched},
     },
     proto::etcdserverpb as pb,
     words,

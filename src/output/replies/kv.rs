@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::part::Part;
 use crate::golang::json;
 use crate::output::{
     Rendered, Reply,
@@ -24,40 +25,6 @@ pub struct Get {
     pub print_value_only: bool,
     /// Which part of the whole answer this is. All parts together are written like the whole.
     pub part: Part,
-}
-
-/// A part of an answer whose list of keys or events is written piece by piece.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
-    /// Everything.
-    #[default]
-    Whole,
-    /// The header and the first entries, of which there is at least one.
-    First,
-    /// More entries.
-    Middle,
-    /// The last entries, and what follows them.
-    Last,
-}
-
-impl Part {
-    /// The part at this place.
-    pub fn at(first: bool, last: bool) -> Part {
-        match (first, last) {
-            (true, true) => Part::Whole,
-            (true, false) => Part::First,
-            (false, false) => Part::Middle,
-            (false, true) => Part::Last,
-        }
-    }
-
-    pub(super) fn is_first(self) -> bool {
-        matches!(self, Part::Whole | Part::First)
-    }
-
-    pub(super) fn is_last(self) -> bool {
-        matches!(self, Part::Whole | Part::Last)
-    }
 }
 
 impl Reply for Get {
@@ -118,12 +85,7 @@ fn json_part(answer: &pb::RangeResponse, part: Part) -> std::io::Result<Vec<u8>>
         }
         text.extend(b"\"kvs\":[");
     }
-    for (at, kv) in answer.kvs.iter().enumerate() {
-        if at > 0 || !part.is_first() {
-            text.push(b',');
-        }
-        json::append(&KeyValueJson::from(kv), &mut text)?;
-    }
+    part.append_entries(answer.kvs.iter().map(KeyValueJson::from), &mut text)?;
     if part.is_last() {
         text.push(b']');
         if answer.more {

@@ -1,4 +1,5 @@
-//! The replies: one file for each etcd service, and for the commands that need no server.
+//! The replies: one file for each etcd service, and for the commands that need no server. `part.rs` is what
+//! some of them have in common.
 
 pub mod auth;
 pub mod check;
@@ -8,6 +9,7 @@ pub mod endpoint;
 pub mod kv;
 pub mod lease;
 pub mod maintenance;
+pub mod part;
 pub mod restore;
 pub mod restore_keys;
 pub mod restore_plan;

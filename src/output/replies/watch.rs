@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::kv::Part;
+use super::part::Part;
 use crate::golang::json;
 use crate::output::{
     Rendered, Reply,
@@ -103,12 +103,7 @@ fn json_part(response: &pb::WatchResponse, part: Part) -> std::io::Result<Vec<u8
         json::append(&header_of(response), &mut text)?;
         text.extend(b",\"Events\":[");
     }
-    for (at, event) in response.events.iter().enumerate() {
-        if at > 0 || !part.is_first() {
-            text.push(b',');
-        }
-        json::append(&EventJson::from(event), &mut text)?;
-    }
+    part.append_entries(response.events.iter().map(EventJson::from), &mut text)?;
     if part.is_last() {
         text.extend(b"],");
         // The fields at the end, without the brace that opens an object of them alone.

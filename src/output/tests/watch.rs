@@ -1,7 +1,7 @@
 //! Responses of a watch, whole and in parts.
 
 use super::*;
-use crate::output::replies::{kv::Part, watch::Watched};
+use crate::output::replies::{part::Part, watch::Watched};
 use crate::proto::mvccpb::{Event, event::EventType};
 
 fn response(events: usize) -> pb::WatchResponse {

@@ -31,7 +31,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    net::coalesce::coalesce,
+    net::{coalesce::coalesce, small_frames},
     server::{
         context::Peer,
         grpc::{Body, Services, dispatch},
@@ -77,15 +77,11 @@ impl Traffic {
 }
 
 /// Number of bytes that a client may send on one stream before the server has read them; four times as many as etcd
-/// allows at first. h2 closes a connection with too many small frames that have not been read: each counts for 256 bytes
-/// of half of the connection's window. A stream's window full of the smallest messages, such as those that keep leases
-/// alive, must stay below that, so that a client that sends a burst of them waits instead of being disconnected.
+/// allows at first. Limited so that a client may send a burst of small messages, such as those that keep leases alive.
 const STREAM_WINDOW: u32 = 256 << 10;
 /// Number of bytes that a client may send on all streams before the server has read them.
 const CONNECTION_WINDOW: u32 = 32 << 20;
-/// Size in bytes of the smallest message that is not empty, with its prefix.
-const SMALLEST_MESSAGE: u32 = 7;
-const _: () = assert!(STREAM_WINDOW / SMALLEST_MESSAGE * 256 < CONNECTION_WINDOW / 2);
+const _: () = assert!(small_frames::fit(STREAM_WINDOW, CONNECTION_WINDOW));
 /// Maximum size of request headers. h2's default of 16 KiB is too small for some tokens.
 const HEAD_LIMIT: u32 = 256 << 10;
 /// Number of requests that a client may cancel before they are processed, before its connection is closed. A client

@@ -19,9 +19,8 @@ pub fn check(parts: &Parts) -> Option<Response<Body>> {
         .iter()
         .all(chunked)
     {
-        let mut response = closing(StatusCode::NOT_IMPLEMENTED);
-        *response.body_mut() = Body::plain("Unsupported transfer encoding");
-        return Some(response);
+        let text = "Unsupported transfer encoding".to_string();
+        return Some(closing_text(StatusCode::NOT_IMPLEMENTED, text));
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -36,9 +35,7 @@ pub fn check(parts: &Parts) -> Option<Response<Body>> {
     }
     let expected = headers.get(header::EXPECT).map(HeaderValue::as_bytes);
     if expected.is_some_and(|e| !e.is_empty() && !e.eq_ignore_ascii_case(b"100-continue")) {
-        let mut response = closing(StatusCode::EXPECTATION_FAILED);
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        return Some(response);
+        return Some(closing(StatusCode::EXPECTATION_FAILED));
     }
     None
 }
@@ -49,8 +46,7 @@ pub fn bad_request(why: Option<&'static str>) -> Response<Body> {
         || "Bad Request".to_string(),
         |why| format!("Bad Request: {why}"),
     );
-    let mut response = closing(StatusCode::BAD_REQUEST);
-    *response.body_mut() = Body::plain(format!("400 {text}"));
+    let mut response = closing_text(StatusCode::BAD_REQUEST, format!("400 {text}"));
     if let Ok(phrase) = ReasonPhrase::try_from(text.into_bytes()) {
         response.extensions_mut().insert(phrase);
     }
@@ -58,15 +54,20 @@ pub fn bad_request(why: Option<&'static str>) -> Response<Body> {
 }
 
 /// An empty response, after which the connection is closed.
-fn closing(status: StatusCode) -> Response<Body> {
+pub fn closing(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// Like [`closing`], with a text.
+fn closing_text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = closing(status);
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    *response.body_mut() = Body::plain(text);
     response
 }
 

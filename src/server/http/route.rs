@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
-
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::{gateway, invalid, metrics, path::Path, probes};
@@ -113,11 +112,7 @@ where
 /// The response to a path that is not clean, which etcd does not look up.
 fn uncleaned(parts: &Parts, path: &Path) -> Option<Response<Body>> {
     if parts.uri.path() == "*" {
-        let mut response = Response::new(Body::default());
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-        return Some(response);
+        return Some(invalid::closing(StatusCode::BAD_REQUEST));
     }
     if parts.method == Method::CONNECT || path.is_clean() {
         return None;

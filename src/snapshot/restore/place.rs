@@ -20,7 +20,10 @@ use std::{
 };
 
 use super::Error;
-use crate::{files::unfinished::Unfinished, golang::format::quote};
+use crate::{
+    files::unfinished::{Unfinished, finish},
+    golang::format::quote,
+};
 
 /// The folder in which a restore builds.
 const WORK: &str = ".restore.tmp";
@@ -95,8 +98,7 @@ pub(super) struct Place {
     /// Directories that were created for this restore, outermost first.
     made: Vec<PathBuf>,
     /// What a signal removes: the work folder, the folder of a log outside the data directory, and `made`.
-    unfinished: Unfinished,
-    also_unfinished: Vec<Unfinished>,
+    unfinished: Vec<Unfinished>,
     done: bool,
 }
 
@@ -127,15 +129,14 @@ impl Place {
             // Without locks, two simultaneous restores are not detected, but a single one works.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let also_unfinished = made_by_us(&made);
-        let unfinished = Unfinished::tree(&work);
+        let mut unfinished = made_by_us(&made);
+        unfinished.push(Unfinished::tree(&work));
         let place = Place {
             targets,
             work,
             lock,
             made,
             unfinished,
-            also_unfinished,
             done: false,
         };
         place.clear()?;
@@ -182,8 +183,8 @@ impl Place {
         let dir = if self.targets.wal_is_outside() {
             let dir = self.wal_work();
             let made = make_dirs(super::parent(&dir))?;
-            self.also_unfinished.extend(made_by_us(&made));
-            self.also_unfinished.push(Unfinished::tree(&dir));
+            self.unfinished.extend(made_by_us(&made));
+            self.unfinished.push(Unfinished::tree(&dir));
             self.made.extend(made);
             dir
         } else {
@@ -212,8 +213,7 @@ impl Place {
             self.write_journal(&from, &self.targets.wal_dir)?;
         }
         // A signal comes either before both renames or after them.
-        self.unfinished
-            .finish(|| self.rename(&built, what, outside))?;
+        finish(|| self.rename(&built, what, outside))?;
         self.done = true;
         sync_dir(&self.targets.data_dir)?;
         // The restore is now complete, even if removing the folder fails.
