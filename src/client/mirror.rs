@@ -21,11 +21,13 @@ pub struct Syncer {
     /// The revision at which all pages are read; 0 until the first response.
     revision: i64,
     limit: Limit,
+    /// Whether the source has answered.
+    answered: bool,
 }
 
 impl Syncer {
     /// Copies the keys under `prefix` (all keys if it is empty) at `revision`, or at the current one if that is 0.
-    /// `limit` bounds the request for each page.
+    /// `limit` bounds the first request; after its answer, the copy outlives any stall of the network.
     pub fn new(client: &Client, prefix: &[u8], revision: i64, limit: Limit) -> Syncer {
         let first = match prefix {
             [] => Bytes::from_static(b"\0"),
@@ -45,6 +47,7 @@ impl Syncer {
             range_end,
             revision,
             limit,
+            answered: false,
         }
     }
 
@@ -58,9 +61,10 @@ impl Syncer {
     /// # Errors
     /// See [`ClientError`]; the same page can be requested again.
     pub async fn page(&mut self) -> Result<Option<Vec<mvccpb::KeyValue>>, ClientError> {
-        let Some(page) = self.pages.next(Deadline::after(self.limit)).await? else {
+        let Some(page) = self.pages.next(self.deadline()).await? else {
             return Ok(None);
         };
+        self.answered = true;
         if self.revision == 0 {
             self.revision = page.header.as_ref().map_or(0, |h| h.revision);
         }
@@ -85,7 +89,13 @@ impl Syncer {
             fragments: true,
             ..StreamOptions::default()
         };
-        self.client
-            .watch(create, options, Deadline::after(self.limit))
+        self.client.watch(create, options, self.deadline())
+    }
+
+    fn deadline(&self) -> Deadline {
+        match self.answered {
+            true => Deadline::never(),
+            false => Deadline::after(self.limit),
+        }
     }
 }

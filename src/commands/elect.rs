@@ -13,7 +13,6 @@ use crate::{
     client::concurrency::{ConcurrencyError, Election, Observer, Session},
     output::replies::kv::Get,
     process::signals::Termination,
-    proto::etcdserverpb as pb,
     words,
 };
 
@@ -67,10 +66,7 @@ async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), Comman
     let mut signals = listen()?;
     let mut election = Election::new(&session, name);
     let elected = tokio::select! {
-        elected = election.campaign(value) => elected.map_err(|error| match error {
-            ConcurrencyError::SessionExpired => session_expired(),
-            error => error.into(),
-        }),
+        elected = election.campaign(value) => elected.map_err(of_election),
         _ = signals.recv() => Err(CommandError::new(ErrorKind::Failed, "context canceled")),
     };
     let led = match elected {
@@ -78,6 +74,13 @@ async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), Comman
         Err(error) => Err(error),
     };
     end(&session, led).await
+}
+
+fn of_election(error: ConcurrencyError) -> CommandError {
+    match error {
+        ConcurrencyError::SessionExpired => session_expired(),
+        error => error.into(),
+    }
 }
 
 fn session_expired() -> CommandError {
@@ -91,11 +94,7 @@ async fn lead(
     election: &Election,
     signals: &mut Termination,
 ) -> Result<(), CommandError> {
-    let request = pb::RangeRequest {
-        key: election.key().to_vec().into(),
-        ..Default::default()
-    };
-    let answer = session.client().range(request, session.deadline()).await?;
+    let answer = session.read(election.key()).await.map_err(of_election)?;
     // The lease, and with it the key, may have ended while this session waited for its turn.
     if answer.kvs.is_empty() {
         return Err(session_expired());

@@ -18,7 +18,6 @@ use crate::{
     client::concurrency::{Mutex, Session},
     output::replies::kv::Get,
     process::signals::Termination,
-    proto::etcdserverpb as pb,
     words,
 };
 
@@ -83,11 +82,7 @@ async fn hold(
     mutex: &Mutex,
     signals: &mut Termination,
 ) -> Result<(), CommandError> {
-    let request = pb::RangeRequest {
-        key: mutex.key().to_vec().into(),
-        ..Default::default()
-    };
-    let answer = session.client().range(request, session.deadline()).await?;
+    let answer = session.read(mutex.key()).await?;
     if answer.kvs.is_empty() {
         return Err(CommandError::new(ErrorKind::Failed, "lock lost on init"));
     }

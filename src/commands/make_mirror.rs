@@ -15,7 +15,7 @@ use crate::{
         value,
         words::Words,
     },
-    client::{Client, ClientError, mirror::Syncer},
+    client::{Client, ClientError, Deadline, mirror::Syncer},
     golang::string,
     proto::{
         etcdserverpb::{self as pb, request_op::Request},
@@ -103,6 +103,7 @@ pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), Comm
         names,
         max_ops: usize::try_from(args.max_txn_ops.unwrap_or(DEFAULT_TXN_OPS)).unwrap_or(usize::MAX),
         copied: 0,
+        answered: false,
         reported: tokio::time::Instant::now(),
     };
     if from == 0 {
@@ -175,6 +176,8 @@ struct Mirror<'a> {
     max_ops: usize,
     /// Number of keys and changes copied so far.
     copied: u64,
+    /// Whether the destination has answered.
+    answered: bool,
     reported: tokio::time::Instant,
 }
 
@@ -182,7 +185,7 @@ impl Mirror<'_> {
     /// Copies every key as it is now.
     async fn copy_all(&mut self, source: &mut Syncer) -> Result<(), CommandError> {
         let mut first = true;
-        while let Some(page) = source.page().await? {
+        while let Some(page) = self.reporting(source.page()).await?? {
             // Put a few keys in order, as etcdctl does, but many of them concurrently.
             let few = first && !source.has_more();
             first = false;
@@ -195,45 +198,55 @@ impl Mirror<'_> {
     async fn put_all(&mut self, kvs: Vec<KeyValue>, at_once: usize) -> Result<(), CommandError> {
         let mut running = JoinSet::new();
         for kv in kvs {
+            // The first put shows whether the destination answers.
+            let at_once = if self.answered { at_once } else { 1 };
             if running.len() >= at_once {
-                self.joined(running.join_next().await)?;
+                self.joined(&mut running).await?;
             }
             let request = pb::PutRequest {
                 key: self.names.of(&kv.key),
                 value: kv.value,
                 ..Default::default()
             };
-            let (client, deadline) = (self.destination.clone(), self.ctx.deadline()?);
+            let (client, deadline) = (self.destination.clone(), self.deadline()?);
             running.spawn(async move { client.put(request, deadline).await.map(drop) });
         }
-        while let Some(done) = running.join_next().await {
-            self.joined(Some(done))?;
+        while !running.is_empty() {
+            self.joined(&mut running).await?;
         }
         self.report()
     }
 
-    fn joined(
+    /// Waits for one of the puts.
+    async fn joined(
         &mut self,
-        done: Option<Result<Result<(), ClientError>, tokio::task::JoinError>>,
+        running: &mut JoinSet<Result<(), ClientError>>,
     ) -> Result<(), CommandError> {
-        match done {
+        match self.reporting(running.join_next()).await? {
             Some(Ok(put)) => put.map_err(|e| named(e.into()))?,
             Some(Err(panic)) => return Err(CommandError::new(ErrorKind::Failed, panic)),
-            None => {}
+            None => return Ok(()),
         }
+        self.answered = true;
         self.copied += 1;
         Ok(())
+    }
+
+    /// The deadline of a write that starts now: `--command-timeout` bounds only the first ones, until the destination
+    /// has answered. Later ones outlive a stall of the network.
+    fn deadline(&self) -> Result<Deadline, CommandError> {
+        match self.answered {
+            true => Ok(Deadline::never()),
+            false => self.ctx.deadline(),
+        }
     }
 
     /// Copies every change that follows, without end.
     async fn follow(&mut self, source: &Syncer) -> Result<(), CommandError> {
         let mut updates = source.updates();
         loop {
-            match tokio::time::timeout_at(self.reported + REPORT, updates.next()).await {
-                // Nothing has changed, but a report is due.
-                Err(_) => {}
-                Ok(answer) => self.apply(answer?.events).await?,
-            }
+            let answer = self.reporting(updates.next()).await??;
+            self.apply(answer.events).await?;
             self.report()?;
         }
     }
@@ -279,11 +292,23 @@ impl Mirror<'_> {
             success: ops,
             ..Default::default()
         };
-        let deadline = self.ctx.deadline()?;
-        let committed = self.destination.txn(txn, deadline).await;
+        let (client, deadline) = (self.destination.clone(), self.deadline()?);
+        let committed = self.reporting(client.txn(txn, deadline)).await?;
         committed.map_err(|e| named(e.into()))?;
+        self.answered = true;
         self.copied += changes;
         Ok(())
+    }
+
+    /// Waits for `future`, and reports meanwhile.
+    async fn reporting<F: Future>(&mut self, future: F) -> Result<F::Output, CommandError> {
+        let mut future = std::pin::pin!(future);
+        loop {
+            match tokio::time::timeout_at(self.reported + REPORT, &mut future).await {
+                Ok(output) => return Ok(output),
+                Err(_) => self.report()?,
+            }
+        }
     }
 
     /// Prints the number of copied keys, if a report is due.

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 #[derive(Default)]
 struct State {
@@ -15,6 +16,8 @@ struct State {
     accepted: usize,
     /// Nothing passes on this many of the first connections any more.
     silent: usize,
+    /// Number of HTTP/2 requests that still pass before all traffic stops; `None` = any number.
+    requests_left: Option<usize>,
 }
 
 /// Accepts connections on a free port of 127.0.0.1 and forwards them to one server. Its threads end with the test
@@ -42,8 +45,8 @@ impl Relay {
                     (state.target.clone(), state.accepted)
                 };
                 if let Ok(server) = TcpStream::connect(target) {
-                    forward(&state, number, &client, &server);
-                    forward(&state, number, &server, &client);
+                    forward(&state, number, &client, &server, Some(Requests::default()));
+                    forward(&state, number, &server, &client, None);
                 }
             }
         });
@@ -78,6 +81,21 @@ impl Relay {
         self.state.1.notify_all();
     }
 
+    /// Stops all traffic, on every connection, at the HTTP/2 request that follows the next `requests` ones.
+    pub fn stall_after(&self, requests: usize) {
+        self.state.0.lock().expect("no panic").requests_left = Some(requests);
+    }
+
+    /// Waits until all traffic has stopped.
+    pub fn wait_for_stall(&self) {
+        let state = self.state.0.lock().expect("no panic");
+        let limit = Duration::from_secs(60);
+        let (state, waited) = (self.state.1)
+            .wait_timeout_while(state, limit, |s| !s.stalled)
+            .expect("no panic");
+        assert!(state.stalled, "no stall within {limit:?}: {waited:?}");
+    }
+
     /// Lets nothing pass any more on the connections that there are. They stay open, and new ones work.
     pub fn silence(&self) {
         let mut state = self.state.0.lock().expect("no panic");
@@ -85,7 +103,52 @@ impl Relay {
     }
 }
 
-fn forward(state: &Arc<(Mutex<State>, Condvar)>, number: usize, from: &TcpStream, to: &TcpStream) {
+/// Counts the requests that pass in one direction of an HTTP/2 connection (RFC 9113, sections 3.4 and 4.1).
+#[derive(Default)]
+struct Requests {
+    /// The first bytes of a frame whose header has not arrived completely.
+    header: Vec<u8>,
+    /// Number of bytes until the next frame; `None` before the preface.
+    skip: Option<usize>,
+}
+
+impl Requests {
+    /// The number of requests that begin in `bytes`.
+    fn begun(&mut self, mut bytes: &[u8]) -> usize {
+        const PREFACE: usize = 24;
+        const HEADERS: u8 = 1;
+        let mut begun = 0;
+        let mut skip = self.skip.unwrap_or(PREFACE);
+        loop {
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            bytes = &bytes[skipped..];
+            let wanted = 9 - self.header.len();
+            let taken = wanted.min(bytes.len());
+            self.header.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            let [a, b, c, kind, ..] = self.header[..] else {
+                break;
+            };
+            if taken < wanted {
+                break;
+            }
+            skip = u32::from_be_bytes([0, a, b, c]) as usize;
+            begun += usize::from(kind == HEADERS);
+            self.header.clear();
+        }
+        self.skip = Some(skip);
+        begun
+    }
+}
+
+fn forward(
+    state: &Arc<(Mutex<State>, Condvar)>,
+    number: usize,
+    from: &TcpStream,
+    to: &TcpStream,
+    mut requests: Option<Requests>,
+) {
     let clone = |stream: &TcpStream| stream.try_clone().expect("a socket can be shared");
     let (mut from, mut to, state) = (clone(from), clone(to), Arc::clone(state));
     state
@@ -99,7 +162,15 @@ fn forward(state: &Arc<(Mutex<State>, Condvar)>, number: usize, from: &TcpStream
         while let Ok(n) = from.read(&mut buffer)
             && n > 0
         {
-            let open = state.0.lock().expect("no panic");
+            let mut open = state.0.lock().expect("no panic");
+            let begun = requests.as_mut().map_or(0, |r| r.begun(&buffer[..n]));
+            if let Some(left) = open.requests_left {
+                open.requests_left = left.checked_sub(begun);
+                if open.requests_left.is_none() {
+                    open.stalled = true;
+                    state.1.notify_all();
+                }
+            }
             let held = |s: &mut State| s.stalled || number <= s.silent;
             drop(state.1.wait_while(open, held).expect("no panic"));
             if to.write_all(&buffer[..n]).is_err() {

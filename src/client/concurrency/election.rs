@@ -110,19 +110,20 @@ impl Election {
         if self.revision == 0 {
             return Ok(());
         }
-        self.txn(pb::TxnRequest {
+        let request = pb::TxnRequest {
             compare: vec![created_at(&self.key, self.revision)],
             success: vec![delete(&self.key)],
             failure: vec![],
-        })
-        .await?;
+        };
+        let deadline = self.session.release_deadline();
+        self.session.client().txn(request, deadline).await?;
         self.revision = 0;
         Ok(())
     }
 
     async fn txn(&self, request: pb::TxnRequest) -> Result<pb::TxnResponse, ConcurrencyError> {
-        let deadline = self.session.deadline();
-        Ok(self.session.client().txn(request, deadline).await?)
+        let committed = self.session.client().txn(request, Deadline::never());
+        self.session.run(committed).await
     }
 }
 
@@ -131,6 +132,8 @@ pub struct Observer {
     client: Client,
     prefix: Vec<u8>,
     limit: Limit,
+    /// Whether the server has answered.
+    answered: bool,
     state: State,
     /// What has been seen and not been returned yet: at most the events of one answer.
     seen: VecDeque<pb::RangeResponse>,
@@ -150,12 +153,14 @@ enum State {
 }
 
 impl Observer {
-    /// Of the election with this name. `limit` bounds each question, and the start of each watch.
+    /// Of the election with this name. `limit` bounds the first request; after its answer, the observer outlives any
+    /// stall of the network.
     pub fn new(client: &Client, name: &[u8], limit: Limit) -> Observer {
         Observer {
             client: client.clone(),
             prefix: [name, b"/"].concat(),
             limit,
+            answered: false,
             state: State::Ask,
             seen: VecDeque::new(),
         }
@@ -185,6 +190,7 @@ impl Observer {
             match &mut self.state {
                 State::Ask => {
                     let mut found = self.ask().await?;
+                    self.answered = true;
                     match found.kvs.pop() {
                         Some(leader) => self.found(leader, found),
                         None => {
@@ -232,9 +238,14 @@ impl Observer {
 
     async fn ask(&self) -> Result<pb::RangeResponse, ClientError> {
         let request = first_created(&self.prefix);
-        self.client
-            .range(request, Deadline::after(self.limit))
-            .await
+        self.client.range(request, self.deadline()).await
+    }
+
+    fn deadline(&self) -> Deadline {
+        match self.answered {
+            true => Deadline::never(),
+            false => Deadline::after(self.limit),
+        }
     }
 
     /// Announces a leader, and follows what it says.
@@ -258,9 +269,8 @@ impl Observer {
             start_revision,
             ..Default::default()
         };
-        let options = StreamOptions::default();
-        let connect = Deadline::after(self.limit);
-        Box::new(self.client.watch(create, options, connect))
+        let watch = (self.client).watch(create, StreamOptions::default(), self.deadline());
+        Box::new(watch)
     }
 }
 

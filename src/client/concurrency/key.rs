@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{error::ConcurrencyError, session::Session};
 use crate::{
-    client::{Client, ClientError, StreamOptions, rpc::prefix_end},
+    client::{Client, ClientError, Deadline, StreamOptions, rpc::prefix_end},
     proto::{
         etcdserverpb::{
             self as pb, compare,
@@ -113,7 +113,8 @@ pub async fn wait_for_predecessors(
             max_create_revision: newest,
             ..by_creation(prefix, SortOrder::Descend)
         };
-        let answer = session.client().range(request, session.deadline()).await?;
+        let predecessors = session.client().range(request, Deadline::never());
+        let answer = session.run(predecessors).await?;
         // The newest of the older keys. When it is deleted, older ones may still exist.
         let Some(predecessor) = answer.kvs.first() else {
             return Ok(());
@@ -133,8 +134,7 @@ async fn wait_for_deletion(client: &Client, key: &Bytes, from: i64) -> Result<()
         start_revision: from,
         ..Default::default()
     };
-    let connect = crate::client::Deadline::never();
-    let mut watch = client.watch(create, StreamOptions::default(), connect);
+    let mut watch = client.watch(create, StreamOptions::default(), Deadline::never());
     loop {
         let answer = watch.next().await?;
         let deletes = |event: &mvccpb::Event| event.r#type() == mvccpb::event::EventType::Delete;

@@ -9,7 +9,7 @@ use super::{
     },
     session::Session,
 };
-use crate::proto::etcdserverpb as pb;
+use crate::{client::Deadline, proto::etcdserverpb as pb};
 
 /// A session's use of a lock.
 pub struct Mutex {
@@ -60,12 +60,7 @@ impl Mutex {
             return Err(error);
         }
         // The session may have ended in the meantime.
-        let request = pb::RangeRequest {
-            key: self.key.clone().into(),
-            ..Default::default()
-        };
-        let deadline = self.session.deadline();
-        let answer = self.session.client().range(request, deadline).await?;
+        let answer = self.session.read(&self.key).await?;
         if answer.kvs.is_empty() {
             return Err(ConcurrencyError::SessionExpired);
         }
@@ -94,7 +89,7 @@ impl Mutex {
             key: self.key.clone().into(),
             ..Default::default()
         };
-        let deadline = self.session.deadline();
+        let deadline = self.session.release_deadline();
         self.session
             .client()
             .delete_range(request, deadline)
@@ -116,8 +111,8 @@ impl Mutex {
             success: vec![put(&self.key, b"", self.session.lease()), owner.clone()],
             failure: vec![get(&self.key), owner],
         };
-        let deadline = self.session.deadline();
-        let answer = self.session.client().txn(request, deadline).await?;
+        let enqueued = self.session.client().txn(request, Deadline::never());
+        let answer = self.session.run(enqueued).await?;
         self.acquired = revision(answer.header.as_ref());
         self.revision = match read(&answer, 0) {
             // The session already has a key for this lock.

@@ -1,9 +1,10 @@
 //! A lease that is kept alive as long as its owner exists. Locks and elections depend on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::AbortHandle};
 
+use super::error::ConcurrencyError;
 use crate::{
     client::{Client, ClientError, Deadline, Limit},
     proto::etcdserverpb as pb,
@@ -32,7 +33,9 @@ impl Drop for Inner {
 }
 
 impl Session {
-    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds each request of the session.
+    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds this request and those that give up what the
+    /// session holds. Other requests of a session last as long as it does: one that waits for a lock outlives a stall of
+    /// the network.
     ///
     /// # Errors
     /// The lease could not be granted.
@@ -42,10 +45,15 @@ impl Session {
         Ok(Session::with_lease(client, lease.id, ttl, limit))
     }
 
-    /// Keeps an existing lease alive.
+    /// Keeps an existing lease alive. `limit` bounds the requests that give up what the session holds.
     pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
         let (end, alive) = watch::channel(true);
-        let mut keep_alive = client.keep_alive(lease, Deadline::after(limit));
+        // The first answer has as much time as the later ones: the lease has just been granted.
+        let first = Deadline::after(Limit {
+            length: life(ttl),
+            flag: "",
+        });
+        let mut keep_alive = client.keep_alive(lease, first);
         let task = tokio::spawn(async move {
             while keep_alive.next().await.is_ok() {}
             // There may be no receiver.
@@ -73,9 +81,32 @@ impl Session {
         &self.inner.client
     }
 
-    /// The deadline of a request that starts now.
-    pub fn deadline(&self) -> Deadline {
-        Deadline::after(self.inner.limit)
+    /// Runs a request of the session, which ends with it.
+    ///
+    /// # Errors
+    /// The session ended ([`ConcurrencyError::SessionExpired`]), or the request failed.
+    pub(super) async fn run<T>(
+        &self,
+        request: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ConcurrencyError> {
+        tokio::select! {
+            biased;
+            answer = request => Ok(answer?),
+            () = self.ended() => Err(ConcurrencyError::SessionExpired),
+        }
+    }
+
+    /// The value of a key of this session.
+    ///
+    /// # Errors
+    /// The session ended, or an error of its client.
+    pub async fn read(&self, key: &[u8]) -> Result<pb::RangeResponse, ConcurrencyError> {
+        let request = pb::RangeRequest {
+            key: key.to_vec().into(),
+            ..Default::default()
+        };
+        self.run(self.inner.client.range(request, Deadline::never()))
+            .await
     }
 
     /// Waits until the lease is no longer kept alive: it expired, was revoked, or the session was closed.
@@ -101,18 +132,24 @@ impl Session {
     /// The server did not revoke the lease.
     pub async fn close(&self) -> Result<(), ClientError> {
         self.orphan();
-        let life = Duration::from_secs(self.inner.ttl.max(1).unsigned_abs());
-        let limit = Limit {
-            length: life.min(self.inner.limit.length),
-            flag: self.inner.limit.flag,
-        };
         let request = pb::LeaseRevokeRequest {
             id: self.inner.lease,
         };
-        self.inner
-            .client
-            .lease_revoke(request, Deadline::after(limit))
-            .await?;
+        let deadline = self.release_deadline();
+        self.inner.client.lease_revoke(request, deadline).await?;
         Ok(())
     }
+
+    /// The deadline of a request that starts now and gives up what the session holds. It is no later than the time at
+    /// which the server does so by itself.
+    pub(super) fn release_deadline(&self) -> Deadline {
+        Deadline::after(Limit {
+            length: life(self.inner.ttl).min(self.inner.limit.length),
+            flag: self.inner.limit.flag,
+        })
+    }
+}
+
+fn life(ttl: i64) -> Duration {
+    Duration::from_secs(ttl.max(1).unsigned_abs())
 }
