@@ -190,7 +190,7 @@ pub(crate) fn check_metas(metas: &Metas) -> Vec<Finding> {
     }
     if metas.meta.txid == u64::MAX {
         let what = format!(
-            "the meta says transaction {}, after which there can be none",
+            "the meta says transaction {}, which is the highest possible number",
             u64::MAX
         );
         out.push(Finding {

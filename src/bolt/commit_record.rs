@@ -252,7 +252,7 @@ mod tests {
             })
         };
         assert!(on_disk(&file).unwrap());
-        // Page 4 is not the commit's.
+        // Page 4 does not belong to the commit.
         file[4 * 1024] = 0;
         assert!(on_disk(&file).unwrap());
         file[141 * 1024 + 1023] ^= 0x80;
@@ -260,7 +260,7 @@ mod tests {
         assert!(!record.is_on_disk(PAGE_SIZE, &mut |_, _| Ok(false)).unwrap());
     }
 
-    /// Of a page that is written over another, a power loss leaves a beginning or an end, or single sectors.
+    /// If the power fails while a page is being overwritten, only its beginning, its end or single sectors are new.
     #[test]
     fn a_torn_page_never_looks_like_one_without_a_record() {
         let (old, new) = (page(4, 60), page(6, 70));

@@ -243,7 +243,8 @@ pub(crate) fn check_bounds<B: Buf>(
     Ok(())
 }
 
-/// Number of pages from `child` (element `i`) on that the following elements name without a large gap.
+/// Number of pages, starting with `child` (element `i`), that this element and the following ones refer to without a
+/// large gap.
 pub(crate) fn run_ahead<B: Buf>(page: &Page<B>, i: usize, child: u64) -> u64 {
     let mut last = child;
     for j in i + 1..page.count() {

@@ -104,7 +104,7 @@ impl Editor {
         self.meta.txid
     }
 
-    /// Does what matters of reopening the file: bbolt then maps at least `map_size` bytes.
+    /// Has the one effect of reopening the file that matters here: bbolt then maps at least `map_size` bytes.
     pub fn reopen(&mut self, map_size: u64) {
         self.mapped = map_len(self.file_len.max(map_size));
     }

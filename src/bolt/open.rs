@@ -246,7 +246,7 @@ fn check_writable(path: &Path, metas: &Metas) -> Result<()> {
     }
     if metas.meta.txid >= u64::MAX - 2 {
         let what = format!(
-            "the meta says transaction {}, after which there can be none",
+            "the meta says transaction {}, which is the highest possible number",
             metas.meta.txid
         );
         return Err(Error::corrupt(path, Some(metas.winner), what));

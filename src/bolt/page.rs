@@ -240,7 +240,7 @@ impl<B: Buf> Page<B> {
         let p = Page::make(pgid, true, data)?;
         if p.header.flags != LEAF {
             return Err(p.damage(format!(
-                "its flags are {:#x}, which is no leaf",
+                "its flags are {:#x}, which is not a leaf",
                 p.header.flags
             )));
         }

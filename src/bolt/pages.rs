@@ -36,7 +36,7 @@ pub struct PageScan<'a> {
 
 impl FileReader {
     /// All pages from page 2 to `end` or the end of the file. A leaf is returned with its continuation pages; the scan
-    /// then goes on with the next page number, unless [`PageScan::skip_pages`] is called.
+    /// then continues with the next page number, unless [`PageScan::skip_pages`] is called.
     pub fn scan_pages(&self, end: u64) -> PageScan<'_> {
         let page_size = u64::from(self.page_size());
         PageScan {

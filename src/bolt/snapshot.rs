@@ -65,6 +65,7 @@ impl SnapshotReader {
     }
 
     /// Fills the buffer with the next bytes. Returns their number; 0 at the end.
+    ///
     /// # Errors
     /// [`Error::Io`](super::Error::Io) if the file cannot be read; [`Error::Corrupt`](super::Error::Corrupt) if
     /// another owner's file has been changed.

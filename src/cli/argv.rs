@@ -26,7 +26,7 @@ pub enum Parsed {
         /// The arguments for clap.
         args: Vec<OsString>,
     },
-    /// Show the help of the command with this path, and this hint: the next word is no command of that group.
+    /// Show the help of the command with this path, and this hint if the next word is not a command of that group.
     Help(Vec<String>, Option<String>),
 }
 

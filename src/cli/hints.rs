@@ -63,7 +63,7 @@ pub fn of(error: &ClientError) -> Vec<String> {
         }
         ClientError::SendLimit { .. } => {
             vec![
-                "--max-request-bytes sets the limit of this client; that of the server stays"
+                "--max-request-bytes sets the limit of this client; it does not change that of the server"
                     .into(),
             ]
         }

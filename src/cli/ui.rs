@@ -312,7 +312,7 @@ impl Ui {
             return Ok(true);
         }
         if !io::stdin().is_terminal() || !self.stderr_is_terminal() {
-            let text = "nothing was changed: --yes is needed where nobody can be asked";
+            let text = "nothing was changed: --yes is needed without a terminal to ask on";
             return Err(CommandError::new(ErrorKind::BadArgs, text));
         }
         let interrupts = Interrupts::listen().map_err(failed)?;

@@ -66,7 +66,7 @@ struct Dialling {
 pub struct Avoid {
     /// The endpoint.
     pub index: usize,
-    /// Until then.
+    /// The time until which another endpoint is preferred.
     pub until: Instant,
 }
 

@@ -32,14 +32,15 @@ use crate::net::{
 /// Receive window of a stream in bytes: large enough that round trips do not slow down a snapshot, and small enough to
 /// bound what waits for a slow disk.
 const STREAM_WINDOW: u32 = 3 << 20;
-/// Receive window of a connection in bytes. It is so large for the sake of small messages and bounds nothing, because a
-/// client has few streams.
+/// Receive window of a connection in bytes. Large enough for a burst of small messages (see [`small_frames`]). A client has
+/// few streams, so the windows of the streams bound the memory.
 const CONNECTION_WINDOW: u32 = 256 << 20;
 const _: () = assert!(small_frames::fit(STREAM_WINDOW, CONNECTION_WINDOW));
 /// Maximum size in bytes of a frame from the server. Larger than the default of 16 KiB, so that a chunk of a snapshot
 /// arrives in one frame, with fewer system calls on both sides.
 const FRAME: u32 = 256 << 10;
-/// Maximum size in bytes of the headers or trailers of a response: a proxy may add some, and the text of an error is one.
+/// Maximum size in bytes of the headers or trailers of a response. A proxy may add some, and they contain the text of an
+/// error.
 const HEAD: u32 = 256 << 10;
 
 /// Keep-alive options of a connection.
@@ -156,8 +157,8 @@ impl Connection {
 /// its body.
 const TURNS: u32 = 3;
 
-/// Runs the tasks of a connection, the first of which is the connection itself. Sends buffered bytes only after the
-/// other tasks had their turn: otherwise a request would be sent in pieces, each of which wakes the server.
+/// Runs the tasks of a connection, the first of which is the connection itself. Sends buffered bytes only after the other
+/// tasks have had their turn: otherwise a request would be sent in pieces, each of which wakes the server.
 struct Tasks<S> {
     flush: Flush<S>,
     connection: Arc<AtomicBool>,

@@ -78,7 +78,7 @@ pub enum ClientError {
     WatchCancelled {
         /// The reason.
         reason: String,
-        /// The server's last answer. Where the start revision was compacted, it has the oldest revision that can still be
+        /// The server's last answer. If the start revision was compacted, it contains the oldest revision that can still be
         /// watched.
         answer: Box<pb::WatchResponse>,
     },

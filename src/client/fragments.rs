@@ -1,6 +1,6 @@
-//! Cuts a large response of a watch into fragments while it arrives, as the server does where a client asks for it
-//! (`WatchCreateRequest.fragment`). etcd sends the history that a watch begins with as one message, which would otherwise
-//! be held in memory as a whole. Passes on everything else unchanged, including what is malformed.
+//! Cuts a large response of a watch into fragments while it arrives, as the server does if a client requests it
+//! (`WatchCreateRequest.fragment`). etcd sends the history at the beginning of a watch as one message, which would otherwise
+//! be held in memory completely. Everything else is passed on unchanged, including malformed messages.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ const EVENTS: u32 = 11;
 /// `WatchResponse.fragment`, set to true.
 const IS_FRAGMENT: [u8; 2] = [7 << 3, 1];
 
-/// Marks a request whose response is a stream of `WatchResponse` to be cut.
+/// Marks a request whose response is a stream of `WatchResponse` messages that are to be cut.
 #[derive(Clone, Copy, Debug)]
 pub struct InFragments {
     /// Larger messages are passed on unchanged, and then rejected. `None` = no limit.
@@ -94,17 +94,17 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Fragmented<B> {
     }
 }
 
-/// Where in the stream the cutter is.
+/// The position of the cutter in the stream.
 enum Place {
     /// Before a message.
     Prefix,
     /// In a message of which this many bytes are still passed on unchanged.
     Unchanged(usize),
-    /// In a message that is cut.
+    /// In a message that is being cut.
     Cut(Message),
 }
 
-/// A message that is cut.
+/// A message that is being cut.
 #[derive(Default)]
 struct Message {
     /// Bytes that have not arrived yet.
@@ -116,7 +116,7 @@ struct Message {
 }
 
 impl Message {
-    /// Passes on the complete events at the beginning of `received` as a fragment that others follow.
+    /// Passes on the complete events at the beginning of `received` as a fragment that is not the last one.
     fn pass_on_events(&mut self, received: &mut BytesMut, out: &mut VecDeque<Bytes>) {
         let events = received.split_to(self.events);
         self.events = 0;
@@ -127,9 +127,9 @@ impl Message {
 struct Cutter {
     limit: usize,
     place: Place,
-    /// What has arrived and is not passed on yet.
+    /// Bytes that have arrived but have not been passed on.
     received: BytesMut,
-    /// What is passed on next.
+    /// Bytes to be passed on next.
     out: VecDeque<Bytes>,
     trailers: Option<Frame<Bytes>>,
 }
@@ -196,7 +196,7 @@ impl Cutter {
         });
     }
 
-    /// Passes on what can be of the message that is being cut.
+    /// Passes on as much as possible of the message that is being cut.
     fn cut(&mut self) {
         let Place::Cut(message) = &mut self.place else {
             return;
@@ -231,7 +231,7 @@ impl Cutter {
         }
     }
 
-    /// Passes on the rest of a message unchanged: the decoder finds what is wrong with it.
+    /// Passes on the rest of a message unchanged; the decoder will report what is wrong with it.
     fn give_up(&mut self) {
         let Place::Cut(message) = &mut self.place else {
             return;
@@ -257,11 +257,11 @@ impl Cutter {
     }
 }
 
-/// A prefix, with space for this number of further bytes.
+/// The prefix of a message of `length` bytes, with space for `space` more bytes.
 fn prefix(length: usize, space: usize) -> BytesMut {
     let mut start = BytesMut::with_capacity(PREFIX + space);
     start.put_u8(0);
-    // No longer than the message that is cut, apart from the fields that are repeated.
+    // A fragment is not longer than the message that is being cut, apart from the repeated fields.
     start.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     start
 }
@@ -286,10 +286,10 @@ enum Field {
 
 enum Read {
     Field(Field),
-    /// The rest is the beginning of a field.
+    /// The bytes are the beginning of a field.
     Incomplete,
     Malformed,
-    /// There are no more bytes.
+    /// There are no bytes.
     Nothing,
 }
 
@@ -330,7 +330,7 @@ impl Field {
     }
 }
 
-/// A varint of more than ten bytes, or a field that cannot be read at all.
+/// A varint of more than ten bytes.
 struct Overlong;
 
 /// Reads a varint and its size in bytes; `None` if it is incomplete.

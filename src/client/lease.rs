@@ -37,9 +37,9 @@ pub struct KeepAlive {
     stream: Option<Stream>,
     /// When to send the next renewal.
     due: Instant,
-    /// For the first answer.
+    /// The deadline of the first answer.
     first: Deadline,
-    /// When the lease is over unless an answer comes; none before the first answer.
+    /// When the lease ends unless another answer arrives; `None` before the first answer.
     end: Option<Instant>,
 }
 
@@ -71,7 +71,7 @@ impl Client {
 }
 
 impl ClientError {
-    /// Whether the lease in question is no more: revoked, expired, or not renewed in time.
+    /// Whether the lease in question has ended: it was revoked, has expired, or was not renewed in time.
     pub fn lease_is_over(&self) -> bool {
         matches!(self, ClientError::LeaseExpired { .. }) || self.is(NOT_FOUND)
     }
@@ -80,11 +80,11 @@ impl ClientError {
 impl KeepAlive {
     /// Renews the lease when it is time to, and returns the server's answer.
     ///
-    /// Dropping the future before it is ready loses nothing, but nothing is renewed while nobody waits.
+    /// Cancel-safe: dropping the future loses nothing. But nothing is renewed while nobody calls this.
     ///
     /// # Errors
-    /// The lease has ended: the server says so, or no server answered in its time ([`ClientError::LeaseExpired`]). No
-    /// server answered the first renewal, or one refused for a reason that will not change.
+    /// The lease has ended: the server says so, or no server answered before it expired ([`ClientError::LeaseExpired`]).
+    /// Or no server answered the first renewal, or a server rejected a renewal permanently.
     pub async fn next(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
             let renewed = match (self.end, self.first) {

@@ -27,7 +27,7 @@ pub struct Syncer {
 
 impl Syncer {
     /// Copies the keys under `prefix` (all keys if it is empty) at `revision`, or at the current one if that is 0.
-    /// `limit` bounds the first request; after its answer, the copy outlives any stall of the network.
+    /// `limit` bounds the first request; once that has been answered, the copy survives any stall of the network.
     pub fn new(client: &Client, prefix: &[u8], revision: i64, limit: Limit) -> Syncer {
         let first = match prefix {
             [] => Bytes::from_static(b"\0"),

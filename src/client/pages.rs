@@ -1,5 +1,5 @@
-//! Reads a range in pages at one revision, so that neither side holds a large answer at once: memory use does not grow
-//! with the number of keys.
+//! Reads a range in pages at one revision, so that neither client nor server holds a large answer in memory: memory use
+//! does not grow with the number of keys.
 
 use super::{channel::Client, deadline::Deadline, error::ClientError};
 use crate::proto::etcdserverpb::{
@@ -7,19 +7,20 @@ use crate::proto::etcdserverpb::{
     range_request::{SortOrder, SortTarget},
 };
 
-/// Keys in the first page.
+/// Number of keys in the first page.
 const FIRST_PAGE: i64 = 1000;
-/// Keys in any page, at the most.
+/// Maximum number of keys in a page.
 const LARGEST_PAGE: i64 = 20_000;
-/// Bytes of keys and values that a page should have. The first pages show how large the keys are.
+/// Intended size of the keys and values of a page in bytes. The number of keys follows from the size of those in the
+/// previous page.
 const PAGE_BYTES: usize = 4 << 20;
-/// What a key takes besides its bytes and those of its value: revisions, lengths, the structure in memory.
+/// Size of a pair in addition to its key and value, in bytes: revisions, lengths, and the structure in memory.
 const KEY_OVERHEAD: usize = 128;
 
 /// A range that is being read.
 pub struct Pages {
     client: Client,
-    /// For the next page, without its size; `None` after the last page.
+    /// The request for the next page, without a limit; `None` after the last page.
     request: Option<pb::RangeRequest>,
     /// Number of keys that may still be read; `None` if there is no limit.
     left: Option<i64>,
@@ -32,7 +33,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The keys that `request` asks for, in pages where that gives the same keys as one request.
+    /// Reads the keys that `request` selects, in pages if that gives the same keys as one request.
     pub fn new(client: &Client, request: pb::RangeRequest) -> Pages {
         let paged = can_be_paged(&request, client.endpoints().count());
         Pages {
@@ -45,7 +46,7 @@ impl Pages {
         }
     }
 
-    /// The keys that `request` asks for, by one request.
+    /// Reads the keys that `request` selects, by one request.
     pub fn whole(client: &Client, request: pb::RangeRequest) -> Pages {
         Pages {
             size: None,
@@ -53,7 +54,7 @@ impl Pages {
         }
     }
 
-    /// The keys that `request` asks for, which is a range in the order of the keys, in pages of this size.
+    /// Reads the keys that `request` selects, in pages of `size` keys. The request must be for a range in key order.
     pub fn of_size(client: &Client, request: pb::RangeRequest, size: i64) -> Pages {
         Pages {
             size: Some(size),
@@ -67,8 +68,8 @@ impl Pages {
         self.request.is_some()
     }
 
-    /// The next page, or `None` after the last one. Each has the count of the whole range; `more` of the last page applies
-    /// to the whole answer.
+    /// The next page, or `None` after the last one. The `count` of each page is that of the whole range; `more` in the last
+    /// page applies to the whole answer.
     ///
     /// # Errors
     /// See [`ClientError`]; the same page can be requested again.
@@ -111,7 +112,7 @@ impl Pages {
     }
 }
 
-/// Keys of the size of those in `page` that fit into a page.
+/// Number of keys that fit into the next page if they are as large as those in `page`.
 fn next_size(page: &pb::RangeResponse) -> i64 {
     let bytes: usize = page
         .kvs
@@ -124,9 +125,9 @@ fn next_size(page: &pb::RangeResponse) -> i64 {
         .clamp(1, LARGEST_PAGE)
 }
 
-/// Whether pages at one revision have the same keys as one answer: the request is for a range in the order of the keys,
-/// without a filter that would make the server read the whole range for each page. A serializable read at a revision
-/// fails at a member that has not reached it, so it is read in pages only if there is one endpoint.
+/// Whether pages at one revision contain the same keys as one answer: the range is in key order, and no filter makes the
+/// server read the whole range for each page. A serializable read at a revision fails at a member that has not reached
+/// that revision, so it is read in pages only if there is one endpoint.
 fn can_be_paged(request: &pb::RangeRequest, endpoints: usize) -> bool {
     let many = request.limit == 0 || request.limit > FIRST_PAGE;
     let in_order = request.sort_order == i32::from(SortOrder::None)

@@ -48,7 +48,7 @@ impl Pairs {
     /// The next pair in key order, or `None` after the last one.
     ///
     /// # Errors
-    /// As [`ClientError`] says.
+    /// See [`ClientError`].
     pub async fn next(&mut self) -> Result<Option<KeyValue>, ClientError> {
         loop {
             if let Some(kv) = self.waiting.pop_front() {

@@ -122,7 +122,7 @@ fn name_servers() -> (ResolverConfig, ResolverOpts) {
     })
 }
 
-/// The resolver draws random numbers, and panics where a statically linked program cannot read any.
+/// The resolver needs random numbers, and panics if a statically linked program cannot read this file.
 const RANDOM: &str = "/dev/urandom";
 
 fn resolver(

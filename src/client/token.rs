@@ -54,8 +54,8 @@ pub fn is_stale(error: &ClientError) -> bool {
     })
 }
 
-/// As [`is_stale`], for a server's text alone. A watch is refused with the text of a whole gRPC status (etcd v3.7.1,
-/// server/etcdserver/api/v3rpc/watch.go).
+/// Like [`is_stale`], for the text of an error. A rejected watch gives the text of a complete gRPC status as the reason
+/// (etcd v3.7.1, server/etcdserver/api/v3rpc/watch.go).
 pub fn is_stale_text(text: &str) -> bool {
     let message = text
         .split_once(" desc = ")

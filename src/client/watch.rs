@@ -35,7 +35,8 @@ pub struct Watcher {
     /// The request that creates the watch. Its start revision is always the next one not yet received, or 0 initially.
     create: pb::WatchCreateRequest,
     options: StreamOptions,
-    /// For the first connection, and the server's word that the watch exists. Later ones are waited for without limit.
+    /// The deadline of the first connection and of the first response, which confirms the watch. Later connections have no
+    /// deadline.
     connect: Deadline,
     stream: Option<(Requests<pb::WatchRequest>, Answers<pb::WatchResponse>)>,
     /// The fragments received so far of a fragmented response.
@@ -49,7 +50,7 @@ pub struct Watcher {
 }
 
 impl Client {
-    /// A watch of what `create` names. `connect` bounds the time until the first server says that the watch exists.
+    /// Creates the watch that `create` requests. `connect` bounds the time until the first server confirms it.
     pub fn watch(
         &self,
         create: pb::WatchCreateRequest,
@@ -205,8 +206,8 @@ impl Watcher {
         Ok(Some(answer))
     }
 
-    /// Splits the fragments received so far into what the caller gets at once, if it takes a response in parts, and the
-    /// rest. More events of the last revision may follow, so they belong to the rest.
+    /// Splits the fragments received so far into the part that is returned now, if the caller accepts a response in parts,
+    /// and the rest. The rest contains the events of the last revision, because more of them may follow.
     fn split(
         &mut self,
         mut parts: pb::WatchResponse,

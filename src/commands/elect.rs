@@ -109,8 +109,8 @@ async fn lead(
     }
 }
 
-/// Gives back what the session of a lock or a leadership holds: its keys go with its lease. A failure to do so matters
-/// only where nothing else has failed; the lease then expires by itself.
+/// Releases what the session of a lock or a leadership holds, by revoking its lease, which deletes its keys. A failure to
+/// do so is reported only if nothing else has failed; the lease then expires later.
 pub(super) async fn end(
     session: &Session,
     outcome: Result<(), CommandError>,
@@ -126,7 +126,7 @@ pub(super) async fn end(
     }
 }
 
-/// Prints each leader and each of its proposals, until a signal comes.
+/// Prints each leader and each of its proposals, until a signal arrives.
 async fn observe(ctx: &Context, name: &[u8]) -> Result<(), CommandError> {
     let limit = ctx.limit()?;
     let client = ctx.client().await?;
@@ -144,7 +144,7 @@ async fn observe(ctx: &Context, name: &[u8]) -> Result<(), CommandError> {
     }
 }
 
-/// Takes over the signals that end the command.
+/// Handles the signals that end the command.
 pub(super) fn listen() -> Result<Termination, CommandError> {
     Termination::listen_even_if_ignored().map_err(|e| CommandError::new(ErrorKind::Failed, e))
 }

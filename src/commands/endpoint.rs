@@ -124,9 +124,9 @@ pub async fn health(ctx: &Context, args: HealthArgs) -> Result<(), CommandError>
     Err(error)
 }
 
-/// How a learner refuses a read.
+/// The error of a learner for a linearizable read.
 const LEARNER: &str = "etcdserver: rpc not supported for learner";
-/// The time in which a member learns of its promotion: a few heartbeats.
+/// Time after which a member has learned of its promotion: a few heartbeats.
 const PROMOTION: Duration = Duration::from_millis(300);
 
 enum Unhealthy {
@@ -142,7 +142,7 @@ async fn check(client: &Client, deadline: Deadline) -> Result<(), Unhealthy> {
     };
     let mut answer = client.range(request.clone(), deadline).await;
     if matches!(&answer, Err(error) if error.is(LEARNER)) {
-        // A member that was promoted a moment ago may not know yet.
+        // A member that has just been promoted may not know that yet.
         tokio::time::sleep(PROMOTION).await;
         answer = client.range(request, deadline).await;
     }

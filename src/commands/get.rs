@@ -89,14 +89,14 @@ words! {
 /// Runs `get`. A large answer is read and printed page by page.
 ///
 /// # Errors
-/// Arguments that don't go together, or the server's refusal.
+/// Conflicting arguments, or an error from the server.
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let request = args.request()?;
     let settings = ctx.settings()?;
     let (client, deadline) = ctx.connect().await?;
     let revision = request.revision;
     let needed = Needed::read(&request.key, &request.range_end);
-    // A limit on the size of an answer is one on the whole.
+    // `--max-recv-bytes` limits the whole answer, so it must not be divided into pages.
     let mut pages = match settings.max_recv_bytes {
         None if settings.format != Format::Table => Pages::new(&client, request.clone()),
         _ => Pages::whole(&client, request.clone()),
@@ -164,11 +164,11 @@ async fn print(
         }
         let deadline = ctx.deadline()?;
         let next = tokio::spawn(async move { (pages.next(deadline).await, pages) });
-        // Let the request be sent.
+        // Let the runtime send the request.
         tokio::task::yield_now().await;
         ctx.emit(&page)?;
         printed += keys;
-        // Nothing was received while the reader of stdout kept this thread waiting, so the page gets its whole time now.
+        // Nothing is received while this thread waits for the reader of stdout, so the page gets the whole timeout again.
         let deadline = ctx.deadline()?;
         let (mut page, rest) = next
             .await

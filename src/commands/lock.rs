@@ -96,8 +96,8 @@ async fn hold(
     }
 }
 
-/// Runs a program while holding the lock. If the lock is lost, the program continues, as under etcdctl, but the user is
-/// told at once.
+/// Runs a program while holding the lock. If the lock is lost, the program continues, as in etcdctl, but a warning is
+/// printed at once.
 async fn run(
     ctx: &Context,
     session: &Session,

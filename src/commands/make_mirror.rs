@@ -198,7 +198,7 @@ impl Mirror<'_> {
     async fn put_all(&mut self, kvs: Vec<KeyValue>, at_once: usize) -> Result<(), CommandError> {
         let mut running = JoinSet::new();
         for kv in kvs {
-            // The first put shows whether the destination answers.
+            // Wait for the first put, which shows whether the destination answers.
             let at_once = if self.answered { at_once } else { 1 };
             if running.len() >= at_once {
                 self.joined(&mut running).await?;
@@ -232,8 +232,8 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// The deadline of a write that starts now: `--command-timeout` bounds only the first ones, until the destination
-    /// has answered. Later ones outlive a stall of the network.
+    /// The deadline of a write that starts now: `--command-timeout` applies only until the destination has answered for the
+    /// first time. Later writes survive a stall of the network.
     fn deadline(&self) -> Result<Deadline, CommandError> {
         match self.answered {
             true => Ok(Deadline::never()),
@@ -300,7 +300,7 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Waits for `future`, and reports meanwhile.
+    /// Waits for `future`, and prints the reports that become due meanwhile.
     async fn reporting<F: Future>(&mut self, future: F) -> Result<F::Output, CommandError> {
         let mut future = std::pin::pin!(future);
         loop {

@@ -1,5 +1,5 @@
-//! Names the keys of a request that the server refused for lack of permission, because its refusal does not. Decides
-//! nothing about permissions.
+//! Names the keys of a request that the server rejected for lack of permission, because the server's error does not name
+//! them. Makes no decisions about permissions.
 
 use bytes::Bytes;
 
@@ -10,10 +10,10 @@ use crate::{
     proto::etcdserverpb::{self as pb, request_op::Request},
 };
 
-/// The server's refusal, also where it is part of a longer text.
+/// The server's error text. It may be part of a longer text.
 const DENIED: &str = "etcdserver: permission denied";
 
-/// Requests of a transaction that are named.
+/// Maximum number of requests of a transaction that are named.
 const NAMED: usize = 5;
 
 /// A permission that a request needs.
@@ -25,7 +25,7 @@ pub struct Needed {
 }
 
 impl Needed {
-    /// To read a key, or the range up to `end`.
+    /// The permission to read a key, or the range up to `end`.
     pub fn read(key: &Bytes, end: &Bytes) -> Needed {
         Needed {
             verb: "read",
@@ -34,7 +34,7 @@ impl Needed {
         }
     }
 
-    /// To write a key, or the range up to `end`.
+    /// The permission to write a key, or the range up to `end`.
     pub fn write(key: &Bytes, end: &Bytes) -> Needed {
         Needed {
             verb: "write",
@@ -42,7 +42,7 @@ impl Needed {
         }
     }
 
-    /// All that a transaction needs, each once.
+    /// All permissions that a transaction needs, without duplicates.
     pub fn of_txn(txn: &pb::TxnRequest) -> Vec<Needed> {
         let mut all = vec![];
         gather(txn, &mut all);
@@ -88,7 +88,7 @@ fn gather(txn: &pb::TxnRequest, all: &mut Vec<Needed>) {
     }
 }
 
-/// Adds to a refusal what was refused.
+/// Adds the hint to an error, if the cause is a missing permission.
 pub fn name(mut error: CommandError, needed: &[Needed]) -> CommandError {
     if let Some(hint) = hint(&error.to_string(), needed) {
         error.hints.insert(0, hint);
@@ -96,7 +96,7 @@ pub fn name(mut error: CommandError, needed: &[Needed]) -> CommandError {
     error
 }
 
-/// What was refused, where `text` is a refusal for lack of permission.
+/// The hint for an error with this text, if the cause is a missing permission.
 pub fn hint(text: &str, needed: &[Needed]) -> Option<String> {
     if !text.contains(DENIED) {
         return None;

@@ -111,7 +111,7 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// Two lower-case hexadecimal digits a byte, as digests are shown.
+/// Two lower-case hexadecimal digits per byte, as for digests.
 pub fn hex_digits(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-/// Text is passed on when there are this many bytes of it, so that memory use does not grow with the length of a line.
+/// Text is written once this many bytes have accumulated, so that memory use does not grow with the length of a line.
 const PIECE: usize = 64 << 10;
 /// Bytes that are encoded as base64 at once: a multiple of 3, so that only the last piece is padded.
 const BASE64_PIECE: usize = 3 << 8;
@@ -57,7 +57,7 @@ impl Write for Pieces<'_> {
 /// Appends `value` to `text`, with no newline.
 ///
 /// # Errors
-/// `value` has no form in JSON.
+/// `value` cannot be represented in JSON.
 pub fn append<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) -> io::Result<()> {
     value
         .serialize(&mut serde_json::Serializer::with_formatter(
@@ -72,11 +72,11 @@ pub fn append<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) -> io::Resul
 /// # Errors
 /// An error of the serializer.
 pub fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    // The formatter encodes it. As a string, it would be searched for characters to be escaped, which takes longer.
+    // The formatter encodes the bytes. If they were a string, it would be searched for characters to escape.
     serializer.serialize_bytes(bytes)
 }
 
-/// Whether a byte begins a character that Go escapes, or one that has this byte in common with it.
+/// Whether a character that Go escapes can begin with this byte.
 fn may_be_escaped(byte: &u8) -> bool {
     matches!(byte, b'<' | b'>' | b'&' | 0xe2)
 }
@@ -91,7 +91,7 @@ impl Formatter for GoFormatter {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        // Hardly any text needs the slow search.
+        // Most texts do not need the slower search.
         if !fragment.as_bytes().iter().any(may_be_escaped) {
             return CompactFormatter.write_string_fragment(writer, rest);
         }

@@ -1,14 +1,14 @@
-//! Which names a mistyped one was probably meant for, by the rule of cobra, the library that etcd's tools parse their
-//! command lines with. Knows no names.
+//! Suggests names that may have been meant by a mistyped one, by the rule of cobra, the library with which etcd's tools
+//! parse their command lines. Knows no names.
 
 /// Whether `name` is suggested to somebody who typed `typed`: it can be reached with two edits, or begins with it.
 pub fn suggests(typed: &str, name: &str) -> bool {
     distance(typed, name) <= 2 || name.starts_with(typed)
 }
 
-/// The one name that is suggested to somebody who typed `typed`: with the fewest edits, where the rest of a name counts
-/// as one, and of those the first one in alphabetical order. Short words of which no letter would be left are not
-/// mistyped names.
+/// The one name that is suggested to somebody who typed `typed`: the one with the fewest edits, and the first of these in
+/// alphabetical order. Adding the rest of a name counts as one edit. A word that would have to be replaced completely is
+/// not considered a mistyped name.
 pub fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let edits = |name: &str| match distance(typed, name) {
         0 => 0,

@@ -119,8 +119,8 @@ pub(super) fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// The numbers are those of a Go 1.26 program. A new version of Rust may know more characters, which then belong into
-    /// the table.
+    /// The numbers are those of a Go 1.26 program. A new version of Rust may know more characters, which must then be added
+    /// to the table.
     #[test]
     fn the_printable_characters_are_those_of_go() {
         let printable: Vec<u32> = ('\0'..=char::MAX)

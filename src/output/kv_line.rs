@@ -79,7 +79,7 @@ pub fn decode(line: &str) -> Result<KeyValue, String> {
     let lease = match &line.lease[..] {
         "" | "0" => 0,
         hex => u64::from_str_radix(hex, 16)
-            .map_err(|_| format!("lease {hex:?} is no hexadecimal number"))?
+            .map_err(|_| format!("lease {hex:?} is not a hexadecimal number"))?
             .cast_signed(),
     };
     let key = bytes("key", line.key, line.key_base64)?;
@@ -139,7 +139,7 @@ mod tests {
             ),
             (
                 r#"{"schema":1,"key":"a","value":"b","lease":"x"}"#,
-                "no hexadecimal",
+                "not a hexadecimal number",
             ),
         ] {
             let error = decode(line).unwrap_err();

@@ -23,9 +23,8 @@ pub struct Ended {
     pub format: Format,
 }
 
-/// Reads `args` (without the name of the program), has `command` run what they ask for, reports how it ended, and returns
-/// the exit code. `tree_for` makes the tree of commands with the arguments of the one command that the line is about,
-/// `tree` the whole tree.
+/// Parses `args` (without the name of the program), runs the command with `command`, reports how it ended, and returns the
+/// exit code. `tree_for` builds a tree that contains the arguments of only the command in question, `tree` the whole tree.
 pub fn run(
     args: Vec<OsString>,
     tree_for: fn(&[OsString]) -> clap::Command,
@@ -50,7 +49,7 @@ pub fn run(
     end(&ended.ui, tree, &path, ended.result, ended.format)
 }
 
-/// The error for a command that clap has matched and the table lacks, which is a fault of this program.
+/// The error for a command that clap has matched but that is not in the table, which is a bug in this program.
 pub fn no_command(path: &[String]) -> CommandError {
     let text = format!("no command called {}", path.join(" "));
     CommandError::new(ErrorKind::Failed, text)
@@ -83,7 +82,7 @@ fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, 
         Ok(Parsed::Run { path, args }) => return Ok(Line { path, args }),
         Ok(Parsed::Help(path, hint)) => {
             let shown = ui.line(help::help(root, &path, ui::stdout_columns()).trim_end());
-            // Like etcd's tools, succeed even if a command was meant; they do not say what was wrong.
+            // Like etcd's tools, succeed even if a command was mistyped. Unlike them, say what was wrong.
             if let Some(hint) = hint {
                 ui.note(&format!("hint: {hint}"));
             }

@@ -2,8 +2,8 @@
 //! nobody waits for any more. Applies nothing.
 //!
 //! The writer waits a little before it takes the next group. Without that, the clients that were just answered miss the
-//! group that starts at the same moment, and each of them waits for two commits from then on, each of which costs the same
-//! for half of the requests:
+//! group that starts at that moment. From then on, each request waits for two commits, and each commit serves only half of
+//! the clients at the same cost:
 //!
 //! ```text
 //! at once     sync A      sync B      sync A      sync B        A and B: half of the clients each
@@ -27,15 +27,15 @@ use super::{
 const GROUP_BYTES: usize = 8 << 20;
 /// Maximum number of requests in a group.
 const GROUP_LEN: usize = 10_000;
-/// The next group is gathered for at most as long as the previous commit took, up to this time, in which a client on the
-/// same network sends its next request.
+/// The next group is gathered for at most as long as the previous commit took, but not for longer than this, which is
+/// enough time for a client on the same network to send its next request.
 const SURE_GATHERING: Duration = Duration::from_micros(400);
-/// After a slower commit, it is gathered for this part of the commit's time if that is longer.
+/// After a slow commit, the next group is gathered for the commit's time divided by this number, if that is longer.
 const GATHERING_SHARE: u32 = 4;
 /// The longest time for which a group is gathered.
 const LONGEST_GATHERING: Duration = Duration::from_millis(10);
-/// After a commit that took less time than this, nothing is gathered: clients could not send their next
-/// requests in time.
+/// After a commit that took less time than this, nothing is gathered: clients could not send their next requests in
+/// time.
 const SHORTEST_COMMIT: Duration = Duration::from_micros(20);
 /// Maximum size of the waiting requests in bytes. Beyond that, requests are rejected as too many.
 const WAITING_BYTES: usize = 256 << 20;
@@ -145,7 +145,7 @@ pub struct Done {
 }
 
 impl Done {
-    /// How long to wait for the requests of the clients that were answered, after the first request.
+    /// How long to wait, after the first request, for those of the other clients that were answered.
     fn patience(self) -> Option<Duration> {
         let patience = (self.commit / GATHERING_SHARE).min(LONGEST_GATHERING);
         let patience = patience.max(self.commit.min(SURE_GATHERING));
@@ -232,7 +232,7 @@ impl Queue {
     /// little longer for the next requests of the clients that were just answered.
     pub fn take(&self, done: Done) -> Option<Work> {
         let mut line = self.line.lock();
-        // Everybody who was answered may come again, and those who are waiting were not among them.
+        // Every client that was answered may send another request, in addition to those that are already waiting.
         let wanted = line.items.len().saturating_add(done.answered);
         let mut patience = done.patience();
         loop {
@@ -252,7 +252,7 @@ impl Queue {
         }
     }
 
-    /// Waits until the queue has this many requests, but not for longer than `patience`. Anything else than a request
+    /// Waits until the queue has this many requests, but not for longer than `patience`. Anything other than a request
     /// ends the wait.
     fn gather(&self, line: &mut MutexGuard<'_, Line>, wanted: usize, patience: Duration) {
         let until = Instant::now() + patience;
@@ -374,7 +374,7 @@ mod tests {
         drop(replies);
     }
 
-    /// Waits for `wanted` requests, for so long that a test which waits in vain never ends, and takes the group.
+    /// Waits for `wanted` requests and takes the group. The time limit is so long that a test fails if it is reached.
     fn gathered(queue: &Queue, wanted: usize) -> usize {
         let mut line = queue.line.lock();
         queue.gather(&mut line, wanted, Duration::from_secs(100_000));
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(after(0, slow), None);
         assert_eq!(after(1, SHORTEST_COMMIT - Duration::from_nanos(1)), None);
         assert_eq!(Done::default().patience(), None);
-        // Those who do not come are waited for only for a while.
+        // The wait for requests that do not come is limited.
         let queue = Queue::default();
         let _reply = queue.push(put(1)).unwrap();
         let done = Done {

@@ -24,7 +24,7 @@ pub fn facts(path: &Path) -> Result<Facts, Error> {
     facts_of(&SnapshotFile::open(path)?)
 }
 
-/// Like [`facts`], of an opened file.
+/// Like [`facts`], for an open file.
 ///
 /// # Errors
 /// One of these records is damaged.
@@ -52,7 +52,7 @@ pub(super) fn facts_of(file: &SnapshotFile) -> Result<Facts, Error> {
     Ok(out)
 }
 
-/// Takes in a record by its key and value.
+/// Processes a record, given its key and value.
 type RecordReader<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), RecordError> + 'a;
 
 /// Visits every record of a bucket, if the bucket exists.

@@ -32,12 +32,12 @@ pub fn hash_kv(path: impl AsRef<Path>, rev: i64) -> Result<HashKv, Error> {
     hash_kv_compacted(path, rev, None)
 }
 
-/// Like [`hash_kv`], as if the file had been compacted at `compacted`, if that is later than its own compaction: the answer
-/// of a member that has compacted since the file was saved. Memory use is bounded by the largest record and the user keys
-/// (about 30 bytes plus the key itself for each distinct key).
+/// Like [`hash_kv`], but as if the file had been compacted at `compacted`, if that is later than its own compaction: the
+/// answer of a member that has compacted since the file was saved. Memory use is bounded by the largest record and the user
+/// keys (about 30 bytes plus the key itself for each distinct key).
 ///
 /// # Errors
-/// As [`hash_kv`]; [`Error::Compacted`] where `rev` is below that compaction.
+/// See [`hash_kv`]; [`Error::Compacted`] if `rev` is below that compaction.
 pub fn hash_kv_compacted(
     path: impl AsRef<Path>,
     rev: i64,

@@ -115,7 +115,7 @@ impl<S: Copy> KeySet<S> {
         (self.waiting, self.waiting_bytes) = (waiting, keys);
     }
 
-    /// There is room: see [`KeySet::set`].
+    /// Sets the state of a key. [`KeySet::set`] has made sure that there is space for it.
     fn replace(
         &mut self,
         key: &[u8],

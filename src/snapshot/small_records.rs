@@ -1,6 +1,6 @@
-//! Rules for the records of the small buckets that their encoding alone does not enforce: what every release of etcd
-//! keeps to when it writes them. A server on a record that breaks one dies, or serves something else than was stored.
-//! Looks at one record at a time; `examine` compares them.
+//! Rules for the records of the small buckets that their encoding alone does not enforce. Every release of etcd follows them
+//! when it writes records; a server that reads a record which violates one exits, or serves something else than what was
+//! stored. Checks one record at a time; `examine` checks records against each other.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ use crate::{
     schema::{RecordError, Version, alarm, auth, bucket, lease, meta::ConfState},
 };
 
-/// The oldest cluster version: that of a cluster whose members have not agreed on one yet. With an older one, etcd
-/// refuses every request.
+/// The lowest cluster version: that of a cluster whose members have not agreed on a version yet. With a lower one, etcd
+/// rejects every request.
 pub(super) const OLDEST_CLUSTER: Version = Version {
     major: 3,
     minor: 0,
@@ -24,7 +24,8 @@ pub(super) const OLDEST_CLUSTER: Version = Version {
 
 /// Longest TTL of a lease in seconds (etcd v3.7.1, server/lease/lessor.go, MaxLeaseTTL).
 const MAX_TTL: i64 = 9_000_000_000;
-/// Most seconds that etcd can count in nanoseconds. With more, a lease has expired at once, and its keys are deleted.
+/// Maximum number of seconds that etcd can represent in nanoseconds. A lease with more expires at once, and its keys are
+/// deleted.
 const MAX_REMAINING: i64 = i64::MAX / 1_000_000_000;
 /// Length of a bcrypt hash without its prefix `$2a$10$`: salt and hash.
 const BCRYPT_TAIL: usize = 53;
@@ -83,7 +84,7 @@ fn of_lease(lease: &Lease) -> Option<String> {
     if !(1..=MAX_TTL).contains(&ttl) {
         return Some(format!("a TTL of {ttl} s is not from 1 s to {MAX_TTL} s"));
     }
-    // More may remain than the TTL, because a server extends leases when it starts.
+    // The remaining time may exceed the TTL, because a server extends leases when it starts.
     let is_time = (0..=MAX_REMAINING).contains(&remaining_ttl);
     (!is_time).then(|| format!("{remaining_ttl} s remain of a TTL of {ttl} s"))
 }
@@ -99,7 +100,7 @@ fn of_user(user: &User) -> Option<String> {
     if std::str::from_utf8(&user.name).is_err() {
         return Some("the name is not UTF-8, and etcd cannot list the users".into());
     }
-    // etcd finds a role of a user by binary search.
+    // etcd looks up a role of a user by binary search.
     if !user.roles.is_sorted_by(|a, b| a < b) {
         return Some("the roles of the user are not in order, and etcd does not find all".into());
     }
@@ -118,7 +119,7 @@ fn of_role(role: &Role) -> Option<String> {
         let text = format!("there is no permission of type {}", odd.perm_type);
         return Some(text);
     }
-    // etcd finds a permission by binary search.
+    // etcd looks up a permission by binary search.
     if !role.key_permission.is_sorted_by_key(|p| &p.key) {
         return Some("the permissions of the role are not in order".into());
     }

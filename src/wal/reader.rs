@@ -150,7 +150,7 @@ impl Reader {
         let torn = is_last && is_torn(&body, open.offset + FRAME);
         body.truncate(usize::try_from(frame.len).unwrap_or(usize::MAX));
         let record = walpb::Record::decode(Bytes::from(body))
-            .map_err(|e| fail(format!("it is no record: {e}"), torn))?;
+            .map_err(|e| fail(format!("it is not a record: {e}"), torn))?;
         let data_len = record.data.as_ref().map_or(0, Bytes::len);
         let stored = record.crc.unwrap_or_default();
         let is_crc = record.r#type == Some(super::RecordType::Crc.number());

@@ -315,7 +315,7 @@ fn flags_and_sources_that_make_no_sense_are_named() {
     restore(&["--from=snapshot:none.db", "k"]).failure(1, "none.db");
     restore(&["--rev=1", "k", "--mode=all"]).failure(128, "--mode: \"all\" is none of");
     restore(&["--rev=1", "k", "--leased=keep"]).failure(128, "--leased: \"keep\" is neither");
-    restore(&["--rev=-1", "k"]).failure(128, "--rev=-1 is no revision");
+    restore(&["--rev=-1", "k"]).failure(128, "--rev=-1 is not a revision");
     restore(&["--rev=1", "k", "--max-txn-ops=0"]).failure(128, "--max-txn-ops=0");
     restore(&["--rev=1"]).failure(128, "restore-keys needs one argument as key");
     restore(&["--rev=1", "k", "--dry-run", "-w", "protobuf"]).failure(4, "");

@@ -95,7 +95,7 @@ fn a_stream_that_stalls_is_given_up_and_leaves_nothing() {
             5,
             "the stream has stalled: less than 64 KiB came in 300ms\n",
         )
-        .failure(5, "--failover goes on with another member\n");
+        .failure(5, "--failover continues with another member\n");
     assert_eq!(names(dir.path()), [""; 0]);
     // Another member takes over, and a stall of none is not looked for.
     let endpoints = format!("{},{}", gate.endpoint(), server.endpoint());

@@ -135,26 +135,26 @@ pub struct Observer {
     /// Whether the server has answered.
     answered: bool,
     state: State,
-    /// What has been seen and not been returned yet: at most the events of one answer.
+    /// Leaders and proclamations that have been seen, but not returned yet: at most those of one answer.
     seen: VecDeque<pb::RangeResponse>,
 }
 
 enum State {
-    /// Find out who is the leader.
+    /// Ask who the leader is.
     Ask,
     /// There is no leader: wait for the first key under the prefix.
     Await(Box<Watcher>),
-    /// A key leads, until it is deleted.
+    /// Follow the key of the leader until it is deleted.
     Follow {
         watch: Box<Watcher>,
-        /// The answer that named the leader: Go's client keeps its other fields in what it returns later.
+        /// The answer that named the leader. Like Go's client, later answers repeat its other fields.
         found: Box<pb::RangeResponse>,
     },
 }
 
 impl Observer {
-    /// Of the election with this name. `limit` bounds the first request; after its answer, the observer outlives any
-    /// stall of the network.
+    /// An observer of the election with this name. `limit` bounds the first request; once that has been answered, the
+    /// observer survives any stall of the network.
     pub fn new(client: &Client, name: &[u8], limit: Limit) -> Observer {
         Observer {
             client: client.clone(),
@@ -169,19 +169,19 @@ impl Observer {
     /// The current leader.
     ///
     /// # Errors
-    /// There is none ([`ConcurrencyError::NoLeader`]), or an error of the client.
+    /// There is no leader ([`ConcurrencyError::NoLeader`]), or an error of the client.
     pub async fn leader(&self) -> Result<mvccpb::KeyValue, ConcurrencyError> {
         let mut answer = self.ask().await?;
         answer.kvs.pop().ok_or(ConcurrencyError::NoLeader)
     }
 
-    /// The next leader, or the next thing that the leader says: an answer with the leader's key and value, and nothing
-    /// else in its list.
+    /// The next leader, or the next proclamation of the current one: an answer whose list contains only the key and value
+    /// of the leader.
     ///
     /// Dropping the future before it is ready loses nothing.
     ///
     /// # Errors
-    /// As the client fails.
+    /// An error of the client.
     pub async fn next(&mut self) -> Result<pb::RangeResponse, ConcurrencyError> {
         loop {
             if let Some(answer) = self.seen.pop_front() {
@@ -248,7 +248,7 @@ impl Observer {
         }
     }
 
-    /// Announces a leader, and follows what it says.
+    /// Returns a leader to the caller next, and follows its proclamations.
     fn found(&mut self, leader: mvccpb::KeyValue, found: pb::RangeResponse) {
         let from = revision(found.header.as_ref()).saturating_add(1);
         self.state = State::Follow {

@@ -33,9 +33,9 @@ impl Drop for Inner {
 }
 
 impl Session {
-    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds this request and those that give up what the
-    /// session holds. Other requests of a session last as long as it does: one that waits for a lock outlives a stall of
-    /// the network.
+    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds this request and those that release what the
+    /// session holds. The other requests have no limit but the end of the session, so waiting for a lock survives a stall
+    /// of the network.
     ///
     /// # Errors
     /// The lease could not be granted.
@@ -45,7 +45,7 @@ impl Session {
         Ok(Session::with_lease(client, lease.id, ttl, limit))
     }
 
-    /// Keeps an existing lease alive. `limit` bounds the requests that give up what the session holds.
+    /// Keeps an existing lease alive. `limit` bounds the requests that release what the session holds.
     pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
         let (end, alive) = watch::channel(true);
         // The first answer has as much time as the later ones: the lease has just been granted.
@@ -140,8 +140,8 @@ impl Session {
         Ok(())
     }
 
-    /// The deadline of a request that starts now and gives up what the session holds. It is no later than the time at
-    /// which the server does so by itself.
+    /// The deadline of a request that starts now and releases what the session holds: at the latest when the server
+    /// revokes the lease without a request.
     pub(super) fn release_deadline(&self) -> Deadline {
         Deadline::after(Limit {
             length: life(self.inner.ttl).min(self.inner.limit.length),

@@ -159,7 +159,7 @@ impl Roots {
             .map_err(|e| go_text(&e))?;
         match chain {
             Ok(_) => Ok(()),
-            // The dates have been checked by now. A trusted certificate needs no signer, and Go does not mind if it is
+            // The dates have been checked by now. A trusted certificate needs no signer, and Go accepts it even if it is
             // a CA certificate.
             Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnknownIssuer)
                 if self.certificates.iter().any(|own| own == end_entity) =>

@@ -69,11 +69,11 @@ impl LoadArgs {
         Ok((table[at], CLIENTS[at]))
     }
 
-    /// Compacts the history at `revision`, that of the deletion of the check's keys, and defragments, as far as the flags
-    /// ask for it.
+    /// Compacts the history at `revision`, at which the keys of the check were deleted, and defragments, if the flags
+    /// request it.
     ///
     /// # Errors
-    /// The server's refusal.
+    /// An error from the server.
     pub async fn tidy_up(
         &self,
         ctx: &Context,
@@ -227,8 +227,8 @@ impl Outcome {
     }
 }
 
-/// Lets each of `clients` send requests from `requests` one after the other, and counts in `done` those that
-/// have a response.
+/// Lets each of `clients` send requests from `requests` one after the other, and counts in `done` those that have been
+/// answered.
 pub async fn send_all(
     clients: Vec<Client>,
     requests: mpsc::Receiver<pb::PutRequest>,

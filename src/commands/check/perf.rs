@@ -102,7 +102,7 @@ async fn clean_up(
     }
 }
 
-/// Puts `rate` keys a second until the time of the check is over.
+/// Puts `rate` keys per second for [`DURATION`].
 async fn run(
     ctx: &Context,
     keys: &Keys,

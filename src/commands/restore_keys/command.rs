@@ -135,7 +135,7 @@ pub async fn restore_keys(ctx: &Context, args: RestoreKeysArgs) -> Result<(), Co
             transactions,
         }) => {
             let state = format!(
-                "{done} of {transactions} transactions are done; run the same command again to go on"
+                "{done} of {transactions} transactions are done; run the same command again to continue"
             );
             Err(error.hint(state))
         }
@@ -170,7 +170,7 @@ impl RestoreKeysArgs {
         };
         let rev = self.rev.unwrap_or(0);
         if rev < 0 {
-            return Err(bad(format!("--rev={rev} is no revision")));
+            return Err(bad(format!("--rev={rev} is not a revision")));
         }
         if self.from.as_deref().unwrap_or_default().is_empty() && rev == 0 {
             let text = "--from (a source) or --rev (a revision of this cluster) is needed";

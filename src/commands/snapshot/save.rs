@@ -86,7 +86,7 @@ words! {
 }
 
 const ROLES: &[&str] = &["follower", "leader"];
-/// The time in which something must come, unless told otherwise.
+/// The default of `--stall-timeout`.
 const STALL_TIMEOUT: GoDuration = GoDuration::seconds(60);
 
 /// Runs `snapshot save`.

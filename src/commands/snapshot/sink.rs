@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The output of a save.
+/// Where a save writes to.
 pub enum Sink {
     /// A file that appears only when it is complete.
     File(Writer),

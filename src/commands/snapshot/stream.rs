@@ -134,7 +134,7 @@ impl Stall {
                 _ => format!("could not write snapshot: {text}"),
             },
         )
-        .hint("--stall-timeout sets that time, 0 waits for ever; --failover goes on with another member")
+        .hint("--stall-timeout sets that time, 0 waits forever; --failover continues with another member")
     }
 }
 

@@ -1,5 +1,5 @@
-//! `restore-plan --from-cluster`: asks the members that still run. Only this flag of etcdutl opens connections. TLS and
-//! user are taken from etcdctl's environment variables.
+//! `restore-plan --from-cluster`: queries the members that are still running. Only this flag of etcdutl opens connections.
+//! TLS and user are taken from etcdctl's environment variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ impl LiveCluster {
     }
 }
 
-/// Asks `endpoints`, separated by commas.
+/// Queries `endpoints`, separated by commas.
 ///
 /// # Errors
 /// None of them answers.

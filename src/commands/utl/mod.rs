@@ -1,4 +1,4 @@
-//! The commands of `etcdutl`: one file per command. None of them opens a connection, but for `live_cluster`.
+//! The commands of `etcdutl`: one file per command. Only `live_cluster` opens connections.
 
 pub mod context;
 pub mod defrag;

@@ -163,7 +163,7 @@ impl RestorePlanArgs {
                 std::cmp::Reverse((c.revision, c.consistent_index)),
             )
         });
-        // Ask the members that still run.
+        // Query the members that are still running.
         let live = match self.from_cluster.as_deref().filter(|e| !e.is_empty()) {
             Some(endpoints) => Some(live_cluster::ask(endpoints)?),
             None => None,
@@ -232,7 +232,7 @@ impl RestorePlanArgs {
         }
         let others = !self.candidate.is_empty() || self.from_cluster.is_some();
         if self.run.is_some() && others && self.bump_revision.is_none() {
-            // Each machine would compute its own value from what it can see.
+            // Without this flag, each machine would compute its own value, from the candidates that it can see.
             return Err(bad(
                 "--run with --candidate or --from-cluster needs --bump-revision: the number must be the same on all \
                  machines; the page has it",
@@ -332,7 +332,7 @@ fn give_to(owner: &str, dir: &Path) -> Result<(), CommandError> {
     let failed = |why: String| {
         let text = format!("chown -R {owner} {}: {why}", string::of_path(dir));
         CommandError::new(ErrorKind::Failed, text)
-            .hint("the directory is restored; give it its owner before etcd starts")
+            .hint("the directory is restored; change its owner before etcd starts")
     };
     let output = Command::new("chown")
         .args(["-R", owner, "--"])

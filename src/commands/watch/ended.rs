@@ -1,4 +1,4 @@
-//! How a watch has ended, as etcdctl tells it. Watches nothing itself.
+//! The end of a watch, as etcdctl reports it. Does not watch anything itself.
 
 use std::slice::from_ref;
 
@@ -16,16 +16,17 @@ use crate::{
 /// The end of a watch.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Why; none where the server canceled a running watch without a reason that Go's client passes on.
+    /// Why it ended; `None` if the server canceled a running watch without a reason that Go's client passes on.
     reason: Option<String>,
-    /// The last answer, which says that the watch is canceled.
+    /// The last answer, according to which the watch is canceled.
     answer: pb::WatchResponse,
-    /// The error of a watch that never began.
+    /// The error of a watch that was never created.
     error: Option<ClientError>,
 }
 
 impl Ended {
-    /// Of a watch that failed with `error` (etcd v3.7.1, client/v3/watch.go). `created`: the server has created it before.
+    /// The end of a watch that failed with `error` (etcd v3.7.1, client/v3/watch.go). `created` tells whether the server had
+    /// created it before.
     pub(super) fn of(error: ClientError, created: bool) -> Ended {
         let bare = pb::WatchResponse {
             canceled: true,
@@ -39,7 +40,7 @@ impl Ended {
                     error: None,
                 }
             }
-            // Of a watch that was refused, Go's client shows the reason alone.
+            // If a watch was rejected, Go's client shows only the reason.
             ClientError::WatchCancelled { reason, answer }
                 if answer.created && !answer.cancel_reason.is_empty() =>
             {
@@ -74,7 +75,7 @@ impl Ended {
         Ok(())
     }
 
-    /// The same, for a command that has no other watch: its error.
+    /// Like [`Ended::show`], and returns the error of a command that has no other watch.
     ///
     /// # Errors
     /// Stdout cannot be written.

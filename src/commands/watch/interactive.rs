@@ -49,7 +49,8 @@ pub async fn interactive(
     let mut lines = lines();
     let (say, mut said) = mpsc::channel(WAITING);
     let mut running: Vec<mpsc::Sender<()>> = vec![];
-    // The answers of several watches mix, so they come in parts only where these need nothing around them.
+    // The responses of several watches are interleaved, so they are printed in parts only in formats in which a part does
+    // not depend on the others.
     let options = StreamOptions {
         fragments: ctx.settings()?.format == Format::Simple,
         ..OPTIONS
@@ -69,7 +70,7 @@ pub async fn interactive(
                     }
                     Line::Progress => {
                         for watch in &running {
-                            // A watch that has ended reports no progress.
+                            // The watch may have ended.
                             let _ = watch.try_send(());
                         }
                     }
@@ -128,7 +129,7 @@ fn run(
             let what = tokio::select! {
                 what = watcher.next() => what,
                 Some(()) = asked.recv() => {
-                    // A failure is that of the watch, whose next answer tells it.
+                    // If this fails, the watch has failed, and the next call returns the reason.
                     let _ = watcher.request_progress().await;
                     continue;
                 }

@@ -118,7 +118,7 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
             }
             Err(error) => {
                 if !first {
-                    // The rest of this response will not come, but what was printed must be complete.
+                    // The rest of this response will not arrive, but the output must be syntactically complete.
                     ctx.emit(&Watched {
                         part: Part::Last,
                         ..Watched::default()
@@ -130,7 +130,7 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
     }
 }
 
-/// Like etcdctl, asks to be told when the member it is connected to has lost its leader.
+/// As in etcdctl, the stream ends with an error when the connected member loses its leader.
 pub(super) const OPTIONS: StreamOptions = StreamOptions {
     require_leader: true,
     fragments: false,

@@ -16,14 +16,14 @@ use crate::proto::etcdserverpb as pb;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::mvccpb::KeyValue;
 
-/// `get`: the answer or a part of it, and what the command line says about printing it.
+/// `get`: the answer or a part of it, and how to print it.
 #[derive(Clone, Debug, Default)]
 pub struct Get {
     /// The server's answer.
     pub answer: pb::RangeResponse,
     /// `--print-value-only`.
     pub print_value_only: bool,
-    /// Which part of the whole answer this is. All parts together are written like the whole.
+    /// Which part of the whole answer this is. All parts together are printed like the whole.
     pub part: Part,
 }
 
@@ -61,7 +61,7 @@ impl Reply for Get {
         out.unsupported()
     }
 
-    /// A message is its fields one after the other, so parts of it make the whole.
+    /// An encoded message is a sequence of fields, so the encodings of its parts can be concatenated.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
         let answer = &self.answer;
         out.message(&pb::RangeResponse {
@@ -73,7 +73,7 @@ impl Reply for Get {
     }
 }
 
-/// A part of the line that [`RangeJson`] is.
+/// The text of one part of the line that [`RangeJson`] produces.
 fn json_part(answer: &pb::RangeResponse, part: Part) -> std::io::Result<Vec<u8>> {
     let mut text = vec![];
     if part.is_first() {

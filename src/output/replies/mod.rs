@@ -1,5 +1,5 @@
-//! The replies: one file for each etcd service, and for the commands that need no server. `part.rs` is what
-//! some of them have in common.
+//! The replies: one file for each etcd service, and for the commands that need no server. `part.rs` is shared by replies
+//! that are written in parts.
 
 pub mod auth;
 pub mod check;

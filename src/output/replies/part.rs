@@ -1,4 +1,4 @@
-//! Replies with a long list, written piece by piece.
+//! Parts of a reply with a long list, which is written piece by piece.
 
 use std::io;
 

@@ -20,7 +20,7 @@ use crate::proto::mvccpb::Event;
 pub struct Watched {
     /// The server's response.
     pub response: pb::WatchResponse,
-    /// Which part of the whole response this is. All parts together are written like the whole.
+    /// Which part of the whole response this is. All parts together are printed like the whole.
     pub part: Part,
 }
 
@@ -80,8 +80,8 @@ impl Reply for Watched {
         out.unsupported()
     }
 
-    /// Go's client passes on only these fields of the response. A message is its fields one after the other, so parts of
-    /// it make the whole, in which the events are last.
+    /// Go's client passes on only these fields of the response. An encoded message is a sequence of fields, so the encodings
+    /// of its parts can be concatenated; the events come last.
     fn protobuf(&self, out: &mut Protobuf<'_>) -> Rendered {
         let (response, first) = (&self.response, self.part.is_first());
         out.message(&pb::WatchResponse {
@@ -95,7 +95,7 @@ impl Reply for Watched {
     }
 }
 
-/// A part of the line that [`WatchJson`] is.
+/// The text of one part of the line that [`WatchJson`] produces.
 fn json_part(response: &pb::WatchResponse, part: Part) -> std::io::Result<Vec<u8>> {
     let mut text = vec![];
     if part.is_first() {
@@ -106,7 +106,7 @@ fn json_part(response: &pb::WatchResponse, part: Part) -> std::io::Result<Vec<u8
     part.append_entries(response.events.iter().map(EventJson::from), &mut text)?;
     if part.is_last() {
         text.extend(b"],");
-        // The fields at the end, without the brace that opens an object of them alone.
+        // The fields after the events, without the opening brace of an object that contains only them.
         let end = text.len();
         json::append(&End::from(response), &mut text)?;
         text.remove(end);
@@ -128,7 +128,7 @@ struct WatchJson<'a> {
     end: End<'a>,
 }
 
-/// What follows the events.
+/// The fields after the events.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct End<'a> {

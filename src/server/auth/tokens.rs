@@ -33,7 +33,7 @@ pub enum TokenError {
     #[error("--auth-token: unknown type {0:?}; use simple or jwt")]
     Type(String),
     /// An option is not of the form `name=value`.
-    #[error("--auth-token: {0:?} is no option; write name=value")]
+    #[error("--auth-token: {0:?} is not an option; write name=value")]
     Option(String),
     /// An option is given twice.
     #[error("--auth-token: {0} is given twice")]
@@ -42,7 +42,7 @@ pub enum TokenError {
     #[error("--auth-token: sign-method {0:?} is none of {1}")]
     Method(String, String),
     /// The duration is invalid.
-    #[error("--auth-token: ttl {0:?} is no duration such as 10m")]
+    #[error("--auth-token: ttl {0:?} is not a duration such as 10m")]
     Ttl(String),
     /// A file cannot be read.
     #[error("--auth-token: can't read {option} {path}: {source}")]
@@ -250,11 +250,11 @@ mod tests {
         );
         assert_eq!(
             refused("jwt,ttl"),
-            r#"--auth-token: "ttl" is no option; write name=value"#
+            r#"--auth-token: "ttl" is not an option; write name=value"#
         );
         assert_eq!(
             refused("jwt,a=b=c"),
-            r#"--auth-token: "a=b=c" is no option; write name=value"#
+            r#"--auth-token: "a=b=c" is not an option; write name=value"#
         );
         assert_eq!(
             refused("jwt,ttl=1m,ttl=2m"),
@@ -268,7 +268,7 @@ mod tests {
         assert!(refused("jwt").starts_with("--auth-token: sign-method \"\" is none of"));
         assert_eq!(
             refused("jwt,ttl=5"),
-            r#"--auth-token: ttl "5" is no duration such as 10m"#
+            r#"--auth-token: ttl "5" is not a duration such as 10m"#
         );
         assert!(
             refused("jwt,priv-key=/no/such")

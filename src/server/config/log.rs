@@ -72,9 +72,9 @@ pub fn outputs(text: &str) -> Result<BTreeSet<LogOutput>, String> {
         .map(|word| match word {
             "default" | "stderr" | "" => Ok(LogOutput::Stderr),
             "stdout" => Ok(LogOutput::Stdout),
-            "systemd/journal" => Err(
-                "journald is not written to directly: use stderr, which it takes as well".into(),
-            ),
+            "systemd/journal" => {
+                Err("journald is not supported: use stderr, which systemd passes on to it".into())
+            }
             file => Ok(LogOutput::File(file.into())),
         })
         .collect()

@@ -20,7 +20,7 @@ impl Config {
     pub fn set(&mut self, flag: &str, value: &str) -> Result<(), ConfigError> {
         let known =
             flags::find(flag).ok_or_else(|| ConfigError(flags::unknown(&format!("--{flag}"))))?;
-        // The one flag whose refusal scripts look for is refused in Go's words.
+        // Scripts look for the error about this flag, so it has Go's wording.
         let shown = match flag {
             "v2-deprecation" => "flag -v2-deprecation".into(),
             flag => format!("--{flag}"),

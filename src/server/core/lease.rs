@@ -197,7 +197,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
             let recorded = shared.queue.push(request);
             let recorded = recorded.and_then(|r| r.blocking_recv().unwrap_or(Err(Error::Stopped)));
             if let Err(error) = recorded {
-                warn!(%error, "failed to record what remains of leases");
+                warn!(%error, "failed to record the remaining TTLs of leases");
             }
         }
     }

@@ -320,7 +320,7 @@ async fn print(answer: MessageId, message: Bytes) -> Result<Vec<u8>, Status> {
 }
 
 /// Converts every value of the body to a gRPC message. The stream of messages ends with the body, or with a value that is
-/// rejected, which ends the call with an error. (After such a value, etcd goes on with what it received before.)
+/// rejected, which ends the call with an error. (After such a value, etcd continues with what it received before.)
 fn requests<B>(
     mut values: Values<B>,
     request: MessageId,

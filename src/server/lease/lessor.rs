@@ -186,7 +186,7 @@ impl Lessor {
         for (key, id) in &group.items {
             table.attach(key, *id);
         }
-        // Wake the waiting thread only for a deadline during which it would be asleep.
+        // Wake the waiting thread only if it would sleep past the next deadline.
         let next = state.table.next_deadline();
         let wake = match (next, state.sleeps_until) {
             (Some(next), Some(until)) => next < until,

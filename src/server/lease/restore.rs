@@ -100,8 +100,8 @@ impl Lessor {
     }
 }
 
-/// Spreads leases that would expire within the same second in larger number than can be revoked. Uses three quarters of
-/// the revoke rate, so that some of it remains for others.
+/// If more leases would expire within one second than can be revoked in it, extends some of them so that they expire
+/// later. Uses three quarters of the revoke rate, so that some of it remains for other leases.
 fn spread(table: &mut Table, limits: &Limits, extend: Duration, now: Instant) {
     if table.len() < limits.revoke_rate {
         return;

@@ -49,7 +49,7 @@ impl Process {
             )?,
             threads: gauge(
                 "go_threads",
-                "Number of OS threads created; here: that there are.",
+                "Number of OS threads created; here: that exist now.",
             )?,
             os_fd_used: gauge("os_fd_used", "The number of used file descriptors.")?,
             os_fd_limit: gauge("os_fd_limit", "The file descriptor limit.")?,

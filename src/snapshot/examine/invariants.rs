@@ -264,11 +264,11 @@ impl Invariants {
     }
 }
 
-/// What is wrong with the position in the log and the raft configuration that the file has.
+/// What is wrong with the file's position in the log or with its raft configuration.
 fn broken_log_position(records: &Records) -> Option<String> {
     let meta = &records.meta;
     let last = records.last_revision;
-    // Every change takes an entry of the log; a restore, which begins a new log, leaves at least one.
+    // Every change is an entry of the log; a restore, which begins a new log, applies at least one.
     if last > 1 && meta.consistent_index.unwrap_or(0) == 0 {
         return Some(format!(
             "there are records up to revision {last}, but no entry of the log was applied"
@@ -292,9 +292,8 @@ fn broken_log_position(records: &Records) -> Option<String> {
     ))
 }
 
-/// Whether the compact revision is beyond anything that the file can have reached. Up to 3.5, a compaction removed a
-/// deletion at its own revision, so that the latest record may be older; each revision in between took an entry of the
-/// log.
+/// Whether the compact revision is higher than any revision that the file can have reached. Up to 3.5, a compaction removed
+/// a deletion at its own revision, so the latest record may be older; each revision in between was an entry of the log.
 fn is_future(compacted: i64, last: i64, records: &Records) -> bool {
     if compacted <= last {
         return false;

@@ -155,8 +155,8 @@ pub(super) fn judge_cluster(
     Ok(Found::new(text, data))
 }
 
-/// What is wrong with the revision of users and roles. Every etcd stores 1 when it starts for the first time, and counts
-/// up from there.
+/// What is wrong with the revision of users and roles. Every etcd stores 1 when it starts for the first time, and increments
+/// it with each change.
 fn auth_revision(records: &Records, is_enabled: bool) -> Option<String> {
     match records.auth.revision {
         None if is_enabled => Some("authentication is on, but there is no auth revision".into()),

@@ -95,7 +95,7 @@ fn member_ids(facts: &Facts) -> BTreeSet<u64> {
     membership.members.keys().chain(removed).copied().collect()
 }
 
-/// Number of entries behind `index` in the log of the data directory `path`; `None` if there is no readable log.
+/// Number of entries after `index` in the log of the data directory `path`; `None` if there is no readable log.
 fn beyond(path: &Path, index: u64) -> Option<u64> {
     let options = ReaderOptions {
         from_index: index,

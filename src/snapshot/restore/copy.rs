@@ -25,8 +25,8 @@ const CHUNK: usize = 512 << 10;
 /// Number of chunks that may wait to be hashed.
 const AHEAD: usize = 4;
 
-/// An opened snapshot. It is read twice at the same time, once in order for its digest and its copy, and once page by
-/// page for the checks; [`Source::check_unchanged`] says whether both have seen the same file.
+/// An opened snapshot. It is read twice at the same time: sequentially for its digest and its copy, and page by page for the
+/// checks. [`Source::check_unchanged`] tells whether both have read the same content.
 pub(super) struct Source {
     path: PathBuf,
     file: File,
@@ -238,7 +238,7 @@ mod tests {
         std::fs::write(file.path(), [7; 1024]).unwrap();
         let source = Source::open(file.path()).unwrap();
         source.check_unchanged().unwrap();
-        // Its length stays the same.
+        // The length does not change.
         let later = SystemTime::now() + Duration::from_secs(1);
         file.as_file().set_modified(later).unwrap();
         let error = source.check_unchanged().unwrap_err().to_string();

@@ -171,7 +171,8 @@ impl Plan {
         let options = &self.options;
         let source = Source::open(&options.file)?;
         let (copied, checked) = thread::scope(|scope| {
-            // The copy is as slow as the disk, and the digest needs a core for itself. Both run beside the checks.
+            // Copying takes as long as the disk needs, and computing the digest keeps one core busy. Both run concurrently
+            // with the checks.
             let copying = scope.spawn(|| source.read_through(to, options.skip_hash_check));
             let checked = self.check(&source);
             (copying.join().unwrap_or_else(|e| resume_unwind(e)), checked)
@@ -179,7 +180,7 @@ impl Plan {
         // A wrong digest explains everything else that was found.
         copied?;
         let checked = checked?;
-        // The copy has been checked only if it is of the same bytes.
+        // The checks apply to the copy only if the file has not changed.
         source.check_unchanged()?;
         Ok(checked)
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! tree of the newest meta   | sound ...... | lost | ... sound |      keys of a bucket
 //! tree of the older meta                   | what it has here |      of which only the lost part is taken
-//! all pages                                | what they have   |      the same, where the older tree is damaged, too
+//! all pages                                | what they have   |      the same, if the older tree is damaged too
 //! ```
 //!
 //! A record of the history never changes: any copy of it is the record, as long as no two copies differ.

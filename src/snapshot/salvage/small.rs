@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Most bytes of records that are kept.
+/// Maximum size of the records that are kept, in bytes.
 const MAX_BYTES: usize = 256 << 20;
 
 /// More records than etcd ever has in these buckets.
@@ -120,8 +120,8 @@ impl Small {
         notes
     }
 
-    /// The position in the log, the raft configuration and the auth revision. A restore, which begins a new log, replaces
-    /// the first two.
+    /// Mends the position in the log, the raft configuration and the auth revision. A restore, which begins a new log,
+    /// replaces the first two.
     fn mend_position(&mut self, notes: &mut Vec<String>) {
         let meta = self.meta();
         let one = || meta::encode_number(1).to_vec();

@@ -156,7 +156,7 @@ impl Reader {
     }
 }
 
-/// A byte as Go's encoding/json prints it, which takes it for a character.
+/// A byte as printed by Go's encoding/json, which treats it as a character.
 fn go_char(byte: u8) -> String {
     match byte {
         b'\'' => r"'\''".into(),
