@@ -117,6 +117,20 @@ impl Context {
         Ok(Deadline::after(self.limit()?))
     }
 
+    /// A deadline for a request to which etcdctl gives any time. `--command-timeout` bounds it if that was given; the
+    /// default of that flag bounds only the time until a server is reached, so that a stall of the network ends no
+    /// command that etcdctl would complete.
+    ///
+    /// # Errors
+    /// See [`Context::settings`].
+    pub fn patient_deadline(&self) -> Result<Deadline, CommandError> {
+        let deadline = self.deadline()?;
+        Ok(match self.settings()?.command_timeout_given {
+            true => deadline,
+            false => deadline.until_reached(),
+        })
+    }
+
     /// The command's timeout.
     ///
     /// # Errors
@@ -178,6 +192,15 @@ impl Context {
         self.login()?;
         let deadline = self.deadline()?;
         Ok((self.client().await?, deadline))
+    }
+
+    /// Like [`Context::connect`], with [`Context::patient_deadline`].
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub async fn connect_patiently(&self) -> Result<(Client, Deadline), CommandError> {
+        let client = self.client().await?;
+        Ok((client, self.patient_deadline()?))
     }
 
     /// A client for these endpoints, not authenticated.

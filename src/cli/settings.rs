@@ -41,10 +41,12 @@ pub struct Settings {
     pub hex: bool,
     /// Timeout of a command, from the first attempt to connect to the last byte received.
     pub command_timeout: GoDuration,
-    /// Whether [`Settings::command_timeout`] was given: `snapshot save` has no timeout otherwise.
+    /// Whether [`Settings::command_timeout`] was given: `snapshot save`, `txn` and others have no timeout otherwise.
     pub command_timeout_given: bool,
-    /// Timeout of one attempt to connect.
+    /// Timeout of the first attempt to connect.
     pub dial_timeout: GoDuration,
+    /// Whether [`Settings::dial_timeout`] was given.
+    pub dial_timeout_given: bool,
     /// Idle time before a ping is sent.
     pub keepalive_time: GoDuration,
     /// Timeout of a ping.
@@ -272,6 +274,7 @@ impl Settings {
             command_timeout: args.command_timeout.unwrap_or(GoDuration::seconds(5)),
             command_timeout_given: args.command_timeout.is_some(),
             dial_timeout: args.dial_timeout.unwrap_or(GoDuration::seconds(2)),
+            dial_timeout_given: args.dial_timeout.is_some(),
             keepalive_time: args.keepalive_time.unwrap_or(GoDuration::seconds(2)),
             keepalive_timeout: args.keepalive_timeout.unwrap_or(GoDuration::seconds(6)),
             max_request_bytes,

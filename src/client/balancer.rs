@@ -154,6 +154,12 @@ impl Balancer {
         }
     }
 
+    /// Number of consecutive failures of this endpoint.
+    pub fn failures(&self, index: usize) -> u32 {
+        let state = self.state.lock();
+        state.failures.get(&index).copied().unwrap_or(0)
+    }
+
     /// The endpoint is connected; only the server's SETTINGS are missing.
     pub fn connected(&self, index: usize) {
         if let Some(dialling) = self.state.lock().dialling.get_mut(&index) {

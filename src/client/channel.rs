@@ -154,7 +154,7 @@ impl Client {
         path: &'static str,
         request: Q,
         repeat: Repeat,
-        deadline: Deadline,
+        mut deadline: Deadline,
     ) -> Result<A, ClientError>
     where
         Q: Message + Clone + 'static,
@@ -176,6 +176,9 @@ impl Client {
                 Some(Ok(answer)) => return Ok(answer.into_inner()),
                 Some(Err(status)) => {
                     let failure = Failure::of(&status, &connection);
+                    if connection.heard() {
+                        deadline = deadline.after_reached();
+                    }
                     if path != AUTHENTICATE
                         && self
                             .refresh(&mut history, &failure, &token, deadline)

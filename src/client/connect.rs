@@ -24,6 +24,9 @@ use super::{
 
 /// Minimum interval of pings, as in grpc-go; servers disconnect clients that ping more often.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(10);
+/// Longest time of one attempt to connect, as in grpc-go. Each failure doubles the time for the next attempt until then:
+/// a server behind a slow network would otherwise never be reached.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(20);
 /// A new server gets this much time to acknowledge SETTINGS before a write is sent to it anyway.
 const ACKNOWLEDGED: Duration = Duration::from_millis(25);
 /// Time limit for probing a port after a command has failed.
@@ -35,18 +38,22 @@ impl Client {
     /// Returns a connection for a request.
     ///
     /// The very first request of a client with one endpoint is sent before the server has sent anything, if it may be
-    /// repeated. This saves one round trip, and failures are retried as usual.
+    /// repeated. This saves one round trip, and failures are retried as usual. It is not done where the time for an answer
+    /// has no limit, but that for reaching a server has.
     pub(super) async fn connection(
         &self,
         repeat: Repeat,
         avoid: Option<Avoid>,
         deadline: Deadline,
     ) -> Result<(usize, Connection), ClientError> {
+        let unlimited_answer = deadline.only_to_reach();
+        let deadline = deadline.to_connect();
         if deadline.passed() {
             return Err(self.out_of_time(deadline).await);
         }
         let first = !self.inner.tried.swap(true, Ordering::Relaxed);
-        if first && repeat == Repeat::Yes && self.inner.endpoints.len() == 1 {
+        let at_once = first && repeat == Repeat::Yes && !unlimited_answer;
+        if at_once && self.inner.endpoints.len() == 1 {
             let balancer = &self.inner.balancer;
             balancer.first_dial(|index| self.dial_task(index, true));
         }
@@ -90,6 +97,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         // It is the only endpoint of its client.
         let embedded = &self.inner.options.embedded;
+        let deadline = deadline.to_connect();
         let (dir, flags) = match self.inner.endpoints.first().map(|e| &e.target) {
             Some(Target::Embedded { dir, flags }) => (dir, flags),
             Some(Target::Snapshot { file }) => return embedded.open_snapshot(file).await,
@@ -130,7 +138,7 @@ impl Client {
         let (tls, proxies) = (Arc::clone(&self.inner.tls), Arc::clone(&self.inner.proxies));
         let client = &self.inner.options;
         let embedded = client.embedded.clone();
-        let options = DialOptions {
+        let mut options = DialOptions {
             timeout: client.dial_timeout,
             keepalive: KeepAlive {
                 time: client
@@ -141,6 +149,8 @@ impl Client {
             at_once,
         };
         async move {
+            let failures = inner.upgrade().map_or(0, |i| i.balancer.failures(index));
+            options.timeout = attempt_limit(options.timeout, failures);
             let result = match &endpoint.target {
                 Target::Embedded { dir, .. } | Target::Snapshot { file: dir } => {
                     match embedded.connect(dir).await {
@@ -244,5 +254,25 @@ impl Client {
             attempts.push(self.attempt(index, cause));
         }
         attempts
+    }
+}
+
+/// The time limit of an attempt to connect, after this number of consecutive failures.
+fn attempt_limit(first: Duration, failures: u32) -> Duration {
+    let doubled = first.saturating_mul(2_u32.saturating_pow(failures));
+    doubled.min(LONGEST_ATTEMPT).max(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_has_twice_the_time_of_the_previous_one() {
+        let limits = |first: u64| {
+            [0, 1, 2, 3, 4, 40].map(|n| attempt_limit(Duration::from_secs(first), n).as_secs())
+        };
+        assert_eq!(limits(2), [2, 4, 8, 16, 20, 20]);
+        assert_eq!(limits(30), [30; 6]);
     }
 }

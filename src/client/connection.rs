@@ -277,7 +277,16 @@ pub(super) fn text(error: &hyper::Error) -> String {
         inner = next;
     }
     if let Some(error) = inner.downcast_ref::<io::Error>() {
-        return super::cause::io_text(error);
+        return match error.kind() {
+            // h2 reports the end of the stream in its own words, and drops the numbers of the system's errors.
+            io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof
+                if error.raw_os_error().is_none() && error.get_ref().is_some() =>
+            {
+                "EOF".into()
+            }
+            io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
+            _ => super::cause::io_text(error),
+        };
     }
     let text = inner.to_string();
     match inner

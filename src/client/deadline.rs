@@ -10,6 +10,8 @@ use super::cause::Limit;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Option<Instant>,
+    /// When a server must have been reached, if only that is limited.
+    reached: Option<Instant>,
     /// The limit, and the flag that sets it.
     pub limit: Limit,
 }
@@ -20,7 +22,40 @@ impl Deadline {
         Deadline {
             // A limit beyond the clock's range means no deadline.
             at: Instant::now().checked_add(limit.length),
+            reached: None,
             limit,
+        }
+    }
+
+    /// The same deadline, but only for reaching a server: once one is connected, its answer may take any time. A
+    /// connection that is lost must be replaced within the same limit, counted from then on.
+    pub fn until_reached(self) -> Deadline {
+        Deadline {
+            at: None,
+            reached: self.at,
+            ..self
+        }
+    }
+
+    /// Whether only reaching a server is limited, and not its answer.
+    pub(super) fn only_to_reach(&self) -> bool {
+        self.reached.is_some()
+    }
+
+    /// The deadline for a connection to a server.
+    pub(super) fn to_connect(self) -> Deadline {
+        Deadline {
+            at: self.reached.or(self.at),
+            reached: None,
+            ..self
+        }
+    }
+
+    /// The deadline after a server has been reached: if its connection is lost, the time for a new one starts now.
+    pub(super) fn after_reached(self) -> Deadline {
+        match self.reached {
+            Some(_) => Deadline::after(self.limit).until_reached(),
+            None => self,
         }
     }
 
@@ -28,6 +63,7 @@ impl Deadline {
     pub fn never() -> Deadline {
         Deadline {
             at: None,
+            reached: None,
             limit: Limit::none(),
         }
     }
@@ -67,5 +103,17 @@ mod tests {
             Some(1)
         );
         assert_eq!(Deadline::never().run(async { 1 }).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_for_reaching_a_server_does_not_bound_its_answer() {
+        let until_reached = |length| Deadline::after(Limit { length, flag: "" }).until_reached();
+        let over = until_reached(Duration::ZERO);
+        assert_eq!(over.run(async { 1 }).await, Some(1));
+        assert!(over.to_connect().passed());
+        // A connection that is lost after a long time has the whole limit to be replaced.
+        let long = until_reached(Duration::from_secs(60)).after_reached();
+        assert!(long.only_to_reach() && !long.to_connect().passed());
+        assert!(!Deadline::never().after_reached().only_to_reach());
     }
 }

@@ -127,11 +127,13 @@ impl KeepAlive {
                     require_leader: true,
                     ..StreamOptions::default()
                 };
-                let stream = self
-                    .client
-                    .lease_keep_alive_stream(options, Deadline::never())
-                    .await?;
-                self.stream = Some(stream);
+                let connect = match self.end {
+                    Some(_) => Deadline::never(),
+                    None => self.first,
+                };
+                let stream = self.client.lease_keep_alive_stream(options, connect);
+                self.stream = Some(stream.await?);
+                self.first = self.first.after_reached();
             }
             let Some((requests, answers)) = &mut self.stream else {
                 continue;

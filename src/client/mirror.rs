@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use super::{
-    cause::Limit, channel::Client, deadline::Deadline, error::ClientError, pages::Pages,
-    rpc::prefix_end, stream::StreamOptions, watch::Watcher,
+    channel::Client, deadline::Deadline, error::ClientError, pages::Pages, rpc::prefix_end,
+    stream::StreamOptions, watch::Watcher,
 };
 use crate::proto::{etcdserverpb as pb, mvccpb};
 
@@ -20,15 +20,16 @@ pub struct Syncer {
     range_end: Bytes,
     /// The revision at which all pages are read; 0 until the first response.
     revision: i64,
-    limit: Limit,
+    /// For the first request.
+    first_deadline: Deadline,
     /// Whether the source has answered.
     answered: bool,
 }
 
 impl Syncer {
     /// Copies the keys under `prefix` (all keys if it is empty) at `revision`, or at the current one if that is 0.
-    /// `limit` bounds the first request; once that has been answered, the copy survives any stall of the network.
-    pub fn new(client: &Client, prefix: &[u8], revision: i64, limit: Limit) -> Syncer {
+    /// `deadline` bounds the first request; once that has been answered, the copy survives any stall of the network.
+    pub fn new(client: &Client, prefix: &[u8], revision: i64, deadline: Deadline) -> Syncer {
         let first = match prefix {
             [] => Bytes::from_static(b"\0"),
             prefix => Bytes::copy_from_slice(prefix),
@@ -46,7 +47,7 @@ impl Syncer {
             first,
             range_end,
             revision,
-            limit,
+            first_deadline: deadline,
             answered: false,
         }
     }
@@ -95,7 +96,7 @@ impl Syncer {
     fn deadline(&self) -> Deadline {
         match self.answered {
             true => Deadline::never(),
-            false => Deadline::after(self.limit),
+            false => self.first_deadline,
         }
     }
 }

@@ -159,20 +159,21 @@ impl Client {
             .await
     }
 
-    /// A member's whole database as a stream. `connect` bounds the connection to a server and, separately, the time
-    /// until the first response; `deadline` bounds each later one.
+    /// A member's whole database as a stream. `connect` bounds the connection to a server, `first` the first response, and
+    /// `deadline` each later one.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn snapshot(
         &self,
         connect: Deadline,
+        first: Deadline,
         deadline: Deadline,
     ) -> Result<Answers<pb::SnapshotResponse>, ClientError> {
         let path = "/etcdserverpb.Maintenance/Snapshot";
         let first = FirstAnswer {
             repeat: Repeat::Yes,
-            deadline: connect,
+            deadline: first,
         };
         self.stream_from_first(path, pb::SnapshotRequest {}, first, connect, deadline)
             .await

@@ -257,7 +257,7 @@ impl Client {
         path: &'static str,
         request: Q,
         first: FirstAnswer,
-        connect: Deadline,
+        mut connect: Deadline,
         deadline: Deadline,
     ) -> Result<Answers<A>, ClientError>
     where
@@ -297,6 +297,9 @@ impl Client {
                 Some(Err(status)) => status,
             };
             let failure = Failure::of(&status, &connection);
+            if connection.heard() {
+                connect = connect.after_reached();
+            }
             if !self
                 .refresh(&mut history, &failure, &token, first.deadline)
                 .await?

@@ -132,6 +132,7 @@ impl Watcher {
         if self.stream.is_none() {
             let connect = self.limit();
             let (requests, mut answers) = self.client.watch_stream(self.options, connect).await?;
+            self.connect = self.connect.after_reached();
             answers.set_deadline(connect);
             let request = pb::WatchRequest {
                 request_union: Some(RequestUnion::CreateRequest(self.create.clone())),

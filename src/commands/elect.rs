@@ -58,9 +58,8 @@ pub async fn elect(ctx: &Context, args: ElectArgs) -> Result<(), CommandError> {
 }
 
 async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), CommandError> {
-    let limit = ctx.limit()?;
-    let client = ctx.client().await?;
-    let session = Session::new(&client, TTL, limit).await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
+    let session = Session::new(&client, TTL, deadline).await?;
 
     // Handle signals from here on, because the leadership must be given up at the end.
     let mut signals = listen()?;
@@ -73,7 +72,7 @@ async fn campaign(ctx: &Context, name: &[u8], value: &[u8]) -> Result<(), Comman
         Ok(()) => lead(ctx, &session, &election, &mut signals).await,
         Err(error) => Err(error),
     };
-    end(&session, led).await
+    end(&session, led, &mut signals).await
 }
 
 fn of_election(error: ConcurrencyError) -> CommandError {
@@ -110,15 +109,22 @@ async fn lead(
 }
 
 /// Releases what the session of a lock or a leadership holds, by revoking its lease, which deletes its keys. A failure to
-/// do so is reported only if nothing else has failed; the lease then expires later.
+/// do so is reported only if nothing else has failed; the lease then expires later. Another signal ends the command at
+/// once.
 pub(super) async fn end(
     session: &Session,
     outcome: Result<(), CommandError>,
+    signals: &mut Termination,
 ) -> Result<(), CommandError> {
     if session.has_ended() {
         return outcome;
     }
-    let closed = session.close().await;
+    let closed = tokio::select! {
+        closed = session.close() => closed,
+        signal = signals.recv() => {
+            return Err(CommandError::already_reported(ErrorKind::Signal(signal)));
+        }
+    };
     outcome?;
     match closed {
         Err(error) if !error.lease_is_over() => Err(error.into()),
@@ -128,10 +134,9 @@ pub(super) async fn end(
 
 /// Prints each leader and each of its proposals, until a signal arrives.
 async fn observe(ctx: &Context, name: &[u8]) -> Result<(), CommandError> {
-    let limit = ctx.limit()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let mut signals = listen()?;
-    let mut observer = Observer::new(&client, name, limit);
+    let mut observer = Observer::new(&client, name, deadline);
     loop {
         let answer = tokio::select! {
             answer = observer.next() => answer?,

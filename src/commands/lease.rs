@@ -102,7 +102,7 @@ words! {
 pub async fn time_to_live(ctx: &Context, args: TimeToLiveArgs) -> Result<TimeToLive, CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let keys = args.keys;
     let request = pb::LeaseTimeToLiveRequest { id, keys };
     let answer = client.lease_time_to_live(request, deadline).await;
@@ -124,7 +124,7 @@ pub struct ListArgs {
 /// # Errors
 /// An error from the server (exit code 2, as in etcdctl).
 pub async fn list(ctx: &Context, _args: ListArgs) -> Result<pb::LeaseLeasesResponse, CommandError> {
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let answer = client
         .lease_leases(pb::LeaseLeasesRequest {}, deadline)
         .await;
@@ -160,11 +160,13 @@ words! {
 pub async fn keep_alive(ctx: &Context, args: KeepAliveArgs) -> Result<(), CommandError> {
     let [id] = args.words.exactly()?;
     let id = lease_id(id)?;
-    let (client, deadline) = ctx.connect().await?;
     if args.once {
+        let (client, deadline) = ctx.connect_patiently().await?;
         let answer = client.keep_alive_once(id, deadline).await;
         return ctx.emit(&answer.map_err(bad_connection)?);
     }
+    // The first answer has a limit in etcdctl too, because how long the lease lives is not known before it.
+    let (client, deadline) = ctx.connect().await?;
     let mut alive = client.keep_alive(id, deadline);
     loop {
         match alive.next().await {

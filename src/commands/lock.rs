@@ -53,12 +53,11 @@ const DEFAULT_TTL: i64 = 10;
 pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
     let words = args.words.get()?;
     let (name, program) = (words[0].as_bytes(), &words[1..]);
-    let limit = ctx.limit()?;
-    let client = ctx.client().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     // etcd's client ignores a time that is not positive and uses its default.
     let ttl = args.ttl.filter(|ttl| *ttl > 0);
     let ttl = ttl.unwrap_or(if args.ttl.is_some() { 60 } else { DEFAULT_TTL });
-    let session = Session::new(&client, ttl, limit).await?;
+    let session = Session::new(&client, ttl, deadline).await?;
 
     // Handle signals from here on, because the lock must be released at the end.
     let mut signals = elect::listen()?;
@@ -72,7 +71,7 @@ pub async fn lock(ctx: &Context, args: LockArgs) -> Result<(), CommandError> {
         Ok(()) => run(ctx, &session, &mutex, program).await,
         Err(error) => Err(error),
     };
-    elect::end(&session, held).await
+    elect::end(&session, held, &mut signals).await
 }
 
 /// Prints the key of the lock and waits for a signal.

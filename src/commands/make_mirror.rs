@@ -96,7 +96,7 @@ pub async fn make_mirror(ctx: &Context, args: MakeMirrorArgs) -> Result<(), Comm
     }
     let names = args.names();
     let from = (args.rev.unwrap_or(0) - 1).max(0);
-    let mut syncer = Syncer::new(&source, &names.prefix, from, ctx.limit()?);
+    let mut syncer = Syncer::new(&source, &names.prefix, from, ctx.patient_deadline()?);
     let mut mirror = Mirror {
         ctx,
         destination,
@@ -237,7 +237,7 @@ impl Mirror<'_> {
     fn deadline(&self) -> Result<Deadline, CommandError> {
         match self.answered {
             true => Ok(Deadline::never()),
-            false => self.ctx.deadline(),
+            false => self.ctx.patient_deadline(),
         }
     }
 

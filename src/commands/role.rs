@@ -45,7 +45,7 @@ pub async fn add(
 ) -> Result<Changed<pb::AuthRoleAddResponse>, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let line = format!("Role {name} created");
     let request = pb::AuthRoleAddRequest { name };
     Ok(Changed {
@@ -77,7 +77,7 @@ pub async fn delete(
 ) -> Result<Changed<pb::AuthRoleDeleteResponse>, CommandError> {
     let [role] = args.words.exactly()?;
     let role = text(role);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let line = format!("Role {role} deleted");
     let request = pb::AuthRoleDeleteRequest { role };
     Ok(Changed {
@@ -106,7 +106,7 @@ words! {
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<Role, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthRoleGetRequest { role: name.clone() };
     let answer = client.role_get(request, deadline).await?;
     Ok(Role { name, answer })
@@ -129,7 +129,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "role list command requires no argume
 /// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthRoleListResponse, CommandError> {
     args.words.get()?;
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     Ok(client
         .role_list(pb::AuthRoleListRequest {}, deadline)
         .await?)
@@ -187,7 +187,7 @@ pub async fn grant_permission(
     };
     let (key, range_end) = args.range.range(&words[2..])?;
     let name = text(&words[0]);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let line = format!("Role {name} updated");
     let request = pb::AuthRoleGrantPermissionRequest {
         name,
@@ -240,7 +240,7 @@ pub async fn revoke_permission(
         let end = string::text(&range_end);
         format!("Permission of range [{shown}, {end}) is revoked from role {role}")
     };
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthRoleRevokePermissionRequest {
         role,
         key,

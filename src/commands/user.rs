@@ -67,7 +67,7 @@ pub async fn add(
             }
         }
     };
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthUserAddRequest {
         name: name.clone(),
         password,
@@ -129,7 +129,7 @@ pub async fn delete(
 ) -> Result<Changed<pb::AuthUserDeleteResponse>, CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthUserDeleteRequest { name: name.clone() };
     Ok(Changed {
         answer: client.user_delete(request, deadline).await?,
@@ -161,7 +161,7 @@ words! {
 pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let [name] = args.words.exactly()?;
     let name = text(name);
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthUserGetRequest { name: name.clone() };
     let answer = client.user_get(request, deadline).await?;
     if !args.detail {
@@ -195,7 +195,7 @@ words! { pub ListWords: 0..=0, "", BadArgs "user list command requires no argume
 /// An error from the server.
 pub async fn list(ctx: &Context, args: ListArgs) -> Result<pb::AuthUserListResponse, CommandError> {
     args.words.get()?;
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     Ok(client
         .user_list(pb::AuthUserListRequest {}, deadline)
         .await?)
@@ -229,7 +229,7 @@ pub async fn passwd(
     let [name] = args.words.exactly()?;
     let name = text(name);
     let password = new_password(ctx, &name, args.interactive.unwrap_or(true))?;
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let request = pb::AuthUserChangePasswordRequest {
         name,
         password,
@@ -265,7 +265,7 @@ pub async fn grant_role(
 ) -> Result<Changed<pb::AuthUserGrantRoleResponse>, CommandError> {
     let [user, role] = args.words.exactly()?;
     let (user, role) = (text(user), text(role));
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let line = format!("Role {role} is granted to user {user}");
     let request = pb::AuthUserGrantRoleRequest { user, role };
     Ok(Changed {
@@ -298,7 +298,7 @@ pub async fn revoke_role(
 ) -> Result<Changed<pb::AuthUserRevokeRoleResponse>, CommandError> {
     let [user, role] = args.words.exactly()?;
     let (name, role) = (text(user), text(role));
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let line = format!("Role {role} is revoked from user {name}");
     let request = pb::AuthUserRevokeRoleRequest { name, role };
     Ok(Changed {

@@ -31,6 +31,8 @@ mod salvaged;
 mod snapshots;
 /// Mixed load for a while: memory stays level, and every descriptor is given back.
 mod soak;
+/// A network that stalls for longer than the default time limit, and one that is slow.
+mod stalls;
 /// Watches, leases, locks, elections, mirrors and tokens of our client library, including over connections that break.
 mod streams;
 /// The maintenance session with every pair of client and server.

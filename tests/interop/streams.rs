@@ -350,9 +350,15 @@ async fn a_lock_is_held_by_one_session_at_a_time() {
     let Some(server) = etcd() else { return };
     let client = client(&[server.endpoint()]);
     let sessions = [
-        Session::new(&client, 60, LIMIT).await.expect("a session"),
-        Session::new(&client, 60, LIMIT).await.expect("a session"),
-        Session::new(&client, 60, LIMIT).await.expect("a session"),
+        Session::new(&client, 60, Deadline::after(LIMIT))
+            .await
+            .expect("a session"),
+        Session::new(&client, 60, Deadline::after(LIMIT))
+            .await
+            .expect("a session"),
+        Session::new(&client, 60, Deadline::after(LIMIT))
+            .await
+            .expect("a session"),
     ];
     let [mut first, mut second, mut third] = [0, 1, 2].map(|i| Mutex::new(&sessions[i], b"name"));
     first.lock().await.expect("nobody holds it");
@@ -430,10 +436,14 @@ async fn a_lock_is_held_by_one_session_at_a_time() {
 async fn a_lock_is_not_taken_by_a_session_that_has_ended() {
     let Some(server) = etcd() else { return };
     let client = client(&[server.endpoint()]);
-    let holder = Session::new(&client, 60, LIMIT).await.expect("a session");
+    let holder = Session::new(&client, 60, Deadline::after(LIMIT))
+        .await
+        .expect("a session");
     let mut held = Mutex::new(&holder, b"name");
     held.lock().await.expect("nobody holds it");
-    let session = Session::new(&client, 60, LIMIT).await.expect("a session");
+    let session = Session::new(&client, 60, Deadline::after(LIMIT))
+        .await
+        .expect("a session");
     let mut waiting = Mutex::new(&session, b"name");
     let revoke = pb::LeaseRevokeRequest {
         id: session.lease(),
@@ -466,14 +476,18 @@ async fn a_lock_is_not_taken_by_a_session_that_has_ended() {
 async fn an_election_has_one_leader_and_everybody_sees_it() {
     let Some(server) = etcd() else { return };
     let client = client(&[server.endpoint()]);
-    let mut observer = Observer::new(&client, b"e", LIMIT);
+    let mut observer = Observer::new(&client, b"e", Deadline::after(LIMIT));
     assert!(matches!(
         observer.leader().await,
         Err(ConcurrencyError::NoLeader)
     ));
     let sessions = [
-        Session::new(&client, 60, LIMIT).await.expect("a session"),
-        Session::new(&client, 60, LIMIT).await.expect("a session"),
+        Session::new(&client, 60, Deadline::after(LIMIT))
+            .await
+            .expect("a session"),
+        Session::new(&client, 60, Deadline::after(LIMIT))
+            .await
+            .expect("a session"),
     ];
     let mut first = Election::new(&sessions[0], b"e");
     assert!(matches!(
@@ -522,7 +536,7 @@ async fn a_mirror_gets_every_key_in_pages_and_then_every_change() {
         .put(put("other", "v"), soon())
         .await
         .expect("it is written");
-    let mut syncer = Syncer::new(&client, b"k", 0, LIMIT);
+    let mut syncer = Syncer::new(&client, b"k", 0, Deadline::after(LIMIT));
     let mut keys = vec![];
     let mut sizes = vec![];
     while let Some(page) = syncer.page().await.expect("a page") {
@@ -552,7 +566,7 @@ async fn a_mirror_gets_every_key_in_pages_and_then_every_change() {
                 .all(|e| e.kv.as_ref().is_some_and(|kv| kv.key == "k99999"))
         );
     }
-    let whole = Syncer::new(&client, b"", 0, LIMIT)
+    let whole = Syncer::new(&client, b"", 0, Deadline::after(LIMIT))
         .page()
         .await
         .expect("a page");

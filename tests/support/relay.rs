@@ -16,6 +16,8 @@ struct State {
     accepted: usize,
     /// Nothing passes on this many of the first connections any more.
     silent: usize,
+    /// How long each piece of data takes in either direction.
+    delay: Duration,
     /// Number of HTTP/2 requests that still pass before all traffic stops; `None` = any number.
     requests_left: Option<usize>,
 }
@@ -96,6 +98,11 @@ impl Relay {
         assert!(state.stalled, "no stall within {limit:?}: {waited:?}");
     }
 
+    /// Lets each piece of data take this long in either direction, as a slow network does.
+    pub fn delay(&self, delay: Duration) {
+        self.state.0.lock().expect("no panic").delay = delay;
+    }
+
     /// Lets nothing pass any more on the connections that there are. They stay open, and new ones work.
     pub fn silence(&self) {
         let mut state = self.state.0.lock().expect("no panic");
@@ -172,7 +179,10 @@ fn forward(
                 }
             }
             let held = |s: &mut State| s.stalled || number <= s.silent;
-            drop(state.1.wait_while(open, held).expect("no panic"));
+            let open = state.1.wait_while(open, held).expect("no panic");
+            let delay = open.delay;
+            drop(open);
+            thread::sleep(delay);
             if to.write_all(&buffer[..n]).is_err() {
                 break;
             }

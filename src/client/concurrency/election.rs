@@ -14,9 +14,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    client::{
-        Client, ClientError, Deadline, Limit, StreamOptions, rpc::prefix_end, watch::Watcher,
-    },
+    client::{Client, ClientError, Deadline, StreamOptions, rpc::prefix_end, watch::Watcher},
     proto::{etcdserverpb as pb, mvccpb},
 };
 
@@ -115,8 +113,8 @@ impl Election {
             success: vec![delete(&self.key)],
             failure: vec![],
         };
-        let deadline = self.session.release_deadline();
-        self.session.client().txn(request, deadline).await?;
+        let resign = |deadline| self.session.client().txn(request, deadline);
+        self.session.release(resign).await?;
         self.revision = 0;
         Ok(())
     }
@@ -131,7 +129,8 @@ impl Election {
 pub struct Observer {
     client: Client,
     prefix: Vec<u8>,
-    limit: Limit,
+    /// For the first request.
+    first: Deadline,
     /// Whether the server has answered.
     answered: bool,
     state: State,
@@ -153,13 +152,13 @@ enum State {
 }
 
 impl Observer {
-    /// An observer of the election with this name. `limit` bounds the first request; once that has been answered, the
+    /// An observer of the election with this name. `first` bounds the first request; once that has been answered, the
     /// observer survives any stall of the network.
-    pub fn new(client: &Client, name: &[u8], limit: Limit) -> Observer {
+    pub fn new(client: &Client, name: &[u8], first: Deadline) -> Observer {
         Observer {
             client: client.clone(),
             prefix: [name, b"/"].concat(),
-            limit,
+            first,
             answered: false,
             state: State::Ask,
             seen: VecDeque::new(),
@@ -244,7 +243,7 @@ impl Observer {
     fn deadline(&self) -> Deadline {
         match self.answered {
             true => Deadline::never(),
-            false => Deadline::after(self.limit),
+            false => self.first,
         }
     }
 

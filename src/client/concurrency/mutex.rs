@@ -89,11 +89,8 @@ impl Mutex {
             key: self.key.clone().into(),
             ..Default::default()
         };
-        let deadline = self.session.release_deadline();
-        self.session
-            .client()
-            .delete_range(request, deadline)
-            .await?;
+        let delete = |deadline| self.session.client().delete_range(request, deadline);
+        self.session.release(delete).await?;
         self.revision = 0;
         Ok(())
     }

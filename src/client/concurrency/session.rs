@@ -33,19 +33,19 @@ impl Drop for Inner {
 }
 
 impl Session {
-    /// Grants a lease of `ttl` seconds and keeps it alive. `limit` bounds this request and those that release what the
-    /// session holds. The other requests have no limit but the end of the session, so waiting for a lock survives a stall
-    /// of the network.
+    /// Grants a lease of `ttl` seconds before `first`, and keeps it alive. The other requests have no limit but the end of
+    /// the session, so waiting for a lock survives a stall of the network.
     ///
     /// # Errors
     /// The lease could not be granted.
-    pub async fn new(client: &Client, ttl: i64, limit: Limit) -> Result<Session, ClientError> {
+    pub async fn new(client: &Client, ttl: i64, first: Deadline) -> Result<Session, ClientError> {
         let request = pb::LeaseGrantRequest { ttl, id: 0 };
-        let lease = client.lease_grant(request, Deadline::after(limit)).await?;
-        Ok(Session::with_lease(client, lease.id, ttl, limit))
+        let lease = client.lease_grant(request, first).await?;
+        Ok(Session::with_lease(client, lease.id, ttl, first.limit))
     }
 
-    /// Keeps an existing lease alive. `limit` bounds the requests that release what the session holds.
+    /// Keeps an existing lease alive. `limit` bounds the time until a server is reached for a request that releases what the
+    /// session holds.
     pub fn with_lease(client: &Client, lease: i64, ttl: i64, limit: Limit) -> Session {
         let (end, alive) = watch::channel(true);
         // The first answer has as much time as the later ones: the lease has just been granted.
@@ -135,18 +135,33 @@ impl Session {
         let request = pb::LeaseRevokeRequest {
             id: self.inner.lease,
         };
-        let deadline = self.release_deadline();
-        self.inner.client.lease_revoke(request, deadline).await?;
-        Ok(())
+        let revoke = |deadline| self.inner.client.lease_revoke(request, deadline);
+        self.release(revoke).await.map(drop)
     }
 
-    /// The deadline of a request that starts now and releases what the session holds: at the latest when the server
-    /// revokes the lease without a request.
-    pub(super) fn release_deadline(&self) -> Deadline {
-        Deadline::after(Limit {
-            length: life(self.inner.ttl).min(self.inner.limit.length),
-            flag: self.inner.limit.flag,
-        })
+    /// Runs a request that releases what the session holds. It survives a stall of the network too, but ends at the latest
+    /// when the server has revoked the lease without a request.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(super) async fn release<T, F>(
+        &self,
+        request: impl FnOnce(Deadline) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let Inner { client, limit, .. } = &*self.inner;
+        let length = life(self.inner.ttl);
+        let end = Deadline::after(Limit { length, flag: "" });
+        let reach = Deadline::after(Limit {
+            length: length.min(limit.length),
+            flag: limit.flag,
+        });
+        match end.run(request(reach.until_reached())).await {
+            Some(released) => released,
+            None => Err(client.out_of_time(end).await),
+        }
     }
 }
 

@@ -81,18 +81,19 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
             progress.update(*counted.borrow_and_update());
         }
     };
-    let sending = load::send_all(clients, requests, ctx.limit()?, done);
+    let sending = load::send_all(ctx, clients, requests, done);
     let outcome = tokio::select! {
-        (outcome, (), ()) = async { tokio::join!(sending, producing, drawing) } => outcome,
+        (outcome, (), ()) = async { tokio::join!(sending, producing, drawing) } => outcome?,
         signal = signals.recv() => {
             // Delete the keys that were put so far.
-            keys.delete(&client).await?;
+            keys.clean_up(&client).await?;
             return Err(CommandError::already_reported(ErrorKind::Signal(signal)));
         }
     };
     drop(progress);
     let after = memory(ctx, "after").await?;
-    let revision = keys.delete(&client).await?;
+    // The deletion of many keys takes long; etcdctl does not limit it.
+    let revision = keys.delete(&client, ctx.patient_deadline()?).await?;
     args.load.tidy_up(ctx, &client, Some(revision)).await?;
     let reply = Datascale {
         keys: count,
@@ -111,7 +112,11 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
 async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
     let settings = ctx.settings()?;
     let endpoint = ctx.endpoints().await?.first().map_or("", String::as_str);
-    let timeout = settings.command_timeout.to_std();
+    let given = settings.command_timeout_given;
+    let timeout = match given {
+        true => settings.command_timeout.to_std(),
+        false => load::CLEANUP,
+    };
     match metrics::resident_memory(endpoint, settings.tls.as_deref(), timeout).await {
         Ok(bytes) => Ok(bytes),
         Err(why) if ctx.error_format() == Format::Json => {

@@ -45,8 +45,8 @@ pub const LOADS: &[&str] = &["s", "m", "l", "xl", "small", "medium", "large", "x
 /// Clients of each size.
 const CLIENTS: [usize; 4] = [50, 200, 500, 1000];
 
-/// Timeout for cleaning up, for a compaction and for a defragmentation.
-const CLEANUP: Duration = Duration::from_secs(30);
+/// Timeout for cleaning up, for a compaction, for a defragmentation and for reading the metrics.
+pub const CLEANUP: Duration = Duration::from_secs(30);
 
 impl LoadArgs {
     /// The value of `table` for the size of load that was asked for (small, medium, large, xLarge), and the number of
@@ -116,7 +116,7 @@ impl Keys {
             limit: 1,
             ..Default::default()
         };
-        let found = client.range(request, ctx.deadline()?).await?;
+        let found = client.range(request, ctx.patient_deadline()?).await?;
         if found.kvs.is_empty() {
             return Ok(keys);
         }
@@ -142,17 +142,25 @@ impl Keys {
         }
     }
 
+    /// Deletes the keys within the time for cleaning up. Returns the revision.
+    ///
+    /// # Errors
+    /// An error from the server.
+    pub async fn clean_up(&self, client: &Client) -> Result<i64, ClientError> {
+        self.delete(client, within(CLEANUP)).await
+    }
+
     /// Deletes the keys. Returns the revision.
     ///
     /// # Errors
     /// An error from the server.
-    pub async fn delete(&self, client: &Client) -> Result<i64, ClientError> {
+    pub async fn delete(&self, client: &Client, deadline: Deadline) -> Result<i64, ClientError> {
         let request = pb::DeleteRangeRequest {
             key: self.prefix.clone(),
             range_end: prefix_end(&self.prefix).into(),
             prev_kv: false,
         };
-        let answer = client.delete_range(request, within(CLEANUP)).await?;
+        let answer = client.delete_range(request, deadline).await?;
         Ok(answer.header.map_or(0, |h| h.revision))
     }
 }
@@ -228,13 +236,23 @@ impl Outcome {
 }
 
 /// Lets each of `clients` send requests from `requests` one after the other, and counts in `done` those that have been
-/// answered.
+/// answered. As in etcdctl, a request that takes long is not an error; `--command-timeout` bounds each of them if it is
+/// given.
+///
+/// # Errors
+/// The settings are invalid.
 pub async fn send_all(
+    ctx: &Context,
     clients: Vec<Client>,
     requests: mpsc::Receiver<pb::PutRequest>,
-    limit: Limit,
     done: watch::Sender<u64>,
-) -> Outcome {
+) -> Result<Outcome, CommandError> {
+    let limit = ctx.limit()?;
+    let given = ctx.settings()?.command_timeout_given;
+    let deadline = move || match given {
+        true => Deadline::after(limit),
+        false => Deadline::after(limit).until_reached(),
+    };
     let start = Instant::now();
     let requests = Arc::new(Mutex::new(requests));
     let mut running = JoinSet::new();
@@ -248,7 +266,7 @@ pub async fn send_all(
                     return own;
                 };
                 let start = Instant::now();
-                match client.put(request, Deadline::after(limit)).await {
+                match client.put(request, deadline()).await {
                     Ok(_) => own.latencies.push(start.elapsed()),
                     Err(error) => *own.errors.entry(error.to_string()).or_default() += 1,
                 }
@@ -266,7 +284,7 @@ pub async fn send_all(
         }
     }
     all.total = start.elapsed();
-    all
+    Ok(all)
 }
 
 /// Creates `count` clients, each with its own connection.

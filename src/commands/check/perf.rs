@@ -92,7 +92,7 @@ async fn clean_up(
     keys: &Keys,
     client: &Client,
 ) -> Result<Option<i64>, CommandError> {
-    match keys.delete(client).await {
+    match keys.clean_up(client).await {
         Ok(revision) => Ok(Some(revision)),
         Err(error) => {
             let text = format!("FAIL: Cleanup failed during key deletion: ERROR({error})");
@@ -112,7 +112,7 @@ async fn run(
     let (queue, requests) = mpsc::channel::<pb::PutRequest>(clients.len());
     let (done, _) = watch::channel(0);
     let progress = Steps::start(&ctx.ui, DURATION.as_secs());
-    let sending = load::send_all(clients, requests, ctx.limit()?, done);
+    let sending = load::send_all(ctx, clients, requests, done);
     let producing = async move {
         let start = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -128,5 +128,5 @@ async fn run(
         }
     };
     let (outcome, ()) = tokio::join!(sending, producing);
-    Ok(outcome)
+    outcome
 }

@@ -15,6 +15,10 @@ use crate::{
 /// Minimum number of bytes that must arrive within `--stall-timeout`.
 const LEAST: u64 = 64 << 10;
 
+/// Time limit of the first response unless `--dial-timeout` is given. It is longer than the default of that flag, because a
+/// member answers late while it is being defragmented or the network stalls.
+const FIRST_RESPONSE: Duration = Duration::from_secs(20);
+
 /// Why a save failed.
 #[derive(Debug)]
 pub enum Broken {
@@ -51,14 +55,21 @@ impl Stream {
         } else {
             Deadline::never()
         };
-        // Without a timeout, connecting to an unreachable endpoint would be retried forever, so the dial timeout applies
-        // to the first response.
-        let first = if settings.command_timeout_given {
-            deadline
-        } else {
-            Deadline::after(Limit::dial(settings.dial_limit()))
+        // Without a timeout, connecting to an unreachable endpoint would be retried forever, so the dial timeout applies.
+        let dial = Limit::dial(settings.dial_limit());
+        let (connect, first) = match () {
+            () if settings.command_timeout_given => (deadline, deadline),
+            () if settings.dial_timeout_given => (Deadline::after(dial), Deadline::after(dial)),
+            () => {
+                let length = FIRST_RESPONSE;
+                let first = Limit { length, ..dial };
+                (
+                    Deadline::after(dial).until_reached(),
+                    Deadline::after(first),
+                )
+            }
         };
-        let answers = client.snapshot(first, deadline).await;
+        let answers = client.snapshot(connect, first, deadline).await;
         Ok(Stream {
             answers: answers.map_err(|e| broken(&e, 0))?,
             progress: progress::Bytes::start(&ctx.ui),

@@ -71,9 +71,9 @@ pub async fn txn(ctx: &Context, args: TxnArgs) -> Result<pb::TxnResponse, Comman
     while let Some(line) = next_line(&stdin)? {
         transaction.failure.push(request::parse(ctx, &line).await?);
     }
-    // The command's timeout starts when the last line has been read.
+    // The time for reaching a server starts when the last line has been read.
     let needed = Needed::of_txn(&transaction);
-    let answer = client.txn(transaction, ctx.deadline()?).await;
+    let answer = client.txn(transaction, ctx.patient_deadline()?).await;
     answer.map_err(|error| permission::name(error.into(), &needed))
 }
 

@@ -65,7 +65,7 @@ pub async fn interactive(
                 let line = line.ok_or_else(|| ended("EOF"))?;
                 match read(&line, variables, flags)? {
                     Line::Watch(target) => {
-                        let start = (client.clone(), options, ctx.deadline()?);
+                        let start = (client.clone(), options, ctx.patient_deadline()?);
                         running.push(run(start, *target, say.clone()));
                     }
                     Line::Progress => {

@@ -97,7 +97,7 @@ pub async fn watch(ctx: &Context, args: WatchArgs) -> Result<(), CommandError> {
         return interactive::interactive(ctx, &variables, args.flags()).await;
     }
     let target = args.target(&variables, args.flags())?;
-    let (client, deadline) = ctx.connect().await?;
+    let (client, deadline) = ctx.connect_patiently().await?;
     let needed = Needed::read(&target.create.key, &target.create.range_end);
     let options = StreamOptions {
         fragments: true,
