@@ -503,7 +503,7 @@ fn has_word(code: &str, word: &str) -> bool {
 }
 
 #[test]
-fn the_reader_of_sources_is_not_fooled() {
+fn comments_and_literals_are_not_mistaken_for_code() {
     let text = r##"
         // crate::comment
         use crate::{client::{self, cause::Cause as Why}, golang::string};

@@ -1,4 +1,4 @@
-//! The targets themselves. Uses the public interface of the library alone.
+//! The targets themselves. They use only the public interface of the library.
 
 use std::{
     fs::{self, File},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use etcd_maintenance::{
-    bolt::{FileReader, Met},
+    bolt::{FileReader, FoundItem},
     proto::{mvccpb, snappb, walpb},
     schema::{
         alarm, auth, bucket, key,
@@ -29,9 +29,9 @@ use prost::Message as _;
 use sha2::Digest as _;
 use tempfile::TempDir;
 
-/// Longest input that is looked at, bytes: a few pages are enough for every rule of the formats.
+/// Maximum size of an input in bytes: a few pages suffice for every rule of the formats.
 const MAX_INPUT: usize = 64 << 10;
-/// Bytes of a meta page up to its checksum, and where the checksum covers them from.
+/// The bytes of a meta page that its checksum covers.
 const META: std::ops::Range<usize> = 16..72;
 
 thread_local! {
@@ -58,7 +58,7 @@ fn write(path: &Path, data: &[u8]) {
     file.set_len(data.len() as u64).expect("its length is set");
 }
 
-/// Makes the checksums of both metas right, so that what is behind them is looked at.
+/// Corrects the checksums of both metas, so that the code behind this check is reached.
 fn mend_metas(data: &mut [u8]) {
     let size = data.get(24..28).and_then(|b| b.first_chunk::<4>());
     let size = size.map_or(0, |b| u32::from_le_bytes(*b)) as usize;
@@ -77,7 +77,7 @@ fn mend_metas(data: &mut [u8]) {
     }
 }
 
-/// The reader of bolt files. The first byte decides whether the checksums of the metas are made right.
+/// The reader of bolt files. The first byte decides whether the checksums of the metas are corrected.
 pub fn bolt(data: &[u8]) {
     let Some((mode, data)) = data
         .split_first()
@@ -120,14 +120,15 @@ pub fn bolt(data: &[u8]) {
     if let Ok((states, all)) = FileReader::open_damaged(&path) {
         for state in states.iter().chain([&all]) {
             let mut entries = 0u64;
-            let _ = state
-                .walk_damaged(&mut |met| entries += u64::from(matches!(met, Met::Entry { .. })));
+            let _ = state.walk_damaged(&mut |item| {
+                entries += u64::from(matches!(item, FoundItem::Entry { .. }))
+            });
         }
     }
 }
 
-/// The bytes of a file for the offline tools. The first byte decides whether the metas are made right, and whether a
-/// digest is added at the end.
+/// The bytes of a file for the offline tools. The first byte decides whether the metas are corrected, and whether a digest is
+/// appended.
 fn whole_file(data: &[u8]) -> Option<Vec<u8>> {
     let (mode, data) = data
         .split_first()
@@ -156,7 +157,7 @@ pub fn snapshot(data: &[u8]) {
     if let Ok(verdict) = verdict
         && verdict.first_bad().is_none()
     {
-        // What is good can be read by everything.
+        // A good file can be read by every tool.
         let status = status.expect("a good file has a status");
         assert_eq!(
             status.revision.max(1).min(verdict.revision),
@@ -186,7 +187,7 @@ pub fn offline(data: &[u8]) {
             });
         }
     }
-    // What is salvaged is sound.
+    // A salvaged file is sound.
     let out = folder().join("salvaged");
     let _ = fs::remove_file(&out);
     let options = SalvageOptions {
@@ -197,7 +198,7 @@ pub fn offline(data: &[u8]) {
         let verdict = examine(&out, &ExamineOptions::default()).expect("it can be read");
         assert_eq!(verdict.first_bad(), None, "{:?}", verdict.layers);
     }
-    // So is what is restored.
+    // So is a restored file.
     let restored = folder().join("restored");
     let _ = fs::remove_dir_all(&restored);
     let options = RestoreOptions {
@@ -214,7 +215,7 @@ pub fn offline(data: &[u8]) {
     let _ = data_dir::defragment(&folder(), Some(Duration::ZERO), &mut |_| ());
 }
 
-/// Gives every record of a log the CRC that it should have, so that what is behind the CRCs is looked at.
+/// Corrects the CRC of every record of a log, so that the code behind this check is reached.
 fn mend_log(data: &[u8]) -> Vec<u8> {
     let (mut out, mut rest, mut crc) = (Vec::new(), data, 0);
     while let Some((field, body)) = rest.split_first_chunk::<8>() {
@@ -245,7 +246,7 @@ fn mend_log(data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Gives a raft snapshot file the CRC that it should have.
+/// Corrects the CRC of a raft snapshot file.
 fn mend_snap(data: &[u8]) -> Vec<u8> {
     match snappb::Snapshot::decode(data) {
         Ok(mut envelope) => {
@@ -287,7 +288,7 @@ pub fn records(data: &[u8]) {
     let (key, value) = rest.split_at(usize::from(*key_len).min(rest.len()));
     match which % 8 {
         0 => {
-            // The quick decoder takes what the careful one takes.
+            // The fast decoder accepts the same bytes as prost's.
             let ours = key::KeyValueRef::decode(value);
             if let Ok(theirs) = mvccpb::KeyValue::decode(value) {
                 let ours = ours.expect("protobuf takes it");

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn clearing_it_can_be_torn_at_any_byte() {
+    fn a_torn_removal_of_the_record_is_harmless() {
         let old = page(6, 70);
         let mut new = old.clone();
         clear(&mut new);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_lies_is_torn() {
+    fn an_implausible_record_is_torn() {
         for (runs, high_water) in [
             (vec![(1, 1)], 200),
             (vec![(199, 2)], 200),

@@ -61,6 +61,7 @@ pub(crate) fn merge(
         born: Vec::new(),
         page_counts,
     };
+    // Merge the batch. Unless that changes something, give back the pages that were taken.
     match m.batch(batch) {
         Ok(Some(root)) => {
             let (high_water, taken) = m.space.finish();

@@ -213,6 +213,7 @@ impl Metas {
             let mut b = [0; META_END];
             Ok::<_, Error>(read_at(at, &mut b)?.then_some(RawMeta(b)))
         };
+        // Read meta page 0, and page 1 where page 0 says that it is.
         let empty = RawMeta([0; META_END]);
         let raw0 = read(0)?;
         let page0 = raw0.map_or(Err(MetaFault::Short), |m| m.validate());
@@ -223,6 +224,8 @@ impl Metas {
             raw1 = read(u64::from(m.page_size))?;
             page1 = raw1.map_or(Err(MetaFault::Short), |m| m.validate());
         }
+        // If page 1 was not found there, search for it at every page size. If both pages are invalid, report the one at the
+        // usual page size.
         if page1.is_err() {
             let mut size = MIN_PAGE_SIZE;
             while size <= MAX_PAGE_SIZE {
@@ -246,6 +249,7 @@ impl Metas {
             raw0.unwrap_or(empty).header(),
             raw1.unwrap_or(empty).header(),
         ];
+        // Determine which meta is newer.
         let newest = match (&page0, &page1) {
             (Ok(a), Ok(b)) if a.page_size != b.page_size => {
                 let what = format!(

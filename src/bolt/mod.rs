@@ -66,7 +66,7 @@ pub use pages::{PageScan, Scanned};
 pub use read_only::ReadOnly;
 pub use residency::ResidentView;
 pub use reverse::Reverse;
-pub use salvage::{Lost, Met, inline_records, readable_elements};
+pub use salvage::{FoundItem, Lost, inline_records, readable_elements};
 pub use sizes::Sizes;
 pub use snapshot::SnapshotReader;
 pub use tree::{Bucket, Buckets, Source};

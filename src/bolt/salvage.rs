@@ -33,7 +33,7 @@ pub struct Lost {
 
 /// What a walk finds.
 #[derive(Debug)]
-pub enum Met<'a> {
+pub enum FoundItem<'a> {
     /// The beginning of a bucket.
     Bucket(&'a [u8]),
     /// An entry of the current bucket. If its page is damaged, the caller must validate the entry.
@@ -52,7 +52,7 @@ pub enum Met<'a> {
 }
 
 /// Receives what a walk finds.
-type See<'a> = dyn FnMut(Met<'_>) + 'a;
+type Visitor<'a> = dyn FnMut(FoundItem<'_>) + 'a;
 
 impl FileReader {
     /// Readers of what is left of a file: one for each valid meta page, the newest first, no matter what else is wrong
@@ -103,10 +103,10 @@ impl FileReader {
     ///
     /// # Errors
     /// Only if the operating system fails to read.
-    pub fn walk_damaged(&self, see: &mut See<'_>) -> Result<Vec<Lost>> {
+    pub fn walk_damaged(&self, visit: &mut Visitor<'_>) -> Result<Vec<Lost>> {
         let mut walk = Walk {
             reader: self,
-            see,
+            visit,
             reached: PageSet::default(),
             bucket: None,
             base: (0, 0),
@@ -217,7 +217,7 @@ pub fn inline_records(value: &bytes::Bytes, at: u64) -> Vec<(bytes::Bytes, bytes
 
 struct Walk<'a, 's> {
     reader: &'a FileReader,
-    see: &'a mut See<'s>,
+    visit: &'a mut Visitor<'s>,
     reached: PageSet,
     /// The current bucket; `None` in the tree of buckets.
     bucket: Option<Vec<u8>>,
@@ -312,7 +312,7 @@ impl Walk<'_, '_> {
                 if flags == 0 {
                     let page = page.pgid();
                     let at = place(self.base, &value);
-                    (self.see)(Met::Entry {
+                    (self.visit)(FoundItem::Entry {
                         page,
                         sound,
                         at,
@@ -332,7 +332,7 @@ impl Walk<'_, '_> {
             };
             match Bucket::from_entry(self.reader, page.pgid(), &entry) {
                 Ok(bucket) => {
-                    (self.see)(Met::Bucket(&key));
+                    (self.visit)(FoundItem::Bucket(&key));
                     self.bucket = Some(key.to_vec());
                     match bucket.root() {
                         Root::Inline(page) => self.page(page, None, None, depth + 1)?,

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_is_unpacked_and_the_rest_left_alone() {
+    fn compressed_files_are_unpacked_and_others_left_alone() {
         let plain_bytes: Vec<u8> = (0..2_000_000u32).map(|i| (i / 9) as u8).collect();
         let packed = zstd::encode_all(&plain_bytes[..], 3).unwrap();
         let path = Path::new("x");

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_flag_wins_and_lists_grow() {
+    fn the_last_value_of_a_flag_wins_and_lists_accumulate() {
         assert_eq!(
             run("get -w json --endpoints a,b k -w simple --endpoints=c --hex --hex=false"),
             "tool --write-out=simple --hex=false --endpoints=a,b --endpoints=c get -- k"

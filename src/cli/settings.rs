@@ -177,6 +177,7 @@ impl Settings {
         let text = |s: &str| Ok(s.to_owned());
         let mut args = args.clone();
         let mut env = Env::new(environment);
+        // Join the lists of all `--endpoints` flags.
         let mut endpoints = None;
         if !args.endpoints.is_empty() {
             let mut list = vec![];
@@ -185,6 +186,7 @@ impl Settings {
             }
             endpoints = Some(list);
         }
+        // Fill in from the environment what no flag has set.
         env.fill("endpoints", &mut endpoints, value::list);
         env.fill("write-out", &mut args.write_out, text);
         env.fill("hex", &mut args.hex, value::boolean);
@@ -236,6 +238,7 @@ impl Settings {
         }
         let warnings = env.finish();
 
+        // Check the values, and apply defaults to those that depend on others.
         not_empty(&args)?;
         let discovery = args
             .discovery_srv
@@ -257,6 +260,7 @@ impl Settings {
                 );
             }
         };
+        // Read the TLS files.
         let files = [&args.cacert, &args.cert, &args.key].map(Option::as_deref);
         // Servers found by secure discovery must have certificates for the domain.
         let domain = discovery.as_ref().filter(|d| !d.insecure);
@@ -267,6 +271,7 @@ impl Settings {
             domain.map(|d| d.domain.as_str()),
         )?;
         let (max_request_bytes, max_recv_bytes) = limits(&args)?;
+        // Apply etcdctl's defaults.
         let settings = Settings {
             endpoints: named(endpoints.unwrap_or_else(|| vec![DEFAULT_ENDPOINT.into()])),
             format,
@@ -503,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_stand_in_the_user() {
+    fn a_password_may_be_part_of_the_user_flag() {
         let args = GlobalArgs {
             user: Some("u:p:q".into()),
             ..Default::default()

@@ -117,6 +117,7 @@ pub fn list(text: &str) -> Result<Vec<String>, ValueError> {
     }
     let column = |rest: &str| text.len() - rest.len() + 1;
     loop {
+        // A quoted value, in which a doubled quote stands for one quote.
         if let Some(quoted) = rest.strip_prefix('"') {
             let mut value = String::new();
             let mut tail = quoted;

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_endpoint_after_the_other_is_dialled_up_to_the_bound() {
+    async fn endpoints_are_dialled_one_after_the_other_up_to_the_bound() {
         let balancer = Balancer::new(3 * DIALS);
         let mut now = Instant::now();
         let mut all = vec![];
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_fails_rests_for_longer_each_time_and_comes_back() {
+    async fn a_failing_endpoint_rests_for_longer_each_time_and_returns() {
         let balancer = Balancer::new(1);
         let mut now = Instant::now();
         let mut pauses = vec![];

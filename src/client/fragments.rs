@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_a_large_watch_response_is_passed_on_unchanged() {
+    async fn everything_but_large_watch_responses_is_passed_on_unchanged() {
         let whole = framed(&response(1, 1000).encode_to_vec());
         let large = framed(&response(600, 1000).encode_to_vec());
         let mut compressed = large.clone();
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_breaks_off_stays_incomplete() {
+    async fn a_truncated_message_stays_incomplete() {
         let large = framed(&response(3000, 1000).encode_to_vec());
         let stream = cut(&large[..large.len() - 10], 1000, None).await;
         let mut rest = &stream[..];

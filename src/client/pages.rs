@@ -151,7 +151,7 @@ mod tests {
     use crate::proto::mvccpb::KeyValue;
 
     #[test]
-    fn what_pages_would_change_is_read_at_once() {
+    fn ranges_that_pages_would_change_are_read_by_one_request() {
         let all = pb::RangeRequest {
             key: "a".into(),
             range_end: "b".into(),

@@ -329,7 +329,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn some_names_are_known_without_asking() {
+    async fn special_names_are_resolved_without_a_name_server() {
         let local: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         for name in ["localhost", "LOCALHOST.", "a.localhost"] {
             assert_eq!(addresses(name).await.unwrap(), local, "{name}");

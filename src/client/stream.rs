@@ -276,6 +276,7 @@ impl Client {
             let requests = tokio_stream::once(request.clone());
             let requests =
                 self.stream_request(requests, StreamOptions::default(), &token, deadline);
+            // Start the call and wait for its first response.
             let mut state = State::begin(self.grpc(&connection), path, requests).await;
             let status = match first.deadline.run(state.message()).await {
                 None => {
@@ -296,6 +297,7 @@ impl Client {
                 }
                 Some(Err(status)) => status,
             };
+            // After a failure, try again with a new token if the old one is the cause, or if the stream may be reopened.
             let failure = Failure::of(&status, &connection);
             if connection.heard() {
                 connect = connect.after_reached();
@@ -447,7 +449,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_sides_send_as_they_like_and_the_metadata_is_that_of_etcd() {
+    async fn both_sides_send_independently_and_the_metadata_is_that_of_etcd() {
         let (client, mut calls) = server().await;
         client.set_token("secret").unwrap();
         let options = StreamOptions {

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quoted_is_read_back() {
+    fn quoted_words_are_read_back() {
         let text = "a b\"c'd$e`f\\g&h(i)ä*";
         for (before, open, after) in [
             ("", None, ""),

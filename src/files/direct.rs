@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_takes_the_usual_way() {
+    fn a_rejected_direct_write_is_repeated_without_direct_io() {
         let at = tempfile::NamedTempFile::new().unwrap();
         let mut file = DirectFile::new(at.reopen().unwrap(), false);
         // An address and a length that are not aligned.

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_packed_is_unpacked_to_the_same_and_its_digest_is_that_of_the_file() {
+    async fn compressed_files_decompress_unchanged_and_the_digest_is_that_of_the_file() {
         let mut stream: Vec<u8> = (0..(3 << 20)).map(|i: u32| (i / 500) as u8).collect();
         let digest = Sha256::digest(&stream);
         stream.extend_from_slice(&digest);

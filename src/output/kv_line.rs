@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_the_documented_one_and_comes_back_the_same() {
+    fn a_line_has_the_documented_form_and_is_decoded_to_the_same_pair() {
         assert_eq!(
             encode(&pair(b"a", b"b", 0)),
             r#"{"schema":1,"key":"a","value":"b","create_revision":4,"mod_revision":7,"version":2,"lease":"0"}"#
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_told() {
+    fn invalid_lines_are_rejected_with_the_reason() {
         for (line, text) in [
             ("{}", "missing field `schema`"),
             (r#"{"schema":2,"key":"a","value":"b"}"#, "schema 2"),

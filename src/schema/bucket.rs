@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_is_in_the_order_of_the_file() {
+    fn the_list_of_buckets_is_sorted() {
         assert!(ALL.is_sorted());
         assert!(REQUIRED.iter().all(|name| ALL.contains(name)));
     }

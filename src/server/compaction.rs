@@ -68,9 +68,11 @@ pub fn run(shared: &Arc<Shared>, compactions: &Receiver<Compaction>, pace: Pace)
     }
 }
 
+/// Executes one compaction. Returns the hash of the history up to its revision, which is computed from the same records.
 fn compact(shared: &Arc<Shared>, compaction: &Compaction, pace: Pace) -> Result<KeyHash, Error> {
     let started = Instant::now();
     let revision = compaction.revision;
+    // Drop old changes from the index, so that nothing refers to their records any more.
     let kept = compact_index(shared, revision)?;
     let mut hash = HashKv::new(compaction.previous, revision);
     let (mut keeps, mut takes_part) = (Kept::new(&kept), Kept::new(&kept));
@@ -78,6 +80,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction, pace: Pace) -> Result<
     let mut from: Option<Vec<u8>> = None;
     let mut size = pace.batch.unwrap_or(FIRST_STEP);
     loop {
+        // Examine the next records: hash them, and find those to be removed.
         let step = {
             // Take a new state for each step: an old one would keep its pages from being reused.
             let published = shared.published()?;
@@ -99,6 +102,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction, pace: Pace) -> Result<
             })?;
             step
         };
+        // Remove them, and adapt the size of the next step to the time that this takes.
         removed += step.obsolete.len();
         let last = step.resume.is_none();
         from = step.resume;
@@ -115,6 +119,7 @@ fn compact(shared: &Arc<Shared>, compaction: &Compaction, pace: Pace) -> Result<
         if last {
             break;
         }
+        // Pause before the next step, unless the server is stopping.
         let goes_on = match pace.pause.is_zero() {
             true => !shared.is_stopping(),
             false => shared.pause(pace.pause),

@@ -34,7 +34,7 @@ mod tests {
     };
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn only_so_much_runs_at_once() {
+    async fn concurrent_work_is_limited() {
         let limit = PERMITS.available_permits();
         let running = Arc::new(AtomicUsize::new(0));
         let work: Vec<_> = (0..4 * limit + 4)

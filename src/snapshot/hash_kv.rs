@@ -44,7 +44,7 @@ pub fn hash_kv_compacted(
     compacted: Option<i64>,
 ) -> Result<HashKv, Error> {
     let file = SnapshotFile::open(path)?;
-    // For every key, the number of its last record up to `rev`; the lowest bit is 0 for a deletion.
+    // First pass: for every key, find the number of its last record up to `rev`; the lowest bit is 0 for a deletion.
     let mut last: KeySet<u32> = KeySet::default();
     let mut number = 0;
     let records = inspect(&file, &mut |item| {
@@ -64,6 +64,7 @@ pub fn hash_kv_compacted(
             false => Ok(()),
         }
     })?;
+    // Reject revisions for which a server would return no hash.
     let compact = records.meta.compact_revision().max(compacted);
     let current = records.current_revision();
     if rev > 0 && compact.is_some_and(|c| rev < c) {
@@ -73,7 +74,7 @@ pub fn hash_kv_compacted(
         return Err(Error::FutureRevision);
     }
     let rev = if rev == 0 { current } else { rev };
-    // One bit for each record: whether a compaction at `rev` would keep it.
+    // Replace the keys by one bit for each record: whether a compaction at `rev` would keep it.
     let mut kept = vec![0u64; number as usize / 64 + 1];
     let mut keeps_any = false;
     for state in last.states(&mut |_, _| {}) {
@@ -84,6 +85,7 @@ pub fn hash_kv_compacted(
         }
     }
     drop(last);
+    // Second pass: hash the records.
     let compact = compact.unwrap_or(-1);
     let mut hash = hashkv::HashKv::new(compact, rev);
     let Some(bucket) = file.reader().bucket(bucket::KEY)? else {

@@ -173,7 +173,7 @@ pub fn inspect(file: &SnapshotFile, visit: &mut Visitor<'_>) -> Result<Records, 
     let mut inspector = Inspector::new(visit);
     let findings = file
         .reader()
-        .check_with(&mut |v| inspector.see(v))?
+        .check_with(&mut |v| inspector.add(v))?
         .findings;
     inspector.finish(file.path(), findings)
 }
@@ -201,8 +201,8 @@ impl<'a, 'v> Inspector<'a, 'v> {
     }
 
     /// Adds what the walk visits.
-    pub fn see(&mut self, met: Visit<'_>) {
-        let (page, result) = match met {
+    pub fn add(&mut self, visit: Visit<'_>) {
+        let (page, result) = match visit {
             Visit::Bucket { name } => {
                 self.bucket = name.to_vec();
                 self.records.seen.insert(name.to_vec());

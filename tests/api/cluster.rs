@@ -145,7 +145,7 @@ async fn a_learner_comes_and_goes(t: Arc<Target>) {
         Code::FailedPrecondition,
         "etcdserver: bad leader transferee",
     );
-    // It does not count for a quorum.
+    // A learner does not count towards the quorum.
     fill(&t, &[("k", "v")]).await;
     let remove = pb::MemberRemoveRequest { id: learner.id };
     let left = c.member_remove(remove).await.unwrap().into_inner().members;
@@ -203,7 +203,7 @@ async fn peer_urls_are_changed_and_stay_unique(t: Arc<Target>) {
     }
 }
 
-/// A real etcd answers as well, and then waits for the new member before it writes anything.
+/// A real etcd also answers, and then waits for the new member before it writes anything.
 async fn a_voter_is_added_and_only_one(t: Arc<Target>) {
     let mut c = t.cluster();
     let added = c

@@ -14,7 +14,7 @@ on_every_target! {
     old_revisions_are_gone_and_the_rest_stays;
     refusals_name_the_reason;
     a_deleted_key_is_gone_for_good;
-    without_physical_the_answer_comes_as_well;
+    a_compaction_without_physical_is_answered_too;
     a_transaction_reads_no_compacted_revision;
     compaction_leaves_the_revision;
 }
@@ -76,7 +76,7 @@ async fn a_deleted_key_is_gone_for_good(t: Arc<Target>) {
     assert_eq!(facts(&read.kvs[0]), ("a".into(), "5".into(), 5, 5, 1));
 }
 
-async fn without_physical_the_answer_comes_as_well(t: Arc<Target>) {
+async fn a_compaction_without_physical_is_answered_too(t: Arc<Target>) {
     let mut kv = t.kv();
     for i in 0..50 {
         kv.put(put("k", &i.to_string())).await.unwrap();

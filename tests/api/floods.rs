@@ -1,4 +1,4 @@
-//! Clients that send many tiny frames: bursts that are legitimate are answered, and floods cost neither memory nor other
+//! Clients that send many tiny frames: legitimate bursts are answered, and floods neither use up memory nor affect other
 //! clients.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
@@ -23,7 +23,7 @@ on_every_target! {
     every_small_message_of_a_burst_is_answered;
 }
 
-/// Messages that a client with that many leases sends every few seconds.
+/// Number of messages in a burst: a client that keeps this many leases alive sends as many every few seconds.
 const BURST: usize = 100_000;
 
 async fn every_small_message_of_a_burst_is_answered(t: Arc<Target>) {

@@ -1,4 +1,4 @@
-//! HTTP/2 frames byte by byte, for clients that send what no library would.
+//! Builds HTTP/2 frames byte by byte, for clients that send what no library would send.
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;

@@ -1,4 +1,4 @@
-//! gRPC on the wire, below the level of generated clients: messages that are missing, cut, surplus or compressed.
+//! gRPC on the wire, below the level of generated clients: messages that are missing, truncated, superfluous or compressed.
 
 use std::{
     future::poll_fn,
@@ -44,8 +44,8 @@ struct Answer {
     status: (i32, String),
 }
 
-/// Calls a method. Every element of `frames` is sent as a frame; after an empty one, the client waits for a moment first.
-/// `None` if there is no port.
+/// Calls a method. Each element of `frames` is sent as a frame; after an empty one, the client pauses briefly. `None` if the
+/// target has no port.
 async fn call(
     t: &Target,
     path: &str,

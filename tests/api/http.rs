@@ -1,4 +1,4 @@
-//! Plain HTTP as Go's server and grpc-gateway read it: paths, methods, hosts, timeouts and what a client accepts.
+//! Plain HTTP as interpreted by Go's server and grpc-gateway: paths, methods, hosts, timeouts and accepted encodings.
 
 use std::{io::Read as _, sync::Arc};
 
@@ -38,7 +38,7 @@ impl Answer {
         header.map(|(_, value)| value.as_str())
     }
 
-    /// The text; without the chunks' lengths, which only a real etcd sends.
+    /// The body as text. Only a real etcd sends it in chunks, which are joined.
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -86,7 +86,7 @@ async fn send(t: &Target, request: &[u8]) -> Option<Answer> {
     })
 }
 
-/// The content of a chunked body.
+/// Joins the chunks of a body.
 fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
@@ -100,7 +100,7 @@ fn joined(mut chunks: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A request without a body, with more lines of headers.
+/// Sends a request without a body, with additional header lines.
 async fn ask(t: &Target, method: &str, path: &str, headers: &[&str]) -> Option<Answer> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     headers
@@ -109,7 +109,7 @@ async fn ask(t: &Target, method: &str, path: &str, headers: &[&str]) -> Option<A
     send(t, (head + "\r\n").as_bytes()).await
 }
 
-/// A request to the gateway that reads a key.
+/// Sends a request to the gateway that reads a key.
 async fn range(t: &Target, path: &str, headers: &[&str]) -> Option<Answer> {
     let body = r#"{"key":"YQ=="}"#;
     let mut head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
@@ -267,7 +267,7 @@ async fn heads_that_gos_server_refuses(t: Arc<Target>) {
         assert_eq!(answer.text(), body, "{head}");
         assert_eq!(answer.header("connection"), Some("close"), "{head}");
     }
-    // HTTP/1.0 knows no hosts.
+    // HTTP/1.0 does not require a host.
     let answer = send(&t, b"GET /health HTTP/1.0\r\n\r\n").await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     let cut = b"POST /v3/kv/range HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -290,7 +290,7 @@ async fn the_gateway_keeps_the_clients_timeout(t: Arc<Target>) {
         };
         assert_eq!(answer.status, 200, "{timeout}: {answer:?}");
     }
-    // Those of many hours overflow, as in Go.
+    // Timeouts of very many hours overflow, as in Go.
     for timeout in [
         "-1S",
         "-1n",

@@ -23,7 +23,7 @@ use crate::{
 };
 
 on_every_target! {
-    a_grant_can_be_looked_at;
+    a_granted_lease_can_be_queried;
     grants_that_make_no_sense;
     a_revocation_deletes_the_keys_in_one_revision;
     a_put_needs_a_lease_that_exists;
@@ -63,7 +63,7 @@ fn leased(key: &str, lease: i64) -> pb::PutRequest {
     }
 }
 
-async fn a_grant_can_be_looked_at(t: Arc<Target>) {
+async fn a_granted_lease_can_be_queried(t: Arc<Target>) {
     let granted = grant(&t, 0, 600).await;
     assert!(granted.id > 0, "{}", granted.id);
     assert_eq!((granted.ttl, granted.error.as_str()), (600, ""));
@@ -425,7 +425,7 @@ async fn leases_expire_across_restarts_where_downtime_counts() {
 
 /// A restarted server continues where it stopped; clients have time to reconnect.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_server_knows_what_remained_of_its_leases() {
+async fn a_restarted_server_restores_the_remaining_time_of_leases() {
     let dir = scratch();
     let (server, t) = open(dir.path(), false).await;
     grant(&t, 1, 600).await;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 on_every_target! {
-    status_tells_all_of_a_member;
+    status_has_every_field_of_a_member;
     an_alarm_is_raised_listed_and_cleared;
     defragmentation_gives_space_back;
     history_hashes_the_same_everywhere;
@@ -26,7 +26,7 @@ on_every_target! {
 
 const MEMBER: u64 = 0x8e9e_05c5_2164_694d;
 
-async fn status_tells_all_of_a_member(t: Arc<Target>) {
+async fn status_has_every_field_of_a_member(t: Arc<Target>) {
     fill(&t, &[("a", "2"), ("b", "3")]).await;
     let request = pb::StatusRequest {};
     let s = t.maintenance().status(request).await.unwrap().into_inner();

@@ -339,7 +339,7 @@ fn metrics_and_http_have_listeners_of_their_own() {
 }
 
 #[test]
-fn hosts_and_origins_may_be_few() {
+fn hosts_and_origins_can_be_restricted() {
     let server = Launch::serve()
         .flag("--host-whitelist=127.0.0.1,a.com")
         .flag("--cors=http://a.com:80")

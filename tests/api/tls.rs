@@ -164,7 +164,7 @@ fn auto_tls_serves_our_own_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_schemes_on_one_port_are_told_apart() {
+async fn both_schemes_work_on_one_port() {
     let dir = scratch();
     let authority = Authority::new();
     let files = authority.server_files(dir.path()).to_vec();
@@ -186,7 +186,7 @@ async fn both_schemes_on_one_port_are_told_apart() {
     let list = pb::MemberListRequest::default();
     let list = { members }.member_list(list).await.unwrap().into_inner();
     assert_eq!(list.members[0].client_ur_ls, [plain, secured]);
-    // One that says nothing keeps nobody from being served, and goes when the server does.
+    // A client that sends nothing does not block others, and is disconnected when the server stops.
     let mut silent = tokio::net::TcpStream::connect(&address).await.unwrap();
     assert!(admits(&authority, &address, None).await);
     server.shutdown().await;

@@ -24,18 +24,18 @@ on_every_target! {
     history_is_replayed_from_any_revision;
     a_watch_from_a_later_revision_waits_for_it;
     a_compacted_revision_cancels_the_watch;
-    keys_ranges_prefixes_and_everything_behind_a_key;
+    keys_ranges_prefixes_and_everything_after_a_key;
     filters_and_previous_values;
     ids_are_chosen_or_given_and_free_after_a_cancel;
     ranges_without_keys_and_negative_revisions_are_refused;
     the_events_of_a_transaction_come_together;
-    progress_is_told_once_everything_is_delivered;
+    progress_is_reported_once_everything_is_delivered;
     many_watchers_share_a_stream;
     large_responses_are_split_only_on_request;
     a_client_that_reads_nothing_misses_nothing;
     events_go_on_through_compaction_and_defragmentation;
     a_client_that_has_closed_its_half_still_gets_events;
-    an_idle_watch_is_told_its_progress ["--watch-progress-notify-interval=100ms"];
+    an_idle_watch_receives_its_progress ["--watch-progress-notify-interval=100ms"];
 }
 
 /// A watch stream whose responses are read in order.
@@ -247,7 +247,7 @@ async fn a_compacted_revision_cancels_the_watch(t: Arc<Target>) {
     assert_eq!(w.events(2).await.len(), 2);
 }
 
-async fn keys_ranges_prefixes_and_everything_behind_a_key(t: Arc<Target>) {
+async fn keys_ranges_prefixes_and_everything_after_a_key(t: Arc<Target>) {
     let cases: [(&str, &[u8], &[&str]); 6] = [
         ("b", b"", &["b"]),
         ("b", b"d", &["b", "ba", "c"]),
@@ -440,7 +440,7 @@ async fn the_events_of_a_transaction_come_together(t: Arc<Target>) {
     assert_eq!(w.next().await.events.len(), 2);
 }
 
-async fn progress_is_told_once_everything_is_delivered(t: Arc<Target>) {
+async fn progress_is_reported_once_everything_is_delivered(t: Arc<Target>) {
     write(&t, "k", "0").await;
     let mut w = Watch::open(&t).await;
     w.create(watch("k")).await;
@@ -586,7 +586,7 @@ async fn a_client_that_has_closed_its_half_still_gets_events(t: Arc<Target>) {
     }
 }
 
-async fn an_idle_watch_is_told_its_progress(t: Arc<Target>) {
+async fn an_idle_watch_receives_its_progress(t: Arc<Target>) {
     let mut w = Watch::open(&t).await;
     w.create(watch("quiet")).await;
     let created = w

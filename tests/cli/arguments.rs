@@ -71,7 +71,7 @@ fn a_command_that_is_unknown_or_not_unique_is_refused_with_suggestions() {
 }
 
 #[test]
-fn an_argument_may_be_empty_or_no_text_at_all() {
+fn an_argument_may_be_empty_or_not_valid_text() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let no_text = OsStr::from_bytes(b"\xff\xfe");
     Program::etcdctl()
@@ -218,7 +218,7 @@ fn global_flags_before_serve_work_or_are_refused_by_name() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_shown_as_they_are_and_name_files() {
+fn bytes_that_are_not_text_are_printed_unchanged_and_can_name_files() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let dir = scratch();
     let endpoint = format!("--endpoints=embedded:{}", dir.path().join("d").display());
@@ -370,7 +370,7 @@ fn help_fits_the_terminal_and_lists_commands_under_headings() {
 }
 
 #[test]
-fn the_version_is_told_in_the_way_that_people_try_first() {
+fn the_flag_version_prints_the_version() {
     let version = Program::etcdctl().arg("version").run().success().out();
     for args in [
         &["--version"][..],

@@ -37,7 +37,7 @@ fn one_directory_serves_every_client_of_the_command() {
 }
 
 #[test]
-fn a_directory_that_can_not_be_made_is_named() {
+fn a_directory_that_cannot_be_created_is_named() {
     Program::etcdctl()
         .args(["--endpoints=embedded:/proc/no/such", "put", "k", "v"])
         .run()
@@ -145,7 +145,7 @@ fn odd_directories_are_refused_by_name() {
 
 /// A directory that may not be searched is not an empty one.
 #[test]
-fn what_may_not_be_read_is_not_missing() {
+fn an_unreadable_directory_is_not_reported_as_missing() {
     if !rustix::process::getuid().is_root() {
         skip("only root can become another user");
         return;
@@ -248,7 +248,7 @@ fn reading_works_on_a_full_and_on_a_read_only_disk() {
 }
 
 #[test]
-fn the_way_out_of_a_full_database_works_every_time() {
+fn the_recovery_of_a_full_database_can_be_repeated() {
     let dir = scratch();
     let endpoint = format!(
         "--endpoints=embedded:{}?quota-backend-bytes=16777216",

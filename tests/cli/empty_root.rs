@@ -147,7 +147,7 @@ fn every_command_finds_the_endpoints_of_a_domain() {
         .args(["--discovery-srv=cluster.test", "get", "k"])
         .run()
         .failure(1, "asking a name server needs /dev/urandom: ");
-    // What a container has there; any bytes will do.
+    // A container has these devices; their content does not matter.
     for device in ["dev/urandom", "dev/random", "dev/null"] {
         root.write(device, [7; 4096]);
     }
@@ -172,7 +172,7 @@ fn every_command_finds_the_endpoints_of_a_domain() {
     ] {
         etcdctl().args(command.split(' ')).run().success();
     }
-    // Both ask each endpoint by itself, and name it.
+    // Both query each endpoint separately, and name it.
     let endpoint = format!("http://node.cluster.test:{port}");
     let status = etcdctl().args(["endpoint", "status"]).run().success();
     assert!(status.out().starts_with(&endpoint), "{status}");
@@ -181,7 +181,7 @@ fn every_command_finds_the_endpoints_of_a_domain() {
         .run()
         .failure(1, "Error: etcdserver: ");
 
-    // The variable, another service name, and what is not secure.
+    // The environment variable, another service name, and insecure endpoints.
     let other = |flags: &[&str]| {
         root.program("etcdctl")
             .env("ETCDCTL_DISCOVERY_SRV", "other.test")

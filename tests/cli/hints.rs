@@ -81,7 +81,7 @@ fn an_unknown_flag_of_the_embedded_server_is_named() {
     assert!(!dir.path().join("d").exists());
 }
 
-/// The server's refusal does not say which key it is about.
+/// The server's error does not name the key, so a hint does.
 #[test]
 fn a_refusal_for_lack_of_permission_names_the_keys() {
     let server = Launch::serve().flag("--bcrypt-cost=4").start();
@@ -134,7 +134,7 @@ fn a_refusal_for_lack_of_permission_names_the_keys() {
 fn a_server_that_answers_is_not_mistaken_for_another_one() {
     let server = Launch::serve().start();
     let endpoint = format!("--endpoints={}", server.endpoint());
-    // It has no authentication, and the time for the read is up at once.
+    // The server has no authentication, and the read times out immediately.
     let get = ["get", "k", "--user=root:pw", "--command-timeout=1ns"];
     let run = Program::etcdctl().arg(endpoint).args(get).run();
     let run = run.failure(1, "Error: context deadline exceeded\n");
@@ -145,7 +145,7 @@ fn a_server_that_answers_is_not_mistaken_for_another_one() {
     assert!(run.err().contains(&hint), "{run}");
 }
 
-/// With JSON, the error object has the hints that are lines of their own in text, and nothing else is on stderr.
+/// With JSON, the error object contains the hints that are separate lines in text mode, and nothing else is on stderr.
 #[test]
 fn json_has_the_hints_of_text() {
     for (code, line) in [

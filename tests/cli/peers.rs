@@ -119,7 +119,7 @@ fn frames(mut bytes: &[u8]) -> Vec<u8> {
 const HEADERS: u8 = 1;
 
 #[test]
-fn a_read_is_sent_with_the_first_words_and_a_write_waits_for_those_of_the_server() {
+fn the_first_read_is_sent_at_once_and_a_write_waits_for_the_server() {
     for (command, at_once) in [(&["get", "k"][..], true), (&["put", "k", "v"], false)] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be bound");
         let address = listener.local_addr().expect("it is bound");
@@ -169,7 +169,7 @@ fn one_that_says_something_else() {
 }
 
 #[test]
-fn one_that_begins_and_does_not_go_on() {
+fn a_peer_that_stops_after_its_settings() {
     deadline(
         &peer(|s| says(s, SETTINGS)),
         "connected, but no answer within 700ms (--command-timeout)",
@@ -177,7 +177,7 @@ fn one_that_begins_and_does_not_go_on() {
 }
 
 #[test]
-fn one_that_breaks_off_in_the_middle() {
+fn a_peer_that_closes_the_connection_after_the_request() {
     let endpoint = peer(|mut stream| {
         let _ = stream.write_all(SETTINGS);
         hear(&stream);
@@ -251,7 +251,7 @@ fn a_write_without_a_response_may_have_happened_and_a_read_changes_nothing() {
 }
 
 #[test]
-fn one_that_gives_half_a_message() {
+fn a_peer_that_sends_half_a_message() {
     let endpoint = peer(|mut stream| {
         let _ = stream.write_all(SETTINGS);
         hear(&stream);
@@ -291,7 +291,7 @@ fn status(mut stream: TcpStream, code: &[u8]) {
 }
 
 #[test]
-fn a_read_goes_on_to_the_next_where_one_is_not_available() {
+fn a_read_moves_on_to_the_next_endpoint_if_one_is_unavailable() {
     let server = Launch::serve().start();
     // One that is unavailable, and one that has timed out.
     for peer in [peer(unavailable), peer(|s| status(s, b"4"))] {
@@ -311,7 +311,7 @@ fn a_read_goes_on_to_the_next_where_one_is_not_available() {
 }
 
 #[test]
-fn a_good_one_among_bad_ones_is_found() {
+fn a_good_endpoint_among_bad_ones_is_found() {
     let server = Launch::serve().start();
     let [port] = free_ports();
     let endpoints = format!(
@@ -448,7 +448,7 @@ fn a_malformed_endpoint_is_refused_at_once() {
 }
 
 #[test]
-fn a_path_behind_the_host_is_no_hindrance_and_a_unix_socket_works() {
+fn a_path_after_the_host_is_ignored_and_unix_sockets_work() {
     let server = Launch::serve().start();
     Program::etcdctl()
         .arg(format!("--endpoints={}/some/path", server.url()))
@@ -470,7 +470,7 @@ fn a_path_behind_the_host_is_no_hindrance_and_a_unix_socket_works() {
 }
 
 #[test]
-fn the_refusal_of_a_format_comes_after_that_of_the_server() {
+fn errors_from_the_server_precede_errors_about_the_format() {
     let [port] = free_ports();
     for args in [
         &["--count-only"][..],
@@ -524,7 +524,7 @@ fn a_malformed_endpoint_does_not_affect_the_others() {
 }
 
 #[test]
-fn an_http2_server_that_is_no_etcd() {
+fn an_http2_server_that_is_not_etcd() {
     // HEADERS of stream 1 that end it: status 404, or status 503.
     let not_found = peer(|stream| {
         hear(&stream);
@@ -563,7 +563,7 @@ fn an_http2_server_that_is_no_etcd() {
 
 /// The hints say what the endpoint did: for every kind of call, and without the debug forms of a library.
 #[test]
-fn what_an_endpoint_answers_and_violates_is_named() {
+fn unexpected_answers_and_protocol_violations_are_named() {
     let run = |endpoint: String, args: &[&str]| {
         let program = Program::etcdctl().arg(format!("--endpoints={endpoint}"));
         program.arg("--command-timeout=1s").args(args).run()
@@ -775,7 +775,7 @@ fn a_stream_that_is_reset_is_opened_elsewhere_where_that_is_safe() {
 }
 
 #[test]
-fn an_address_that_drops_everything_is_passed_by() {
+fn an_address_that_drops_everything_is_skipped() {
     let server = Launch::serve().start();
     let hole = BlackHole::start(([127, 0, 0, 1], 0).into());
     let bad = hole.address().to_string();

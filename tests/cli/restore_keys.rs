@@ -1,4 +1,4 @@
-//! `restore-keys`: keys back from a snapshot, a file of lines or the history, and nothing overwritten that changed.
+//! `restore-keys`: restores keys from a snapshot, a file of lines or the history, and overwrites nothing that has changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ fn saved() -> (Server, tempfile::TempDir, String) {
 const PREFIX: [&str; 2] = ["--prefix", "/prod/"];
 
 #[test]
-fn what_is_missing_comes_back_and_what_changed_stays() {
+fn missing_keys_are_restored_and_changed_keys_are_kept() {
     let (server, dir, from) = saved();
     run(&server, &["del", "/prod/0", "--prefix"]).success();
     run(&server, &["del", "/prod/19"]).success();
@@ -81,7 +81,7 @@ fn what_is_missing_comes_back_and_what_changed_stays() {
         )
     );
     assert_eq!(all(&server), before, "a plan changes nothing");
-    // Without a person or --yes nothing is changed either.
+    // Without a terminal or --yes, nothing is changed either.
     restore(&[]).failure(128, "nothing was changed: --yes is needed");
     assert_eq!(all(&server), before);
     let done = restore(&["--yes", "-w", "json"]).success().json();
@@ -99,13 +99,13 @@ fn what_is_missing_comes_back_and_what_changed_stays() {
         (&"put".into(), &2.into())
     );
     assert!(all(&server).contains("/prod/03\nnew\n") && !all(&server).contains("/prod/19"));
-    // Again there is nothing to do.
+    // The second time, there is nothing to do.
     let again = restore(&["--yes", "-w", "json"]).success().json();
     assert_eq!(again["outcome"], "nothing_to_do");
 }
 
 #[test]
-fn exact_is_what_the_source_has_and_the_undo_file_takes_it_back() {
+fn exact_makes_the_range_equal_to_the_source_and_the_undo_file_reverts_it() {
     let (server, dir, from) = saved();
     let file = format!("snapshot:{}", dir.path().join("backup.db").display());
     run(&server, &["del", "/prod/05"]).success();
@@ -193,7 +193,7 @@ fn a_key_that_changes_between_plan_and_write_is_left_and_named() {
         "/prod/07\nsomebody else's\n"
     );
     assert_eq!(run(&server, &["get", "/prod/08"]).out(), "/prod/08\nold\n");
-    // A person who does not say yes changes nothing.
+    // Nothing is changed unless the user answers yes.
     run(&server, &["del", "/prod/", "--prefix"]).success();
     let mut person = Session::start(&program, 100, "");
     person.wait_for("go on? [y/N]");
@@ -242,7 +242,7 @@ fn a_restore_that_was_killed_half_way_is_finished_by_the_next() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_before_the_first_write() {
+fn keys_that_do_not_fit_are_refused_before_the_first_write() {
     let server = Launch::serve()
         .flag("--quota-backend-bytes=2000000")
         .start();
@@ -261,7 +261,7 @@ fn what_does_not_fit_is_refused_before_the_first_write() {
 }
 
 #[test]
-fn owners_that_are_gone_and_encrypted_values_are_told() {
+fn missing_owners_and_encrypted_values_are_reported() {
     let server = Launch::serve().start();
     let dir = scratch();
     let path = dir.path().join("k8s.ndjson");

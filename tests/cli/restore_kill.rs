@@ -1,5 +1,5 @@
-//! `snapshot restore` killed at every step that can be seen from outside: nothing that looks like a data directory is
-//! left, and the next try works.
+//! `snapshot restore` killed at every step that can be observed from outside: nothing that looks like a data directory is
+//! left behind, and the next attempt succeeds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ fn state(dir: &Path) -> BTreeSet<(PathBuf, u64)> {
     let mut out = BTreeSet::new();
     let mut todo = vec![dir.to_owned()];
     while let Some(next) = todo.pop() {
-        // Folders and files come and go meanwhile.
+        // Directories and files are created and removed meanwhile.
         for entry in fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
             let len = entry.metadata().map_or(0, |m| m.len() >> 20);
@@ -41,7 +41,7 @@ fn restore(file: &Path, data: &Path, wal: Option<&Path>) -> Program {
     program
 }
 
-/// Runs until the `step`th change below `dir` is seen, and kills it then. Returns false if it ended before.
+/// Runs the program and kills it when the `step`th change below `dir` is observed. Returns false if it ended before that.
 fn kill_at(program: &Program, dir: &Path, step: usize) -> bool {
     let mut child: Child = program
         .command()
@@ -72,7 +72,7 @@ fn kill_at(program: &Program, dir: &Path, step: usize) -> bool {
     }
 }
 
-/// A server finds a database and a log, both complete.
+/// Asserts that database and log are complete.
 fn assert_whole(data: &Path, wal: &Path) {
     let db = data.join("member/snap/db");
     let status = Program::etcdutl()
@@ -122,7 +122,7 @@ fn a_restore_killed_at_any_step_leaves_no_data_directory_and_the_next_works() {
             let ended = !kill_at(&program, &place, step);
             killed += usize::from(!ended);
             let wal = wal.map_or_else(|| data.join("member/wal"), Path::to_owned);
-            // Either all of it is there, or nothing that a server would take for its own.
+            // Either everything is there, or nothing that a server would recognise as its data.
             if data.join("member").exists() {
                 assert_whole(&data, &wal);
                 program.run().failure(1, "not empty or could not be read");
@@ -133,7 +133,7 @@ fn a_restore_killed_at_any_step_leaves_no_data_directory_and_the_next_works() {
                 }
                 program.run().success();
                 assert_whole(&data, &wal);
-                // Nothing of the killed one is left next to them.
+                // Nothing that the killed restore was building is left next to them.
                 let left = state(&place).into_iter().map(|(path, _)| path);
                 let odd: Vec<PathBuf> = left
                     .filter(|path| path.to_string_lossy().contains(".restore.tmp"))

@@ -77,7 +77,7 @@ fn the_page_is_for_all_members_and_says_what_the_file_loses() {
         lines[8].starts_with("7 anywhere       etcdctl --endpoints=http://10.0.0.1:2379,"),
         "{out}"
     );
-    // A newer file is the better choice, and a damaged one is none.
+    // A newer file is a better choice, unless it is damaged.
     at(&server).args(["put", "c", "1"]).run().success();
     let newer = dir.path().join("newer.db");
     save(&server, &newer);
@@ -100,7 +100,7 @@ fn the_page_is_for_all_members_and_says_what_the_file_loses() {
         json["newest"],
         "newer.db is good and at 4 -> use it as FILE"
     );
-    // A live cluster tells members and revision.
+    // A running cluster provides the members and the revision.
     let from = format!("--from-cluster={}", server.endpoint());
     let json = plan(dir.path(), &[&from, "-w", "json"]).success().json();
     assert_eq!(json["bump_revision"], 1_000_001);
@@ -117,7 +117,7 @@ fn the_page_is_for_all_members_and_says_what_the_file_loses() {
 }
 
 #[test]
-fn a_file_that_is_not_good_has_no_page() {
+fn there_is_no_page_for_an_invalid_file() {
     let (_server, dir) = saved();
     let file = dir.path().join("backup.db");
     let mut bytes = fs::read(&file).expect("it was saved");
@@ -219,20 +219,20 @@ fn a_machine_does_its_part_only_after_every_check() {
         "{held}"
     );
     drop(lock);
-    // Somebody listens at the peer URL.
+    // A process listens at the peer URL.
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
     run(&["--yes"]).failure(10, "a process listens there; stop it first");
     drop(listener);
-    // The place for the old directory is taken.
+    // The path to which the old directory would be renamed exists.
     let taken = dir.path().join("m1.etcd.before");
     fs::create_dir(&taken).expect("it can be made");
     run(&["--yes"]).failure(10, "Error: directory: m1.etcd.before already exists");
     fs::remove_dir(&taken).expect("it can be removed");
-    // Nobody confirms, or only a preview is requested.
+    // The command is not confirmed, or only a preview is requested.
     run(&[]).failure(128, "nothing was changed: --yes is needed");
     run(&["--dry-run"]).success();
     assert_eq!(tree(dir.path()), before, "nothing was changed");
-    // Then it is done, and the old directory is kept.
+    // With confirmation, the restore is carried out, and the old directory is kept.
     let done = run(&["--yes"]).success();
     assert!(
         done.err()
@@ -250,12 +250,12 @@ fn a_machine_does_its_part_only_after_every_check() {
         .success()
         .json();
     assert!(meta.is_object());
-    // A second time there is an old directory that would have to go where one is kept already.
+    // The second time, the path to which the old directory would be renamed exists already.
     run(&["--yes"]).failure(10, "already exists");
 }
 
 #[test]
-fn a_token_of_an_old_member_is_not_made_again() {
+fn a_token_of_an_old_member_is_not_generated_again() {
     let (_server, dir) = saved();
     let page = |args: &[&str]| -> Value {
         plan(dir.path(), &[&[CLUSTER, "-w", "json"], args].concat())

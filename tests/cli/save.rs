@@ -25,7 +25,7 @@ pub(super) fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_saved_file_is_for_its_owner_and_says_what_the_server_held() {
+fn a_saved_file_is_private_and_contains_the_data_of_the_server() {
     let server = Launch::serve().start();
     let dir = scratch();
     let file = dir.path().join("backup.db");
@@ -119,7 +119,7 @@ fn a_dead_endpoint_is_given_up_after_the_dial_timeout_and_nothing_is_left() {
 }
 
 #[test]
-fn a_place_that_can_not_be_written_is_named_before_anything_is_asked() {
+fn an_unwritable_destination_is_reported_before_any_request() {
     let server = Launch::serve().start();
     let dir = scratch();
     let file = dir.path().join("no/such/x.db");
@@ -400,7 +400,7 @@ fn nohup_keeps_a_save_from_being_hung_up() {
 }
 
 #[test]
-fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
+fn an_impossible_destination_is_refused_before_any_request() {
     let dir = scratch();
     let at = |name: &str| dir.path().join(name).display().to_string();
     fs::create_dir(at("directory")).expect("a directory can be made");
@@ -475,7 +475,7 @@ fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn a_file_system_that_takes_no_file_is_named_before_anything_is_asked() {
+fn a_file_system_that_accepts_no_files_is_reported_before_any_request() {
     let Some(disk) = SmallDisk::mount(1 << 20) else {
         return;
     };
@@ -525,7 +525,7 @@ fn with_file_size_limit(kib: u32) -> Program {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_an_error_and_not_the_end() {
+fn a_file_size_limit_is_an_error_and_does_not_kill_the_process() {
     let server = filled_server();
     let dir = scratch();
     let file = dir.path().join("x.db");

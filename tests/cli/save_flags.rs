@@ -67,11 +67,11 @@ fn another_member_is_asked_when_a_stream_breaks_off() {
 }
 
 #[test]
-fn a_stream_in_which_a_bit_was_changed_is_not_taken() {
+fn a_stream_with_a_flipped_bit_is_rejected() {
     let server = filled_server();
     let dir = scratch();
     let file = dir.path().join("backup.db");
-    // Every answer before the stream is shorter than that, and the stream is far longer.
+    // Only the stream is long enough to contain this byte; all other answers are shorter.
     let flipping = Gate::that_flips(server.endpoint(), 3 << 20);
     let run = save(flipping.endpoint(), &[], &file).run();
     run.failure(5, "Error: ");
@@ -97,7 +97,7 @@ fn a_stream_that_stalls_is_given_up_and_leaves_nothing() {
         )
         .failure(5, "--failover continues with another member\n");
     assert_eq!(names(dir.path()), [""; 0]);
-    // Another member takes over, and a stall of none is not looked for.
+    // Another member takes over. With 0, stalls are not detected.
     let endpoints = format!("{},{}", gate.endpoint(), server.endpoint());
     let flags = ["--stall-timeout=300ms", "--failover"];
     save(&endpoints, &flags, &file).run().success();
@@ -210,7 +210,7 @@ fn a_compressed_file_is_read_by_every_command_that_takes_one() {
         fs::read(data.join("member/snap/db")).expect("it was restored")
     };
     assert!(restored(&file, "a") == restored(&plain, "b"));
-    // One that was cut is named.
+    // A truncated file is named.
     let bytes = fs::read(&file).expect("the file is there");
     fs::write(&file, &bytes[..bytes.len() / 2]).expect("it can be written");
     let cut = Program::etcdutl()
@@ -260,7 +260,7 @@ fn a_manifest_says_where_the_file_came_from_and_what_is_in_it() {
 }
 
 #[test]
-fn the_metrics_file_tells_of_failures_too() {
+fn the_metrics_file_reports_failures_too() {
     let server = filled_server();
     let dir = scratch();
     let metrics = dir.path().join("save.prom");

@@ -42,7 +42,7 @@ fn unusable_variables_are_named_once() {
 }
 
 #[test]
-fn commands_that_ask_no_server_look_at_no_variable() {
+fn commands_that_need_no_server_ignore_variables() {
     for command in ["version", "options", "help"] {
         let run = Program::etcdctl()
             .env("ETCDCTL_NOPE", "1")
@@ -141,7 +141,7 @@ fn no_secret_is_printed() {
         printed_by(env.env("ETCDCTL_PASSWORD", SECRET));
         printed_by(get(endpoint).args(["--auth-jwt-token", SECRET]));
         printed_by(get(endpoint).env("ETCDCTL_AUTH_JWT_TOKEN", SECRET));
-        // No header can have this one.
+        // This token is not valid in a header.
         printed_by(get(endpoint).args(["--auth-jwt-token", &format!("{SECRET}\n")]));
     };
     logins(&dead);
@@ -158,7 +158,7 @@ fn no_secret_is_printed() {
     let far = get("192.0.2.1:2379").arg("--command-timeout=200ms");
     printed_by(far.env("HTTPS_PROXY", proxy));
 
-    // The password is now the right one, and then it is no longer.
+    // The password is correct, and later it no longer is.
     let etcdctl = || etcdctl(server.endpoint());
     etcdctl().args(["auth", "enable"]).run().success();
     logins(server.endpoint());

@@ -1,5 +1,5 @@
-//! Commands that write large files, ended by a signal: they remove what is unfinished and die of the signal. And the
-//! commands that end regularly by a signal that was ignored when they were started.
+//! Commands that write large files, ended by a signal: they remove unfinished files and die of the signal. And commands that
+//! are meant to be ended by a signal, even if it was ignored when they were started.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::support::program::{Program, scratch};
 use crate::support::server::Launch;
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
-/// Runs until a signal must have arrived while the file was being written.
+/// Maximum number of attempts until a signal arrives while the file is being written.
 const RUNS: usize = 20;
 
 /// A snapshot of some 24 MiB.
@@ -65,8 +65,8 @@ fn dies_while_writing(program: &Program, dir: &Path, signal: Signal) -> bool {
     code != 0
 }
 
-/// Lets each signal end `program`, which works in `dir`. Every time, `dir` must be as it was before. `reset` undoes what
-/// a run has done that came to its end before the signal.
+/// Ends `program`, which works in `dir`, by each signal. Afterwards, `dir` must be unchanged. `reset` undoes the effects of a
+/// run that ended before the signal arrived.
 fn leaves_nothing(program: &Program, dir: &Path, reset: impl Fn()) {
     let before = below(dir);
     for signal in SIGNALS {

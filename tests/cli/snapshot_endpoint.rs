@@ -136,7 +136,7 @@ fn a_snapshot_is_served_to_any_client() {
 }
 
 #[test]
-fn verify_says_what_fails_and_how() {
+fn verify_names_what_fails() {
     let dir = tempfile::tempdir().unwrap();
     let good = fixture("basic-3.7.snapshot.db");
     let path = write(dir.path(), "good", &good);
@@ -168,8 +168,8 @@ fn verify_says_what_fails_and_how() {
         .failure(1, "no such file or directory");
 }
 
-/// The owner of a file that is served cuts it, overwrites a page, commits a transaction: an error that names the file
-/// or the page, and the server goes on.
+/// The owner of a file that is served truncates it, overwrites a page, or commits a transaction: the result is an error that
+/// names the file or the page, and the server continues.
 #[test]
 fn a_file_that_changes_while_it_is_served_is_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -213,13 +213,13 @@ fn a_file_that_changes_while_it_is_served_is_named() {
                 "{failed}"
             );
         }
-        // The state that was opened is there again: so are the answers.
+        // Once the original content is restored, the answers are the same as before.
         fs::write(&path, &bytes).unwrap();
         assert_eq!(client.run().success().out(), before.out());
     }
 }
 
-/// Every command that reads answers from a file as from a member, without a user although authentication is on in it.
+/// Every command that reads works on a file as on a member, without a user even if authentication is enabled in the file.
 #[test]
 fn every_read_command_answers_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -271,7 +271,7 @@ fn every_read_command_answers_from_a_file() {
     let healthy = write(dir.path(), "healthy", &fixture("basic-3.7.snapshot.db"));
     let health = at(&healthy).args(["endpoint", "health"]).run().success();
     assert!(health.out().contains("is healthy"), "{health}");
-    // The whole history: a watch from the first revision goes on until it is ended.
+    // The whole history: a watch from the first revision runs until it is ended.
     let watch = at(&path)
         .args(["watch", "--rev=2", "", "--prefix", "--", "sh", "-c"])
         .arg("echo $ETCD_WATCH_KEY; [ \"$ETCD_WATCH_KEY\" != '\"acc/11\"' ] || kill -INT $PPID")
@@ -323,7 +323,8 @@ fn every_command_that_changes_something_is_refused_by_name() {
     assert!(fs::read(&path).unwrap() == bytes);
 }
 
-/// `snapshot verify --against`: the same history, a changed value under a right digest, and a member that has gone on.
+/// `snapshot verify --against`: the same history, a changed value with a corrected digest, and a member that has received
+/// writes since.
 #[test]
 fn a_snapshot_is_compared_with_a_member() {
     let server = Launch::serve().start();
@@ -348,15 +349,15 @@ fn a_snapshot_is_compared_with_a_member() {
     };
     let same = format!("against     ok       {endpoint} has this hash at 21");
     assert!(verify(&path).success().out().contains(&same));
-    // The member goes on, and compacts what the file still has.
+    // The member receives a write, and compacts revisions that the file still has.
     ask(&["put", "key1", "later"]);
     ask(&["compaction", "15"]);
     assert!(verify(&path).success().out().contains(&same));
-    // One value is another one, and the digest is right again.
+    // Change one value and correct the digest.
     let mut bytes = fs::read(&path).unwrap();
     let is_value = |at: &usize| bytes[*at..].starts_with(b"value 19");
     let places: Vec<usize> = (0..bytes.len()).filter(is_value).collect();
-    // Free pages have copies of it.
+    // Free pages contain copies of the value.
     for at in places {
         bytes[at + 7] = b'8';
     }
@@ -372,7 +373,7 @@ fn a_snapshot_is_compared_with_a_member() {
     let run = verify(&changed);
     assert_eq!(run.code(), 16, "{run}");
     assert!(run.out().contains("against     bad"), "{run}");
-    // What the member has compacted cannot be compared.
+    // Revisions that the member has compacted cannot be compared.
     ask(&["compaction", "22"]);
     let run = verify(&path);
     assert_eq!(run.code(), 16, "{run}");
@@ -388,7 +389,7 @@ fn a_snapshot_is_compared_with_a_member() {
 }
 
 #[test]
-fn salvage_as_a_script_meets_it() {
+fn salvage_as_seen_by_a_script() {
     let dir = tempfile::tempdir().unwrap();
     let mut bytes = fixture("basic-3.7.snapshot.db");
     let page = 4096;

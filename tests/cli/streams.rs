@@ -47,7 +47,7 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 #[test]
-fn an_empty_stdin_is_no_value() {
+fn an_empty_stdin_is_not_a_value() {
     let dir = scratch();
     let endpoint = embedded(dir.path());
     Program::etcdctl()
@@ -105,7 +105,7 @@ fn progress_and_colours_do_not_go_into_a_pipe() {
     assert_eq!(defrag.err(), "");
 }
 
-/// The answer of one request and what is read in pages are the same bytes.
+/// The output is the same whether the keys are read by one request or in pages.
 #[test]
 fn a_large_answer_is_printed_page_by_page_like_one() {
     let server = Launch::serve().start();
@@ -127,7 +127,7 @@ fn a_large_answer_is_printed_page_by_page_like_one() {
         ] {
             let get = || etcdctl().args(["get", "-w", format]).args(args);
             let paged = get().run().success();
-            // A limit on the size of an answer asks for one answer.
+            // With a limit on the size of an answer, the keys are read by one request.
             let whole = get().env("ETCDCTL_MAX_RECV_BYTES", "100000000");
             let whole = whole.run().success();
             assert_eq!(paged.stdout, whole.stdout, "{format} {args:?}");
@@ -144,8 +144,8 @@ fn a_large_answer_is_printed_page_by_page_like_one() {
         .failure(1, "no space left on device");
 }
 
-/// All pages are read at the revision of the first one. If it is compacted meanwhile, the error says so, and how far the
-/// output goes.
+/// All pages are read at the revision of the first one. If that is compacted meanwhile, the error says so, and after how
+/// many keys the output ends.
 #[test]
 fn a_write_between_two_pages_is_not_seen_and_a_compaction_is_an_error() {
     const KEYS: usize = 6000;
@@ -203,7 +203,7 @@ fn a_write_between_two_pages_is_not_seen_and_a_compaction_is_an_error() {
         for later in [&later, &STANDARD.encode(&later)] {
             assert!(!text.contains(later.as_str()), "{format}");
         }
-        // JSON has base64.
+        // In JSON, values are base64.
         let whole = KEYS * line * if format == "json" { 4 } else { 3 } / 3;
         if !compacts {
             assert_eq!((code, err.as_str()), (Some(0), ""), "{format}");
@@ -221,7 +221,7 @@ fn a_write_between_two_pages_is_not_seen_and_a_compaction_is_an_error() {
     }
 }
 
-/// As a pager does: it reads the first lines, and more of them much later.
+/// A pager reads the first lines, and more of them much later.
 #[test]
 fn a_reader_that_pauses_for_longer_than_the_timeout_gets_the_whole_answer() {
     const KEYS: usize = 1900;

@@ -318,9 +318,9 @@ fn a_signal_at_a_password_prompt_restores_the_terminal() {
     }
 }
 
-/// Ctrl-C at a terminal that is the program's own, so that the terminal makes the signal.
+/// Ctrl-C is typed at the controlling terminal of the program, so that the terminal generates the signal.
 #[test]
-fn an_interrupt_gives_back_what_is_held_and_says_nothing() {
+fn an_interrupt_releases_what_is_held_and_prints_nothing() {
     let [server, copy] = [0, 1].map(|_| crate::support::server::Launch::serve().start());
     let etcdctl = |args: &[&str]| {
         let endpoint = format!("--endpoints={}", server.endpoint());
@@ -336,7 +336,8 @@ fn an_interrupt_gives_back_what_is_held_and_says_nothing() {
     };
     let at_rest = keys();
     let mirror = ["make-mirror", copy.endpoint()];
-    // What each shows when it runs, and how it ends: what holds something gives it back, the others die of the signal.
+    // The text that each command shows once it is running, and its exit code: commands that hold something release it and
+    // succeed; the others die of the signal.
     let cases: [(&[&str], &str, Option<i32>); 7] = [
         (&["lock", "l"], "l/", Some(0)),
         (&["lock", "taken"], "", Some(1)),
@@ -368,9 +369,9 @@ fn an_interrupt_gives_back_what_is_held_and_says_nothing() {
                 };
                 while copied().is_empty() {}
             }
-            // It waits for the lock when its key is there.
+            // The command is waiting for the lock once its key exists.
             "lock" if text.is_empty() => while keys() == at_rest {},
-            // It says nothing, so its connection is waited for.
+            // The command prints nothing, so wait for its connection.
             "elect" if text.is_empty() => {
                 while !session.shows("you") {
                     let vote = etcdctl(&["elect", "e", "you"]);

@@ -79,7 +79,7 @@ fn damage_is_named_and_nothing_else_printed() {
 #[test]
 fn hashkv_leaves_the_file_alone() {
     let scratch = Scratch::new();
-    // etcdutl's own writes to all of these.
+    // etcd's own etcdutl writes to all of these.
     for name in ["rich-3.7.snapshot.db", "killed-3.7.member.db"] {
         let bytes = fixture(name);
         let path = scratch.file(name, &bytes);

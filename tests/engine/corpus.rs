@@ -1,4 +1,4 @@
-//! The corpus of the fuzzer as a plain test: every seed, and small changes of it, through every target.
+//! The corpus of the fuzzer as a plain test: runs every target on every seed and on slightly changed copies of it.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ const TARGETS: [Target; 5] = [
     ("records", targets::records),
 ];
 
-/// Changed copies of each seed that are tried.
+/// Number of changed copies of each seed.
 const COPIES: usize = 20;
 
 #[test]

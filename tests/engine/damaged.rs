@@ -108,7 +108,7 @@ fn the_other_readers_do_not_panic() {
 }
 
 #[test]
-fn files_with_a_terabyte_of_nothing() {
+fn files_with_a_hole_of_a_terabyte() {
     let (expected, scratch) = (expected(), Scratch::new());
     let mut seen = 0;
     for (name, entry) in expected["sparse"].as_object().unwrap() {

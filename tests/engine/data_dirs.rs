@@ -39,7 +39,7 @@ fn unpack(tree: &str, entry: &Value, dir: &Path) -> PathBuf {
     dir.to_owned()
 }
 
-/// Trees, each of them written out anew for every run of `check`.
+/// Calls `check` for each tree with a function that unpacks it to a new directory.
 fn each(check: impl Fn(&str, &Value, &dyn Fn() -> PathBuf)) {
     let (expected, scratch) = (expected(), Scratch::new());
     for (tree, entry) in expected["trees"].as_object().unwrap() {
@@ -88,7 +88,7 @@ fn defragmented_databases_have_the_hash_of_etcdutls() {
         let before = snapshot::hash_kv(dir.join("member/snap/db"), 0).unwrap();
         defragment(&dir, TIMEOUT, &mut |_| {}).unwrap();
         let status = snapshot::status(dir.join("member/snap/db")).unwrap();
-        // etcd-dump-db's hash, which leaves out the consistent index and the term.
+        // etcd-dump-db's hash, which skips the consistent index and the term.
         let hash = dump::backend_hash(&SnapshotFile::open(dir.join("member/snap/db")).unwrap());
         assert_eq!(json!(hash.unwrap()), theirs["hash_after"], "{tree}");
         // Ours is at most as large: small buckets are stored inline.

@@ -63,8 +63,8 @@ fn every_good_file_is_good() {
     }
 }
 
-/// One of the two metas of a snapshot is damaged under a corrected digest. The other one leads to the same records, so a
-/// restore loses nothing.
+/// One of the two metas of a snapshot is damaged, and the digest is corrected. The other meta leads to the same records, so
+/// a restore loses nothing.
 const ONE_META: &[&str] = &[
     "flip-meta0-checksum.db",
     "flip-meta0-root.db",
@@ -150,7 +150,7 @@ fn the_first_layer_that_fails_is_named() {
     assert_eq!(Layer::Required.exit_code(), 17);
 }
 
-/// Every bit of a small snapshot turned over, and the file cut at every length.
+/// Flips every bit of a small snapshot, and truncates it at every length.
 #[test]
 fn every_flip_and_every_cut_is_found() {
     let scratch = Scratch::new();
@@ -177,12 +177,12 @@ fn every_flip_and_every_cut_is_found() {
         }
     });
     for end in 0..good.len() {
-        // The pages of what this project writes are, without the digest, a database.
+        // A file that this project has written is a valid database without the digest.
         if end != good.len() - 32 {
             assert!(bad("cut", &good[..end]), "cut at {end}");
         }
     }
-    // Those of a server's snapshot are not, where its transaction has an odd number.
+    // A server's snapshot is not, if its transaction has an odd number.
     let mut odd = 0;
     for name in [
         "accounts-3.5",
@@ -209,8 +209,8 @@ fn every_flip_and_every_cut_is_found() {
     assert!(odd > 0, "no snapshot has an odd transaction");
 }
 
-/// A record of a good file changed, taken away or added, under a digest that is right again: every kind of change that a
-/// real etcd would die on or serve wrong.
+/// Changes, removes or adds a record of a good file and corrects the digest: every kind of change on which a real etcd
+/// would exit, or which it would serve incorrectly.
 #[test]
 fn a_record_that_cannot_be_is_found_under_a_right_digest() {
     type Change<'a> = (&'a str, Layer, Box<dyn Fn(&mut Buckets)>);
@@ -228,7 +228,7 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             records.values_mut().next().map(change);
         }) as Box<dyn Fn(&mut Buckets)>
     };
-    // Changes the last put of the history that has a version above 1, or is of a new key.
+    // Changes the last put in the history that creates a key, or the last one that does not.
     let put = |new: bool, change: fn(&mut mvccpb::KeyValue)| {
         Box::new(move |b: &mut Buckets| {
             let records = b.get_mut(b"key".as_slice()).unwrap();
@@ -824,7 +824,7 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             let mut changed = good.clone();
             change(&mut changed);
             if changed == good {
-                // The other file has what is to be changed.
+                // This file does not contain the record to be changed; the other one does.
                 continue;
             }
             seen.insert(*what);
@@ -838,7 +838,7 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
             );
             let accepted = restored(&scratch, &path);
             assert_eq!(accepted, only_verify.contains(what), "{base}: {what}");
-            // What a salvage makes of it is good, and has no value of its own.
+            // A salvage of the file is good, and contains no value that the file does not contain.
             for options in [SalvageOptions::default(), salvage::history()] {
                 let _ = salvage::saved(&path, &options);
             }
@@ -847,7 +847,7 @@ fn a_record_that_cannot_be_is_found_under_a_right_digest() {
     assert_eq!(seen.len(), changes.len());
 }
 
-/// A bucket that is called something else, or is not there.
+/// A bucket with another name, or a missing bucket.
 #[test]
 fn every_renamed_and_every_missing_bucket_is_found() {
     let (expected, scratch) = (expected(), Scratch::new());
@@ -871,7 +871,7 @@ fn every_renamed_and_every_missing_bucket_is_found() {
     }
 }
 
-/// A key or a value that ends too early, in every bucket.
+/// A truncated key or value, in every bucket.
 #[test]
 fn every_cut_record_is_found() {
     let (expected, scratch) = (expected(), Scratch::new());
@@ -882,13 +882,13 @@ fn every_cut_record_is_found() {
         for (name, records) in &good {
             let shown = String::from_utf8_lossy(name);
             for (key, value) in records.iter().rev().take(8) {
-                // A protobuf can also end between two fields; text, JSON and numbers are whole or wrong.
+                // A protobuf message can also end between two fields; a truncated text, JSON value or number is invalid.
                 let is_text = ["meta", "auth", "cluster", "members"].contains(&&*shown);
                 let lengths = if is_text { 0 } else { value.len().max(1) - 1 }..value.len();
-                // The value of a removed member says nothing.
+                // The value of a removed member has no meaning.
                 let values = lengths.filter(|_| shown != "members_removed");
                 let values = values.map(|len| (key.clone(), value[..len].to_vec()));
-                // The names of users, roles and keys of JSON can be any text.
+                // Names of users and roles, and keys of buckets with JSON, can be any text.
                 let is_number = ["key", "lease", "alarm", "members"].contains(&&*shown);
                 let keys = is_number.then(|| (key[..key.len() - 1].to_vec(), value.clone()));
                 for (cut_key, cut_value) in values.chain(keys) {
@@ -908,7 +908,7 @@ fn every_cut_record_is_found() {
     assert!(cuts > 100, "{cuts}");
 }
 
-/// The number of elements in the header of every page in use, changed to every other number up to one too many.
+/// Changes the number of elements in the header of every page in use to every other number, up to one too many.
 #[test]
 fn every_wrong_count_in_a_page_is_found() {
     let (expected, scratch) = (expected(), Scratch::new());

@@ -191,7 +191,7 @@ fn leftovers_are_removed_and_modes_are_private() {
 /// A file that is not a database is rejected with an error and left unchanged. An empty file is the remains of a
 /// damaged one.
 #[test]
-fn files_that_are_no_database_are_refused_and_left_unchanged() {
+fn files_that_are_not_databases_are_refused_and_left_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     fs::write(&path, "").unwrap();

@@ -75,7 +75,7 @@ fn readers_share_a_file_and_a_writer_excludes_them() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_not_made() {
+fn a_missing_database_is_not_created() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("new/db");
     let Error::Io { source, .. } = open_error(&path) else {

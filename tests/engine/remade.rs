@@ -1,4 +1,4 @@
-//! Reads a file into plain maps and writes the maps as a snapshot with a right digest: how a test changes one record.
+//! Reads a file into plain maps and writes maps as a snapshot with a correct digest, so that tests can change one record.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

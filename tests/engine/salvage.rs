@@ -109,15 +109,15 @@ fn a_sound_file_loses_nothing() {
 /// One worker of [`every_flip_and_cut_gives_a_good_file_or_a_refusal`], with files of its own.
 struct Worker<'a> {
     good: &'a [u8],
-    /// Where each part of a record is in `good`, so that it is looked for there first.
+    /// The position of each key and value in `good`, where it is searched for first.
     places: &'a BTreeMap<Vec<u8>, usize>,
     keys: &'a BTreeMap<Vec<u8>, Vec<u8>>,
     file: PathBuf,
     out: PathBuf,
-    /// The salvaged files that have been checked: the parts of their records, and whether all keys are in them.
+    /// The salvaged files that have been checked: their keys and values, and whether they contain all keys.
     checked: HashMap<Vec<u8>, (Vec<Vec<u8>>, bool)>,
     saved_all: usize,
-    /// Cuts before the records.
+    /// Number of files that were rejected, because they end before the records.
     refused: usize,
 }
 
@@ -186,9 +186,9 @@ fn parts(path: &Path) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Every bit of a small snapshot flipped, and the file cut at every length: each salvage gives a file that `verify` calls
-/// good and that contains no key and no value that the damaged file does not contain. Only files that are cut before the
-/// records are refused. One bit of every byte is also tried with `keep_history`.
+/// Flips every bit of a small snapshot, and truncates it at every length. Each salvage produces a file that `verify` calls
+/// good, and that contains no key or value which the damaged file does not contain. Only files that end before the records
+/// are rejected. For one bit of every byte, `keep_history` is tried too.
 #[test]
 fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
     let scratch = Scratch::new();
@@ -228,8 +228,7 @@ fn every_flip_and_cut_gives_a_good_file_or_a_refusal() {
             refused += none;
         }
     });
-    // Almost all flips leave every key readable, and only files that are cut before the end of the page of the records are
-    // refused.
+    // After almost all flips, every key is readable. Only files that end before the last page of records are rejected.
     let len = good.len();
     println!("{len} bytes: {saved_all} whole, {refused} refused");
     let records = places.values().max().unwrap().next_multiple_of(1024);
@@ -261,7 +260,7 @@ fn every_damaged_file_gives_a_good_one_or_a_refusal() {
 }
 
 #[test]
-fn what_no_tree_leads_to_is_found_by_a_scan() {
+fn records_that_no_tree_reaches_are_found_by_a_scan() {
     let (expected, scratch) = (expected(), Scratch::new());
     let name = "fragmented-3.7.defragged.snapshot.db";
     let good = scratch.good(name, &expected["files"][name]);
@@ -322,7 +321,7 @@ fn the_older_meta_helps_where_the_newer_ones_tree_is_broken() {
 }
 
 #[test]
-fn names_that_are_taken_and_files_that_are_none() {
+fn existing_outputs_and_unusable_files_are_rejected() {
     let scratch = Scratch::new();
     let good = bytes("basic-3.7.snapshot.db");
     let path = scratch.write("good", &good, good.len() as u64);

@@ -232,8 +232,8 @@ async fn an_interrupted_compaction_is_finished() {
     }
 }
 
-/// Whatever is wrong with a file, opening it ends, with a one-line error if it is rejected, and the file is then
-/// unchanged. What is served can be read completely, or reports the damage.
+/// Whatever is wrong with a file, opening it returns. If the file is rejected, the error is one line and the file is
+/// unchanged. If it is served, it can be read completely, or reading reports the damage.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_files_are_refused_or_served_without_a_panic() {
     let expected = fixture_data::expected();

@@ -194,7 +194,7 @@ fn a_segment_is_written_as_etcd_writes_it() {
 }
 
 #[test]
-fn damage_is_named_and_a_torn_end_is_no_damage() {
+fn damage_is_named_and_a_torn_end_is_not_damage() {
     let (expected, dir) = (expected(), tempfile::tempdir().unwrap());
     let tree = &expected["trees"]["datadir-3.7"];
     let segment = "0000000000000000-0000000000000000.wal";
@@ -339,7 +339,7 @@ fn lengths_do_not_take_memory() {
 }
 
 #[test]
-fn a_writer_takes_no_place_of_another_log() {
+fn a_writer_does_not_overwrite_another_log() {
     let dir = tempfile::tempdir().unwrap();
     let metadata = Metadata {
         node_id: Some(1),

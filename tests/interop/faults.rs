@@ -1,5 +1,5 @@
-//! Our etcdctl while members of a real cluster die and come back, the leadership moves, and the network stalls: what
-//! runs goes on, no event is lost or repeated, and locks and leases are held.
+//! Our etcdctl while members of a real cluster die and come back, the leadership moves, and the network stalls: running
+//! commands continue, no event is lost or repeated, and locks and leases are kept.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn put(endpoint: &str, key: &str, value: &str) {
         .success();
 }
 
-/// Waits until the cluster has a leader: what a member proposes while there is none may be lost.
+/// Waits until the cluster has a leader: a proposal that is made without one may be lost.
 fn led(endpoint: &str) {
     let health = Program::etcdctl()
         .arg(format!("--endpoints={endpoint}"))
@@ -36,7 +36,7 @@ fn led(endpoint: &str) {
 }
 
 #[test]
-fn what_runs_goes_on_while_members_die_and_the_leadership_moves() {
+fn running_commands_continue_while_members_die_and_the_leadership_moves() {
     let Some(launch) = etcd::server(Release::V3_7) else {
         return;
     };
@@ -134,7 +134,7 @@ fn what_runs_goes_on_while_members_die_and_the_leadership_moves() {
     let (_, _, complaint) = mirror.end();
     assert_eq!(complaint, "");
 
-    // Lock, leadership and lease are still held, and are given back.
+    // Lock, leadership and lease are still held, and are released by a signal.
     assert_eq!(
         asked(&["get", "l/", "--prefix", "--keys-only"])
             .out()
@@ -162,7 +162,7 @@ fn what_runs_goes_on_while_members_die_and_the_leadership_moves() {
 }
 
 #[test]
-fn transactions_while_a_member_dies_are_done_or_said_to_be_doubtful() {
+fn transactions_while_a_member_dies_succeed_or_are_reported_as_uncertain() {
     let Some(launch) = etcd::server(Release::V3_7) else {
         return;
     };
@@ -206,7 +206,7 @@ fn transactions_while_a_member_dies_are_done_or_said_to_be_doubtful() {
 }
 
 #[test]
-fn a_network_that_stalls_is_left_for_another_member() {
+fn a_watch_and_a_lease_move_to_another_endpoint_when_the_network_stalls() {
     let Some(launch) = etcd::server(Release::V3_7) else {
         return;
     };
@@ -226,13 +226,13 @@ fn a_network_that_stalls_is_left_for_another_member() {
         put(server.endpoint(), "k", "begun");
     }
 
-    // Whichever of the two the watch uses: nothing passes there for a while, and the event comes the other way.
+    // Each endpoint stalls for a while. If the watch uses it, the event arrives through the other one.
     for (stalled, value) in [(&first, "one"), (&second, "two")] {
         stalled.stall(true);
         put(server.endpoint(), "k", value);
         watch.wait_for_text(&format!("{value}\n"));
         stalled.stall(false);
-        // A request that is cut off in the middle is not one that is lost.
+        // A request whose connection is cut is sent again.
         stalled.cut();
         etcdctl(&["get", "k", "--command-timeout=30s"])
             .run()
@@ -349,7 +349,7 @@ fn a_command_whose_lock_is_lost_continues_after_a_warning() {
     let fifo = dir.path().join("end");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.expect("mkfifo runs").success());
-    // Opened for both, so that neither side waits for the other one to open it.
+    // Opened for reading and writing, so that neither side waits for the other one to open the pipe.
     let end = std::fs::File::options().read(true).write(true).open(&fifo);
     let mut end = end.expect("a fifo");
     for (program, warns) in [
@@ -378,8 +378,8 @@ fn a_command_whose_lock_is_lost_continues_after_a_warning() {
     }
 }
 
-/// A command that runs for a long time outlives a stall of the network, wherever it happens: `--command-timeout` bounds
-/// only its first request, as it is a limit for short commands.
+/// A command that runs for a long time survives a stall of the network at any point: `--command-timeout` is a limit for short
+/// commands and bounds only the first request of these.
 #[test]
 fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
     let server = Launch::serve().start();
@@ -388,7 +388,7 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
         let program = Program::etcdctl().arg(format!("--endpoints={endpoint}"));
         program.args(args).run().success().out()
     };
-    // `make-mirror` asks for two pages of keys.
+    // Enough keys for two pages of `make-mirror`.
     for first in (0..1100).step_by(100) {
         let puts = (first..first + 100).map(|k| format!("put m/{k:04} v\n"));
         let txn = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
@@ -401,7 +401,7 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
         let program = Program::etcdctl().arg("--command-timeout=1s");
         let command = Background::start(&program.args(args(&relay)));
         relay.wait_for_stall();
-        // Its own time limit ends a short command, so the stall is longer than that of the other one.
+        // This short command runs into its own timeout, so the stall lasts longer than the timeout of the long one.
         let short = Program::etcdctl().arg(format!("--endpoints={}", relay.endpoint()));
         let short = short.args(["--command-timeout=1500ms", "get", "k"]).run();
         assert_eq!(short.code(), 1);
@@ -414,7 +414,7 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
         let args = args.iter().map(ToString::to_string);
         std::iter::once(endpoint).chain(args).collect::<Vec<_>>()
     };
-    // Each of them has sent at least three requests when it has its lock, its leader, or its first change.
+    // Both send at least three requests before they have the lock or the leadership.
     for passing in 1..=3 {
         let name = format!("n{passing}");
         let lock = stalled(server.endpoint(), passing, &|relay| {
@@ -468,8 +468,8 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
     }
 }
 
-/// A write that may have been done is not repeated, so `make-mirror` ends when its destination does not answer, and says
-/// which of the two servers it was.
+/// A write that may have been executed is not repeated. So `make-mirror` ends if its destination does not answer, and its
+/// error names the destination.
 #[test]
 fn a_destination_that_goes_silent_ends_a_mirror() {
     let server = Launch::serve().start();
@@ -508,8 +508,8 @@ fn a_destination_that_goes_silent_ends_a_mirror() {
     }
 }
 
-/// A connection on which nothing arrives any more, although it is open, is noticed by its keep-alive, and what runs goes
-/// on over another one.
+/// The keep-alive detects a connection that is open but on which nothing arrives any more, and running commands continue
+/// over another one.
 #[test]
 fn a_connection_that_goes_silent_is_replaced() {
     // Pings are sent after 10 s without traffic, however short the flag, as in etcdctl.
@@ -614,7 +614,7 @@ async fn one_client_spreads_its_requests() {
             .expect("a header")
             .revision
             - 1;
-        // Each in turn, but for those before all three were connected.
+        // The endpoints take turns, except before all three were connected.
         assert!((50..=200).contains(&puts), "{puts}");
     }
 }

@@ -1,6 +1,6 @@
-//! Real etcdctl and ours run the command lines of `tests/data/parity/commands.txt`, each against a real etcd of its own
-//! that has seen the same lines before. Exit code, stdout and stderr are the same, but for what `masks.json` masks and
-//! what `differences.txt` lists with its reason.
+//! Real etcdctl and ours run the command lines of `tests/data/parity/commands.txt`, each against its own real etcd, which has
+//! received the same lines before. Exit code, stdout and stderr are the same, apart from what `masks.json` masks and the
+//! lines that `differences.txt` lists with their reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -26,7 +26,7 @@ const FORMATS: [Option<&str>; 5] = [
     Some("protobuf"),
 ];
 
-/// Masks that a line needs besides those that are always on.
+/// Masks that are applied to these lines in addition to the usual ones.
 const MASKS: [&str; 6] = [
     "ttl",
     "fresh-hash",
@@ -36,10 +36,10 @@ const MASKS: [&str; 6] = [
     "help",
 ];
 
-/// Longer than any line takes; one that hangs ends as killed on both sides or differs.
+/// Longer than any line takes. A line that hangs is killed; unless that happens on both sides, it is a difference.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How often, and for what, a line runs.
+/// A line, and the formats in which it runs.
 #[derive(Clone, Debug)]
 struct Line {
     text: String,
@@ -91,7 +91,7 @@ fn line(text: &str) -> Line {
     }
 }
 
-/// Words as a shell reads them.
+/// Splits a line into words like a shell.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![];
     let mut word: Option<String> = None;
@@ -114,7 +114,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// One of the two sides: a tool, its server, and the ids that its output has named.
+/// One of the two sides: a tool, its server, and the ids from its output by their names.
 struct Side {
     tool: Program,
     server: Server,
@@ -137,7 +137,7 @@ impl Side {
     }
 
     fn run(&self, text: &str, format: Option<&str>, dir: &Path) -> Ran {
-        // What stands behind the words.
+        // The input that follows the words.
         let (text, input) = match text.split_once(" <<<'") {
             Some((text, input)) => (text, input.trim_end_matches('\'').replace("\\n", "\n")),
             None => (text, String::new()),
@@ -197,7 +197,7 @@ impl Side {
         }
     }
 
-    /// Texts without what differs from server to server.
+    /// Replaces what differs from server to server by placeholders.
     fn unfill(&self, text: &[u8], dir: &Path) -> String {
         let mut text = String::from_utf8_lossy(text).into_owned();
         for (name, id) in &self.ids {
@@ -210,7 +210,8 @@ impl Side {
             .replace(&dir.display().to_string(), "{DIR}")
     }
 
-    /// A message without what differs from server to server, whose ids take as many bytes everywhere.
+    /// Replaces what differs from server to server in a message, and removes the fields at `paths`. Ids have the same
+    /// encoded length on all servers.
     fn message(&self, message: &[u8], paths: &[String]) -> Vec<u8> {
         let mut message = replaced(message, self.server.endpoint().as_bytes(), b"{ENDPOINT}");
         for (name, id) in &self.ids {
@@ -278,7 +279,7 @@ fn cells(text: &str) -> String {
             c => c,
         })
         .collect();
-    // How large a database file is depends on how etcd's writes were grouped.
+    // The size of a database file depends on how etcd grouped its writes.
     let size = Regex::new(r"\d+(\.\d+)? [kM]?B ").expect("a pattern");
     let text = size.replace_all(&text, "<SIZE> ");
     let percent = Regex::new(r"\d+% ").expect("a pattern");
@@ -306,7 +307,7 @@ fn files(dir: &Path) {
     );
 }
 
-/// The lines that differ on purpose, as `[section] LINE @format`.
+/// The lines that differ intentionally, in the form `[section] LINE @format`.
 fn differences() -> BTreeSet<String> {
     let text = data("differences.txt");
     let lines = text.lines().filter(|l| l.starts_with('['));
@@ -393,7 +394,7 @@ fn different(
     let extra = MASKS.map(String::from);
     let extra: Vec<&String> = extra.iter().collect();
     if format == Some("protobuf") && want.code == 0 {
-        // Ids and terms; what is left of a lease depends on the clock.
+        // Ids and terms; the remaining time of a lease depends on the clock.
         let mut paths = ["1.1", "1.2", "1.4"].map(String::from).to_vec();
         if line.starts_with("lease timetolive") {
             paths.push("3".into());

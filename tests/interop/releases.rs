@@ -8,7 +8,7 @@ use crate::support::server::Server;
 /// A server of each available release with one key, and our client configured for it.
 fn each(check: impl Fn(Release, &Server, &dyn Fn(&[&str]) -> String)) {
     if self_test() {
-        // etcd's own client prints something else for older servers.
+        // etcd's own client prints other output for older servers.
         return;
     }
     for release in Release::ALL {
@@ -30,7 +30,7 @@ fn each(check: impl Fn(Release, &Server, &dyn Fn(&[&str]) -> String)) {
 }
 
 #[test]
-fn status_leaves_empty_what_is_not_told() {
+fn status_leaves_missing_values_empty() {
     each(|release, _, run| {
         let line = run(&["endpoint", "status"]);
         let cells: Vec<&str> = line.trim_end_matches('\n').split(", ").collect();
@@ -67,7 +67,7 @@ fn status_leaves_empty_what_is_not_told() {
 }
 
 #[test]
-fn a_hash_has_its_revision_where_the_server_tells_it() {
+fn a_hash_has_its_revision_if_the_server_sends_it() {
     each(|release, server, run| {
         let told = release >= Release::V3_6;
         let line = run(&["endpoint", "hashkv"]);
@@ -91,7 +91,7 @@ fn a_hash_has_its_revision_where_the_server_tells_it() {
 }
 
 #[test]
-fn a_snapshot_has_the_servers_version_where_the_server_tells_it() {
+fn a_snapshot_has_the_servers_version_if_the_server_sends_it() {
     let dir = scratch();
     let file = dir.path().join("backup.db");
     let file = file.to_str().expect("a path of this build is UTF-8");

@@ -1,5 +1,5 @@
 //! Three members restored from one snapshot: by our restore, by etcd's own, and by the page of `restore-plan` run as a
-//! script. Then, on such a cluster, saves that change over and keys that come back.
+//! script. On such a cluster, saves switch to another member, and keys are restored.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ fn three_members_restored_from_one_snapshot_are_one_cluster() {
                 .contains("required revision has been compacted"),
             "{by_ours:?}"
         );
-        // As a cluster that etcd's own tool has restored: the file is of 3.7, and 3.6 brought these flags.
+        // The state is that of a cluster restored by etcd's own tool. The file is of version 3.7, so only 3.7's tool is used.
         let Some(theirs) = etcd::etcdutl(Release::V3_7).filter(|_| release == Release::V3_7) else {
             continue;
         };
@@ -219,7 +219,7 @@ fn the_page_of_a_restore_plan_run_as_a_script_is_a_cluster() {
                 .iter()
                 .filter_map(Value::as_str)
                 .collect();
-            // The test starts and looks by itself: the page has the usual ports.
+            // The test starts the members and checks them itself, because the page uses the default ports.
             let Some((program, args)) = argv
                 .split_first()
                 .filter(|(p, _)| !["etcd", "etcdctl"].contains(p))
@@ -332,7 +332,7 @@ fn a_save_prefers_followers_and_changes_over_when_its_member_dies() {
     let whole = ours(endpoints[leader]).args(["snapshot", "save", "--failover", "-w", "json"]);
     let saved = whole.arg(&out).run().success().json();
     assert_ne!(saved["member_id"], "", "{saved}");
-    // The first follower lets nothing through after a while, and then is gone.
+    // The connection to the first follower stalls after a while, and is then cut.
     let relay = Relay::before(endpoints[followers[0]]);
     relay.stall(false);
     let list = format!(
@@ -351,7 +351,7 @@ fn a_save_prefers_followers_and_changes_over_when_its_member_dies() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("our own program starts");
-    // Once there is an unfinished file, the stream is cut; if all of it has arrived by then, that is no failure.
+    // The stream is cut once there is an unfinished file. It is not a failure if everything has arrived by then.
     let begun = || {
         let entries = std::fs::read_dir(scratch.path())
             .into_iter()

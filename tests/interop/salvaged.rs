@@ -88,7 +88,7 @@ fn a_salvaged_snapshot_starts_real_etcd_with_every_readable_key() {
                 .arg(&broken)
                 .run()
                 .failure(1, "");
-            // What is readable: a value of which some page still has every byte.
+            // A value is readable if some page still contains all of it.
             let is_there = |i: &usize| {
                 let value = value(*i).into_bytes();
                 damaged.windows(value.len()).any(|w| w == value)
@@ -127,7 +127,7 @@ fn restore(tool: &Program, file: &Path, data: &Path) {
         .success();
 }
 
-/// Starts etcd on `data`, looks, and ends it. It must also take a write.
+/// Starts etcd on `data`, reads its contents, and stops it. It must also accept a write.
 fn contents_of(launch: &Launch, etcdctl: &Program, data: &Path) -> (Vec<Value>, Value) {
     let server = launch.clone().data_dir(data).start();
     let contents = contents(etcdctl, server.endpoint());

@@ -301,7 +301,7 @@ fn a_stopped_members_directory_survives_our_defrag_and_migrate() {
     populate(&theirs, server.endpoint());
     let before = contents(&theirs, server.endpoint(), 16);
     let at_data = format!("--data-dir={}", data.display());
-    // While it is running, the tool waits for the lock as long as it is told to, and changes nothing.
+    // While the member is running, the tool waits for the lock until its timeout, and changes nothing.
     let refused = Program::etcdutl()
         .args(["defrag", "--timeout=100ms", &at_data])
         .run();

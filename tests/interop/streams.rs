@@ -170,7 +170,8 @@ async fn many_small_events_that_are_not_read_do_not_end_the_connection() {
     assert_eq!(relay.accepted(), 1);
 }
 
-/// etcd sends a history as one message. It is returned in parts, and continues behind the last complete one.
+/// etcd sends a history as one message. The client returns it in parts, and after a lost connection continues after the last
+/// complete one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_in_fragments_over_connections_that_break_is_seen_once() {
     const REVISIONS: i64 = 60;

@@ -44,7 +44,7 @@ impl Authority {
         self.sign_until(common_name, names, serial, None)
     }
 
-    /// As [`Authority::sign`], good until then.
+    /// Like [`Authority::sign`], with a time at which the certificate expires.
     pub fn sign_until(
         &self,
         common_name: &str,

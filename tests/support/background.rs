@@ -1,4 +1,4 @@
-//! A program that runs while the test does something else: what it prints can be waited for, and a signal ends it.
+//! A program that runs in the background: a test can wait for its output, and end it by a signal.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -24,12 +24,12 @@ pub struct Background {
 struct Printed {
     out: String,
     err: String,
-    /// Streams that have ended.
+    /// Number of output streams that have ended.
     ended: usize,
 }
 
 impl Background {
-    /// Starts it, with nothing to read.
+    /// Starts the program with empty standard input.
     #[track_caller]
     pub fn start(program: &Program) -> Background {
         let mut child = program
@@ -51,7 +51,7 @@ impl Background {
         }
     }
 
-    /// Waits until what it has printed on stdout satisfies `enough`.
+    /// Waits until its output on stdout satisfies `enough`.
     #[track_caller]
     pub fn wait_for(&self, what: &str, enough: impl Fn(&str) -> bool) {
         self.wait_for_printed(what, |printed| enough(&printed.out));
@@ -87,7 +87,7 @@ impl Background {
         self.wait_for(text, |out| out.contains(text));
     }
 
-    /// What it has printed on stdout so far.
+    /// Its output on stdout so far.
     pub fn out(&self) -> String {
         self.printed.0.lock().expect("no panic").out.clone()
     }
@@ -104,7 +104,7 @@ impl Background {
         }
     }
 
-    /// Waits for its end: the exit code as a shell shows it, stdout and stderr.
+    /// Waits until it ends. Returns the exit code as a shell reports it, stdout and stderr.
     #[track_caller]
     pub fn end(mut self) -> (i32, String, String) {
         use std::os::unix::process::ExitStatusExt;

@@ -4,22 +4,22 @@ use std::thread;
 
 use super::server::{Launch, Server, free_ports};
 
-/// Three members, by their places.
+/// Three members, identified by their indexes.
 pub struct Cluster {
     members: Vec<Option<Server>>,
-    /// Of each member, whether it runs or not.
+    /// The endpoint of each member, whether or not it is running.
     endpoints: Vec<String>,
 }
 
 impl Cluster {
-    /// Starts three members of what `launch` starts.
+    /// Starts three members as configured by `launch`.
     #[track_caller]
     pub fn start(launch: &Launch) -> Cluster {
         let ports = free_ports::<6>();
         let url = |at: usize| format!("http://127.0.0.1:{}", ports[at]);
         let cluster: Vec<String> = (0..3).map(|m| format!("m{m}={}", url(m))).collect();
         let cluster = cluster.join(",");
-        // None of them is ready before a majority runs.
+        // No member is ready before a majority is running.
         let members: Vec<Server> = thread::scope(|scope| {
             let starting: Vec<_> = (0..3)
                 .map(|m| {
@@ -51,13 +51,13 @@ impl Cluster {
         &self.endpoints[member]
     }
 
-    /// Those of these members, as `--endpoints` takes them.
+    /// The endpoints of these members, in the form of `--endpoints`.
     pub fn endpoints(&self, members: &[usize]) -> String {
         let endpoints: Vec<&str> = members.iter().map(|m| self.endpoint(*m)).collect();
         format!("--endpoints={}", endpoints.join(","))
     }
 
-    /// Kills a member, has `during` run, and starts the member again.
+    /// Kills a member, calls `during`, and starts the member again.
     #[track_caller]
     pub fn without(&mut self, member: usize, during: impl FnOnce(&Cluster)) {
         let mut server = self.members[member].take().expect("it runs");

@@ -1,10 +1,10 @@
-//! A name server on port 53 of an address of this machine, where `/etc/resolv.conf` can point to it. It knows service and
-//! address records only, and answers over UDP.
+//! A name server on port 53 of an address of this machine, so that `/etc/resolv.conf` can refer to it. It has only service
+//! and address records, and answers only over UDP.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::thread;
 
-/// A record that the server knows.
+/// A record of the server.
 #[derive(Clone, Debug)]
 pub enum Record {
     /// Port and target of a service.
@@ -15,8 +15,8 @@ pub enum Record {
 const A: u16 = 1;
 const SRV: u16 = 33;
 
-/// Starts the server with these records, by their names without a final dot. Its address; none where no port below 1024 can
-/// be bound. Its thread ends with the test's process.
+/// Starts the server with these records, by name without the trailing dot. Returns its address, or `None` if ports below
+/// 1024 cannot be bound. Its thread ends with the test process.
 pub fn start(records: Vec<(&'static str, Record)>) -> Option<Ipv4Addr> {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 53, high, low.clamp(1, 254));
@@ -32,7 +32,7 @@ pub fn start(records: Vec<(&'static str, Record)>) -> Option<Ipv4Addr> {
     Some(address)
 }
 
-/// RFC 1035: a header of 12 bytes, the question, and the records. Code 3 says that there is no such name.
+/// The answer (RFC 1035): a header of 12 bytes, the question, and the records. Code 3 means that the name does not exist.
 fn answer(query: &[u8], records: &[(&str, Record)]) -> Option<Vec<u8>> {
     let mut labels = vec![];
     let mut at = 12;

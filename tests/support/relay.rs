@@ -14,7 +14,7 @@ struct State {
     stalled: bool,
     /// Number of connections accepted so far.
     accepted: usize,
-    /// Nothing passes on this many of the first connections any more.
+    /// Number of connections, counted from the first, on which nothing is passed on any more.
     silent: usize,
     /// How long each piece of data takes in either direction.
     delay: Duration,
@@ -103,7 +103,7 @@ impl Relay {
         self.state.0.lock().expect("no panic").delay = delay;
     }
 
-    /// Lets nothing pass any more on the connections that there are. They stay open, and new ones work.
+    /// Stops passing anything on over the existing connections. They stay open, and new ones work.
     pub fn silence(&self) {
         let mut state = self.state.0.lock().expect("no panic");
         state.silent = state.accepted;

@@ -1,7 +1,6 @@
-//! The rules by which all our output differs from etcdctl's on purpose: failures as JSON, and hints.
+//! General rules by which our output intentionally differs from etcdctl's: failures as JSON, and hints.
 
-/// Rule: under `-w json` a failure is one JSON object on stderr. Gives it the form that was recorded, and
-/// complains where it is not there.
+/// Rule: with `-w json`, a failure is one JSON object on stderr. Converts it to the recorded form. Fails if it is missing.
 pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
     let mut out = String::new();
     for line in stderr.split_inclusive('\n') {
@@ -19,7 +18,7 @@ pub fn json_errors(stderr: &str, exit: i32) -> Result<String, String> {
     Ok(out)
 }
 
-/// Rule: where single endpoints failed, that one JSON object tells of all of them, and of nothing else.
+/// Rule: if single endpoints failed, one JSON object contains the errors of all of them, and nothing else.
 pub fn one_error(recorded: &str) -> String {
     let failed: Vec<&str> = recorded
         .lines()

@@ -75,8 +75,8 @@ fn rust(root: &Path, sources: &[String]) -> Result<Files, Box<dyn Error>> {
     let mut config = tonic_prost_build::Config::new();
     // Keys and values are shared instead of copied on their way through client and server.
     config.bytes(["."]);
-    // A message that holds a secret prints itself without it, as `src/proto.rs` says: one that is new does not compile
-    // until it does.
+    // `src/proto.rs` implements `Debug` for messages with a secret, which it omits. A new such message does not compile until
+    // it has a row there.
     let mut secret = Vec::new();
     for file in &compiled.file {
         for message in &file.message_type {

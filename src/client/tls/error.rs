@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_have_the_names_that_go_gives_them() {
+    fn tls_alerts_have_gos_names() {
         let words = |alert| match cause_of(&io::Error::other(Error::AlertReceived(alert))) {
             Some(Cause::Tls(text)) => text,
             other => panic!("{other:?}"),

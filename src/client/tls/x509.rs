@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_within_many_others_is_no_key() {
+    fn deeply_nested_keys_are_rejected() {
         let element = |tag: u8, contents: &[u8]| {
             let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
             [&[tag, 0x84], &length[..], contents].concat()

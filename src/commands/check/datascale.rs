@@ -63,6 +63,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
             concurrent
         ),
     )?;
+    // Put the keys, until a signal arrives.
     let failed = |e| CommandError::new(ErrorKind::Failed, e);
     let mut signals = Termination::listen().map_err(failed)?;
     let progress = Steps::start(&ctx.ui, count);
@@ -91,6 +92,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
         }
     };
     drop(progress);
+    // Measure again, and clean up.
     let after = memory(ctx, "after").await?;
     // The deletion of many keys takes long; etcdctl does not limit it.
     let revision = keys.delete(&client, ctx.patient_deadline()?).await?;

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_different_and_have_their_size() {
+    fn keys_differ_and_have_the_requested_size() {
         let keys = Keys {
             prefix: "/p/".into(),
         };

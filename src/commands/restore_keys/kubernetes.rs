@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_comes_back_too_is_none_that_is_missing() {
+    fn an_owner_that_is_restored_too_is_not_reported_as_missing() {
         let mut seen = Kubernetes::default();
         seen.comes_back(&protobuf("child", "owner"));
         assert_eq!(seen.owners.len(), 1);

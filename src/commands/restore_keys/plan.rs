@@ -123,6 +123,7 @@ impl Plan {
                 }
                 both => both,
             };
+            // Save the current pair to the undo file.
             if let Some(ours) = &ours {
                 if let Some(undo) = &mut undo {
                     let line = kv_line::encode(ours) + "\n";
@@ -130,12 +131,14 @@ impl Plan {
                 }
                 kubernetes.is_there(ours);
             }
+            // Decide what to do with the key.
             if let Some(step) = options.step(theirs.as_ref(), ours.as_ref()) {
                 if let (Action::Put | Action::Overwrite, Some(theirs)) = (step.action, &theirs) {
                     kubernetes.comes_back(theirs);
                 }
                 steps.push(step);
             }
+            // Read on where a pair was taken.
             if theirs.is_some() {
                 there = from.next(ctx).await?;
             }

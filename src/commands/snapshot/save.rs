@@ -285,6 +285,7 @@ impl Task<'_> {
         chooses: bool,
         mut file: Option<Writer>,
     ) -> Result<Saved, CommandError> {
+        // Choose the members to try, in order.
         let mut members = match self.detailed {
             true => candidates(self.ctx, prefer, self.failover).await?,
             false => Vec::new(),
@@ -300,6 +301,7 @@ impl Task<'_> {
                 Some(member) if chooses => self.client(member).await?,
                 _ => self.ctx.client().await?,
             };
+            // Save from this member, to a new file after a failure.
             let mut size = 0;
             let sink = match file.take() {
                 Some(writer) => Sink::File(writer),
@@ -323,7 +325,7 @@ impl Task<'_> {
                 Err(Broken::Local(error)) => return Err(error),
                 Err(Broken::Remote(error)) => (member, error),
             };
-            // Data that went to standard output cannot be taken back.
+            // Switch to the next member, if possible. Data that went to standard output cannot be taken back.
             let again = self.failover && !(self.to_stdout() && size > 0);
             let next = members.next().filter(|_| again);
             let (Some(broken), Some(next)) = (broken, next) else {

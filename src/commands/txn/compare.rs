@@ -23,6 +23,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
             format!("malformed comparison: {shown}{tail}"),
         )
     };
+    // Split the condition into its parts.
     let Some(at) = line.iter().position(|&b| b == b'(') else {
         return Err(malformed(String::new()));
     };
@@ -45,6 +46,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
             error.hint("a condition is TARGET(\"key\") OPERATOR \"value\", with all quotes")
         });
     };
+    // Parse the operand according to the target.
     let number = |base| {
         value::int(&string::text(operand), base).map_err(|_| {
             CommandError::new(
@@ -68,6 +70,7 @@ pub fn parse(line: &[u8]) -> Result<pb::Compare, CommandError> {
         "lease" => (CompareTarget::Lease, TargetUnion::Lease(number(16)?)),
         other => return Err(malformed(format!(" (unknown target {other})"))),
     };
+    // Parse the operator.
     let result = match &operator[..] {
         b"=" => pb::compare::CompareResult::Equal,
         b"!=" => pb::compare::CompareResult::NotEqual,

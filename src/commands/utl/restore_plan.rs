@@ -168,6 +168,7 @@ impl RestorePlanArgs {
             Some(endpoints) => Some(live_cluster::ask(endpoints)?),
             None => None,
         };
+        // The flag takes precedence over the members of the running cluster.
         let initial_cluster = match (&self.initial_cluster, &live) {
             (Some(typed), _) if !typed.is_empty() => typed.clone(),
             (_, Some(live)) => live.initial_cluster(),
@@ -177,6 +178,7 @@ impl RestorePlanArgs {
                 ));
             }
         };
+        // Collect the ids of all known members, which the new cluster must not reuse, and the newest known revision.
         let mut old_ids: BTreeSet<u64> = chosen.member_ids.clone();
         old_ids.extend(candidates.iter().flat_map(|c| c.member_ids.iter().copied()));
         old_ids.extend(live.iter().flat_map(|l| l.member_ids.iter().copied()));
@@ -185,6 +187,7 @@ impl RestorePlanArgs {
             .filter(|c| c.revision > 0)
             .map(|c| c.revision);
         let newest_revision = revisions.chain(live.as_ref().map(|l| l.revision)).max();
+        // Build the page.
         let data_dir = self
             .data_dir
             .clone()
@@ -271,6 +274,7 @@ impl RestorePlanArgs {
             let text = result.map_err(|e| blocked(format!("{check}: {e}")))?;
             note(check, &text);
         }
+        // Ask for confirmation.
         if self.dry_run.unwrap_or(false) {
             ctx.ui.note("nothing was changed");
             return Ok(());
@@ -278,6 +282,7 @@ impl RestorePlanArgs {
         if !ctx.ui.goes_on(self.yes.unwrap_or(false))? {
             return Err(CommandError::new(ErrorKind::Failed, "nothing was changed"));
         }
+        // Move the old directory aside, restore the new one, and change its owner.
         let failed = |e| CommandError::new(ErrorKind::Failed, e);
         let moved = move_aside(&dir).map_err(failed)?;
         let restored =

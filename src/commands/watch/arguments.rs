@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_stands_behind_two_dashes() {
+    fn a_program_follows_two_dashes() {
         let none = Variables::default();
         let (keys, exec) = split(&words(&["a", "b", "--", "echo", "--", "x"]), &none).unwrap();
         assert_eq!(keys, ["a", "b"]);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn of_three_words_the_first_is_watched() {
+    fn with_three_words_the_first_is_watched() {
         let of = |keys: &[&str], prefix| {
             let flags = Flags {
                 prefix,

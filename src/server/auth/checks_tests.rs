@@ -186,7 +186,7 @@ fn a_lease_is_as_closed_as_its_keys() {
 }
 
 #[test]
-fn a_transaction_needs_everything_that_stands_in_it() {
+fn a_transaction_needs_permission_for_all_its_operations() {
     let (store, leases) = (store(), Leases::default());
     let ann = user("ann");
     let delete = |key: &'static str, prev_kv| {

@@ -118,7 +118,7 @@ fn keys_of_other_kinds_are_refused() {
 }
 
 #[test]
-fn missing_keys_and_keys_that_are_no_pair() {
+fn missing_and_mismatched_keys_are_rejected() {
     assert_eq!(
         refusal("RS256", None, None).to_string(),
         "sign-method RS256 needs priv-key or pub-key"

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_ends_before_it_begins_needs_its_key() {
+    fn a_range_that_ends_before_its_start_needs_permission_for_its_start() {
         // As in etcd v3.7.1's interval tree, such a range is covered if the range of its first key is.
         let p = read(&[(b"b", b"d")]);
         assert!(p.allow(Access::Read, b"c", b"a"));

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_use_begins_its_time_again() {
+    fn every_use_restarts_the_lifetime() {
         let (tokens, start) = enabled();
         let token = tokens.assign("ann", 1, start).unwrap();
         let good = |at| tokens.user(&token, at).is_some();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_bounded_and_those_that_have_run_out_make_room() {
+    fn tokens_are_bounded_and_expired_ones_make_room() {
         let (mut tokens, start) = enabled();
         tokens.most = 3;
         for _ in 0..3 {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_have_run_out_do_not_pile_up() {
+    fn expired_tokens_do_not_accumulate() {
         let (tokens, start) = enabled();
         for i in 0..10 * FEW as u32 {
             tokens.assign("ann", 1, start + TTL * i).unwrap();

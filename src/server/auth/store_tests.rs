@@ -335,7 +335,7 @@ fn a_deleted_role_is_taken_from_its_users() {
 }
 
 #[test]
-fn the_records_hold_all_of_it() {
+fn the_records_contain_the_whole_state() {
     let mut file = File::default();
     file.add_user("root").unwrap();
     file.grant("root", "root").unwrap();

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_of_http_1_is_dead_when_it_takes_nothing() {
+    async fn a_client_of_http_1_is_dead_when_it_reads_nothing() {
         let (mut client, server) = tokio::io::duplex(16);
         let (mut server, monitor) = Monitor::new(server, Duration::from_secs(5));
         client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();

@@ -129,7 +129,7 @@ pub async fn serve<S>(
         let step = poll_fn(|cx| {
             inline.refill();
             ended = ended || connection.as_mut().poll(cx).is_ready();
-            // Other requests of this connection may be about to answer, and then all answers are sent together.
+            // Other requests of this connection may be about to complete, so that all responses can be sent together.
             if !ended && !flush.is_empty() && watched.is_busy() {
                 ready!(turn.poll(cx));
             }

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn small_reads_pass_large_ones_by() {
+    async fn small_reads_overtake_large_ones() {
         let admission = Admission::default();
         let mut running = Vec::new();
         for _ in 0..LARGE_AT_ONCE {

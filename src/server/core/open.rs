@@ -393,6 +393,7 @@ fn restore_store(
         keys = keys.index.len(),
         "kvstore restored"
     );
+    // Restore the leases, with or without the time during which the file was closed.
     let downtime = match config.leases_count_downtime {
         true => Downtime::Counts(stored.closed_for(SystemTime::now())),
         false => Downtime::Extends(config.cluster.election_timeout()),
@@ -402,6 +403,7 @@ fn restore_store(
         items: keys.leased,
     };
     let lessor = Lessor::restore(limits(config), leases, downtime, Instant::now());
+    // Restore users and roles. No simple token is valid yet.
     let mut auth = AuthStore::restore(
         stored.auth.enabled == Some(true),
         stored.auth.revision.unwrap_or(0),

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_grow_to_the_target_and_never_to_none() {
+    fn chunks_approach_the_target_and_are_never_empty() {
         assert_eq!(next_limit(10, 100, 1000), 20);
         assert_eq!(next_limit(10, 600, 1000), 10);
         assert_eq!(next_limit(10, 3000, 1000), 5);

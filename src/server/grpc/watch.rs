@@ -167,6 +167,7 @@ impl Watch {
             revision,
             content,
         } = delivery;
+        // Fill in the fields other than the events.
         let mut head = pb::WatchResponse {
             header: Some(stream.header(revision)),
             watch_id: id,
@@ -202,6 +203,7 @@ impl Watch {
             }
             Content::Progress => Vec::new(),
         };
+        // Note that the watcher has received events, so that it needs no progress notification.
         let settings = watchers.get_mut(&id);
         let fragment = settings.as_ref().is_some_and(|s| s.fragment);
         if let Some(settings) = settings
@@ -212,6 +214,7 @@ impl Watch {
         if !fragment {
             return to.add(&head, &events);
         }
+        // Divide the events into fragments.
         let mut rest = &events[..];
         loop {
             let n = self.fragment_len(&head, rest);

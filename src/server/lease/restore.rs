@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn where_downtime_counts_leases_expire_in_it() {
+    fn leases_expire_during_downtime_if_it_counts() {
         let now = Instant::now();
         let leases = vec![record(1, 60, 20), record(2, 60, 40)];
         let lessor = restore(leases, Downtime::Counts(SECOND * 30), now);

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_go_on_behind_a_compaction() {
+    fn versions_continue_after_a_compaction() {
         let mut k = KeyIndex::restore(7, rev(12), 5);
         assert_eq!(k.put(rev(20)).version, 6);
         assert!(k.compact(20, &mut Vec::new()));

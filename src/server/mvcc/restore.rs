@@ -239,6 +239,7 @@ fn read<S: Source, K: Deref<Target = [u8]>>(
     let Some(keys) = keys? else {
         return Ok(entries);
     };
+    // Convert the revisions to a range of record keys.
     let edge = |main: Option<i64>| {
         main.and_then(|m| m.checked_add(1))
             .map(|m| Revision::new(m, 0).encode())
@@ -251,6 +252,7 @@ fn read<S: Source, K: Deref<Target = [u8]>>(
         .as_ref()
         .map_or(Bound::Unbounded, |k| Bound::Excluded(&k[..]));
     for record in keys.range(start, end)? {
+        // Reject records that the index could not represent.
         let record = record?;
         let at = RevisionKey::of_record(&record.key)?;
         let wrong = |problem| RecordError::new(bucket::KEY, &record.key, problem);

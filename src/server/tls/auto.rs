@@ -41,6 +41,7 @@ fn make(
     hosts: &[String],
     years: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    // Describe the certificate.
     let mut params = CertificateParams::default();
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "etcd");
@@ -72,8 +73,10 @@ fn make(
         "certificate-validity-bound-not-after" = %params.not_after,
         "automatically generate certificates"
     );
+    // Generate the key and sign the certificate with it.
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
+    // Write both files.
     if let Some(dir) = cert_file.parent() {
         fs::DirBuilder::new()
             .recursive(true)

@@ -137,6 +137,7 @@ pub fn migrate(
     let path = database(dir)?;
     let db = open(&path, timeout)?;
     let meta = read_meta(&db)?;
+    // Determine the current version.
     let Some(current) = schema_version(&meta) else {
         log(Line::new(
             Level::Error,
@@ -154,11 +155,13 @@ pub fn migrate(
         .with("storage-version", target.short()));
         return Ok(Migrated::UpToDate(current));
     }
-    // A directory of our own server has no log: the database contains everything.
+    // Determine the oldest version that understands the log. A directory of our own server has no log, because the database
+    // contains everything.
     let needed = match path.parent().and_then(Path::parent).map(|m| m.join("wal")) {
         Some(wal) if path.ends_with("member/snap/db") => minimal_version(&wal)?,
         _ => None,
     };
+    // Plan the steps.
     let plan = plan(&current, target).and_then(|steps| {
         let older = target.version() < current;
         match needed.filter(|needed| older && target.version() < *needed) {
@@ -170,6 +173,7 @@ pub fn migrate(
             None => Ok(steps),
         }
     });
+    // Write the new version, with `force` even if there is no plan.
     match plan {
         Ok(steps) => {
             write(&db, target)?;

@@ -80,7 +80,7 @@ fn describe(state: &State) -> String {
 
 impl Histories {
     /// Adds the next record.
-    pub fn see(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), TooLarge> {
+    pub fn add(&mut self, at: RevisionKey, kv: KeyValueRef<'_>) -> Result<(), TooLarge> {
         let state = match at.tombstone {
             true => State {
                 at: at.revision.main,

@@ -81,7 +81,7 @@ impl Invariants {
     }
 
     /// Adds what a walk visits.
-    pub fn see(&mut self, item: Item<'_>) -> Result<(), RecordError> {
+    pub fn add(&mut self, item: Item<'_>) -> Result<(), RecordError> {
         match item {
             Item::Bucket(name) => {
                 self.name = name.to_vec();
@@ -96,9 +96,9 @@ impl Invariants {
                 // `restore --bump-revision` leaves an empty record.
                 if at.tombstone || !value.is_empty() {
                     let lease = if at.tombstone { 0 } else { kv.lease };
-                    self.leased.see(kv.key, lease);
+                    self.leased.add(kv.key, lease);
                     if let Some(histories) = &mut self.histories {
-                        histories.see(at, kv).map_err(|TooLarge| {
+                        histories.add(at, kv).map_err(|TooLarge| {
                             RecordError::new(bucket::KEY, key, "more than 16 GiB of user keys")
                         })?;
                     }

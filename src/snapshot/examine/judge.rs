@@ -82,6 +82,7 @@ pub(super) fn judge_invariants(invariants: &mut Invariants, records: &Records) -
     }
 }
 
+/// Versions, users and members of an intact file, and whether `target` can start on it.
 pub(super) fn judge_cluster(
     invariants: &Invariants,
     records: &Records,
@@ -90,6 +91,7 @@ pub(super) fn judge_cluster(
     if let Some(odd) = invariants.unexpected_bucket() {
         return Err(odd.into());
     }
+    // The storage version must be one that etcd stores, and that the target supports.
     let newest = fresh::current_version();
     if let Some(stored) = &records.meta.storage_version {
         if *stored > newest {
@@ -109,6 +111,7 @@ pub(super) fn judge_cluster(
             return Err(text.into());
         }
     }
+    // If authentication is on, root must be able to turn it off.
     let auth = records.auth.enabled == Some(true);
     if auth && !records.has_root {
         let text = "authentication is on, but there is no user root with the role root";
@@ -117,6 +120,7 @@ pub(super) fn judge_cluster(
     if let Some(problem) = auth_revision(records, auth) {
         return Err(problem.into());
     }
+    // Members must not have been removed, and the cluster version must be one that etcd supports.
     let membership = &records.membership;
     if let Some(id) = (membership.members.keys()).find(|id| membership.removed.contains(id)) {
         let text = format!("member {id:x} is among both the members and the removed members");
@@ -133,6 +137,7 @@ pub(super) fn judge_cluster(
         let text = format!("cluster version {version}, with which etcd refuses every request");
         return Err(text.into());
     }
+    // Describe what was found.
     let members = membership.members.len();
     let data = json!({
         "members": members,

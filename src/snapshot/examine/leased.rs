@@ -15,7 +15,7 @@ pub(super) struct Leased {
 
 impl Leased {
     /// Adds the next record of `key`. `lease` is 0 if the record has none, or deletes the key.
-    pub fn see(&mut self, key: &[u8], lease: i64) {
+    pub fn add(&mut self, key: &[u8], lease: i64) {
         if lease == 0 && self.leases.is_empty() {
             return;
         }
@@ -40,7 +40,7 @@ mod tests {
     fn only_the_last_record_of_a_key_counts() {
         let mut leased = Leased::default();
         for (key, lease) in [("a", 0), ("a", 7), ("b", 8), ("c", 9), ("b", 0), ("c", 10)] {
-            leased.see(key.as_bytes(), lease);
+            leased.add(key.as_bytes(), lease);
         }
         let mut ids: Vec<i64> = leased.ids().collect();
         ids.sort_unstable();

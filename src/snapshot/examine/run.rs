@@ -52,10 +52,11 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
             return Ok(out);
         }
     };
-    // One walk over all pages and records, concurrently with the digest.
+    // Walk over all pages and records once, and check the digest concurrently.
     let mut invariants = Invariants::new(&options.require_keys);
     let (walked, integrity) =
         walk_and_check_integrity(&file, |_give_up| walk(&file, &mut invariants));
+    // Report on the digest.
     let digest = match integrity {
         Ok(Err(wrong)) => Err(wrong.to_string().into()),
         Ok(Ok(Some(digest))) => {
@@ -71,6 +72,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
         Err(error) => Err(short(&error, path)),
     };
     out.push(Layer::Digest, digest);
+    // Report on the pages and the records.
     let (records, used) = match walked {
         Ok((Ok(records), used)) => (records, used),
         Ok((Err(error @ (Error::Record { .. } | Error::NotEtcd { .. })), used)) => {
@@ -91,6 +93,7 @@ pub fn examine(path: &Path, options: &ExamineOptions) -> Result<Examination, Err
     out.compact_revision = records.meta.compact_revision().unwrap_or(-1);
     out.live = invariants.keys().1;
     out.push(Layer::Records, Ok(records_found(&mut invariants)));
+    // Judge the layers that need all records.
     out.push(
         Layer::Invariants,
         judge_invariants(&mut invariants, &records),
@@ -126,9 +129,11 @@ fn skip(out: &mut Examination, from: Layer, why: &str) {
 type Walked = (Result<Records, Error>, u64);
 
 fn walk(file: &SnapshotFile, invariants: &mut Invariants) -> Result<Walked, Error> {
-    let mut visit = |item: crate::snapshot::Item<'_>| invariants.see(item);
+    let mut visit = |item: crate::snapshot::Item<'_>| invariants.add(item);
     let mut inspector = Inspector::new(&mut visit);
-    let checked = file.reader().check_with(&mut |met| inspector.see(met))?;
+    let checked = file
+        .reader()
+        .check_with(&mut |visit| inspector.add(visit))?;
     let records = inspector.finish(file.path(), checked.findings);
     Ok((records, checked.used))
 }

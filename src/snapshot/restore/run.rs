@@ -191,7 +191,7 @@ impl Plan {
         let mut invariants = Invariants::without_histories();
         let mut visit = self.visitor(&mut invariants);
         let mut inspector = Inspector::new(&mut visit);
-        let (checked, used) = reader.check_with_pages(&mut |v| inspector.see(v))?;
+        let (checked, used) = reader.check_with_pages(&mut |v| inspector.add(v))?;
         let records = inspector.finish(&self.options.file, checked.findings)?;
         drop(visit);
         self.check_records(&records, &mut invariants)?;
@@ -213,7 +213,7 @@ impl Plan {
                 }
                 _ => {}
             }
-            invariants.see(item)
+            invariants.add(item)
         }
     }
 

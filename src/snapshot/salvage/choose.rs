@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn history_is_kept_as_far_as_it_is_whole() {
+    fn history_is_kept_as_far_as_it_is_complete() {
         let found = || {
             vec![
                 record(2, 1, 1, 2),

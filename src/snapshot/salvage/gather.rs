@@ -20,7 +20,7 @@ use super::{
     small::{Small, TooLarge},
 };
 use crate::{
-    bolt::{self, FileReader, Lost, Met, inline_records, readable_elements},
+    bolt::{self, FileReader, FoundItem, Lost, inline_records, readable_elements},
     schema::{
         bucket, counter,
         key::{Revision, RevisionKey},
@@ -212,8 +212,8 @@ impl Gathered {
         let mut name: Option<&'static [u8]> = None;
         let mut previous: Option<RevisionKey> = None;
         let mut bad = Vec::new();
-        let mut lost = state.walk_damaged(&mut |met| match met {
-            Met::Bucket(found) => {
+        let mut lost = state.walk_damaged(&mut |item| match item {
+            FoundItem::Bucket(found) => {
                 name = bucket::ALL.into_iter().find(|known| *known == found);
                 previous = None;
                 if name.is_none() && within.is_none() {
@@ -222,7 +222,7 @@ impl Gathered {
                         .push(format!("bucket {found:?} is not one of etcd's"));
                 }
             }
-            Met::Entry {
+            FoundItem::Entry {
                 page,
                 sound,
                 at,
@@ -335,6 +335,7 @@ impl Gathered {
                 continue;
             };
             counts.leaves += 1;
+            // Continue after the whole leaf only if it is intact.
             let sound = page.verify(true).is_ok();
             if sound {
                 pages.skip_pages(page.data().len() as u64 / u64::from(page_size) - 1);
@@ -342,6 +343,7 @@ impl Gathered {
             let mut found = Small::default();
             let mut previous: Option<Revision> = None;
             for (flags, key, value, at) in readable_elements(&page, page_size) {
+                // An inline bucket in a page of the tree of buckets.
                 if flags != 0 {
                     let name = bucket::ALL.into_iter().find(|known| **known == key[..]);
                     let Some(name) = name else { continue };
@@ -357,6 +359,7 @@ impl Gathered {
                     }
                     continue;
                 }
+                // A record of the history. In a damaged page, revisions must ascend.
                 if let Ok(RevisionKey { revision, .. }) = RevisionKey::decode(&key) {
                     if sound || previous.is_none_or(|p| p < revision) {
                         previous = Some(revision);
@@ -369,6 +372,7 @@ impl Gathered {
                     self.small_record(bucket::LEASE, &key, &value);
                 }
             }
+            // Keep the other records of the page with the highest consistent index.
             let index = found.meta().consistent_index;
             let best = buckets.as_ref().map(|(best, _)| *best);
             if found.records(bucket::META).next().is_some() && best.is_none_or(|best| index > best)

@@ -92,6 +92,7 @@ pub fn salvage(
 ) -> Result<Salvaged, SalvageError> {
     crate::snapshot::exists(path)?;
     let new_file = NewFile::new(out)?;
+    // Gather the records.
     let allowed = match options.from {
         From::Best => (true, true, true),
         From::Tree => (true, false, false),
@@ -114,6 +115,7 @@ pub fn salvage(
         let file = path.to_owned();
         return Err(SalvageError::Nothing { file });
     }
+    // Select a consistent set of them, and make the small buckets consistent with it.
     let compacted = gathered.compaction(last);
     let source = found.iter().map(|r| r.source).max();
     let chosen = choose(found, compacted, options.keep_history);
@@ -128,6 +130,7 @@ pub fn salvage(
         salvaged.without_lease = lost.count() as u64;
         return Ok(salvaged);
     }
+    // Write the new file, verify it, and rename it.
     new_file.remove_leftovers();
     let written = write(
         new_file.temp(),

@@ -26,7 +26,7 @@ use crate::support::protobuf;
 use crate::support::rules;
 use crate::support::server::{Launch, Server, ServerKind, free_ports};
 
-/// The placeholders that stand for what a scenario was given.
+/// The placeholders for the values of a scenario.
 const NAMES: [&str; 12] = [
     "DIR",
     "DEAD",
@@ -42,7 +42,7 @@ const NAMES: [&str; 12] = [
     "PEER_ADDRESS2",
 ];
 
-/// Whose tools run the steps.
+/// Which tools run the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tools {
     /// Ours, or etcd's when the tests themselves are checked.
@@ -130,7 +130,7 @@ impl Replay {
 }
 
 impl Expect {
-    /// What is given here, and for the rest what was recorded.
+    /// The fields that are given here, and the recorded ones for the others.
     fn over(&self, recorded: &Expect) -> Expect {
         let ours = self.clone();
         let stdout = ours.stdout.is_some();
@@ -232,7 +232,7 @@ impl<'a> Run<'a> {
         self.names.borrow().get(name).cloned().unwrap_or_default()
     }
 
-    /// Starts server 1 or 2 of the scenario, on its own data directory or another one. One that joins becomes a member of
+    /// Starts server 1 or 2 of the scenario, on its own data directory or another one. With `join`, it becomes a member of
     /// the cluster of server 1.
     #[track_caller]
     fn start(&self, number: u64, data: Option<&str>, join: bool) {
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
         names
             .iter()
             .map(|(name, value)| (*name, value))
-            // In what is printed, only the address in it has a name.
+            // In output, only the address inside these URLs is replaced.
             .filter(|(name, _)| !matches!(*name, "PEER" | "PEER2"))
             .chain(captured.filter(|(_, value)| value.len() > 5))
             .fold(text.to_owned(), |text, (name, value)| {

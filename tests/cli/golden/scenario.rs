@@ -124,15 +124,15 @@ pub struct Step {
     /// The recorded tool was killed after this time.
     pub kill_after_ms: Option<u64>,
 
-    /// Of `start_server` and `stop_server`: 1 unless given.
+    /// For `start_server` and `stop_server`; 1 unless given.
     pub server: Option<u64>,
-    /// The data directory of `start_server`, in place of its own.
+    /// The data directory for `start_server`, instead of the server's own.
     pub data: Option<String>,
     /// The server joins the cluster of the first one.
     #[serde(default)]
     pub join: bool,
-    /// Why one may want to differ here: v3.7.1 does what nobody should copy. Every such step is compared all the same,
-    /// unless `differences.json` names it.
+    /// The reason why we may want to differ here: v3.7.1 has a bug. The step is compared nevertheless, unless
+    /// `differences.json` names it.
     #[serde(rename = "bug")]
     _bug: Option<String>,
     #[serde(rename = "note")]

@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_taken_as_they_become_whole() {
+    fn values_are_returned_once_they_are_complete() {
         let mut reader = Reader::default();
         reader.push(b" {\"a\": [1,");
         assert_eq!(reader.next(false), Ok(None));

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_keys_is_none() {
+    fn an_empty_range_is_rejected() {
         assert_eq!(Range::new("b".into(), "b".into()), None);
         assert_eq!(Range::new("b".into(), "a".into()), None);
         assert!(Range::new("b".into(), "\0".into()).is_some());
