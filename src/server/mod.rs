@@ -30,4 +30,5 @@ pub mod shared;
 mod tls;
 pub mod unsent;
 pub mod value;
+mod woken;
 pub mod writer;

@@ -2,55 +2,34 @@
 
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
-use parking_lot::Mutex;
 use tokio::task::yield_now;
+
+use crate::server::woken::Woken;
 
 /// Makes one task wait until the other tasks that are ready have run, however often it is woken in the meantime.
 /// [`yield_now`] alone would end at the next wake-up, whatever its cause.
 #[derive(Default)]
 pub struct Turn {
-    waiting: Option<Arc<Deferred>>,
-}
-
-/// What the runtime wakes when the other tasks have run.
-struct Deferred {
-    woken: AtomicBool,
-    task: Mutex<Waker>,
-}
-
-impl Wake for Deferred {
-    fn wake(self: Arc<Deferred>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Deferred>) {
-        self.woken.store(true, Ordering::Release);
-        self.task.lock().wake_by_ref();
-    }
+    /// What the runtime wakes when the other tasks have run.
+    waiting: Option<Arc<Woken>>,
 }
 
 impl Turn {
     /// The first call is always pending; a later one is ready once the others have run, which begins a new round.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(deferred) = &self.waiting {
-            if deferred.woken.load(Ordering::Acquire) {
+            if deferred.has_woken() {
                 self.waiting = None;
                 return Poll::Ready(());
             }
-            deferred.task.lock().clone_from(cx.waker());
+            deferred.set_task(cx.waker());
             return Poll::Pending;
         }
-        let deferred = Arc::new(Deferred {
-            woken: AtomicBool::new(false),
-            task: Mutex::new(cx.waker().clone()),
-        });
+        let deferred = Woken::new(cx.waker().clone());
         let waker = Waker::from(Arc::clone(&deferred));
         // Pending the first time it is polled; the runtime then keeps the waker.
         let _ = pin!(yield_now()).poll(&mut Context::from_waker(&waker));

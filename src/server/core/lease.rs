@@ -64,19 +64,25 @@ impl Core {
             store.check_lease_write(&identity, id, &*shared.lessor)?;
             check_auth_unchanged(shared, &store, &identity)?;
         }
+        let revocations = shared.lessor.revocations();
+        let mut revoked = None;
         loop {
-            // Register before looking up the lease, so that no revocation is missed.
-            let revoked = shared.lessor.revocations().notified();
-            tokio::pin!(revoked);
-            revoked.as_mut().enable();
             match shared.lessor.renew(id, Instant::now()) {
                 Renewal::Renewed(ttl) => return Ok(ttl),
                 Renewal::NotFound => return Ok(0),
-                Renewal::Expiring => {
-                    // Without a writer, no more leases are revoked.
-                    shared.published()?;
-                    revoked.await;
-                }
+                Renewal::Expiring => match revoked.take() {
+                    // Register before looking up the lease once more, so that no revocation is missed.
+                    None => {
+                        let mut next = Box::pin(revocations.notified());
+                        next.as_mut().enable();
+                        revoked = Some(next);
+                    }
+                    Some(next) => {
+                        // Without a writer, no more leases are revoked.
+                        shared.published()?;
+                        next.await;
+                    }
+                },
                 Renewal::Checkpointed => {
                     let cleared = pb::LeaseCheckpoint {
                         id,

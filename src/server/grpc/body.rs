@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{Arc, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::mpsc;
 use tonic::Status;
 
-use super::{message, stream::Part};
+use super::{call::Driven, message, stream::Part};
 use crate::server::{
     mvcc::encoded::{CHUNK_SIZE, Encoded, SHORT},
     unsent::{HeldBuffer, Holder, Unsent},
@@ -59,6 +59,8 @@ enum Source {
     Plain(VecDeque<Bytes>, u64),
     /// gRPC messages as they come, then the status.
     Stream(mpsc::Receiver<Part>),
+    /// The same, produced while they are read.
+    Driven(Box<Driven>),
     /// The data was dropped because the client did not read it.
     Discarded,
 }
@@ -66,7 +68,7 @@ enum Source {
 impl Rest {
     fn new(source: Source) -> Rest {
         let waiting_since = match source {
-            Source::Stream(_) => None,
+            Source::Stream(_) | Source::Driven(_) => None,
             _ => Some(Instant::now()),
         };
         Rest(Mutex::new(State {
@@ -140,6 +142,13 @@ impl Body {
         let rest = Arc::new(Rest::new(Source::Stream(parts)));
         let weak = Arc::downgrade(&rest);
         (Body(Content::Rest(rest)), weak)
+    }
+
+    /// A stream of gRPC messages that are produced while they are read.
+    pub(super) fn driven(call: Driven) -> Body {
+        Body(Content::Rest(Arc::new(Rest::new(Source::Driven(
+            Box::new(call),
+        )))))
     }
 
     fn rest(source: Source, holder: Option<&Arc<dyn Holder>>) -> Body {
@@ -256,6 +265,16 @@ enum Next {
     End,
 }
 
+impl From<Part> for Next {
+    fn from(part: Part) -> Next {
+        match part {
+            Part::Message(framed) => Next::Data(framed),
+            Part::End(Ok(())) => Next::Trailers(success()),
+            Part::End(Err(status)) => Next::Trailers(failure(&status)),
+        }
+    }
+}
+
 impl Source {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(match self {
@@ -270,13 +289,12 @@ impl Source {
                 }
                 None => Next::End,
             },
-            Source::Stream(parts) => match std::task::ready!(parts.poll_recv(cx)) {
-                Some(Part::Message(framed)) => Next::Data(framed),
-                Some(Part::End(Ok(()))) => Next::Trailers(success()),
-                Some(Part::End(Err(status))) => Next::Trailers(failure(&status)),
+            Source::Stream(parts) => match ready!(parts.poll_recv(cx)) {
+                Some(part) => part.into(),
                 // The task was lost: the messages so far must not pass for all of them.
                 None => Next::Trailers(failure(&Status::internal("stream ended early"))),
             },
+            Source::Driven(call) => ready!(call.poll(cx)).into(),
             // Plain HTTP then ends before the announced length, so hyper closes the connection.
             Source::Discarded => Next::Trailers(failure(&Status::resource_exhausted(
                 "etcdserver: the answer was not read in time and memory is short",

@@ -1,10 +1,15 @@
-//! A call on its way through the table of methods, and the task that runs a streaming method.
+//! A call on its way through the table of methods, and what runs a streaming method: a task, or the body of its response.
 
-use std::time::Instant;
+use std::{
+    future::{pending, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout_at,
+    time::sleep_until,
 };
 use tonic::{Code, Status};
 
@@ -14,6 +19,7 @@ use crate::server::{
     error::Error,
     lifecycle::{Phase, stopping},
     metrics::Handling,
+    woken::Rarely,
 };
 
 /// A call to be answered.
@@ -30,6 +36,36 @@ pub fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("context deadline exceeded")
 }
 
+/// Why a streaming method ends before it has finished; `None` if the client has gone away.
+type End = Option<Status>;
+
+/// Waits for the deadline, for `gone`, and, if `phase` is given, until the server stops.
+fn end(
+    deadline: Option<Instant>,
+    phase: Option<watch::Receiver<Phase>>,
+    gone: impl Future<Output = ()> + Send + 'static,
+) -> Rarely<End> {
+    let late = async move {
+        match deadline {
+            Some(at) => sleep_until(at.into()).await,
+            None => pending().await,
+        }
+    };
+    let stopped = async {
+        match phase {
+            Some(mut phase) => stopping(&mut phase).await,
+            None => pending().await,
+        }
+    };
+    Rarely::new(async {
+        tokio::select! {
+            () = gone => None,
+            () = late => Some(deadline_exceeded()),
+            () = stopped => Some(Error::Stopped.into()),
+        }
+    })
+}
+
 /// Runs a streaming method as a task until it ends, the client has gone away, the deadline passes or, if `phase` is
 /// given, the server stops.
 pub(super) fn run_stream(
@@ -40,31 +76,86 @@ pub(super) fn run_stream(
     handling: Handling,
 ) {
     // Boxed, because the task would otherwise have space for several copies of it.
-    let work = Box::pin(work);
+    let mut work = Box::pin(work);
+    let body = parts.clone();
+    let mut end = end(deadline, phase, async move { body.closed().await });
     tokio::spawn(async move {
-        let within_deadline = async {
-            match deadline {
-                None => work.await.map_err(Status::from),
-                Some(at) => match timeout_at(at.into(), work).await {
-                    Ok(ended) => ended.map_err(Status::from),
-                    Err(_) => Err(deadline_exceeded()),
-                },
-            }
+        let ended = poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended.map_err(Status::from))),
+            Poll::Pending => end.poll(cx).map(|why| why.map(Err)),
+        });
+        // If the client has gone away, `handling` is dropped without a code and counts the call as canceled.
+        let Some(ended) = ended.await else {
+            return;
         };
-        let stopped = async {
-            match phase {
-                Some(mut phase) => stopping(&mut phase).await,
-                None => std::future::pending().await,
-            }
-        };
-        let ended = tokio::select! {
-            // `handling` is dropped without a code and counts the call as canceled.
-            () = parts.closed() => return,
-            ended = within_deadline => ended,
-            () = stopped => Err(Error::Stopped.into()),
-        };
-        handling.end(ended.as_ref().err().map_or(Code::Ok, Status::code));
+        handling.end(code(&ended));
         // The client may go away at this moment. If it stops reading, its connection notices.
         let _ = parts.send(Part::End(ended)).await;
     });
+}
+
+/// A streaming method that runs while the body of its response is read, without a task of its own. The body is read only
+/// while the client takes what is sent.
+pub(super) struct Driven {
+    work: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+    parts: mpsc::Receiver<Part>,
+    end: Rarely<End>,
+    /// Taken when the call ends.
+    handling: Option<Handling>,
+    /// The status of the call, once it has ended and until it is returned.
+    ended: Option<Result<(), Status>>,
+}
+
+impl Driven {
+    /// `parts` receives what `work` sends. Ends when `work` ends, the deadline passes, or the server stops.
+    pub fn new(
+        work: impl Future<Output = Result<(), Error>> + Send + 'static,
+        parts: mpsc::Receiver<Part>,
+        deadline: Option<Instant>,
+        phase: watch::Receiver<Phase>,
+        handling: Handling,
+    ) -> Driven {
+        Driven {
+            work: Box::pin(work),
+            parts,
+            // If the client goes away, this is dropped together with the body.
+            end: end(deadline, Some(phase), pending()),
+            handling: Some(handling),
+            ended: None,
+        }
+    }
+
+    /// The next part. The last one is the status; must not be polled after that.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Part> {
+        loop {
+            // The queue needs no waker, because only the work below fills it.
+            if let Ok(part) = self.parts.try_recv() {
+                return Poll::Ready(part);
+            }
+            if let Some(ended) = self.ended.take() {
+                return Poll::Ready(Part::End(ended));
+            }
+            match self.work.as_mut().poll(cx) {
+                Poll::Ready(ended) => self.finish(ended.map_err(Status::from)),
+                Poll::Pending => match self.parts.try_recv() {
+                    Ok(part) => return Poll::Ready(part),
+                    Err(_) => {
+                        let why = ready!(self.end.poll(cx));
+                        self.finish(Err(why.unwrap_or_else(|| Error::Canceled.into())));
+                    }
+                },
+            }
+        }
+    }
+
+    fn finish(&mut self, ended: Result<(), Status>) {
+        if let Some(handling) = self.handling.take() {
+            handling.end(code(&ended));
+        }
+        self.ended = Some(ended);
+    }
+}
+
+fn code(ended: &Result<(), Status>) -> Code {
+    ended.as_ref().err().map_or(Code::Ok, Status::code)
 }

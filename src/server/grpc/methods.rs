@@ -10,6 +10,7 @@
 //! | `server_stream` | `async fn(&self, &RequestContext, Q, Outbound<R>) -> Result<(), Error>` |
 //! | `live_stream` | the same, for an endless stream: it ends when the server stops |
 //! | `two_way` | `async fn(&self, &RequestContext, Inbound<Q>, Outbound<R>) -> Result<(), Error>`; ends when the server stops |
+//! | `lockstep` | the same, for a method that only answers each message: it runs while the client takes the answers, without a task |
 //!
 //! [`stream`](super::stream) explains how to write a function with streams.
 
@@ -19,7 +20,7 @@ use tonic::{Code, Status};
 
 use super::{
     body::Body,
-    call::{Call, run_stream},
+    call::{Call, Driven, run_stream},
     services::Services,
     slow::Watched,
     stream::{Inbound, Outbound},
@@ -121,6 +122,9 @@ macro_rules! kind {
     (live_stream) => {
         MethodType::ServerStream
     };
+    (lockstep) => {
+        MethodType::BidiStream
+    };
     (two_way) => {
         MethodType::BidiStream
     };
@@ -215,25 +219,38 @@ macro_rules! shape {
         run_stream(work, deadline, phase, parts, handling);
         Ok(body)
     }};
+    (lockstep, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let (outbound, parts) = Outbound::driven($call.encoding, $call.handling.messages());
+        let (call, phase) = ($call, $services.phase.clone());
+        let deadline = call.context.deadline;
+        let (work, handling) = shape!(work, $services, call, $object, $function, outbound);
+        let driven = Driven::new(work, parts, deadline, phase, handling);
+        Ok(Body::driven(driven))
+    }};
     (two_way, $method:expr, $services:ident, $call:ident, $object:ident, $function:ident) => {{
+        let (outbound, parts, body) = Outbound::new($call.encoding, $call.handling.messages());
+        let (call, phase) = ($call, Some($services.phase.clone()));
+        let deadline = call.context.deadline;
+        let (work, handling) = shape!(work, $services, call, $object, $function, outbound);
+        run_stream(work, deadline, phase, parts, handling);
+        Ok(body)
+    }};
+    (work, $services:ident, $call:ident, $object:ident, $function:ident, $outbound:ident) => {{
         let Call {
             context,
             request,
-            encoding,
             handling,
+            ..
         } = $call;
         let inbound = Inbound::new(request, handling.messages());
-        let (outbound, parts, body) = Outbound::new(encoding, handling.messages());
         let services = Arc::clone($services);
-        let (deadline, phase) = (context.deadline, Some($services.phase.clone()));
         let work = async move {
             services
                 .$object
-                .$function(&context, inbound, outbound)
+                .$function(&context, inbound, $outbound)
                 .await
         };
-        run_stream(work, deadline, phase, parts, handling);
-        Ok(body)
+        (work, handling)
     }};
 }
 
@@ -259,7 +276,7 @@ methods! {
     MemberPromote "etcdserverpb.Cluster" "MemberPromote" ["cluster/member/promote"] unary cluster.member_promote;
     LeaseGrant "etcdserverpb.Lease" "LeaseGrant" ["lease/grant"] unary core.lease_grant;
     LeaseRevoke "etcdserverpb.Lease" "LeaseRevoke" ["lease/revoke", "kv/lease/revoke"] unary core.lease_revoke;
-    LeaseKeepAlive "etcdserverpb.Lease" "LeaseKeepAlive" ["lease/keepalive"] two_way lease.keep_alive;
+    LeaseKeepAlive "etcdserverpb.Lease" "LeaseKeepAlive" ["lease/keepalive"] lockstep lease.keep_alive;
     LeaseTimeToLive "etcdserverpb.Lease" "LeaseTimeToLive" ["lease/timetolive", "kv/lease/timetolive"] unary core.lease_time_to_live;
     LeaseLeases "etcdserverpb.Lease" "LeaseLeases" ["lease/leases", "kv/lease/leases"] unary core.lease_leases;
     AuthEnable "etcdserverpb.Auth" "AuthEnable" ["auth/enable"] unary core.auth_enable;

@@ -25,7 +25,7 @@
 //!   `send` that is dropped has sent nothing. A client is never disconnected for being slow; the keep-alive of the
 //!   connection detects one that is dead.
 //! - **The end.** The return value of the method is the status of the call: `Ok` is code 0. The method runs as a task
-//!   and is dropped, at any `await`, when the client goes away or cancels; a `live_stream` or `two_way` method also
+//!   (a `lockstep` method is run by the body of its response instead) and is dropped, at any `await`, when the client goes away or cancels; a `live_stream` or `two_way` method also
 //!   when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
 
 use std::{
@@ -115,6 +115,22 @@ impl<R: Message> Outbound<R> {
             kind: PhantomData,
         };
         (outbound, parts, body)
+    }
+
+    /// The parts of a stream that is produced while its body is read: the sender and the receiver.
+    pub(super) fn driven(
+        encoding: Encoding,
+        count: metrics::Messages,
+    ) -> (Outbound<R>, mpsc::Receiver<Part>) {
+        let (parts, receiver) = mpsc::channel(QUEUED);
+        let outbound = Outbound {
+            parts,
+            rest: Weak::new(),
+            encoding,
+            count,
+            kind: PhantomData,
+        };
+        (outbound, receiver)
     }
 
     /// Sends a message. Waits if the client does not read.
