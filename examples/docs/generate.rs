@@ -42,7 +42,10 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
     for tree in trees() {
         for shell in SHELLS {
             let name = clap_complete::Generator::file_name(&shell, tree.get_name());
-            files.insert(format!("completions/{name}"), script(shell, &tree));
+            files.insert(
+                format!("completions/{name}"),
+                script(shell, tree.get_name()),
+            );
         }
         let mut built = tree;
         built.build();

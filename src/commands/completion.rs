@@ -3,7 +3,6 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::table;
 use crate::{
     cli::{
         context::Context,
@@ -47,14 +46,14 @@ impl Arity for ShellName {
 /// # Errors
 /// The number of arguments is not one, or it is not the name of a shell.
 pub async fn completion(ctx: &Context, args: CompletionArgs) -> Result<(), CommandError> {
-    print(&ctx.ui, &args, &table::tree())
+    print(&ctx.ui, &args, "etcdctl")
 }
 
-/// Like [`completion`], for the program with the commands in `tree`.
+/// Like [`completion`], for `program`.
 ///
 /// # Errors
 /// See [`completion`].
-pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(), CommandError> {
+pub fn print(ui: &Ui, args: &CompletionArgs, program: &str) -> Result<(), CommandError> {
     let [name] = args.words.exactly()?;
     let shell = match name.as_encoded_bytes() {
         b"bash" => Shell::Bash,
@@ -62,7 +61,7 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
         b"fish" => Shell::Fish,
         b"powershell" => Shell::PowerShell,
         other => {
-            let command = format!("{} completion", tree.get_name());
+            let command = format!("{program} completion");
             return Err(CommandError::new(
                 ErrorKind::Usage,
                 format!(
@@ -73,17 +72,17 @@ pub fn print(ui: &Ui, args: &CompletionArgs, tree: &clap::Command) -> Result<(),
             ));
         }
     };
-    let script = script(shell, tree);
+    let script = script(shell, program);
     ui.data(|out| out.write_all(&script).map_err(CommandError::stdout))
 }
 
 /// The script for one shell. It passes the words typed so far to `__complete`, which contains all rules.
-pub fn script(shell: Shell, tree: &clap::Command) -> Vec<u8> {
+pub fn script(shell: Shell, program: &str) -> Vec<u8> {
     let script = match shell {
         Shell::Bash => include_str!("completion/bash.sh"),
         Shell::Zsh => include_str!("completion/zsh.sh"),
         Shell::Fish => include_str!("completion/fish.fish"),
         _ => include_str!("completion/powershell.ps1"),
     };
-    script.replace("PROGRAM", tree.get_name()).into_bytes()
+    script.replace("PROGRAM", program).into_bytes()
 }

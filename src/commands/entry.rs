@@ -16,6 +16,9 @@ pub struct Entry<R: 'static> {
     pub name: &'static str,
     /// The heading under which the help of the program lists it; empty inside a group.
     pub heading: &'static str,
+    /// Its line in that list; empty for a command inside a group. The help of a command itself comes from its arguments,
+    /// which are not built for the list; a test checks that both say the same.
+    pub about: &'static str,
     /// Whether help, completion and man pages leave it out.
     pub hidden: bool,
     /// What the row is.
@@ -28,13 +31,18 @@ pub enum Node<R: 'static> {
     Command { augment: Augment, run: R },
     /// Commands under a common name, with the flags that all of them accept.
     Group {
-        about: &'static str,
         shared: Augment,
         entries: &'static [Entry<R>],
     },
 }
 
 impl<R: Copy> Entry<R> {
+    /// The name and what the help of the program shows of it, without arguments.
+    fn outline(&self) -> Command {
+        let command = Command::new(self.name).about(self.about).hide(self.hidden);
+        self.under_heading(command)
+    }
+
     /// The whole command, with everything below it; `parents` are the names above it.
     fn command(&self, parents: &str) -> Command {
         let name = format!("{parents} {}", self.name);
@@ -45,11 +53,7 @@ impl<R: Copy> Entry<R> {
                 let usage = usage_line(&name, &command);
                 command.override_usage(usage)
             }
-            Node::Group {
-                about,
-                shared,
-                entries,
-            } => {
+            Node::Group { shared, entries } => {
                 let commands: Vec<Command> = entries.iter().map(|e| e.command(&name)).collect();
                 let examples: Vec<String> = commands.iter().filter_map(first_example).collect();
                 let command = match examples.as_slice() {
@@ -57,12 +61,16 @@ impl<R: Copy> Entry<R> {
                     examples => command.after_help(format!("Examples:\n{}", examples.join("\n"))),
                 };
                 shared(command)
-                    .about(*about)
+                    .about(self.about)
                     .override_usage(format!("{name} <command>"))
                     .subcommands(commands)
             }
         };
-        // Arguments have no headings, so the heading can hold the section of the help in which the command is listed.
+        self.under_heading(command)
+    }
+
+    /// Arguments have no headings, so the heading can hold the section of the help in which the command is listed.
+    fn under_heading(&self, command: Command) -> Command {
         if self.heading.is_empty() {
             command
         } else {
@@ -84,31 +92,25 @@ pub fn whole_tree<R: Copy>(root: Command, entries: &'static [Entry<R>]) -> Comma
     root.subcommands(entries.iter().map(|entry| entry.command(&name)))
 }
 
-/// A tree that suffices for the command line `args`: all names, but arguments only for the command in question.
-/// Building the whole tree would take a tenth of the time of a short command. A line without a command gets the whole
-/// tree.
+/// A tree that suffices for the command line `args`: the names and descriptions of all commands, but arguments only for
+/// the command in question. Building the whole tree would take a third of the time of a short command.
 pub fn tree_for<R: Copy>(
     root: Command,
     entries: &'static [Entry<R>],
     args: &[OsString],
 ) -> Command {
     let parents = root.get_name().to_owned();
-    let mut names = root
-        .clone()
-        .subcommands(entries.iter().map(|entry| Command::new(entry.name)));
-    let wanted = argv::first_command(&names, args);
-    match entries
+    let mut tree = root.subcommands(entries.iter().map(Entry::outline));
+    let wanted = argv::first_command(&tree, args);
+    let entry = entries
         .iter()
-        .find(|entry| Some(entry.name) == wanted.as_deref())
+        .find(|entry| Some(entry.name) == wanted.as_deref());
+    if let Some(entry) = entry
+        && let Some(command) = tree.find_subcommand_mut(entry.name)
     {
-        Some(entry) => {
-            if let Some(command) = names.find_subcommand_mut(entry.name) {
-                *command = entry.command(&parents);
-            }
-            names
-        }
-        None => whole_tree(root, entries),
+        *command = entry.command(&parents);
     }
+    tree
 }
 
 /// The function of the command with this path, and the part of `matches` that belongs to it.

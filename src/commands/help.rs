@@ -1,6 +1,6 @@
 //! `help`: the help of another command.
 
-use std::os::unix::ffi::OsStrExt;
+use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
 use clap::Args;
 
@@ -28,15 +28,20 @@ words! {
 /// # Errors
 /// stdout cannot be written.
 pub async fn help(ctx: &Context, args: HelpArgs) -> Result<(), CommandError> {
-    print(&ctx.ui, &args, &table::tree())
+    print(&ctx.ui, &args, table::tree_for)
 }
 
-/// Like [`help`], for the program with the commands in `tree`.
+/// Like [`help`], for the program for which `tree_for` makes the tree of a command line.
 ///
 /// # Errors
 /// See [`help`].
-pub fn print(ui: &Ui, args: &HelpArgs, tree: &clap::Command) -> Result<(), CommandError> {
+pub fn print(
+    ui: &Ui,
+    args: &HelpArgs,
+    tree_for: fn(&[OsString]) -> clap::Command,
+) -> Result<(), CommandError> {
     let words = args.words.get()?;
+    let tree = &tree_for(words);
     let topics: Vec<String> = words
         .iter()
         .map(|w| match w.to_str() {
@@ -92,6 +97,31 @@ mod tests {
                     let words = line.trim_end_matches(" \\").split_whitespace();
                     assert_eq!(words.count(), 1, "{path:?} at {width}: {line}");
                     assert!(width < 80, "{path:?} at {width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_for_one_line_gives_the_same_help_as_the_whole_tree() {
+        type TreeFor = fn(&[OsString]) -> clap::Command;
+        let programs: [(clap::Command, TreeFor); 2] = [
+            (table::tree(), table::tree_for),
+            (utl::table::tree(), utl::table::tree_for),
+        ];
+        for (whole, tree_for) in programs {
+            let mut found = vec![];
+            paths(&whole, &[], &mut found);
+            assert!(found.len() > 15, "{found:?}");
+            for path in found {
+                let line: Vec<OsString> = path.iter().map(OsString::from).collect();
+                let tree = tree_for(&line);
+                assert_eq!(text::usage(&tree, &path), text::usage(&whole, &path));
+                for width in [20, 40, 80, 100, 120] {
+                    let help = text::help(&tree, &path, width);
+                    assert_eq!(help, text::help(&whole, &path, width), "{path:?}");
+                    let options = text::options(&tree, width);
+                    assert_eq!(options, text::options(&whole, width), "{path:?}");
                 }
             }
         }

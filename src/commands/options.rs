@@ -23,5 +23,5 @@ pub struct OptionsArgs {
 /// stdout cannot be written.
 pub async fn options(ctx: &Context, _args: OptionsArgs) -> Result<(), CommandError> {
     ctx.ui
-        .line(help::options(&table::tree(), ui::stdout_columns()).trim_end())
+        .line(help::options(&table::tree_for(&[]), ui::stdout_columns()).trim_end())
 }

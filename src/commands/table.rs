@@ -49,17 +49,22 @@ impl Emit for () {
     }
 }
 
-/// A command: `command(NAME, HEADING, ARGUMENTS, FUNCTION)`. The function is `async fn(&Context, ARGUMENTS) ->
-/// Result<impl Reply, CommandError>`. A command with several replies, such as a stream, prints each with
-/// [`Context::emit`] as it arrives and returns `()`.
+/// A command: `command(NAME, HEADING, ABOUT, ARGUMENTS, FUNCTION)`, where ABOUT repeats the first line of the arguments'
+/// documentation for the list of commands; inside a group, `command(NAME, ARGUMENTS, FUNCTION)`. The function is
+/// `async fn(&Context, ARGUMENTS) -> Result<impl Reply, CommandError>`. A command with several replies, such as a stream,
+/// prints each with [`Context::emit`] as it arrives and returns `()`.
 macro_rules! command {
-    ($name:literal, $heading:expr, $args:ty, $call:path) => {
-        command!($name, $heading, $args, $call, false)
+    ($name:literal, $args:ty, $call:path) => {
+        command!($name, "", "", $args, $call)
     };
-    ($name:literal, $heading:expr, $args:ty, $call:path, $hidden:literal) => {
+    ($name:literal, $heading:expr, $about:literal, $args:ty, $call:path) => {
+        command!($name, $heading, $about, $args, $call, false)
+    };
+    ($name:literal, $heading:expr, $about:literal, $args:ty, $call:path, $hidden:literal) => {
         Entry {
             name: $name,
             heading: $heading,
+            about: $about,
             hidden: $hidden,
             node: Node::Command {
                 augment: <$args as Args>::augment_args,
@@ -74,8 +79,8 @@ macro_rules! command {
     };
 }
 
-/// Commands under a common name: `group(NAME, HEADING, DESCRIPTION, [ROWS])`. If all of them share flags, these precede
-/// the rows.
+/// Commands under a common name: `group(NAME, HEADING, ABOUT, [ROWS])`. If all of them share flags, these precede the
+/// rows.
 macro_rules! group {
     ($name:literal, $heading:expr, $about:literal, [$($row:expr),* $(,)?]) => {
         group!($name, $heading, $about, std::convert::identity, [$($row),*])
@@ -84,8 +89,9 @@ macro_rules! group {
         Entry {
             name: $name,
             heading: $heading,
+            about: $about,
             hidden: false,
-            node: Node::Group { about: $about, shared: $shared, entries: &[$($row),*] },
+            node: Node::Group { shared: $shared, entries: &[$($row),*] },
         }
     };
 }
@@ -93,84 +99,84 @@ macro_rules! group {
 /// Every command.
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
-    command!("get", KEYS, get::GetArgs, get::get),
-    command!("put", KEYS, put::PutArgs, put::put),
-    command!("del", KEYS, del::DelArgs, del::del),
-    command!("txn", KEYS, txn::TxnArgs, txn::txn),
-    command!("compaction", KEYS, compaction::CompactionArgs, compaction::compaction),
+    command!("get", KEYS, "Read a key or a range of keys", get::GetArgs, get::get),
+    command!("put", KEYS, "Write a key", put::PutArgs, put::put),
+    command!("del", KEYS, "Delete a key or a range of keys", del::DelArgs, del::del),
+    command!("txn", KEYS, "Run a transaction read from stdin", txn::TxnArgs, txn::txn),
+    command!("compaction", KEYS, "Discard the history before a revision", compaction::CompactionArgs, compaction::compaction),
     group!("alarm", MAINTENANCE, "List and clear alarms", [
-        command!("disarm", "", alarm::DisarmArgs, alarm::disarm),
-        command!("list", "", alarm::ListArgs, alarm::list),
+        command!("disarm", alarm::DisarmArgs, alarm::disarm),
+        command!("list", alarm::ListArgs, alarm::list),
     ]),
-    command!("defrag", MAINTENANCE, defrag::DefragArgs, defrag::defrag),
+    command!("defrag", MAINTENANCE, "Return the free space of the members' databases to the file system", defrag::DefragArgs, defrag::defrag),
     group!("endpoint", MAINTENANCE, "Check individual endpoints", endpoint::Cluster::augment_args, [
-        command!("hashkv", "", endpoint::HashKvArgs, endpoint::hashkv),
-        command!("health", "", endpoint::HealthArgs, endpoint::health),
-        command!("status", "", endpoint::StatusArgs, endpoint::status),
+        command!("hashkv", endpoint::HashKvArgs, endpoint::hashkv),
+        command!("health", endpoint::HealthArgs, endpoint::health),
+        command!("status", endpoint::StatusArgs, endpoint::status),
     ]),
-    command!("move-leader", MAINTENANCE, move_leader::MoveLeaderArgs, move_leader::move_leader),
-    command!("watch", KEYS, watch::WatchArgs, watch::watch),
-    command!("version", UTILITY, version::VersionArgs, version::version),
+    command!("move-leader", MAINTENANCE, "Transfer the leadership to another member", move_leader::MoveLeaderArgs, move_leader::move_leader),
+    command!("watch", KEYS, "Watch a key or a range of keys", watch::WatchArgs, watch::watch),
+    command!("version", UTILITY, "Print the version", version::VersionArgs, version::version),
     group!("lease", KEYS, "Create, renew and revoke leases", [
-        command!("grant", "", lease::GrantArgs, lease::grant),
-        command!("keep-alive", "", lease::KeepAliveArgs, lease::keep_alive),
-        command!("list", "", lease::ListArgs, lease::list),
-        command!("revoke", "", lease::RevokeArgs, lease::revoke),
-        command!("timetolive", "", lease::TimeToLiveArgs, lease::time_to_live),
+        command!("grant", lease::GrantArgs, lease::grant),
+        command!("keep-alive", lease::KeepAliveArgs, lease::keep_alive),
+        command!("list", lease::ListArgs, lease::list),
+        command!("revoke", lease::RevokeArgs, lease::revoke),
+        command!("timetolive", lease::TimeToLiveArgs, lease::time_to_live),
     ]),
     group!("member", MAINTENANCE, "List and change the members of the cluster", [
-        command!("add", "", member::AddArgs, member::add),
-        command!("list", "", member::ListArgs, member::list),
-        command!("promote", "", member::PromoteArgs, member::promote),
-        command!("remove", "", member::RemoveArgs, member::remove),
-        command!("update", "", member::UpdateArgs, member::update),
+        command!("add", member::AddArgs, member::add),
+        command!("list", member::ListArgs, member::list),
+        command!("promote", member::PromoteArgs, member::promote),
+        command!("remove", member::RemoveArgs, member::remove),
+        command!("update", member::UpdateArgs, member::update),
     ]),
     group!("snapshot", MAINTENANCE, "Save, inspect and restore snapshots of a member's database", [
-        command!("restore", "", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
-        command!("save", "", snapshot::save::SaveArgs, snapshot::save::save),
-        command!("status", "", snapshot::status::StatusArgs, snapshot::status::status),
-        command!("verify", "", snapshot::verify::VerifyArgs, snapshot::verify::verify_by_etcdctl),
+        command!("restore", utl::restore::CtlRestoreArgs, utl::restore::restore_by_etcdctl),
+        command!("save", snapshot::save::SaveArgs, snapshot::save::save),
+        command!("status", snapshot::status::StatusArgs, snapshot::status::status),
+        command!("verify", snapshot::verify::VerifyArgs, snapshot::verify::verify_by_etcdctl),
     ]),
-    command!("make-mirror", UTILITY, make_mirror::MakeMirrorArgs, make_mirror::make_mirror),
-    command!("lock", CONCURRENCY, lock::LockArgs, lock::lock),
-    command!("elect", CONCURRENCY, elect::ElectArgs, elect::elect),
+    command!("make-mirror", UTILITY, "Copy keys to another cluster and follow their changes", make_mirror::MakeMirrorArgs, make_mirror::make_mirror),
+    command!("lock", CONCURRENCY, "Hold a named lock", lock::LockArgs, lock::lock),
+    command!("elect", CONCURRENCY, "Take part in an election, or observe it", elect::ElectArgs, elect::elect),
     group!("auth", AUTHENTICATION, "Enable and disable authentication", [
-        command!("disable", "", auth::DisableArgs, auth::disable),
-        command!("enable", "", auth::EnableArgs, auth::enable),
-        command!("status", "", auth::StatusArgs, auth::status),
+        command!("disable", auth::DisableArgs, auth::disable),
+        command!("enable", auth::EnableArgs, auth::enable),
+        command!("status", auth::StatusArgs, auth::status),
     ]),
     group!("user", AUTHENTICATION, "List and change users", [
-        command!("add", "", user::AddArgs, user::add),
-        command!("delete", "", user::DeleteArgs, user::delete),
-        command!("get", "", user::GetArgs, user::get),
-        command!("grant-role", "", user::GrantRoleArgs, user::grant_role),
-        command!("list", "", user::ListArgs, user::list),
-        command!("passwd", "", user::PasswdArgs, user::passwd),
-        command!("revoke-role", "", user::RevokeRoleArgs, user::revoke_role),
+        command!("add", user::AddArgs, user::add),
+        command!("delete", user::DeleteArgs, user::delete),
+        command!("get", user::GetArgs, user::get),
+        command!("grant-role", user::GrantRoleArgs, user::grant_role),
+        command!("list", user::ListArgs, user::list),
+        command!("passwd", user::PasswdArgs, user::passwd),
+        command!("revoke-role", user::RevokeRoleArgs, user::revoke_role),
     ]),
     group!("role", AUTHENTICATION, "List and change roles and their permissions", [
-        command!("add", "", role::AddArgs, role::add),
-        command!("delete", "", role::DeleteArgs, role::delete),
-        command!("get", "", role::GetArgs, role::get),
-        command!("grant-permission", "", role::GrantPermissionArgs, role::grant_permission),
-        command!("list", "", role::ListArgs, role::list),
-        command!("revoke-permission", "", role::RevokePermissionArgs, role::revoke_permission),
+        command!("add", role::AddArgs, role::add),
+        command!("delete", role::DeleteArgs, role::delete),
+        command!("get", role::GetArgs, role::get),
+        command!("grant-permission", role::GrantPermissionArgs, role::grant_permission),
+        command!("list", role::ListArgs, role::list),
+        command!("revoke-permission", role::RevokePermissionArgs, role::revoke_permission),
     ]),
     group!("check", UTILITY, "Check properties of the cluster", [
-        command!("datascale", "", check::DatascaleArgs, check::datascale),
-        command!("perf", "", check::PerfArgs, check::perf),
+        command!("datascale", check::DatascaleArgs, check::datascale),
+        command!("perf", check::PerfArgs, check::perf),
     ]),
-    command!("completion", UTILITY, completion::CompletionArgs, completion::completion),
+    command!("completion", UTILITY, "Print a completion script for a shell", completion::CompletionArgs, completion::completion),
     group!("downgrade", MAINTENANCE, "Downgrade the cluster by one minor version", [
-        command!("cancel", "", downgrade::CancelArgs, downgrade::cancel),
-        command!("enable", "", downgrade::EnableArgs, downgrade::enable),
-        command!("validate", "", downgrade::ValidateArgs, downgrade::validate),
+        command!("cancel", downgrade::CancelArgs, downgrade::cancel),
+        command!("enable", downgrade::EnableArgs, downgrade::enable),
+        command!("validate", downgrade::ValidateArgs, downgrade::validate),
     ]),
-    command!("restore-keys", KEYS, restore_keys::command::RestoreKeysArgs, restore_keys::command::restore_keys),
-    command!("serve", UTILITY, serve::ServeArgs, serve::command),
-    command!("options", UTILITY, options::OptionsArgs, options::options),
-    command!("help", UTILITY, help::HelpArgs, help::help),
-    command!("__complete", UTILITY, complete::CompleteArgs, complete::complete, true),
+    command!("restore-keys", KEYS, "Restore keys from a snapshot, another cluster, or the cluster's own history", restore_keys::command::RestoreKeysArgs, restore_keys::command::restore_keys),
+    command!("serve", UTILITY, "Run a single-member etcd-compatible server", serve::ServeArgs, serve::command),
+    command!("options", UTILITY, "List the flags that every command accepts", options::OptionsArgs, options::options),
+    command!("help", UTILITY, "Show the help of a command", help::HelpArgs, help::help),
+    command!("__complete", UTILITY, "", complete::CompleteArgs, complete::complete, true),
 ];
 
 const EXAMPLES: &str = "\

@@ -17,7 +17,7 @@ use crate::{
 
 /// Runs `etcdctl` with `args` (without the name of the program), and returns the exit code.
 pub fn etcdctl(args: Vec<OsString>) -> u8 {
-    line::run(args, table::tree_for, table::tree, |ui, path, matches| {
+    line::run(args, table::tree_for, |ui, path, matches| {
         let globals = GlobalArgs::from_arg_matches(matches).unwrap_or_default();
         let extra = Extra {
             cluster: path.first().is_some_and(|name| name == "endpoint"),

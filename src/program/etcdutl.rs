@@ -9,7 +9,7 @@ use crate::commands::utl::{Context, GlobalArgs, table};
 
 /// Runs `etcdutl` with `args` (without the name of the program), and returns the exit code.
 pub fn etcdutl(args: Vec<OsString>) -> u8 {
-    line::run(args, table::tree_for, table::tree, |ui, path, matches| {
+    line::run(args, table::tree_for, |ui, path, matches| {
         let globals = GlobalArgs::from_arg_matches(matches).unwrap_or_default();
         let context = Context::new(ui, globals);
         let result = match table::find(matches) {

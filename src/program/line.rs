@@ -24,20 +24,31 @@ pub struct Ended {
 }
 
 /// Parses `args` (without the name of the program), runs the command with `command`, reports how it ended, and returns the
-/// exit code. `tree_for` builds a tree that contains the arguments of only the command in question, `tree` the whole tree.
+/// exit code. `tree_for` builds a tree that contains the arguments of only the command that a line is about.
 pub fn run(
-    args: Vec<OsString>,
+    mut args: Vec<OsString>,
     tree_for: fn(&[OsString]) -> clap::Command,
-    tree: fn() -> clap::Command,
     command: impl FnOnce(Ui, &[String], &clap::ArgMatches) -> Ended,
 ) -> u8 {
     signals::survive_file_size_limit();
     let ui = Ui::new();
-    let root = tree_for(&args);
+    let mut root = tree_for(&args);
+    // etcdctl rejects `--version`, which people try first; treat it as the command `version`.
+    let version = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .position(|arg| arg == "--version");
+    if let (Some(at), None) = (version, argv::first_command(&root, &args)) {
+        args.remove(at);
+        args.push("version".into());
+        root = tree_for(&args);
+    }
     let Line { path, args } = match read(&ui, &root, args) {
         Ok(line) => line,
         Err(exit) => return exit,
     };
+    // clap consumes the tree, so the usage after an error needs another one. This is rare.
+    let tree = || tree_for(&path.iter().map(OsString::from).collect::<Vec<_>>());
     let matches = match matches(root, args) {
         Ok(matches) => matches,
         Err(error) => {
@@ -67,16 +78,7 @@ struct Line {
 ///
 /// # Errors
 /// The exit code, if nothing is left to do: help was printed, or the command line is invalid.
-fn read(ui: &Ui, root: &clap::Command, mut args: Vec<OsString>) -> Result<Line, u8> {
-    // etcdctl rejects `--version`, which people try first; treat it as the command `version`.
-    let version = args
-        .iter()
-        .take_while(|arg| *arg != "--")
-        .position(|arg| arg == "--version");
-    if let (Some(at), None) = (version, argv::first_command(root, &args)) {
-        args.remove(at);
-        args.push("version".into());
-    }
+fn read(ui: &Ui, root: &clap::Command, args: Vec<OsString>) -> Result<Line, u8> {
     let format = requested_format(root, &args);
     let (path, text, hint) = match argv::read(root, args) {
         Ok(Parsed::Run { path, args }) => return Ok(Line { path, args }),
@@ -142,8 +144,7 @@ fn matches(tree: clap::Command, args: Vec<OsString>) -> Result<clap::ArgMatches,
     matches
 }
 
-/// Reports how a command ended. Returns the exit code. Builds the tree again if the usage must be printed, because clap
-/// has consumed the first one; this is rare.
+/// Reports how a command ended, with the usage from `tree` if the command line was wrong. Returns the exit code.
 fn end(
     ui: &Ui,
     tree: impl FnOnce() -> clap::Command,

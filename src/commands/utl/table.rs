@@ -21,19 +21,34 @@ use crate::{
 /// Runs a command with the arguments parsed by clap.
 pub type Run = fn(&Context, &ArgMatches) -> Result<(), CommandError>;
 
-/// A command: `command(NAME, ARGUMENTS, FUNCTION)`. The function is
+/// A command: `command(NAME, ABOUT, ARGUMENTS, FUNCTION)`, where ABOUT repeats the first line of the arguments'
+/// documentation for the list of commands; inside a group, `command(NAME, ARGUMENTS, FUNCTION)`. The function is
 /// `fn(&Context, &ARGUMENTS) -> Result<(), CommandError>` and prints its replies with [`Context::emit`].
 macro_rules! command {
     ($name:literal, $args:ty, $call:expr) => {
-        command!($name, $args, $call, false)
+        command!($name, "", $args, $call)
     };
-    ($name:literal, $args:ty, $call:expr, $hidden:literal) => {
+    ($name:literal, $about:literal, $args:ty, $call:expr) => {
+        command!($name, $about, $args, $call, false)
+    };
+    ($name:literal, $about:literal, $args:ty, $call:expr, $hidden:literal) => {
+        command!(
+            $name,
+            $about,
+            $args,
+            $call,
+            $hidden,
+            <$args as Args>::augment_args
+        )
+    };
+    ($name:literal, $about:literal, $args:ty, $call:expr, $hidden:literal, $augment:expr) => {
         Entry {
             name: $name,
             heading: "",
+            about: $about,
             hidden: $hidden,
             node: Node::Command {
-                augment: <$args as Args>::augment_args,
+                augment: $augment,
                 run: (|ctx, matches| {
                     let args = <$args>::from_arg_matches(matches).map_err(misread)?;
                     $call(ctx, &args)
@@ -43,14 +58,15 @@ macro_rules! command {
     };
 }
 
-/// Commands under a common name: `group(NAME, DESCRIPTION, [ROWS])`.
+/// Commands under a common name: `group(NAME, ABOUT, [ROWS])`.
 macro_rules! group {
     ($name:literal, $about:literal, [$($row:expr),* $(,)?]) => {
         Entry {
             name: $name,
             heading: "",
+            about: $about,
             hidden: false,
-            node: Node::Group { about: $about, shared: std::convert::identity, entries: &[$($row),*] },
+            node: Node::Group { shared: std::convert::identity, entries: &[$($row),*] },
         }
     };
 }
@@ -58,7 +74,7 @@ macro_rules! group {
 /// Every command: etcdutl's, then those of etcd's separate tools etcd-dump-db and etcd-dump-logs.
 #[rustfmt::skip]
 static COMMANDS: &[Entry<Run>] = &[
-    command!("defrag", defrag::DefragArgs, defrag::defrag),
+    command!("defrag", "Defragment the database of a stopped member", defrag::DefragArgs, defrag::defrag),
     group!("snapshot", "Inspect, verify and restore snapshots", [
         command!("restore", restore::RestoreArgs, restore::restore),
         command!("restore-plan", restore_plan::RestorePlanArgs, restore_plan::restore_plan),
@@ -66,26 +82,26 @@ static COMMANDS: &[Entry<Run>] = &[
         command!("status", snapshot::StatusArgs, snapshot::status),
         command!("verify", verify::VerifyArgs, verify::verify),
     ]),
-    command!("hashkv", hashkv::HashKvArgs, hashkv::hashkv),
-    command!("version", version::VersionArgs, |ctx: &Context, _: &version::VersionArgs| {
+    command!("hashkv", "Print the hash of the history of keys in a file", hashkv::HashKvArgs, hashkv::hashkv),
+    command!("version", "Print the version", version::VersionArgs, |ctx: &Context, _: &version::VersionArgs| {
         ctx.emit(&version::reply("etcdutl"), version::format(ctx.error_format()))
     }),
-    command!("completion", completion::CompletionArgs, |ctx: &Context, args: &completion::CompletionArgs| {
-        completion::print(&ctx.ui, args, &tree())
-    }),
-    command!("migrate", migrate::MigrateArgs, migrate::migrate),
-    command!("list-bucket", dump::ListBucketArgs, dump::list_bucket),
-    command!("iterate-bucket", dump::IterateBucketArgs, dump::iterate_bucket),
-    command!("scan-keys", dump::ScanKeysArgs, dump::scan_keys),
-    command!("hash", dump::HashArgs, dump::hash),
-    command!("meta", dump::MetaArgs, dump::meta),
+    command!("completion", "Print a completion script for a shell", completion::CompletionArgs, |ctx: &Context, args: &completion::CompletionArgs| {
+        completion::print(&ctx.ui, args, "etcdutl")
+    }, false, |command| completion::CompletionArgs::augment_args(command).after_help(COMPLETION_EXAMPLES)),
+    command!("migrate", "Migrate the database of a stopped member to another version of etcd", migrate::MigrateArgs, migrate::migrate),
+    command!("list-bucket", "List the buckets of a database file", dump::ListBucketArgs, dump::list_bucket),
+    command!("iterate-bucket", "List the records of a bucket in reverse order", dump::IterateBucketArgs, dump::iterate_bucket),
+    command!("scan-keys", "List the records of the history of keys in all pages of a file", dump::ScanKeysArgs, dump::scan_keys),
+    command!("hash", "Print the hash over all buckets of a database file", dump::HashArgs, dump::hash),
+    command!("meta", "Print the meta pages and the bucket meta of a database file", dump::MetaArgs, dump::meta),
     group!("wal", "Inspect a member's write-ahead log", [
         command!("dump", wal::WalDumpArgs, wal::dump),
     ]),
-    command!("help", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
-        help::print(&ctx.ui, args, &tree())
+    command!("help", "Show the help of a command", help::HelpArgs, |ctx: &Context, args: &help::HelpArgs| {
+        help::print(&ctx.ui, args, tree_for)
     }),
-    command!("__complete", complete::CompleteArgs, |ctx: &Context, args: &complete::CompleteArgs| {
+    command!("__complete", "", complete::CompleteArgs, |ctx: &Context, args: &complete::CompleteArgs| {
         complete::complete_offline(&ctx.ui, args, &tree())
     }, true),
 ];
@@ -108,11 +124,7 @@ fn root() -> clap::Command {
 
 /// The complete command tree for clap.
 pub fn tree() -> clap::Command {
-    let mut tree = entry::whole_tree(root(), COMMANDS);
-    if let Some(completion) = tree.find_subcommand_mut("completion") {
-        *completion = completion.clone().after_help(COMPLETION_EXAMPLES);
-    }
-    tree
+    entry::whole_tree(root(), COMMANDS)
 }
 
 /// A tree that suffices for the command line `args`: see [`entry::tree_for`].
