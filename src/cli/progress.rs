@@ -35,26 +35,28 @@ fn line() -> ProgressDrawTarget {
 }
 
 /// Shows what is being waited for, and how long already.
-pub struct Spinner {
-    task: Option<tokio::task::JoinHandle<()>>,
+pub struct Spinner(Option<Spinning>);
+
+struct Spinning {
+    task: tokio::task::JoinHandle<()>,
     bar: ProgressBar,
 }
 
 impl Spinner {
     /// Shows `message` after [`DELAY`], until dropped.
     pub fn start(ui: &Ui, message: &str) -> Spinner {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
-            .with_style(style("{spinner} {elapsed} {msg}"))
-            .with_message(cut(message, terminal_line::width()));
-        let task = shows(ui).then(|| {
-            let bar = bar.clone();
-            tokio::spawn(async move {
+        Spinner(shows(ui).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+                .with_style(style("{spinner} {elapsed} {msg}"))
+                .with_message(cut(message, terminal_line::width()));
+            let drawn = bar.clone();
+            let task = tokio::spawn(async move {
                 tokio::time::sleep(DELAY).await;
-                bar.set_draw_target(line());
-                bar.enable_steady_tick(TICK);
-            })
-        });
-        Spinner { task, bar }
+                drawn.set_draw_target(line());
+                drawn.enable_steady_tick(TICK);
+            });
+            Spinning { task, bar }
+        }))
     }
 }
 
@@ -68,10 +70,10 @@ fn cut(message: &str, width: u16) -> String {
 
 impl Drop for Spinner {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
+        if let Some(Spinning { task, bar }) = &self.0 {
             task.abort();
+            bar.finish_and_clear();
         }
-        self.bar.finish_and_clear();
     }
 }
 

@@ -121,7 +121,10 @@ impl KeepAlive {
     /// Sends a renewal when it is due, repeats it while there is no response, and waits for the response.
     async fn renew(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
-            sleep_until(self.due).await;
+            // Not even a sleep that is over: tokio rounds it up to the next millisecond.
+            if self.due > Instant::now() {
+                sleep_until(self.due).await;
+            }
             if self.stream.is_none() {
                 let options = StreamOptions {
                     require_leader: true,

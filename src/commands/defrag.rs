@@ -16,7 +16,7 @@ use crate::{
         progress::Spinner,
         words::{Ignored, Words},
     },
-    client::{ClientError, Deadline, Endpoint, Limit},
+    client::{ClientError, Deadline, Endpoint, Limit, endpoint::EMBEDDED},
     output::{
         Format,
         replies::maintenance::{Defragmented, MemberTook},
@@ -53,8 +53,10 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let endpoints = leader_last(ctx, endpoints).await?;
     let several = endpoints.len() > 1;
     let login = ctx.login()?;
-    // The server may be in this process.
-    remove_unfinished_on_signals();
+    // That server is in this process.
+    if endpoints.iter().any(|typed| typed.starts_with(EMBEDDED)) {
+        remove_unfinished_on_signals();
+    }
     let mut rows = vec![];
     let (mut failures, mut errors) = (vec![], vec![]);
     for endpoint in endpoints {
