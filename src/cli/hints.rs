@@ -163,8 +163,8 @@ pub async fn add_oldest_readable(
     error
 }
 
-/// Bisects between a compacted revision and the current one, since etcd has no RPC for this. Takes about twenty reads
-/// of one key.
+/// Searches between a compacted revision and the current one, since etcd has no RPC for this. Reads one key at three
+/// revisions at a time, which divide the rest into quarters: a million revisions take ten round trips.
 async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
     let deadline = Deadline::after(Limit {
         length: std::time::Duration::from_secs(1),
@@ -185,11 +185,18 @@ async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
         return None;
     }
     while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        match read(middle).await {
-            Ok(_) => high = middle,
-            Err(error) if error.is(COMPACTED) => low = middle,
-            Err(_) => return None,
+        let (between, start) = (high - low, low);
+        // The parts are not multiplied as a whole, because a revision may be close to the largest number.
+        let quarter = |n| start + between / 4 * n + between % 4 * n / 4;
+        let revisions = [quarter(1), quarter(2), quarter(3)];
+        let [first, second, third] = revisions.map(read);
+        let (first, second, third) = tokio::join!(first, second, third);
+        for (revision, answer) in revisions.into_iter().zip([first, second, third]) {
+            match answer {
+                Ok(_) => high = high.min(revision),
+                Err(error) if error.is(COMPACTED) => low = low.max(revision),
+                Err(_) => return None,
+            }
         }
     }
     Some(high)
