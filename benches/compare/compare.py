@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares our programs with etcd's on this machine, in one run: prints a table of figures with ratios and targets.
 
-    compare.py [--build] [--only process,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
+    compare.py [--build] [--only commands,puts,...] [--itself] [--realtime] [--release 3.7] [--dir target/compare]
 
 Needs etcd's programs (.ci/etcd installs them), ours in the profile `dist` (--build), `taskset`, `strace`, and GNU
 `time`. Takes about 15 minutes and 6 GiB of disk; needs a machine with two cores that is otherwise idle. The exit code
@@ -19,7 +19,7 @@ from pathlib import Path
 from figures import Figures
 from harness import ROOT, Programs, settle, sync_milliseconds
 
-ALL = ["process", "large_answers", "events", "mirror", "puts", "slow_disk", "reads", "snapshot", "status", "restore", "offline", "start", "defrag", "compact", "compact_under_load",
+ALL = ["commands", "large_answers", "events", "mirror", "puts", "slow_disk", "reads", "snapshot", "status", "restore", "offline", "start", "defrag", "compact", "compact_under_load",
        "watches", "leases", "users", "tls", "idle"]
 
 

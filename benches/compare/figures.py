@@ -12,22 +12,11 @@ import statistics
 import time
 from pathlib import Path
 
+from commands import Commands
 from harness import (
-    CLIENT_CORE, SERVER_CORE, Server, alternate, background_load, both_cores, forget, load, peak_memory, run, slow_syncs, streams,
-    syncs_per_second, until, until_printed,
+    CLIENT_CORE, KINDS, MIB, SERVER_CORE, Server, alternate, background_load, both_cores, forget, load, peak_memory, row, run,
+    self_signed, slow_syncs, streams, syncs_per_second, until, until_printed,
 )
-
-KINDS = ("ours", "etcd")
-MIB = 1 << 20
-
-
-def row(what, ours, theirs, unit, most=None, least=None):
-    ratio = ours / theirs if theirs else float("inf")
-    if most is not None:
-        return (what, ours, theirs, unit, ratio, f"<= {most}", ratio <= most)
-    if least is not None:
-        return (what, ours, theirs, unit, ratio, f">= {least}", ratio >= least)
-    return (what, ours, theirs, unit, ratio, "", True)
 
 
 class Figures:
@@ -70,23 +59,9 @@ class Figures:
         shutil.copytree(self.filled(kind), path)
         return path
 
-    # The time that a user waits for each command.
-    def process(self):
-        rows = []
-        with Server(self.programs, "etcd", self.fresh("process")) as server:
-            run(self.etcdctl("etcd", server, "put", "key", "value"))
-            for name, args in (("etcdctl get", ["get", "key"]), ("etcdctl endpoint status", ["endpoint", "status"])):
-                commands = {kind: self.etcdctl(kind, server, *args) for kind in KINDS}
-                for kind, command in commands.items():
-                    # Copied, as an installation does: the page cache of a file that a linker just wrote is more
-                    # fragmented.
-                    command[0] = shutil.copy(command[0], self.folder / f"etcdctl-{kind}")
-                with both_cores():
-                    took = alternate(commands, 100)
-                rows.append(row(f"{name}, time", took["ours"] * 1e3, took["etcd"] * 1e3, "ms", most=0.25))
-                memory = {kind: peak_memory(command) for kind, command in commands.items()}
-                rows.append(row(f"{name}, memory", memory["ours"] / MIB, memory["etcd"] / MIB, "MiB", most=0.5))
-        return rows
+    def commands(self):
+        """The time that a user waits for each command that ends by itself."""
+        return Commands(self.programs, self.fresh("commands")).rows()
 
     # Both clients read from the same real etcd.
     def large_answers(self):
@@ -423,11 +398,7 @@ class Figures:
     def tls(self):
         folder = self.fresh("certificates")
         folder.mkdir(parents=True)
-        certificate, key = folder / "server.crt", folder / "server.key"
-        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-             "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate])
-        flags = (f"--cert-file={certificate}", f"--key-file={key}")
+        certificate, flags = self_signed(folder)
         ours, theirs = self.of_both(
             "tls", flags=flags, scheme="https", op="get", clients=16, cacert=certificate, seconds=self.seconds
         )

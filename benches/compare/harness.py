@@ -21,6 +21,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER_CORE, CLIENT_CORE = 0, 1
 READY = "ready to serve client requests"
 TIME_LIMIT = 900
+KINDS = ("ours", "etcd")
+MIB = 1 << 20
+
+
+def row(what, ours, theirs, unit, most=None, least=None):
+    """A row of the table: see `figures.py`."""
+    ratio = ours / theirs if theirs else float("inf")
+    if most is not None:
+        return (what, ours, theirs, unit, ratio, f"<= {most}", ratio <= most)
+    if least is not None:
+        return (what, ours, theirs, unit, ratio, f">= {least}", ratio >= least)
+    return (what, ours, theirs, unit, ratio, "", True)
 
 
 class Programs:
@@ -47,6 +59,15 @@ class Programs:
         for path in [self.load, self.streams, *self.etcdctl.values(), *self.etcdutl.values(), self.server["etcd"][0]]:
             if not path.exists():
                 sys.exit(f"{path} is not there (.ci/etcd brings etcd's programs, --build builds ours)")
+
+
+def self_signed(folder):
+    """A certificate for 127.0.0.1, and the flags with which a server uses it."""
+    certificate, key = folder / "server.crt", folder / "server.key"
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate])
+    return certificate, (f"--cert-file={certificate}", f"--key-file={key}")
 
 
 def slow_syncs(milliseconds):
@@ -182,25 +203,26 @@ def run(command):
     return done.stdout.decode(errors="replace"), took
 
 
-def peak_memory(command):
-    """Peak resident bytes of a program that must succeed.
+def peak_memory(command, stdin="/dev/null", fails=False):
+    """Peak resident bytes of a program that must succeed, or fail if it `fails`.
 
     Measured by GNU time, which is small: the kernel's count starts at the size of the parent, so a program started
     from here would be charged with the size of this interpreter.
     """
     if not shutil.which("/usr/bin/time"):
         sys.exit("GNU time is needed to measure memory (package `time`)")
-    done = subprocess.run(
-        ["/usr/bin/time", "-f", "%M", *map(str, command)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        timeout=TIME_LIMIT,
-        env=clean_env(),
-        check=False,
-    )
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} failed: {done.stderr.decode(errors='replace')}")
+    with open(stdin, "rb") as file:
+        done = subprocess.run(
+            ["/usr/bin/time", "-f", "%M", *map(str, command)],
+            stdin=file,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=TIME_LIMIT,
+            env=clean_env(),
+            check=False,
+        )
+    if (done.returncode != 0) != fails:
+        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
     return int(done.stderr.split()[-1]) * 1024
 
 
@@ -268,20 +290,27 @@ def forget(file):
         os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def timed(command, stdin="/dev/null", fails=False):
+    """Seconds and seconds of CPU that a program takes, which must succeed, or fail if it `fails`."""
+    arguments = [str(part) for part in command]
+    files = [(0, stdin, os.O_RDONLY), (1, "/dev/null", os.O_WRONLY), (2, "/dev/null", os.O_WRONLY)]
+    opened = [(os.POSIX_SPAWN_OPEN, fd, str(path), flags, 0) for fd, path, flags in files]
+    env = clean_env()
+    started = time.perf_counter()
+    pid = os.posix_spawn(arguments[0], arguments, env, file_actions=opened)
+    _, status, usage = os.wait4(pid, 0)
+    took = time.perf_counter() - started
+    if (status != 0) != fails:
+        sys.exit(f"{' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
+    return took, usage.ru_utime + usage.ru_stime
+
+
 def alternate(commands, times):
     """Median seconds of each command. They are run in turn, so that a busy moment affects all of them."""
     took = {name: [] for name in commands}
-    env = clean_env()
-    nothing = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
     for _ in range(times):
         for name, command in commands.items():
-            arguments = [str(part) for part in command]
-            started = time.perf_counter()
-            pid = os.posix_spawn(arguments[0], arguments, env, file_actions=nothing)
-            _, status = os.waitpid(pid, 0)
-            took[name].append(time.perf_counter() - started)
-            if status != 0:
-                sys.exit(f"{' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")
+            took[name].append(timed(command)[0])
     return {name: statistics.median(all_of) for name, all_of in took.items()}
 
 
