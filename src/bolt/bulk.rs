@@ -2,7 +2,6 @@
 //! so memory use does not grow with the file. The caller renames the file.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::digest;
@@ -16,7 +15,6 @@ use super::page::{
 };
 use super::page_counts::PageCounts;
 use super::tree::{bucket_value, inline_bucket_value};
-use super::watcher::Watcher;
 use crate::files::flusher::Flusher;
 
 /// Size of the write buffer in bytes.
@@ -115,16 +113,7 @@ impl BulkWriter {
         Ok(bulk)
     }
 
-    /// Like [`BulkWriter::create`], but reports each step to a watcher before taking it.
-    pub fn create_watched(
-        path: &Path,
-        page_size: u32,
-        txid: u64,
-        watcher: Arc<dyn Watcher>,
-    ) -> Result<BulkWriter> {
-        BulkWriter::create_on(&Disk::new(Some(watcher)), path, page_size, txid)
-    }
-
+    /// Like [`BulkWriter::create`], on this disk and without the lock.
     pub(crate) fn create_on(
         disk: &Disk,
         path: &Path,

@@ -23,9 +23,6 @@ pub struct Entry<B> {
     pub value: B,
 }
 
-/// Flags, key and value of a leaf element, borrowed.
-pub type EntryRef<'a> = (u32, &'a [u8], &'a [u8]);
-
 impl<B> Entry<B> {
     /// Whether the value is a bucket.
     pub fn is_bucket(&self) -> bool {
@@ -203,16 +200,6 @@ impl<S: Source> Cursor<S> {
                 let (flags, key, value) = page.leaf(i).map_err(in_source(source))?;
                 Ok(Some(Entry { flags, key, value }))
             }
-        }
-    }
-
-    /// The next entry as flags, key and value, borrowed until the cursor moves. This is the fastest way to scan.
-    #[inline(always)]
-    pub fn next_ref(&mut self) -> Result<Option<EntryRef<'_>>> {
-        let source = self.source;
-        match self.advance()? {
-            None => Ok(None),
-            Some((page, i)) => page.leaf_ref(i).map(Some).map_err(in_source(source)),
         }
     }
 }

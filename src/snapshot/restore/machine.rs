@@ -9,10 +9,14 @@ use std::{
 };
 
 use super::{
-    Error, parent,
+    Error,
     place::{rename_new, sync_dir},
 };
-use crate::{bolt, golang::format, wal::segments};
+use crate::{
+    bolt::{self, parent},
+    golang::format,
+    wal::segments,
+};
 
 /// Bytes of a restored directory besides the database: a log segment and the raft snapshot.
 const BESIDES: u64 = 72 << 20;

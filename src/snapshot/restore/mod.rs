@@ -11,8 +11,6 @@ mod run;
 mod target;
 mod v2_store;
 
-use std::path::Path;
-
 pub use candidate::{Candidate, sha256_of};
 pub use error::Error;
 pub use page::{Page, PageOptions, Service, Step, StepKind, shell};
@@ -20,11 +18,3 @@ pub use peers::Peers;
 pub use place::Targets;
 pub use run::{DEFAULT_MAP_SIZE, Outcome, Plan, RestoreOptions};
 pub use target::Target;
-
-/// The parent directory of a path.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
-}

@@ -21,6 +21,7 @@ use std::{
 
 use super::Error;
 use crate::{
+    bolt::parent,
     files::unfinished::{Unfinished, finish},
     golang::format::quote,
 };
@@ -182,7 +183,7 @@ impl Place {
     pub fn wal_dir(&mut self) -> Result<PathBuf, Error> {
         let dir = if self.targets.wal_is_outside() {
             let dir = self.wal_work();
-            let made = make_dirs(super::parent(&dir))?;
+            let made = make_dirs(parent(&dir))?;
             self.unfinished.extend(made_by_us(&made));
             self.unfinished.push(Unfinished::tree(&dir));
             self.made.extend(made);
@@ -220,7 +221,7 @@ impl Place {
         let _ = fs::remove_dir_all(&self.work);
         sync_dir(&self.targets.data_dir)?;
         for dir in &self.made {
-            sync_dir(super::parent(dir))?;
+            sync_dir(parent(dir))?;
         }
         Ok(())
     }
@@ -230,7 +231,7 @@ impl Place {
         let wal_dir = &self.targets.wal_dir;
         if outside {
             rename_new(&self.wal_work(), wal_dir)?;
-            sync_dir(super::parent(wal_dir))?;
+            sync_dir(parent(wal_dir))?;
         }
         let renamed = rename_new(built, &self.targets.data_dir.join(what));
         if renamed.is_err() && outside {

@@ -21,7 +21,7 @@ use super::{
     v2_store,
 };
 use crate::{
-    bolt::{Edit, Editor, PageSet},
+    bolt::{Edit, Editor, PageSet, parent},
     golang::zap::{Level, Line},
     proto::{
         etcdserverpb::Metadata,
@@ -342,7 +342,7 @@ impl Plan {
         commit(editor, changes)?;
         // Write the log and the raft snapshot with the same members.
         let index = write_log(&place.wal_dir()?, peers)?;
-        write_raft_snapshot(super::parent(db), peers, index)?;
+        write_raft_snapshot(parent(db), peers, index)?;
         // Set the consistent index and term of the database to match them.
         editor.reopen(self.options.initial_memory_map_size);
         let put = |key: &[u8], number| Edit::Put {
