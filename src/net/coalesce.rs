@@ -13,8 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Maximum number of bytes that are buffered: four HTTP/2 frames of the usual size.
 const FULL: usize = 72 << 10;
+/// A buffer for more bytes than these gets its full size at once.
+const SMALL: usize = 8 << 10;
 /// A larger buffer is freed as soon as it is empty, to save memory on idle connections.
-const KEPT: usize = 8 << 10;
+const KEPT: usize = 1 << 10;
 
 /// A stream that buffers writes. A flush by its user does nothing; [`Flush`] sends the data.
 pub struct Coalesced<S>(Arc<Mutex<Inner<S>>>);
@@ -105,7 +107,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
         if total > FULL {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         }
-        if self.gathered.len() + total > KEPT {
+        if self.gathered.len() + total > SMALL {
             // More writes usually follow, and growing step by step would copy the data twice.
             let room = FULL.saturating_sub(self.gathered.len());
             self.gathered.reserve_exact(room.max(total));

@@ -88,7 +88,7 @@ impl WatchStream {
             self.refuse(Error::Compacted.text());
             return None;
         }
-        let Some(range) = Range::new(r.key, r.range_end) else {
+        let Some(range) = Range::new(&r.key, &r.range_end) else {
             self.refuse("mvcc: watcher range is empty");
             return None;
         };

@@ -43,7 +43,7 @@ pub struct Watch {
     fragment_bytes: usize,
 }
 
-/// The settings of a watcher.
+/// The settings of a watcher that has any.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     /// Whether large responses may be fragmented.
@@ -121,15 +121,14 @@ impl Watch {
                 if let Err(error) = permitted {
                     return stream.refuse(&forbidden(&error));
                 }
-                // Copied, so that the watcher does not keep the buffer in which its request arrived.
-                r.key = Bytes::copy_from_slice(&r.key);
-                r.range_end = Bytes::copy_from_slice(&r.range_end);
                 let settings = Settings {
                     fragment: r.fragment,
                     progress: r.progress_notify,
                     active: false,
                 };
-                if let Some(id) = stream.create(r) {
+                let Some(id) = stream.create(r) else { return };
+                // Most watchers want neither, and thus need no memory here.
+                if settings.fragment || settings.progress {
                     watchers.insert(id, settings);
                 }
             }

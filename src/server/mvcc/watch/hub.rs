@@ -176,9 +176,10 @@ impl Hub {
             0 => revision + 1,
             start => start,
         };
+        let mut watchers = self.watchers.lock();
+        let range = watchers.synced.shared(range);
         let watcher = Watcher::new(id, stream.clone(), range, options, start, next);
         let watcher = Arc::new(watcher);
-        let mut watchers = self.watchers.lock();
         if first {
             // While there were no watchers, nothing had to be delivered.
             watchers.delivered = watchers.delivered.max(revision);

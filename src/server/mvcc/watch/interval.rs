@@ -12,10 +12,10 @@
 
 use std::cmp::Ordering;
 
-use bytes::Bytes;
+use super::watcher::Key;
 
 /// The end of a range; `None` means that it has no end.
-type End = Option<Bytes>;
+type End = Option<Key>;
 
 /// Values by range.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ type Link<T> = Option<Box<Node<T>>>;
 
 #[derive(Debug)]
 struct Node<T> {
-    start: Bytes,
+    start: Key,
     end: End,
     max_end: End,
     priority: u64,
@@ -48,7 +48,7 @@ impl<T> Default for IntervalMap<T> {
 
 impl<T: Default> IntervalMap<T> {
     /// The value of the range `[start, end)`, created if necessary.
-    pub fn entry(&mut self, start: &Bytes, end: &End) -> &mut T {
+    pub fn entry(&mut self, start: &Key, end: &End) -> &mut T {
         // xorshift: priorities must differ, but need not be hard to predict.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -79,12 +79,12 @@ impl<T> IntervalMap<T> {
     }
 
     /// The value of exactly this range.
-    pub fn get_mut(&mut self, start: &Bytes, end: &End) -> Option<&mut T> {
+    pub fn get_mut(&mut self, start: &Key, end: &End) -> Option<&mut T> {
         find(&mut self.root, start, end)
     }
 
     /// Removes exactly this range.
-    pub fn remove(&mut self, start: &Bytes, end: &End) {
+    pub fn remove(&mut self, start: &Key, end: &End) {
         remove(&mut self.root, start, end);
     }
 
@@ -112,7 +112,7 @@ fn later_end(a: &End, b: &End) -> End {
 }
 
 impl<T> Node<T> {
-    fn order(&self, start: &Bytes, end: &End) -> Ordering {
+    fn order(&self, start: &Key, end: &End) -> Ordering {
         let by_end = || match (end, &self.end) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
@@ -130,7 +130,7 @@ impl<T> Node<T> {
     }
 }
 
-fn find<'a, T>(link: &'a mut Link<T>, start: &Bytes, end: &End) -> Option<&'a mut T> {
+fn find<'a, T>(link: &'a mut Link<T>, start: &Key, end: &End) -> Option<&'a mut T> {
     let node = link.as_mut()?;
     match node.order(start, end) {
         Ordering::Equal => Some(&mut node.value),
@@ -183,7 +183,7 @@ fn insert<T>(link: &mut Link<T>, new: Box<Node<T>>) {
 }
 
 /// Splits a tree into the ranges before this one and those after it.
-fn split<T>(link: Link<T>, start: &Bytes, end: &End) -> (Link<T>, Link<T>) {
+fn split<T>(link: Link<T>, start: &Key, end: &End) -> (Link<T>, Link<T>) {
     let Some(mut node) = link else {
         return (None, None);
     };
@@ -218,7 +218,7 @@ fn join<T>(left: Link<T>, right: Link<T>) -> Link<T> {
     }
 }
 
-fn remove<T>(link: &mut Link<T>, start: &Bytes, end: &End) {
+fn remove<T>(link: &mut Link<T>, start: &Key, end: &End) {
     let Some(node) = link else { return };
     match node.order(start, end) {
         Ordering::Less => remove(&mut node.left, start, end),
@@ -237,6 +237,10 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    fn key(text: &str) -> Key {
+        Key::from(text.as_bytes())
+    }
+
     fn names(map: &IntervalMap<String>, key: &str) -> Vec<String> {
         let mut names = Vec::new();
         map.holding(key.as_bytes(), &mut |name| names.push(name.clone()));
@@ -247,28 +251,28 @@ mod tests {
     fn the_worked_example() {
         let mut map = IntervalMap::default();
         for (start, end) in [("a", Some("c")), ("b", Some("d")), ("c", None)] {
-            *map.entry(&start.into(), &end.map(Into::into)) = start.to_string();
+            *map.entry(&key(start), &end.map(key)) = start.to_string();
         }
         assert_eq!(names(&map, "a"), ["a"]);
         assert_eq!(names(&map, "c"), ["b", "c"]);
         assert_eq!(names(&map, "z"), ["c"]);
         assert!(names(&map, "A").is_empty());
-        map.remove(&"c".into(), &None);
+        map.remove(&key("c"), &None);
         assert!(names(&map, "z").is_empty() && !map.is_empty());
     }
 
     #[test]
     fn it_agrees_with_a_list_of_ranges() {
         let mut map: IntervalMap<String> = IntervalMap::default();
-        let mut list: BTreeMap<(Bytes, End), String> = BTreeMap::new();
+        let mut list: BTreeMap<(Key, End), String> = BTreeMap::new();
         let mut seed = 1u64;
         let mut random = |n: u64| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (seed >> 33) % n
         };
         for round in 0..3000 {
-            let start = Bytes::from(format!("{:02}", random(60)));
-            let end = (random(8) > 0).then(|| Bytes::from(format!("{:02}", random(60))));
+            let start = Key::from(format!("{:02}", random(60)).into_bytes());
+            let end = (random(8) > 0).then(|| Key::from(format!("{:02}", random(60)).into_bytes()));
             if random(3) > 0 {
                 let name = round.to_string();
                 map.entry(&start, &end).clone_from(&name);

@@ -5,17 +5,15 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use bytes::Bytes;
-
 use super::{
     interval::IntervalMap,
-    watcher::{Range, Watcher},
+    watcher::{Key, Range, Watcher},
 };
 
 /// Watchers by the keys they watch.
 #[derive(Debug, Default)]
 pub struct WatcherSet {
-    keys: HashMap<Bytes, Members>,
+    keys: HashMap<Key, Members>,
     ranges: IntervalMap<Members>,
     len: usize,
 }
@@ -27,6 +25,19 @@ impl WatcherSet {
     /// Number of watchers.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// The same range, in the memory of a watcher that has it already, if there is one.
+    pub fn shared(&mut self, range: Range) -> Range {
+        let members = match &range {
+            Range::One(key) => self.keys.get(key),
+            Range::Between(start, end) => {
+                self.ranges.get_mut(start, &Some(end.clone())).map(|m| &*m)
+            }
+            Range::From(start) => self.ranges.get_mut(start, &None).map(|m| &*m),
+        };
+        let shared = members.and_then(|m| m.first()).map(|w| w.range.clone());
+        shared.unwrap_or(range)
     }
 
     /// Adds a watcher that is in no set.
@@ -100,7 +111,7 @@ mod tests {
     use crate::server::mvcc::watch::{Options, StreamQueue};
 
     fn watcher(id: i64, key: &'static str, end: &'static str) -> Arc<Watcher> {
-        let range = Range::new(key.into(), end.into()).unwrap();
+        let range = Range::new(key.as_bytes(), end.as_bytes()).unwrap();
         let stream = Arc::new(StreamQueue::default());
         Arc::new(Watcher::new(id, stream, range, Options::default(), 0, 1))
     }
@@ -140,9 +151,31 @@ mod tests {
     }
 
     #[test]
+    fn watchers_of_the_same_keys_share_them() {
+        let mut set = WatcherSet::default();
+        for (key, end) in [("a", ""), ("a", "c"), ("b", "\0")] {
+            let range = || Range::new(key.as_bytes(), end.as_bytes()).unwrap();
+            let key = |range: &Range| match range {
+                Range::One(key) | Range::Between(key, _) | Range::From(key) => key.clone(),
+            };
+            let alone = set.shared(range());
+            let stream = Arc::default();
+            let first = Watcher::new(1, stream, alone, Options::default(), 0, 1);
+            let first = Arc::new(first);
+            set.insert(first.clone());
+            let (other, shared) = (range(), set.shared(range()));
+            assert_eq!(shared, other);
+            assert!(Arc::ptr_eq(&key(&shared), &key(&first.range)));
+            assert!(!Arc::ptr_eq(&key(&other), &key(&first.range)));
+            set.remove(&first);
+            assert!(!Arc::ptr_eq(&key(&set.shared(range())), &key(&first.range)));
+        }
+    }
+
+    #[test]
     fn an_empty_range_is_rejected() {
-        assert_eq!(Range::new("b".into(), "b".into()), None);
-        assert_eq!(Range::new("b".into(), "a".into()), None);
-        assert!(Range::new("b".into(), "\0".into()).is_some());
+        assert_eq!(Range::new(b"b", b"b"), None);
+        assert_eq!(Range::new(b"b", b"a"), None);
+        assert!(Range::new(b"b", b"\0").is_some());
     }
 }

@@ -138,7 +138,7 @@ impl Fixture {
     }
 
     fn watch(&self, stream: &Arc<StreamQueue>, id: i64, key: &str, start: i64) -> Arc<Watcher> {
-        let range = Range::new(key.to_string().into(), Bytes::new()).unwrap();
+        let range = Range::new(key.as_bytes(), &[]).unwrap();
         self.hub
             .create(stream, id, range, Options::default(), start)
     }

@@ -5,35 +5,35 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
-use bytes::Bytes;
-
 use super::queue::StreamQueue;
 use crate::server::mvcc::{event::Event, index::KeyRange};
+
+/// A key. Watchers of the same keys share it.
+pub type Key = Arc<[u8]>;
 
 /// The keys that a watcher watches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Range {
     /// One key.
-    One(Bytes),
+    One(Key),
     /// From the first (inclusive) to the second (exclusive).
-    Between(Bytes, Bytes),
+    Between(Key, Key),
     /// This key and all following ones.
-    From(Bytes),
+    From(Key),
 }
 
 impl Range {
-    /// Converts the fields of a request; `None` for a range that cannot contain any key. An empty key means the first
-    /// key.
-    pub fn new(key: Bytes, end: Bytes) -> Option<Range> {
-        let key = match key.is_empty() {
-            true => Bytes::from_static(&[0]),
-            false => key,
+    /// Copies the fields of a request; `None` for a range that cannot contain any key. An empty key means the first key.
+    pub fn new(key: &[u8], end: &[u8]) -> Option<Range> {
+        let key = match key {
+            [] => &[0],
+            key => key,
         };
-        match KeyRange::new(&key, &end) {
-            KeyRange::One(_) => Some(Range::One(key)),
-            KeyRange::From(_) => Some(Range::From(key)),
+        match KeyRange::new(key, end) {
+            KeyRange::One(key) => Some(Range::One(key.into())),
+            KeyRange::From(key) => Some(Range::From(key.into())),
             KeyRange::Between(key, end) if key >= end => None,
-            KeyRange::Between(..) => Some(Range::Between(key, end)),
+            KeyRange::Between(key, end) => Some(Range::Between(key.into(), end.into())),
         }
     }
 }
