@@ -1,6 +1,6 @@
 """The whole process of every command that ends by itself: wall time, CPU time and peak memory beside etcd's programs.
 
-Both clients talk to the same real etcd. Left out are `check` and commands that run until they are interrupted, such as
+Both clients talk to the same real etcd. Does not run `check`, nor commands that run until they are interrupted, such as
 `watch` and `elect`. Does not compare what is printed; the tests do.
 """
 
@@ -49,7 +49,7 @@ class Commands:
     def rows(self):
         """The rows of all commands, and the worst of them."""
         rows = []
-        # Of low cost, because otherwise the time of an authentication is that of bcrypt in the server.
+        # At a higher cost, the time of an authentication would be mostly that of bcrypt in the server.
         with Server(self.programs, "etcd", self.folder / "member", flags=["--bcrypt-cost=4"]) as server:
             self.endpoint = f"--endpoints={server.endpoint}"
             self.port = server.endpoint.rpartition(":")[2]
@@ -101,7 +101,7 @@ class Commands:
             row(f"{what}, memory", memory["ours"], memory["etcd"], "MiB", most=MOST_MEMORY),
         ]
 
-    # What follows prepares commands with etcd's client.
+    # The following methods prepare commands, with etcd's client.
 
     def do(self, *words):
         return run([self.programs.etcdctl["etcd"], self.endpoint, *words])[0]

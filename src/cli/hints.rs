@@ -186,7 +186,7 @@ async fn oldest_readable(client: &Client, compacted: i64) -> Option<i64> {
     }
     while high - low > 1 {
         let (between, start) = (high - low, low);
-        // The parts are not multiplied as a whole, because a revision may be close to the largest number.
+        // Divide before multiplying: `between * 3` could overflow.
         let quarter = |n| start + between / 4 * n + between % 4 * n / 4;
         let revisions = [quarter(1), quarter(2), quarter(3)];
         let [first, second, third] = revisions.map(read);

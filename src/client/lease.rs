@@ -121,7 +121,7 @@ impl KeepAlive {
     /// Sends a renewal when it is due, repeats it while there is no response, and waits for the response.
     async fn renew(&mut self) -> Result<pb::LeaseKeepAliveResponse, ClientError> {
         loop {
-            // Not even a sleep that is over: tokio rounds it up to the next millisecond.
+            // If it is due already, do not sleep at all: tokio would round up to the next millisecond.
             if self.due > Instant::now() {
                 sleep_until(self.due).await;
             }

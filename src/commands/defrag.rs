@@ -53,7 +53,7 @@ pub async fn defrag(ctx: &Context, args: DefragArgs) -> Result<(), CommandError>
     let endpoints = leader_last(ctx, endpoints).await?;
     let several = endpoints.len() > 1;
     let login = ctx.login()?;
-    // That server is in this process.
+    // The server of such an endpoint runs in this process.
     if endpoints.iter().any(|typed| typed.starts_with(EMBEDDED)) {
         remove_unfinished_on_signals();
     }

@@ -17,7 +17,7 @@ pub struct Entry<R: 'static> {
     /// The heading under which the help of the program lists it; empty inside a group.
     pub heading: &'static str,
     /// Its line in that list; empty for a command inside a group. The help of a command itself comes from its arguments,
-    /// which are not built for the list; a test checks that both say the same.
+    /// which are not built for the list; a test checks that both texts are equal.
     pub about: &'static str,
     /// Whether help, completion and man pages leave it out.
     pub hidden: bool,

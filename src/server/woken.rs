@@ -1,4 +1,4 @@
-//! Wakers that remember that they have woken their task. Knows nothing of what a task waits for.
+//! Wakers that remember whether they have woken their task, and a future that is polled only after such a wake-up.
 
 use std::{
     future::Future,
@@ -19,7 +19,7 @@ pub struct Woken {
 }
 
 impl Woken {
-    /// Has not woken this task yet.
+    /// A waker of `task` that has not woken it yet.
     pub fn new(task: Waker) -> Arc<Woken> {
         Arc::new(Woken {
             woken: AtomicBool::new(false),
@@ -49,8 +49,8 @@ impl Wake for Woken {
     }
 }
 
-/// A future that is polled only when it has been woken itself. For events that are rare, such as the end of the server, in
-/// a task that is woken often for other reasons: each poll of such an event would take several locks.
+/// A future that is polled only after it has been woken itself. It is for a rare event, such as the end of the server, in
+/// a task that is often woken for other reasons: each poll of such an event would take several locks.
 pub struct Rarely<T> {
     future: Pin<Box<dyn Future<Output = T> + Send>>,
     woken: Arc<Woken>,
@@ -61,7 +61,7 @@ pub struct Rarely<T> {
 }
 
 impl<T> Rarely<T> {
-    /// Polls `future` when it is polled for the first time, and then when `future` wakes it.
+    /// The first [`Rarely::poll`] polls `future`; later ones do so only after `future` has woken its task.
     pub fn new(future: impl Future<Output = T> + Send + 'static) -> Rarely<T> {
         let task = Waker::noop().clone();
         let woken = Woken::new(task.clone());
@@ -76,7 +76,7 @@ impl<T> Rarely<T> {
 
     /// Polls the future, if it has been woken.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
-        // Before the flag is read, so that a wake-up after that reaches this task.
+        // Set the task before reading the flag, so that a wake-up after that reaches this task.
         if !self.task.will_wake(cx.waker()) {
             self.task.clone_from(cx.waker());
             self.woken.set_task(&self.task);

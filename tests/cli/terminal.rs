@@ -280,7 +280,7 @@ fn progress_keeps_to_one_line_and_an_interrupt_leaves_nothing_of_it() {
             after.starts_with("Error: context canceled\nhint: interrupted"),
             "{after:?}"
         );
-        // Nothing of it is on another line, where it would not be erased.
+        // It fits on one line: a second one would not be erased.
         for line in before.split("\r\x1b[2K") {
             let line = line.replace('\x1b', "?");
             assert!(line.len() < usize::from(columns), "{line:?}");

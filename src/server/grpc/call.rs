@@ -1,9 +1,10 @@
-//! A call on its way through the table of methods, and what runs a streaming method: a task, or the body of its response.
+//! A call on its way through the table of methods, and the two ways to run a streaming method: in a task, or in the body
+//! of its response.
 
 use std::{
     future::{pending, poll_fn},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -135,15 +136,16 @@ impl Driven {
             if let Some(ended) = self.ended.take() {
                 return Poll::Ready(Part::End(ended));
             }
+            // Before the work, which may have something to send each time.
+            if let Poll::Ready(why) = self.end.poll(cx) {
+                self.finish(Err(why.unwrap_or_else(|| Error::Canceled.into())));
+                continue;
+            }
             match self.work.as_mut().poll(cx) {
                 Poll::Ready(ended) => self.finish(ended.map_err(Status::from)),
-                Poll::Pending => match self.parts.try_recv() {
-                    Ok(part) => return Poll::Ready(part),
-                    Err(_) => {
-                        let why = ready!(self.end.poll(cx));
-                        self.finish(Err(why.unwrap_or_else(|| Error::Canceled.into())));
-                    }
-                },
+                Poll::Pending => {
+                    return self.parts.try_recv().map_or(Poll::Pending, Poll::Ready);
+                }
             }
         }
     }
@@ -158,4 +160,39 @@ impl Driven {
 
 fn code(ended: &Result<(), Status>) -> Code {
     ended.as_ref().err().map_or(Code::Ok, Status::code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_method_that_never_waits_ends_at_its_deadline() {
+        let (sender, parts) = mpsc::channel(2);
+        let work = async move {
+            while sender.send(Part::Message("m".into())).await.is_ok() {}
+            Ok(())
+        };
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let mut driven = Driven {
+            work: Box::pin(work),
+            parts,
+            end: end(Some(deadline), None, pending()),
+            handling: None,
+            ended: None,
+        };
+        let ended = async {
+            loop {
+                if let Part::End(ended) = poll_fn(|cx| driven.poll(cx)).await {
+                    return ended;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = timeout(Duration::from_secs(5), ended).await;
+        let ended = ended.expect("it ends").map_err(|status| status.code());
+        assert_eq!(ended, Err(Code::DeadlineExceeded));
+    }
 }

@@ -10,7 +10,7 @@
 //! | `server_stream` | `async fn(&self, &RequestContext, Q, Outbound<R>) -> Result<(), Error>` |
 //! | `live_stream` | the same, for an endless stream: it ends when the server stops |
 //! | `two_way` | `async fn(&self, &RequestContext, Inbound<Q>, Outbound<R>) -> Result<(), Error>`; ends when the server stops |
-//! | `lockstep` | the same, for a method that only answers each message: it runs while the client takes the answers, without a task |
+//! | `lockstep` | the same, for a method that only answers each message: it has no task, and runs while the client takes the answers |
 //!
 //! [`stream`](super::stream) explains how to write a function with streams.
 

@@ -24,9 +24,10 @@
 //!   method that must also read meanwhile (a watch, which may be canceled) makes `send` a branch of the same `select!`: a
 //!   `send` that is dropped has sent nothing. A client is never disconnected for being slow; the keep-alive of the
 //!   connection detects one that is dead.
-//! - **The end.** The return value of the method is the status of the call: `Ok` is code 0. The method runs as a task
-//!   (a `lockstep` method is run by the body of its response instead) and is dropped, at any `await`, when the client goes away or cancels; a `live_stream` or `two_way` method also
-//!   when the server stops. A call whose deadline passes ends with DEADLINE_EXCEEDED.
+//! - **The end.** The return value of the method is the status of the call: `Ok` is code 0. The method runs as a task;
+//!   a `lockstep` method has none and runs whenever the body of its response is polled. It is dropped, at any `await`,
+//!   when the client goes away or cancels; a `live_stream`, `two_way` or `lockstep` method also when the server stops.
+//!   A call whose deadline passes ends with DEADLINE_EXCEEDED.
 
 use std::{
     marker::PhantomData,

@@ -43,7 +43,7 @@ struct MethodMetrics {
     by_code: [std::sync::OnceLock<IntCounter>; CODES],
     received: IntCounter,
     sent: IntCounter,
-    /// Of all methods together.
+    /// Counts the bytes of all methods together, like `sent_bytes`.
     received_bytes: IntCounter,
     sent_bytes: IntCounter,
     seconds: Option<Histogram>,

@@ -178,7 +178,7 @@ impl Encoded {
         self.held.as_ref().map(|held| held.holder().clone())
     }
 
-    /// All of it, none of the pieces empty.
+    /// The whole message in pieces, none of which is empty.
     pub fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
         let Encoded {
             full, last, held, ..
