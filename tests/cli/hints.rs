@@ -31,6 +31,28 @@ fn a_compacted_revision_says_which_is_the_oldest_that_can_be_read() {
 }
 
 #[test]
+fn the_oldest_readable_revision_is_found_wherever_it_is() {
+    let server = Launch::serve().start();
+    let etcdctl = |args: &[&str]| {
+        let endpoint = format!("--endpoints={}", server.endpoint());
+        Program::etcdctl().arg(endpoint).args(args).run()
+    };
+    let last = 18;
+    for _ in 2..=last {
+        etcdctl(&["put", "k", "v"]).success();
+    }
+    for oldest in 2..=last {
+        etcdctl(&["compact", &oldest.to_string()]).success();
+        for asked in [1, oldest / 2, oldest - 1] {
+            let asked = format!("--rev={}", asked.max(1));
+            let run = etcdctl(&["get", "k", &asked]).failure(1, "");
+            let hint = format!("hint: the oldest revision that can still be read is {oldest}\n");
+            assert!(run.err().ends_with(&hint), "{oldest}, {asked}: {run}");
+        }
+    }
+}
+
+#[test]
 fn a_full_database_names_the_commands_that_recover_it() {
     let dir = scratch();
     let endpoint = format!(
