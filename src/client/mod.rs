@@ -4,6 +4,7 @@ mod access;
 mod balancer;
 pub mod cause;
 pub mod channel;
+pub mod chunks;
 pub mod concurrency;
 mod connect;
 pub mod connection;

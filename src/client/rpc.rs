@@ -141,21 +141,23 @@ impl Client {
             .await
     }
 
-    /// Reads keys in several responses.
+    /// Reads keys in several responses. `first` bounds the first one, and `deadline` each later one.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn range_stream(
         &self,
         request: pb::RangeRequest,
+        first: Deadline,
         deadline: Deadline,
     ) -> Result<Answers<pb::RangeStreamResponse>, ClientError> {
         let path = "/etcdserverpb.KV/RangeStream";
+        let connect = first;
         let first = FirstAnswer {
             repeat: Repeat::Read,
-            deadline,
+            deadline: first,
         };
-        self.stream_from_first(path, request, first, deadline, deadline)
+        self.stream_from_first(path, request, first, connect, deadline)
             .await
     }
 

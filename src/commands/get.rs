@@ -15,7 +15,7 @@ use crate::{
         value::{self, Suggest},
         words::Words,
     },
-    client::{Client, ClientError, Deadline, pages::Pages},
+    client::{ClientError, Deadline, chunks::Chunks, pages::Pages},
     output::{
         Format,
         replies::{kv::Get, part::Part},
@@ -86,7 +86,7 @@ words! {
         BadArgs "get command needs one argument as key and an optional argument as range_end"
 }
 
-/// Runs `get`. A large answer is read and printed page by page.
+/// Runs `get`. A large answer is read and printed page by page, or with `--stream` as its chunks arrive.
 ///
 /// # Errors
 /// Conflicting arguments, or an error from the server.
@@ -97,17 +97,24 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
     let revision = request.revision;
     let needed = Needed::read(&request.key, &request.range_end);
     // `--max-recv-bytes` limits the whole answer, so it must not be divided into pages.
-    let mut pages = match settings.max_recv_bytes {
-        None if settings.format != Format::Table => Pages::new(&client, request.clone()),
-        _ => Pages::whole(&client, request.clone()),
+    let source = match settings.max_recv_bytes {
+        _ if args.stream => {
+            let header_first = settings.format != Format::Simple;
+            let chunks = Chunks::open(&client, request, header_first, deadline).await;
+            chunks.map(Source::Chunks)
+        }
+        None if settings.format != Format::Table => Ok(Source::Pages(Pages::new(&client, request))),
+        _ => Ok(Source::Pages(Pages::whole(&client, request))),
     };
-    let first = if args.stream {
-        streamed(&client, request, deadline).await
-    } else {
-        pages.next(deadline).await.map(Option::unwrap_or_default)
+    let first = match source {
+        Ok(mut source) => {
+            let first = source.next(deadline).await;
+            first.map(|first| (first.unwrap_or_default(), source))
+        }
+        Err(error) => Err(error),
     };
-    let first = match first {
-        Ok(answer) => answer,
+    let (first, source) = match first {
+        Ok(first) => first,
         Err(error) => {
             let old_server = args.stream && error.code() == Some(Code::Unimplemented);
             let error = permission::name(error.into(), &[needed]);
@@ -131,20 +138,36 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
             "print-value-only is only for `--write-out=simple`",
         ));
     }
-    if args.stream {
-        return ctx.emit(&Get {
-            answer: first,
-            print_value_only: args.print_value_only,
-            part: Part::Whole,
-        });
+    print(ctx, source, first, args.print_value_only).await
+}
+
+/// The keys, read one part after the other.
+enum Source {
+    Pages(Pages),
+    Chunks(Chunks),
+}
+
+impl Source {
+    fn has_more(&self) -> bool {
+        match self {
+            Source::Pages(pages) => pages.has_more(),
+            Source::Chunks(chunks) => chunks.has_more(),
+        }
     }
-    print(ctx, pages, first, args.print_value_only).await
+
+    /// The next part, or `None` after the last one.
+    async fn next(&mut self, deadline: Deadline) -> Result<Option<pb::RangeResponse>, ClientError> {
+        match self {
+            Source::Pages(pages) => pages.next(deadline).await,
+            Source::Chunks(chunks) => chunks.next(deadline).await,
+        }
+    }
 }
 
 /// Prints the first page and all that follow it. Each page is requested before the previous one is printed.
 async fn print(
     ctx: &Context,
-    mut pages: Pages,
+    mut pages: Source,
     first: pb::RangeResponse,
     print_value_only: bool,
 ) -> Result<(), CommandError> {
@@ -259,26 +282,4 @@ impl GetArgs {
         }
         Ok(request)
     }
-}
-
-/// Combines the responses of a stream.
-async fn streamed(
-    client: &Client,
-    request: pb::RangeRequest,
-    deadline: Deadline,
-) -> Result<pb::RangeResponse, ClientError> {
-    let mut answers = client.range_stream(request, deadline).await?;
-    let mut whole = pb::RangeResponse::default();
-    while let Some(part) = answers.next().await? {
-        let Some(part) = part.range_response else {
-            continue;
-        };
-        whole.header = part.header.or(whole.header);
-        whole.kvs.extend(part.kvs);
-        whole.more |= part.more;
-        if part.count != 0 {
-            whole.count = part.count;
-        }
-    }
-    Ok(whole)
 }

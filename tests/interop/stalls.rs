@@ -252,3 +252,82 @@ fn a_stall_does_not_make_a_check_fail() {
     let (code, out, err) = check.end();
     assert_eq!(code, 0, "{out}{err}");
 }
+
+/// `get --stream` prints keys while others have not arrived, in each format the same as without `--stream`.
+#[test]
+fn a_stream_of_keys_is_printed_while_it_arrives() {
+    for launch in [Some(Launch::serve()), etcd::server(Release::V3_7)] {
+        let Some(launch) = launch else { continue };
+        let server = launch.start();
+        let endpoint = format!("--endpoints={}", server.endpoint());
+        let value = "v".repeat(1000);
+        for first in (0..1500).step_by(100) {
+            let puts = (first..first + 100).map(|k| format!("put k{k:04} {value}\n"));
+            let txn = Program::etcdctl().args([&endpoint, "txn"]);
+            let puts = puts.collect::<String>();
+            txn.stdin(format!("\n{puts}\n\n")).run().success();
+        }
+        let get = ["get", "k", "--prefix"];
+        for (format, first_key) in [
+            ("simple", "k0000\n"),
+            ("fields", "\"Key\" : \"k0000\"\n"),
+            ("json", "azAwMDA="),
+        ] {
+            for limit in ["--limit=0", "--limit=1400"] {
+                let relay = Relay::before(server.endpoint());
+                relay.stall_after_answers(400_000);
+                let endpoint = format!("--endpoints={}", relay.endpoint());
+                let args = [
+                    &endpoint,
+                    "-w",
+                    format,
+                    "--stream",
+                    limit,
+                    "--command-timeout=50s",
+                ];
+                let stream = Background::start(&Program::etcdctl().args(get).args(args));
+                relay.wait_for_stall();
+                if format != "json" {
+                    stream.wait_for_text(first_key);
+                }
+                assert!(!stream.ended());
+                relay.stall_after_answers(usize::MAX);
+                relay.stall(false);
+                let (code, out, err) = stream.end();
+                assert_eq!((code, err.as_str()), (0, ""));
+                let whole = Program::etcdctl()
+                    .args(["--endpoints", server.endpoint(), "-w", format, limit])
+                    .args(get)
+                    .run()
+                    .success();
+                assert!(out == whole.out(), "{format} {limit}: {}", out.len());
+                assert!(out.contains(first_key));
+            }
+        }
+    }
+}
+
+/// Where a stream of keys breaks off, the message says how much of it has been printed.
+#[test]
+fn a_stream_of_keys_that_breaks_off_is_said_to_be_incomplete() {
+    let server = Launch::serve().start();
+    let value = "v".repeat(1000);
+    let puts = (100..228).map(|k| format!("put k{k} {value}\n"));
+    let puts = puts.collect::<String>();
+    let txn = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
+    let txn = txn.arg("txn").stdin(format!("\n{puts}\n\n"));
+    txn.run().success();
+    let relay = Relay::before(server.endpoint());
+    relay.stall_after_answers(60_000);
+    let endpoint = format!("--endpoints={}", relay.endpoint());
+    let get = ["get", "k", "--prefix", "--stream", "--command-timeout=50s"];
+    let stream = Background::start(&Program::etcdctl().arg(endpoint).args(get));
+    stream.wait_for_text("k100\n");
+    relay.wait_for_stall();
+    relay.cut();
+    let (code, out, err) = stream.end();
+    assert_eq!(code, 1, "{err}");
+    let keys = out.lines().filter(|line| line.starts_with('k')).count();
+    let hint = format!("hint: the output is incomplete: it ends after {keys} keys\n");
+    assert!(err.contains(&hint), "{err}");
+}

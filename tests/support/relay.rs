@@ -18,6 +18,8 @@ struct State {
     silent: usize,
     /// How long each piece of data takes in either direction.
     delay: Duration,
+    /// Number of bytes of the server that still pass before all traffic stops; `None` = any number.
+    answers_left: Option<usize>,
     /// Number of HTTP/2 requests that still pass before all traffic stops; `None` = any number.
     requests_left: Option<usize>,
 }
@@ -86,6 +88,11 @@ impl Relay {
     /// Stops all traffic, on every connection, at the HTTP/2 request that follows the next `requests` ones.
     pub fn stall_after(&self, requests: usize) {
         self.state.0.lock().expect("no panic").requests_left = Some(requests);
+    }
+
+    /// Stops all traffic, on every connection, once the server has sent this number of bytes.
+    pub fn stall_after_answers(&self, bytes: usize) {
+        self.state.0.lock().expect("no panic").answers_left = Some(bytes);
     }
 
     /// Waits until all traffic has stopped.
@@ -178,12 +185,24 @@ fn forward(
                     state.1.notify_all();
                 }
             }
+            let mut data = &buffer[..n];
+            if let Some(left) = open.answers_left.filter(|_| requests.is_none()) {
+                open.answers_left = left.checked_sub(n);
+                if open.answers_left.is_none() {
+                    // What is before the limit still passes.
+                    let (passing, rest) = data.split_at(left);
+                    let _ = to.write_all(passing);
+                    data = rest;
+                    open.stalled = true;
+                    state.1.notify_all();
+                }
+            }
             let held = |s: &mut State| s.stalled || number <= s.silent;
             let open = state.1.wait_while(open, held).expect("no panic");
             let delay = open.delay;
             drop(open);
             thread::sleep(delay);
-            if to.write_all(&buffer[..n]).is_err() {
+            if to.write_all(data).is_err() {
                 break;
             }
         }
