@@ -55,19 +55,17 @@ impl Stream {
         } else {
             Deadline::never()
         };
-        // Without a timeout, connecting to an unreachable endpoint would be retried forever, so the dial timeout applies.
+        // Without a timeout, an unreachable endpoint would be tried forever. If neither flag is given, a server must be reached
+        // within the same time as for other commands.
         let dial = Limit::dial(settings.dial_limit());
-        let (connect, first) = match () {
-            () if settings.command_timeout_given => (deadline, deadline),
-            () if settings.dial_timeout_given => (Deadline::after(dial), Deadline::after(dial)),
-            () => {
-                let length = FIRST_RESPONSE;
-                let first = Limit { length, ..dial };
-                (
-                    Deadline::after(dial).until_reached(),
-                    Deadline::after(first),
-                )
-            }
+        let (connect, first) = if settings.command_timeout_given {
+            (deadline, deadline)
+        } else if settings.dial_timeout_given {
+            (Deadline::after(dial), Deadline::after(dial))
+        } else {
+            let length = FIRST_RESPONSE;
+            let first = Deadline::after(Limit { length, ..dial });
+            (ctx.deadline()?.until_reached(), first)
         };
         let answers = client.snapshot(connect, first, deadline).await;
         Ok(Stream {
