@@ -1,8 +1,9 @@
 //! `elect`: campaigns in an election with a value, or observes the leaders.
 
-use std::os::unix::ffi::OsStrExt;
+use std::{os::unix::ffi::OsStrExt, time::Duration};
 
 use clap::Args;
+use tokio::time::timeout;
 
 use crate::{
     cli::{
@@ -109,8 +110,8 @@ async fn lead(
 }
 
 /// Releases what the session of a lock or a leadership holds, by revoking its lease, which deletes its keys. A failure to
-/// do so is reported only if nothing else has failed; the lease then expires later. Another signal ends the command at
-/// once.
+/// do so is reported only if nothing else has failed; the lease then expires later. Another signal ends the wait for
+/// that at once.
 pub(super) async fn end(
     session: &Session,
     outcome: Result<(), CommandError>,
@@ -119,6 +120,9 @@ pub(super) async fn end(
     if session.has_ended() {
         return outcome;
     }
+    // A signal during a command that ran under the lock was for that command. Let the runtime receive it first.
+    tokio::task::yield_now().await;
+    while timeout(Duration::ZERO, signals.recv()).await.is_ok() {}
     let closed = tokio::select! {
         closed = session.close() => closed,
         signal = signals.recv() => {

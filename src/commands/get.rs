@@ -101,7 +101,7 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
         _ if args.stream => {
             let header_first = settings.format != Format::Simple;
             let chunks = Chunks::open(&client, request, header_first, deadline).await;
-            chunks.map(Source::Chunks)
+            chunks.map(|chunks| Source::Chunks(Box::new(chunks)))
         }
         None if settings.format != Format::Table => Ok(Source::Pages(Pages::new(&client, request))),
         _ => Ok(Source::Pages(Pages::whole(&client, request))),
@@ -144,7 +144,7 @@ pub async fn get(ctx: &Context, args: GetArgs) -> Result<(), CommandError> {
 /// The keys, read one part after the other.
 enum Source {
     Pages(Pages),
-    Chunks(Chunks),
+    Chunks(Box<Chunks>),
 }
 
 impl Source {

@@ -1,6 +1,7 @@
 //! A network that stalls for longer than `--command-timeout` by default, and one that is slow: what etcdctl completes, ours
 //! completes too.
 
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -195,6 +196,35 @@ fn what_is_held_is_given_up_after_a_stall() {
             run(server.endpoint(), &["get", prefix, "--prefix"]).out(),
             ""
         );
+    }
+}
+
+/// A signal while a command runs under a lock is left to that command, as under etcdctl; the lock is released after it.
+#[test]
+fn a_signal_during_a_command_under_a_lock_does_not_keep_the_lock() {
+    let server = Launch::serve().start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let fifo = dir.path().join("end");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    // Opened for both, so that neither side waits for the other one to open it.
+    let end = std::fs::File::options().read(true).write(true).open(&fifo);
+    let mut end = end.expect("a fifo");
+    for program in [Some(Program::etcdctl()), etcd::etcdctl(Release::V3_7)] {
+        let Some(program) = program else { continue };
+        let script = format!("echo held; read code < {}; exit $code", fifo.display());
+        let lock = program.arg(format!("--endpoints={}", server.endpoint()));
+        let lock = lock.args(["lock", "l", "--ttl=60", "--", "sh", "-c", &script]);
+        let lock = Background::start(&lock);
+        lock.wait_for_text("held\n");
+        for signal in [Signal::INT, Signal::TERM] {
+            lock.signal(signal);
+        }
+        end.write_all(b"7\n").expect("there is space in a fifo");
+        let (code, _, err) = lock.end();
+        assert_eq!(code, 7, "{err}");
+        let keys = run(server.endpoint(), &["get", "l/", "--prefix"]);
+        assert_eq!(keys.out(), "");
     }
 }
 
