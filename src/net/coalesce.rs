@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Maximum number of bytes that are buffered: four HTTP/2 frames of the usual size.
 const FULL: usize = 72 << 10;
-/// A buffer for more bytes than these gets its full size at once.
+/// A buffer for more than this many bytes is allocated at its full size at once.
 const SMALL: usize = 8 << 10;
 /// A larger buffer is freed as soon as it is empty, to save memory on idle connections.
 const KEPT: usize = 1 << 10;

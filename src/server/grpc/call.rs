@@ -77,22 +77,34 @@ pub(super) fn run_stream(
     handling: Handling,
 ) {
     // Boxed, because the task would otherwise have space for several copies of it.
-    let mut work = Box::pin(work);
+    let work = Box::pin(work);
     let body = parts.clone();
-    let mut end = end(deadline, phase, async move { body.closed().await });
+    let end = end(deadline, phase, async move { body.closed().await });
     tokio::spawn(async move {
-        let ended = poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended.map_err(Status::from))),
-            Poll::Pending => end.poll(cx).map(|why| why.map(Err)),
-        });
         // If the client has gone away, `handling` is dropped without a code and counts the call as canceled.
-        let Some(ended) = ended.await else {
+        let Some(ended) = run_until(work, end).await else {
             return;
         };
         handling.end(code(&ended));
         // The client may go away at this moment. If it stops reading, its connection notices.
         let _ = parts.send(Part::End(ended)).await;
     });
+}
+
+/// The result of `work`, or why it was ended before; `None` if the client has gone away.
+async fn run_until(
+    mut work: Pin<Box<impl Future<Output = Result<(), Error>>>>,
+    mut end: Rarely<End>,
+) -> Option<Result<(), Status>> {
+    poll_fn(|cx| {
+        // Before the work, which may leave no budget for it.
+        if let Poll::Ready(why) = end.poll(cx) {
+            return Poll::Ready(why.map(Err));
+        }
+        let ended = work.as_mut().poll(cx);
+        ended.map(|ended| Some(ended.map_err(Status::from)))
+    })
+    .await
 }
 
 /// A streaming method that runs while the body of its response is read, without a task of its own. The body is read only
@@ -166,20 +178,39 @@ fn code(ended: &Result<(), Status>) -> Code {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use tokio::time::timeout;
+    use tokio::{task::consume_budget, time::timeout};
+
+    fn soon() -> Rarely<End> {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        end(Some(deadline), None, pending())
+    }
 
     #[tokio::test]
     async fn a_method_that_never_waits_ends_at_its_deadline() {
+        let work = Box::pin(async {
+            loop {
+                consume_budget().await;
+            }
+        });
+        let ended = timeout(Duration::from_secs(5), run_until(work, soon())).await;
+        let ended = ended.expect("it ends").expect("the client is there");
+        assert_eq!(
+            ended.map_err(|status| status.code()),
+            Err(Code::DeadlineExceeded)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_method_that_always_sends_ends_at_its_deadline() {
         let (sender, parts) = mpsc::channel(2);
         let work = async move {
             while sender.send(Part::Message("m".into())).await.is_ok() {}
             Ok(())
         };
-        let deadline = Instant::now() + Duration::from_millis(20);
         let mut driven = Driven {
             work: Box::pin(work),
             parts,
-            end: end(Some(deadline), None, pending()),
+            end: soon(),
             handling: None,
             ended: None,
         };

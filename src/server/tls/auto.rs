@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     net::IpAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
@@ -83,17 +83,29 @@ fn make(
             .mode(0o700)
             .create(dir)?;
     }
-    fs::write(cert_file, certificate.pem())?;
+    write(cert_file, &certificate.pem(), 0o666)?;
     info!(path = %cert_file.display(), "created cert file");
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(key_file)?
-        .write_all(key.serialize_pem().as_bytes())?;
+    write(key_file, &key.serialize_pem(), 0o600)?;
     info!(path = %key_file.display(), "created key file");
     Ok(())
+}
+
+/// Writes a file with this mode. It appears only when it is complete, so that the next start can rely on it.
+fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let part = path.with_extension("pem.part");
+    // It may have been left by a crash, with another mode.
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(part, path)
 }
 
 #[cfg(test)]
@@ -114,5 +126,22 @@ mod tests {
         let before = fs::read(&key_file).unwrap();
         self_signed(&dir, &hosts, &mut settings).unwrap();
         assert_eq!(fs::read(&key_file).unwrap(), before);
+    }
+
+    #[test]
+    fn files_left_by_a_crash_are_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::write(dir.join("cert.pem"), "old").unwrap();
+        fs::write(dir.join("key.pem.part"), "incomplete").unwrap();
+        let mut settings = TlsSettings::default();
+        self_signed(dir, &["127.0.0.1".to_string()], &mut settings).unwrap();
+        for name in ["cert.pem", "key.pem"] {
+            let text = fs::read_to_string(dir.join(name)).unwrap();
+            assert!(text.starts_with("-----BEGIN "), "{text}");
+        }
+        let key = fs::metadata(dir.join("key.pem")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir).unwrap().count(), 2);
     }
 }
