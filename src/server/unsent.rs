@@ -14,6 +14,9 @@ pub trait Holder: Send + Sync + std::fmt::Debug {
     /// Subtracts from the number of bytes held.
     fn release(&self, bytes: usize);
 
+    /// Whether so much is held that memory is short.
+    fn is_short(&self) -> bool;
+
     /// Registers a response that may be dropped if memory is short and its client reads nothing.
     fn watch(&self, answer: Weak<dyn Unsent>);
 }

@@ -166,3 +166,89 @@ async fn floods_cost_neither_memory_nor_other_clients() {
         assert!(memory < MEMORY, "{name}: {memory} MiB");
     }
 }
+
+/// Maximum number of calls sent to a server that is expected to end the connection before that.
+const UNREAD: usize = 3_000_000;
+
+/// A client that reads none of its small answers is disconnected, whether it is its flow control that stops them or its
+/// socket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_reads_no_small_answers_is_disconnected() {
+    let server = Launch::serve().start();
+    let mut kv = KvClient::new(server.channel().await);
+    kv.put(put("small", "s")).await.unwrap();
+    let range = head("localhost", "/etcdserverpb.KV/Range");
+    let message = frame(DATA, END_STREAM, 1, b"\0\0\0\0\x07\x0a\x05small")[9..].to_vec();
+    let huge = [0, 4, 0x7f, 0xff, 0xff, 0xff];
+    let wide = [
+        frame(SETTINGS, 0, 0, &huge),
+        frame(WINDOW_UPDATE, 0, 0, &0x7ff0_0000_u32.to_be_bytes()),
+    ];
+    for (name, first) in [("flow control", vec![]), ("socket", wide.concat())] {
+        let observer = Observer::of(&server);
+        let calls = async {
+            let mut stream = TcpStream::connect(server.endpoint()).await.unwrap();
+            let mut piece = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+            piece.extend(frame(SETTINGS, 0, 0, b""));
+            piece.extend(&first);
+            for call in 0..UNREAD {
+                let id = u32::try_from(2 * call + 1).unwrap();
+                piece.extend(frame(HEADERS, END_HEADERS, id, &range));
+                piece.extend(frame(DATA, END_STREAM, id, &message));
+                if piece.len() > 60_000 {
+                    if stream.write_all(&piece).await.is_err() {
+                        return call;
+                    }
+                    piece.clear();
+                }
+            }
+            UNREAD
+        };
+        let calls = with_reader(&server, calls).await;
+        assert!(calls > 10_000 && calls < UNREAD, "{name}: {calls} calls");
+        let (memory, _) = observer.most();
+        assert!(
+            memory < 8 * MEMORY,
+            "{name}: {memory} MiB after {calls} calls"
+        );
+    }
+}
+
+/// The same number of calls is fine if the client reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_concurrent_calls_of_a_client_that_reads_are_answered() {
+    let server = Launch::serve().start();
+    let stream = TcpStream::connect(server.endpoint()).await.unwrap();
+    // The windows of most clients.
+    let (mut sender, connection) = h2::client::Builder::new()
+        .data_frame_budget(usize::MAX)
+        .handshake(stream)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let mut answers = Vec::new();
+    for _ in 0..15_000 {
+        let uri = format!("http://{}/etcdserverpb.KV/Range", server.endpoint());
+        let request = http::Request::post(uri)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(())
+            .unwrap();
+        sender = sender.ready().await.unwrap();
+        let (response, mut body) = sender.send_request(request, false).unwrap();
+        let message = Bytes::from_static(b"\0\0\0\0\x07\x0a\x05small");
+        body.send_data(message, true).unwrap();
+        answers.push(tokio::spawn(async move {
+            let mut body = response.await.unwrap().into_body();
+            while let Some(data) = body.data().await {
+                let length = data.unwrap().len();
+                body.flow_control().release_capacity(length).unwrap();
+            }
+            body.trailers().await.unwrap().unwrap()
+        }));
+    }
+    for answer in answers {
+        assert_eq!(answer.await.unwrap()["grpc-status"], "0");
+    }
+    connection.abort();
+}

@@ -18,10 +18,14 @@ pub struct Head {
 pub const DATA: u8 = 0;
 /// Type of HEADERS frames.
 pub const HEADERS: u8 = 1;
+/// Type of RST_STREAM frames.
+pub const RST_STREAM: u8 = 3;
 /// Type of PING frames.
 pub const PING: u8 = 6;
 /// Type of GOAWAY frames.
 const GOAWAY: u8 = 7;
+/// Flag of the last frame of a stream in one direction.
+pub const END_STREAM: u8 = 1;
 /// Flag of the response to a ping.
 pub const ACK: u8 = 1;
 

@@ -1,6 +1,7 @@
 //! One connection from start to end: its protocol, the handling of its requests, and whether its client is still alive.
 //! Knows nothing of sockets or of the meaning of requests.
 
+mod backlog;
 mod frames;
 mod monitor;
 mod pings;

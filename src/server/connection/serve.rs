@@ -103,16 +103,22 @@ pub async fn serve<S>(
     let config = Arc::clone(&services.config);
     let inline = Inline::default();
     let builder = builder(&services, &link, inline.clone());
-    let (stream, monitor) = Monitor::new(stream, config.keepalive_min_time);
+    let (stream, monitor) =
+        Monitor::new(stream, config.keepalive_min_time, services.core.answers());
     let watched = monitor.clone();
     let link = Arc::new(link);
     let service = hyper::service::service_fn(move |request| {
         let services = Arc::clone(&services);
         let link = Arc::clone(&link);
-        let open = monitor.open();
+        let mut open = monitor.open();
         async move {
             let response = handle(&services, &link, request).await;
-            Ok::<_, Infallible>(response.map(|body| Counted { body, _open: open }))
+            Ok::<_, Infallible>(response.map(|body| {
+                if body.is_complete() {
+                    open.answered();
+                }
+                Counted { body, _open: open }
+            }))
         }
     });
     let (stream, flush) = coalesce(stream);

@@ -216,6 +216,10 @@ impl Holder for AnswerMemory {
         }
     }
 
+    fn is_short(&self) -> bool {
+        !self.has_space(ANSWER_BYTES)
+    }
+
     fn watch(&self, answer: Weak<dyn Unsent>) {
         let mut unsent = self.unsent.lock();
         // Remove responses that no longer exist whenever the list would grow: amortized constant cost.

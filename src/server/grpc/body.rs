@@ -96,6 +96,11 @@ impl Body {
         Body(Content::Plain(bytes.into()))
     }
 
+    /// Whether it is one short message, which needs nothing but a client that takes it.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.0, Content::Message(_) | Content::Plain(_))
+    }
+
     /// Plain HTTP in chunks, until the sender is dropped.
     pub fn plain_stream(pieces: mpsc::Receiver<Bytes>) -> Body {
         Body(Content::PlainStream(pieces))

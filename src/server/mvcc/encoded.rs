@@ -225,6 +225,10 @@ mod tests {
                 .fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
         }
 
+        fn is_short(&self) -> bool {
+            false
+        }
+
         fn watch(&self, _: std::sync::Weak<dyn crate::server::unsent::Unsent>) {}
     }
 
