@@ -208,7 +208,7 @@ async fn a_client_that_reads_no_small_answers_is_disconnected() {
         assert!(calls > 10_000 && calls < UNREAD, "{name}: {calls} calls");
         let (memory, _) = observer.most();
         assert!(
-            memory < 8 * MEMORY,
+            memory < 4 * MEMORY,
             "{name}: {memory} MiB after {calls} calls"
         );
     }

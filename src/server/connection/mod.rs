@@ -3,6 +3,7 @@
 
 mod backlog;
 mod frames;
+mod gate;
 mod monitor;
 mod pings;
 mod serve;

@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     backlog::Backlog,
     frames::{ACK, DATA, END_STREAM, Frames, HEADERS, PING, RST_STREAM, too_many_pings},
+    gate::Gate,
     pings::Pings,
 };
 use crate::server::unsent::{Holder, Unsent};
@@ -60,6 +61,7 @@ enum Protocol {
 pub struct Monitored<S> {
     stream: S,
     monitor: Monitor,
+    gate: Arc<Gate>,
 }
 
 /// A request in progress, until this is dropped.
@@ -70,11 +72,12 @@ pub struct Open {
 
 impl Monitor {
     /// Observes `stream`, whose client may ping once per `min_time`. `holder` counts the memory of small answers that are
-    /// not taken.
+    /// not taken; `gate` says when to read.
     pub fn new<S>(
         stream: S,
         min_time: Duration,
         holder: Arc<dyn Holder>,
+        gate: Arc<Gate>,
     ) -> (Monitored<S>, Monitor) {
         let monitor = Monitor(Arc::new(Mutex::new(MonitorState {
             opened: Instant::now(),
@@ -92,6 +95,7 @@ impl Monitor {
         let monitored = Monitored {
             stream,
             monitor: monitor.clone(),
+            gate,
         };
         (monitored, monitor)
     }
@@ -276,6 +280,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Monitored<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        ready!(self.gate.poll_read(cx));
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let mut seen = self.monitor.0.lock();
@@ -399,7 +404,8 @@ mod tests {
     async fn answers_that_are_not_taken_are_counted_and_can_end_the_connection() {
         let (_client, server) = tokio::io::duplex(1 << 16);
         let count = holder();
-        let (mut server, monitor) = Monitor::new(server, Duration::ZERO, count.clone());
+        let (mut server, monitor) =
+            Monitor::new(server, Duration::ZERO, count.clone(), Arc::default());
         let held = || count.bytes.load(Ordering::Relaxed);
         let mut answers = Vec::new();
         for _ in 0..1050 {
@@ -429,7 +435,8 @@ mod tests {
     #[tokio::test]
     async fn a_client_is_dead_when_it_is_silent_for_too_long() {
         let (mut client, server) = tokio::io::duplex(1 << 16);
-        let (mut server, monitor) = Monitor::new(server, Duration::from_secs(5), holder());
+        let (mut server, monitor) =
+            Monitor::new(server, Duration::from_secs(5), holder(), Arc::default());
         let opened = monitor.0.lock().opened;
         assert_eq!(monitor.dead_at(SILENCE, FIRST), Some(opened + FIRST));
         let mut buffer = [0; 64];
@@ -454,7 +461,8 @@ mod tests {
     #[tokio::test]
     async fn a_client_of_http_1_is_dead_when_it_reads_nothing() {
         let (mut client, server) = tokio::io::duplex(16);
-        let (mut server, monitor) = Monitor::new(server, Duration::from_secs(5), holder());
+        let (mut server, monitor) =
+            Monitor::new(server, Duration::from_secs(5), holder(), Arc::default());
         client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         let mut buffer = [0; 64];
         server.read_exact(&mut buffer[..16]).await.unwrap();
@@ -474,7 +482,7 @@ mod tests {
     #[tokio::test]
     async fn pings_are_counted_against_open_requests() {
         let (mut client, server) = tokio::io::duplex(1 << 16);
-        let (mut server, monitor) = Monitor::new(server, Duration::ZERO, holder());
+        let (mut server, monitor) = Monitor::new(server, Duration::ZERO, holder(), Arc::default());
         let mut bytes = PREFACE.to_vec();
         let ping = [0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
         (0..10).for_each(|_| bytes.extend(ping));

@@ -27,6 +27,7 @@ use tokio::{
 };
 
 use super::{
+    gate::Gate,
     monitor::{Monitor, Open},
     turn::Turn,
 };
@@ -103,8 +104,12 @@ pub async fn serve<S>(
     let config = Arc::clone(&services.config);
     let inline = Inline::default();
     let builder = builder(&services, &link, inline.clone());
-    let (stream, monitor) =
-        Monitor::new(stream, config.keepalive_min_time, services.core.answers());
+    let (stream, monitor) = Monitor::new(
+        stream,
+        config.keepalive_min_time,
+        services.core.answers(),
+        Arc::clone(&inline.gate),
+    );
     let watched = monitor.clone();
     let link = Arc::new(link);
     let service = hyper::service::service_fn(move |request| {
@@ -229,6 +234,7 @@ impl http_body::Body for Counted {
 #[derive(Clone, Default)]
 struct Inline {
     left: Arc<AtomicU32>,
+    gate: Arc<Gate>,
 }
 
 /// Number of requests that run in a row.
@@ -252,11 +258,15 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, request: F) {
+        let mut request = Box::pin(request);
         if !self.take() {
-            tokio::spawn(request);
+            let waiting = self.gate.enter();
+            tokio::spawn(async move {
+                drop(waiting);
+                request.await;
+            });
             return;
         }
-        let mut request = Box::pin(request);
         // Wake-ups do not matter, because the future is polled again in a task.
         let mut cx = Context::from_waker(Waker::noop());
         if request.as_mut().poll(&mut cx).is_pending() {
