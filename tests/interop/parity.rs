@@ -27,10 +27,11 @@ const FORMATS: [Option<&str>; 5] = [
 ];
 
 /// Masks that are applied to these lines in addition to the usual ones.
-const MASKS: [&str; 6] = [
+const MASKS: [&str; 7] = [
     "ttl",
     "fresh-hash",
     "attached-order",
+    "attached-order-fields",
     "status-line",
     "health-took",
     "help",
