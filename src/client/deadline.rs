@@ -54,8 +54,17 @@ impl Deadline {
     /// The deadline after a server has been reached: if its connection is lost, the time for a new one starts now.
     pub(super) fn after_reached(self) -> Deadline {
         match self.reached {
-            Some(_) => Deadline::after(self.limit).until_reached(),
+            Some(_) => self.again(),
             None => self,
+        }
+    }
+
+    /// The same kind of deadline, after the same limit, starting now.
+    pub fn again(self) -> Deadline {
+        let again = Deadline::after(self.limit);
+        match self.reached {
+            Some(_) => again.until_reached(),
+            None => again,
         }
     }
 
@@ -115,5 +124,6 @@ mod tests {
         let long = until_reached(Duration::from_secs(60)).after_reached();
         assert!(long.only_to_reach() && !long.to_connect().passed());
         assert!(!Deadline::never().after_reached().only_to_reach());
+        assert!(long.again().only_to_reach() && Deadline::never().again().left().is_none());
     }
 }

@@ -20,10 +20,8 @@ pub struct Syncer {
     range_end: Bytes,
     /// The revision at which all pages are read; 0 until the first response.
     revision: i64,
-    /// For the first request.
-    first_deadline: Deadline,
-    /// Whether the source has answered.
-    answered: bool,
+    /// For the next request: none once the source has answered.
+    deadline: Deadline,
 }
 
 impl Syncer {
@@ -47,8 +45,7 @@ impl Syncer {
             first,
             range_end,
             revision,
-            first_deadline: deadline,
-            answered: false,
+            deadline,
         }
     }
 
@@ -62,10 +59,10 @@ impl Syncer {
     /// # Errors
     /// See [`ClientError`]; the same page can be requested again.
     pub async fn page(&mut self) -> Result<Option<Vec<mvccpb::KeyValue>>, ClientError> {
-        let Some(page) = self.pages.next(self.deadline()).await? else {
+        let Some(page) = self.pages.next(self.deadline).await? else {
             return Ok(None);
         };
-        self.answered = true;
+        self.deadline = Deadline::never();
         if self.revision == 0 {
             self.revision = page.header.as_ref().map_or(0, |h| h.revision);
         }
@@ -90,13 +87,6 @@ impl Syncer {
             fragments: true,
             ..StreamOptions::default()
         };
-        self.client.watch(create, options, self.deadline())
-    }
-
-    fn deadline(&self) -> Deadline {
-        match self.answered {
-            true => Deadline::never(),
-            false => self.first_deadline,
-        }
+        self.client.watch(create, options, self.deadline)
     }
 }

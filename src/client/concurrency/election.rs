@@ -129,10 +129,8 @@ impl Election {
 pub struct Observer {
     client: Client,
     prefix: Vec<u8>,
-    /// For the first request.
-    first: Deadline,
-    /// Whether the server has answered.
-    answered: bool,
+    /// For the next request: none once the server has answered.
+    deadline: Deadline,
     state: State,
     /// Leaders and proclamations that have been seen, but not returned yet: at most those of one answer.
     seen: VecDeque<pb::RangeResponse>,
@@ -152,14 +150,13 @@ enum State {
 }
 
 impl Observer {
-    /// An observer of the election with this name. `first` bounds the first request; once that has been answered, the
+    /// An observer of the election with this name. `deadline` bounds the first request; once that has been answered, the
     /// observer survives any stall of the network.
-    pub fn new(client: &Client, name: &[u8], first: Deadline) -> Observer {
+    pub fn new(client: &Client, name: &[u8], deadline: Deadline) -> Observer {
         Observer {
             client: client.clone(),
             prefix: [name, b"/"].concat(),
-            first,
-            answered: false,
+            deadline,
             state: State::Ask,
             seen: VecDeque::new(),
         }
@@ -189,7 +186,7 @@ impl Observer {
             match &mut self.state {
                 State::Ask => {
                     let mut found = self.ask().await?;
-                    self.answered = true;
+                    self.deadline = Deadline::never();
                     match found.kvs.pop() {
                         Some(leader) => self.found(leader, found),
                         None => {
@@ -237,14 +234,7 @@ impl Observer {
 
     async fn ask(&self) -> Result<pb::RangeResponse, ClientError> {
         let request = first_created(&self.prefix);
-        self.client.range(request, self.deadline()).await
-    }
-
-    fn deadline(&self) -> Deadline {
-        match self.answered {
-            true => Deadline::never(),
-            false => self.first,
-        }
+        self.client.range(request, self.deadline).await
     }
 
     /// Returns a leader to the caller next, and follows its proclamations.
@@ -268,7 +258,7 @@ impl Observer {
             start_revision,
             ..Default::default()
         };
-        let watch = (self.client).watch(create, StreamOptions::default(), self.deadline());
+        let watch = (self.client).watch(create, StreamOptions::default(), self.deadline);
         Box::new(watch)
     }
 }

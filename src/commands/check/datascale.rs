@@ -114,8 +114,7 @@ pub async fn datascale(ctx: &Context, args: DatascaleArgs) -> Result<(), Command
 async fn memory(ctx: &Context, when: &str) -> Result<f64, CommandError> {
     let settings = ctx.settings()?;
     let endpoint = ctx.endpoints().await?.first().map_or("", String::as_str);
-    let given = settings.command_timeout_given;
-    let timeout = match given {
+    let timeout = match settings.command_timeout_given {
         true => settings.command_timeout.to_std(),
         false => load::CLEANUP,
     };

@@ -247,12 +247,7 @@ pub async fn send_all(
     requests: mpsc::Receiver<pb::PutRequest>,
     done: watch::Sender<u64>,
 ) -> Result<Outcome, CommandError> {
-    let limit = ctx.limit()?;
-    let given = ctx.settings()?.command_timeout_given;
-    let deadline = move || match given {
-        true => Deadline::after(limit),
-        false => Deadline::after(limit).until_reached(),
-    };
+    let deadline = ctx.patient_deadline()?;
     let start = Instant::now();
     let requests = Arc::new(Mutex::new(requests));
     let mut running = JoinSet::new();
@@ -266,7 +261,7 @@ pub async fn send_all(
                     return own;
                 };
                 let start = Instant::now();
-                match client.put(request, deadline()).await {
+                match client.put(request, deadline.again()).await {
                     Ok(_) => own.latencies.push(start.elapsed()),
                     Err(error) => *own.errors.entry(error.to_string()).or_default() += 1,
                 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// A backlog of this many answers is looked at more closely.
 const LONG: usize = 100;
 /// A connection that has more answers than this is ended. A client that reads is far below it, because it would need as
-/// many concurrent requests. Time does not matter: what says that the client has taken something may follow a long line of
-/// requests that the server has yet to read.
+/// many concurrent requests. Time does not matter here: the client's window updates may be queued behind many requests
+/// that the server has not read yet.
 const MOST: usize = 20_000;
 /// While memory is short, a client that has more answers than this must take one within [`PATIENCE`].
 const MOST_IF_SHORT: usize = 5_000;

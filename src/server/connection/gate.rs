@@ -40,7 +40,7 @@ impl Gate {
             return Poll::Ready(());
         }
         *self.reader.lock() = Some(cx.waker().clone());
-        // The last ones may have been started before the waker was there.
+        // Enough requests may have been started before the waker was stored.
         match self.waiting.load(Ordering::SeqCst) > RESUME {
             true => Poll::Pending,
             false => Poll::Ready(()),
