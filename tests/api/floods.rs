@@ -76,36 +76,49 @@ async fn every_small_message_of_a_burst_is_answered(t: Arc<Target>) {
     assert_eq!(count, BURST);
 }
 
-/// Number of bytes of each flood.
-const FLOOD: usize = 6 << 20;
+/// Number of bytes of a flood, and how long it waits for a server that stops reading.
+const FLOOD: (usize, Duration) = (6 << 20, Duration::from_secs(1));
 /// Maximum MiB that the server may use during a flood.
 const MEMORY: usize = 100;
 
-/// Sends these frames over and over, reading nothing, until they are `FLOOD` bytes, the server closes the connection, or
-/// it stops reading.
-async fn flood(server: &Server, first: &[u8], mut next: impl FnMut() -> Vec<u8>) {
+/// Sends these frames over and over, reading nothing, until they are `most` bytes, the server closes the connection, or it
+/// reads nothing for `patience`. Returns whether the server has closed the connection.
+async fn flood(
+    server: &Server,
+    first: &[u8],
+    mut next: impl FnMut() -> Vec<u8>,
+    (most, patience): (usize, Duration),
+) -> bool {
     let mut stream = TcpStream::connect(server.endpoint()).await.unwrap();
     let mut piece = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     piece.extend(frame(SETTINGS, 0, 0, b""));
     piece.extend(first);
     let mut sent = 0;
-    while sent < FLOOD {
+    while sent < most {
         while piece.len() < 60_000 {
             piece.extend(next());
         }
         sent += piece.len();
-        match timeout(Duration::from_secs(1), stream.write_all(&piece)).await {
+        match timeout(patience, stream.write_all(&piece)).await {
             Ok(Ok(())) => piece.clear(),
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(_)) => return true,
+            Err(_) => return false,
         }
     }
+    false
+}
+
+/// A server with a small key.
+async fn server() -> Server {
+    let server = Launch::serve().start();
+    let mut kv = KvClient::new(server.channel().await);
+    kv.put(put("small", "s")).await.unwrap();
+    server
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_cost_neither_memory_nor_other_clients() {
-    let server = Launch::serve().start();
-    let mut kv = KvClient::new(server.channel().await);
-    kv.put(put("small", "s")).await.unwrap();
+    let server = server().await;
     let range = head("localhost", "/etcdserverpb.KV/Range");
     let watch = frame(
         HEADERS,
@@ -140,7 +153,7 @@ async fn floods_cost_neither_memory_nor_other_clients() {
         ),
     ] {
         let observer = Observer::of(&server);
-        with_reader(&server, flood(&server, first, || repeated.clone())).await;
+        with_reader(&server, flood(&server, first, || repeated.clone(), FLOOD)).await;
         let (memory, _) = observer.most();
         assert!(memory < MEMORY, "{name}: {memory} MiB");
     }
@@ -161,7 +174,7 @@ async fn floods_cost_neither_memory_nor_other_clients() {
             frames
         };
         let observer = Observer::of(&server);
-        with_reader(&server, flood(&server, &[], next)).await;
+        with_reader(&server, flood(&server, &[], next, FLOOD)).await;
         let (memory, _) = observer.most();
         assert!(memory < MEMORY, "{name}: {memory} MiB");
     }
@@ -170,13 +183,10 @@ async fn floods_cost_neither_memory_nor_other_clients() {
 /// Maximum number of calls sent to a server that is expected to end the connection before that.
 const UNREAD: usize = 3_000_000;
 
-/// A client that reads none of its small answers is disconnected, whether it is its flow control that stops them or its
-/// socket.
+/// A client that reads none of its small answers is disconnected, whether its flow control or its socket holds them back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_reads_no_small_answers_is_disconnected() {
-    let server = Launch::serve().start();
-    let mut kv = KvClient::new(server.channel().await);
-    kv.put(put("small", "s")).await.unwrap();
+    let server = server().await;
     let range = head("localhost", "/etcdserverpb.KV/Range");
     let message = frame(DATA, END_STREAM, 1, b"\0\0\0\0\x07\x0a\x05small")[9..].to_vec();
     let huge = [0, 4, 0x7f, 0xff, 0xff, 0xff];
@@ -186,25 +196,16 @@ async fn a_client_that_reads_no_small_answers_is_disconnected() {
     ];
     for (name, first) in [("flow control", vec![]), ("socket", wide.concat())] {
         let observer = Observer::of(&server);
-        let calls = async {
-            let mut stream = TcpStream::connect(server.endpoint()).await.unwrap();
-            let mut piece = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-            piece.extend(frame(SETTINGS, 0, 0, b""));
-            piece.extend(&first);
-            for call in 0..UNREAD {
-                let id = u32::try_from(2 * call + 1).unwrap();
-                piece.extend(frame(HEADERS, END_HEADERS, id, &range));
-                piece.extend(frame(DATA, END_STREAM, id, &message));
-                if piece.len() > 60_000 {
-                    if stream.write_all(&piece).await.is_err() {
-                        return call;
-                    }
-                    piece.clear();
-                }
-            }
-            UNREAD
+        let mut calls = 0;
+        let call = || {
+            let id = u32::try_from(2 * calls + 1).unwrap();
+            calls += 1;
+            let head = frame(HEADERS, END_HEADERS, id, &range);
+            [head, frame(DATA, END_STREAM, id, &message)].concat()
         };
-        let calls = with_reader(&server, calls).await;
+        let most = UNREAD * (9 + range.len() + 9 + message.len());
+        let flooded = flood(&server, &first, call, (most, Duration::from_secs(60)));
+        assert!(with_reader(&server, flooded).await, "{name}: not closed");
         assert!(calls > 10_000 && calls < UNREAD, "{name}: {calls} calls");
         let (memory, _) = observer.most();
         assert!(

@@ -1,7 +1,6 @@
 //! Our etcdctl while members of a real cluster die and come back, the leadership moves, and the network stalls: running
 //! commands continue, no event is lost or repeated, and locks and leases are kept.
 
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,6 +8,7 @@ use rustix::process::Signal;
 use crate::support::background::Background;
 use crate::support::cluster::Cluster;
 use crate::support::etcd::{self, Release};
+use crate::support::fifo::Fifo;
 use crate::support::program::Program;
 use crate::support::relay::Relay;
 use crate::support::server::Launch;
@@ -345,20 +345,14 @@ fn leases_that_end_during_a_stall_end_locks_and_leaderships() {
 #[test]
 fn a_command_whose_lock_is_lost_continues_after_a_warning() {
     let server = Launch::serve().start();
-    let dir = tempfile::tempdir().expect("a directory");
-    let fifo = dir.path().join("end");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
-    // Opened for reading and writing, so that neither side waits for the other one to open the pipe.
-    let end = std::fs::File::options().read(true).write(true).open(&fifo);
-    let mut end = end.expect("a fifo");
+    let mut end = Fifo::new();
     for (program, warns) in [
         (Some(Program::etcdctl()), true),
         (etcd::etcdctl(Release::V3_7), false),
     ] {
         let Some(program) = program else { continue };
         let relay = Relay::before(server.endpoint());
-        let script = format!("echo held; read code < {}; exit $code", fifo.display());
+        let script = format!("echo held; read code < {}; exit $code", end.path());
         let lock = program.arg(format!("--endpoints={}", relay.endpoint()));
         let lock = lock.args(["lock", "l", "--ttl=2", "--", "sh", "-c", &script]);
         let lock = Background::start(&lock);
@@ -371,7 +365,7 @@ fn a_command_whose_lock_is_lost_continues_after_a_warning() {
             lock.wait_for_error("session expired: the lock is lost");
         }
         relay.stall(false);
-        end.write_all(b"7\n").expect("there is space in a fifo");
+        end.write("7\n");
         let (code, _, err) = lock.end();
         assert_eq!(code, 7, "{err}");
         assert_eq!(err.contains("Warning: session expired"), warns, "{err}");
@@ -389,12 +383,7 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
         program.args(args).run().success().out()
     };
     // Enough keys for two pages of `make-mirror`.
-    for first in (0..1100).step_by(100) {
-        let puts = (first..first + 100).map(|k| format!("put m/{k:04} v\n"));
-        let txn = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
-        let input = format!("\n{}\n\n", puts.collect::<String>());
-        txn.arg("txn").stdin(input).run().success();
-    }
+    server.put_all((0..1100).map(|k| format!("m/{k:04}")), "v");
     let stalled = |target: &str, passing: usize, args: &dyn Fn(&Relay) -> Vec<String>| {
         let relay = Relay::before(target);
         relay.stall_after(passing);
@@ -405,7 +394,6 @@ fn a_stall_longer_than_the_command_timeout_ends_no_long_running_command() {
         let short = Program::etcdctl().arg(format!("--endpoints={}", relay.endpoint()));
         let short = short.args(["--command-timeout=1500ms", "get", "k"]).run();
         assert_eq!(short.code(), 1);
-        relay.stall_after(usize::MAX);
         relay.stall(false);
         command
     };

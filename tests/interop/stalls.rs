@@ -1,7 +1,6 @@
 //! A network that stalls for longer than `--command-timeout` by default, and one that is slow: what etcdctl completes, ours
 //! completes too.
 
-use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::background::Background;
 use crate::support::etcd::{self, Release};
+use crate::support::fifo::Fifo;
 use crate::support::program::{Finished, Program};
 use crate::support::relay::Relay;
 use crate::support::server::{Launch, Server, free_ports};
@@ -22,11 +22,6 @@ fn run(endpoint: &str, args: &[&str]) -> Finished {
 fn outlast(relay: &Relay) {
     run(relay.endpoint(), &["--command-timeout=5500ms", "get", "k"])
         .failure(1, "Error: context deadline exceeded\n");
-}
-
-fn resume(relay: &Relay) {
-    relay.stall_after(usize::MAX);
-    relay.stall(false);
 }
 
 /// A relay that stalls at the first request of the program, which runs behind it.
@@ -106,7 +101,7 @@ fn a_stall_ends_no_command_that_has_no_time_limit_in_etcdctl() {
     for (_, command, what, _) in &running {
         assert!(!command.ended(), "{what}");
     }
-    relays().for_each(resume);
+    relays().for_each(|relay| relay.stall(false));
     for (_, command, what, expected) in running {
         let (code, out, err) = command.end();
         assert_eq!(code, 0, "{what}: {err}");
@@ -203,16 +198,10 @@ fn what_is_held_is_given_up_after_a_stall() {
 #[test]
 fn a_signal_during_a_command_under_a_lock_does_not_keep_the_lock() {
     let server = Launch::serve().start();
-    let dir = tempfile::tempdir().expect("a directory");
-    let fifo = dir.path().join("end");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
-    // Opened for both, so that neither side waits for the other one to open it.
-    let end = std::fs::File::options().read(true).write(true).open(&fifo);
-    let mut end = end.expect("a fifo");
+    let mut end = Fifo::new();
     for program in [Some(Program::etcdctl()), etcd::etcdctl(Release::V3_7)] {
         let Some(program) = program else { continue };
-        let script = format!("echo held; read code < {}; exit $code", fifo.display());
+        let script = format!("echo held; read code < {}; exit $code", end.path());
         let lock = program.arg(format!("--endpoints={}", server.endpoint()));
         let lock = lock.args(["lock", "l", "--ttl=60", "--", "sh", "-c", &script]);
         let lock = Background::start(&lock);
@@ -220,7 +209,7 @@ fn a_signal_during_a_command_under_a_lock_does_not_keep_the_lock() {
         for signal in [Signal::INT, Signal::TERM] {
             lock.signal(signal);
         }
-        end.write_all(b"7\n").expect("there is space in a fifo");
+        end.write("7\n");
         let (code, _, err) = lock.end();
         assert_eq!(code, 7, "{err}");
         let keys = run(server.endpoint(), &["get", "l/", "--prefix"]);
@@ -240,7 +229,7 @@ fn a_stall_before_the_first_response_ends_no_snapshot() {
     relay.wait_for_stall();
     outlast(&relay);
     assert!(!save.ended());
-    resume(&relay);
+    relay.stall(false);
     let (code, out, err) = save.end();
     assert_eq!(code, 0, "{err}");
     assert!(out.starts_with("Snapshot saved at "), "{out}");
@@ -278,7 +267,7 @@ fn a_stall_does_not_make_a_check_fail() {
     let check = Background::start(&check);
     relay.wait_for_stall();
     outlast(&relay);
-    resume(&relay);
+    relay.stall(false);
     let (code, out, err) = check.end();
     assert_eq!(code, 0, "{out}{err}");
 }
@@ -289,14 +278,7 @@ fn a_stream_of_keys_is_printed_while_it_arrives() {
     for launch in [Some(Launch::serve()), etcd::server(Release::V3_7)] {
         let Some(launch) = launch else { continue };
         let server = launch.start();
-        let endpoint = format!("--endpoints={}", server.endpoint());
-        let value = "v".repeat(1000);
-        for first in (0..1500).step_by(100) {
-            let puts = (first..first + 100).map(|k| format!("put k{k:04} {value}\n"));
-            let txn = Program::etcdctl().args([&endpoint, "txn"]);
-            let puts = puts.collect::<String>();
-            txn.stdin(format!("\n{puts}\n\n")).run().success();
-        }
+        server.put_all((0..1500).map(|k| format!("k{k:04}")), &"v".repeat(1000));
         let get = ["get", "k", "--prefix"];
         for (format, first_key) in [
             ("simple", "k0000\n"),
@@ -321,7 +303,6 @@ fn a_stream_of_keys_is_printed_while_it_arrives() {
                     stream.wait_for_text(first_key);
                 }
                 assert!(!stream.ended());
-                relay.stall_after_answers(usize::MAX);
                 relay.stall(false);
                 let (code, out, err) = stream.end();
                 assert_eq!((code, err.as_str()), (0, ""));
@@ -341,12 +322,7 @@ fn a_stream_of_keys_is_printed_while_it_arrives() {
 #[test]
 fn a_stream_of_keys_that_breaks_off_is_said_to_be_incomplete() {
     let server = Launch::serve().start();
-    let value = "v".repeat(1000);
-    let puts = (100..228).map(|k| format!("put k{k} {value}\n"));
-    let puts = puts.collect::<String>();
-    let txn = Program::etcdctl().arg(format!("--endpoints={}", server.endpoint()));
-    let txn = txn.arg("txn").stdin(format!("\n{puts}\n\n"));
-    txn.run().success();
+    server.put_all((100..228).map(|k| format!("k{k}")), &"v".repeat(1000));
     let relay = Relay::before(server.endpoint());
     relay.stall_after_answers(60_000);
     let endpoint = format!("--endpoints={}", relay.endpoint());

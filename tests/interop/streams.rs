@@ -24,6 +24,12 @@ pub fn soon() -> Deadline {
     Deadline::after(LIMIT)
 }
 
+/// A session of 60 seconds.
+async fn session(client: &Client) -> Session {
+    let session = Session::new(client, 60, Deadline::after(LIMIT)).await;
+    session.expect("a session")
+}
+
 pub fn client(endpoints: &[&str]) -> Client {
     let options = ClientOptions {
         dial_timeout: Duration::from_secs(10),
@@ -351,15 +357,9 @@ async fn a_lock_is_held_by_one_session_at_a_time() {
     let Some(server) = etcd() else { return };
     let client = client(&[server.endpoint()]);
     let sessions = [
-        Session::new(&client, 60, Deadline::after(LIMIT))
-            .await
-            .expect("a session"),
-        Session::new(&client, 60, Deadline::after(LIMIT))
-            .await
-            .expect("a session"),
-        Session::new(&client, 60, Deadline::after(LIMIT))
-            .await
-            .expect("a session"),
+        session(&client).await,
+        session(&client).await,
+        session(&client).await,
     ];
     let [mut first, mut second, mut third] = [0, 1, 2].map(|i| Mutex::new(&sessions[i], b"name"));
     first.lock().await.expect("nobody holds it");
@@ -437,14 +437,10 @@ async fn a_lock_is_held_by_one_session_at_a_time() {
 async fn a_lock_is_not_taken_by_a_session_that_has_ended() {
     let Some(server) = etcd() else { return };
     let client = client(&[server.endpoint()]);
-    let holder = Session::new(&client, 60, Deadline::after(LIMIT))
-        .await
-        .expect("a session");
+    let holder = session(&client).await;
     let mut held = Mutex::new(&holder, b"name");
     held.lock().await.expect("nobody holds it");
-    let session = Session::new(&client, 60, Deadline::after(LIMIT))
-        .await
-        .expect("a session");
+    let session = session(&client).await;
     let mut waiting = Mutex::new(&session, b"name");
     let revoke = pb::LeaseRevokeRequest {
         id: session.lease(),
@@ -482,14 +478,7 @@ async fn an_election_has_one_leader_and_everybody_sees_it() {
         observer.leader().await,
         Err(ConcurrencyError::NoLeader)
     ));
-    let sessions = [
-        Session::new(&client, 60, Deadline::after(LIMIT))
-            .await
-            .expect("a session"),
-        Session::new(&client, 60, Deadline::after(LIMIT))
-            .await
-            .expect("a session"),
-    ];
+    let sessions = [session(&client).await, session(&client).await];
     let mut first = Election::new(&sessions[0], b"e");
     assert!(matches!(
         first.proclaim(b"x").await,

@@ -11,6 +11,7 @@ pub mod background;
 pub mod cluster;
 pub mod compare;
 pub mod etcd;
+pub mod fifo;
 pub mod fixtures;
 pub mod gate;
 pub mod masks;

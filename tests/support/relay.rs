@@ -79,9 +79,13 @@ impl Relay {
         }
     }
 
-    /// Stops or resumes all traffic.
+    /// Stops or resumes all traffic. When it resumes, it does not stop by itself any more.
     pub fn stall(&self, stalled: bool) {
-        self.state.0.lock().expect("no panic").stalled = stalled;
+        let mut state = self.state.0.lock().expect("no panic");
+        state.stalled = stalled;
+        if !stalled {
+            (state.requests_left, state.answers_left) = (None, None);
+        }
         self.state.1.notify_all();
     }
 

@@ -256,6 +256,16 @@ impl Server {
         }
     }
 
+    /// Puts this value under each of these keys, 100 in a transaction.
+    pub fn put_all(&self, keys: impl Iterator<Item = String>, value: &str) {
+        let puts: Vec<String> = keys.map(|key| format!("put {key} {value}\n")).collect();
+        for puts in puts.chunks(100) {
+            let txn = Program::etcdctl().arg(format!("--endpoints={}", self.endpoint()));
+            let txn = txn.arg("txn").stdin(format!("\n{}\n\n", puts.concat()));
+            txn.run().success();
+        }
+    }
+
     /// `127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
