@@ -1,11 +1,11 @@
-//! Wakers that remember whether they have woken their task, and a future that is polled only after such a wake-up.
+//! Wakers that remember whether they have woken their task, and what is polled only after such a wake-up.
 
 use std::{
     future::Future,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -89,6 +89,82 @@ impl<T> Rarely<T> {
     }
 }
 
+/// Polls futures of one task that wake each other, in rounds: until none of them has been woken, or the others have waited
+/// long enough. Without it, each of these wake-ups would make the runtime schedule the task again.
+pub struct Rounds {
+    state: Arc<Round>,
+    /// A waker of `state`.
+    waker: Waker,
+}
+
+struct Round {
+    /// [`WAITING`], [`RUNNING`] or [`WOKEN`].
+    now: AtomicU8,
+    task: Mutex<Waker>,
+}
+
+/// Number of rounds until other tasks get their turn.
+const ROUNDS: usize = 16;
+
+/// A wake-up must wake the task.
+const WAITING: u8 = 0;
+/// A round is running, and nothing has been woken since it began.
+const RUNNING: u8 = 1;
+/// There must be another round. The task knows it.
+const WOKEN: u8 = 2;
+
+impl Default for Rounds {
+    fn default() -> Rounds {
+        let state = Arc::new(Round {
+            now: AtomicU8::new(WAITING),
+            task: Mutex::new(Waker::noop().clone()),
+        });
+        Rounds {
+            waker: Waker::from(Arc::clone(&state)),
+            state,
+        }
+    }
+}
+
+impl Rounds {
+    /// Calls `round` at least once; it returns whether another round may follow. Returns true if nothing can continue
+    /// without another wake-up. Otherwise the task has been woken.
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut round: impl FnMut(&mut Context<'_>) -> bool,
+    ) -> bool {
+        self.state.task.lock().clone_from(cx.waker());
+        let now = &self.state.now;
+        for _ in 0..ROUNDS {
+            now.store(RUNNING, Ordering::SeqCst);
+            if !round(&mut Context::from_waker(&self.waker)) {
+                // Further wake-ups change nothing, because the task is woken below.
+                now.store(WOKEN, Ordering::SeqCst);
+                break;
+            }
+            let ended = now.compare_exchange(RUNNING, WAITING, Ordering::SeqCst, Ordering::SeqCst);
+            if ended.is_ok() {
+                return true;
+            }
+        }
+        cx.waker().wake_by_ref();
+        false
+    }
+}
+
+impl Wake for Round {
+    fn wake(self: Arc<Round>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Round>) {
+        if self.now.swap(WOKEN, Ordering::SeqCst) == WAITING {
+            self.task.lock().wake_by_ref();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +202,69 @@ mod tests {
         event.send(()).unwrap();
         assert_eq!(task.await.unwrap(), Ok(100));
         assert_eq!(polls.load(Ordering::Relaxed), 2);
+    }
+
+    /// Counts how often the runtime polls a task in which a future wakes itself `times` times.
+    async fn polls(times: usize) -> (usize, usize) {
+        let (mut polls, mut rounds, mut left) = (0, 0, times);
+        let mut woken = Rounds::default();
+        poll_fn(|cx| {
+            polls += 1;
+            let ended = woken.poll(cx, |cx| {
+                rounds += 1;
+                if left > 0 {
+                    left -= 1;
+                    cx.waker().wake_by_ref();
+                }
+                true
+            });
+            match ended {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+        (polls, rounds)
+    }
+
+    #[tokio::test]
+    async fn wake_ups_within_the_task_do_not_schedule_it_until_others_have_waited_long_enough() {
+        assert_eq!(polls(0).await, (1, 1));
+        assert_eq!(polls(ROUNDS - 1).await, (1, ROUNDS));
+        assert_eq!(polls(3 * ROUNDS).await, (4, 3 * ROUNDS + 1));
+    }
+
+    #[tokio::test]
+    async fn a_wake_up_between_rounds_reaches_the_task() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let task = tokio::spawn(async move {
+            let (mut rounds, mut received) = (Rounds::default(), 0);
+            poll_fn(|cx| {
+                let mut closed = false;
+                rounds.poll(cx, |cx| {
+                    while let Poll::Ready(next) = receiver.poll_recv(cx) {
+                        match next {
+                            Some(()) => received += 1,
+                            None => {
+                                closed = true;
+                                break;
+                            }
+                        }
+                    }
+                    true
+                });
+                match closed {
+                    true => Poll::Ready(received),
+                    false => Poll::Pending,
+                }
+            })
+            .await
+        });
+        for _ in 0..1000 {
+            sender.send(()).unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(sender);
+        assert_eq!(task.await.unwrap(), 1000);
     }
 }

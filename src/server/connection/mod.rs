@@ -6,6 +6,7 @@ mod frames;
 mod gate;
 mod monitor;
 mod pings;
+mod requests;
 mod serve;
 mod turn;
 

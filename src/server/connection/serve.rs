@@ -4,11 +4,8 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    task::{Context, Poll, Waker, ready},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -23,12 +20,14 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    task::unconstrained,
     time::sleep_until,
 };
 
 use super::{
     gate::Gate,
     monitor::{Monitor, Open},
+    requests::{Requests, Starter},
     turn::Turn,
 };
 use crate::{
@@ -38,6 +37,7 @@ use crate::{
         grpc::{Body, Services, dispatch},
         http::{self as plain, Caller},
         lifecycle::Phase,
+        woken::Rounds,
     },
 };
 
@@ -102,13 +102,14 @@ pub async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let config = Arc::clone(&services.config);
-    let inline = Inline::default();
-    let builder = builder(&services, &link, inline.clone());
+    let gate = Arc::new(Gate::default());
+    let mut requests = Requests::new(Arc::clone(&gate));
+    let builder = builder(&services, &link, requests.starter());
     let (stream, monitor) = Monitor::new(
         stream,
         config.keepalive_min_time,
         services.core.answers(),
-        Arc::clone(&inline.gate),
+        gate,
     );
     let watched = monitor.clone();
     let link = Arc::new(link);
@@ -136,15 +137,20 @@ pub async fn serve<S>(
     let mut seen = Phase::Running;
     let mut ended = false;
     let mut turn = Turn::default();
+    let mut rounds = Rounds::default();
     loop {
         let step = poll_fn(|cx| {
-            inline.refill();
-            ended = ended || connection.as_mut().poll(cx).is_ready();
+            requests.begin_turn();
+            rounds.poll(cx, |cx| {
+                ended = ended || connection.as_mut().poll(cx).is_ready();
+                requests.poll(cx)
+            });
             // Other requests of this connection may be about to complete, so that all responses can be sent together.
             if !ended && !flush.is_empty() && watched.is_busy() {
                 ready!(turn.poll(cx));
             }
-            match flush.poll_flush(cx) {
+            // The requests may have used up the budget of this task.
+            match pin!(unconstrained(poll_fn(|cx| flush.poll_flush(cx)))).poll(cx) {
                 Poll::Ready(Ok(())) if !ended => Poll::Pending,
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(_) => Poll::Ready(()),
@@ -172,9 +178,9 @@ pub async fn serve<S>(
     }
 }
 
-fn builder(services: &Services, link: &Link, inline: Inline) -> Builder<Inline> {
+fn builder(services: &Services, link: &Link, starter: Starter) -> Builder<Starter> {
     let config = &services.config;
-    let mut builder = Builder::new(inline);
+    let mut builder = Builder::new(starter);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -223,55 +229,6 @@ impl http_body::Body for Counted {
 
     fn size_hint(&self) -> http_body::SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// Runs a request immediately until it has to wait, which a read of one key never does. Only a request that has to wait
-/// becomes a task.
-///
-/// If a connection sends many requests at once, only a limited number of them run in a row; the rest become tasks, so
-/// that other connections get their turn.
-#[derive(Clone, Default)]
-struct Inline {
-    left: Arc<AtomicU32>,
-    gate: Arc<Gate>,
-}
-
-/// Number of requests that run in a row.
-const IN_A_ROW: u32 = 64;
-
-impl Inline {
-    fn refill(&self) {
-        self.left.store(IN_A_ROW, Ordering::Relaxed);
-    }
-
-    fn take(&self) -> bool {
-        // Only the task of this connection modifies it, so no atomic read-modify-write is necessary.
-        let left = self.left.load(Ordering::Relaxed);
-        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
-        left > 0
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Inline
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, request: F) {
-        let mut request = Box::pin(request);
-        if !self.take() {
-            let waiting = self.gate.enter();
-            tokio::spawn(async move {
-                drop(waiting);
-                request.await;
-            });
-            return;
-        }
-        // Wake-ups do not matter, because the future is polled again in a task.
-        let mut cx = Context::from_waker(Waker::noop());
-        if request.as_mut().poll(&mut cx).is_pending() {
-            tokio::spawn(request);
-        }
     }
 }
 
