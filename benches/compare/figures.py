@@ -373,7 +373,11 @@ class Figures:
 
     def leases(self):
         rows = []
-        for op, what in (("grant", "lease grant"), ("keep-alive", "lease keep-alive")):
+        for op, what in (
+            ("grant", "lease grant"),
+            ("keep-alive-once", "lease keep-alive, a stream for each"),
+            ("keep-alive", "lease keep-alive, a stream for each client"),
+        ):
             ours, theirs = self.of_both(op, op=op, clients=16, seconds=self.seconds)
             what = f"{what}, 16 clients"
             rows.append(row(f"{what}, server CPU", ours["server_cpu_us"], theirs["server_cpu_us"], "us", most=0.4))
@@ -413,11 +417,13 @@ class Figures:
         if limit < 11_000:
             resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         rows = []
-        for op, what, options in (
-            ("idle-watchers", "10,000 idle watchers", {"watchers": 10_000}),
+        one_connection = {"watchers": 10_000, "watchers_per_stream": 1000, "streams_per_connection": 10}
+        for name, what, options in (
+            ("idle-watchers", "10,000 idle watchers, 10 streams of one connection", one_connection),
+            ("idle-watchers", "10,000 idle watchers, 100 connections", {"watchers": 10_000}),
             ("idle-connections", "10,000 idle connections", {"clients": 10_000}),
         ):
-            ours, theirs = self.of_both(op, op=op, **options)
+            ours, theirs = self.of_both(name, op=name, **options)
             added = [(got["after"] - got["before"]) / MIB for got in (ours, theirs)]
             rows.append(row(f"{what}, memory added", *added, "MiB", most=0.25))
         return rows

@@ -59,9 +59,15 @@ struct Args {
     /// Size of a value in bytes
     #[arg(long, default_value_t = 256)]
     value: usize,
-    /// Number of watchers, 100 per stream
+    /// Number of watchers
     #[arg(long, default_value_t = 0)]
     watchers: usize,
+    /// Number of watchers that share a stream
+    #[arg(long, default_value_t = 100)]
+    watchers_per_stream: usize,
+    /// Number of streams of watchers that share a connection
+    #[arg(long, default_value_t = 1)]
+    streams_per_connection: usize,
     /// Number of prefixes over which the watchers are spread; with 1, all of them watch one key
     #[arg(long, default_value_t = 1)]
     prefixes: usize,
@@ -84,16 +90,15 @@ enum Op {
     Grant,
     /// Renew one lease per client, each over one stream
     KeepAlive,
+    /// Renew one lease per client, each time over a new stream, as `benchmark lease-keepalive` of etcd does
+    KeepAliveOnce,
     /// Puts by `--clients`, whose events go to `--watchers`; measures the latency of events
     Watch,
     /// `--watchers` without events; measures memory
     IdleWatchers,
-    /// `--clients` connections that were used once; measures memory
+    /// `--clients` connections on which nothing is requested; measures memory
     IdleConnections,
 }
-
-/// Number of watchers per stream.
-const A_STREAM: usize = 100;
 
 #[derive(Clone)]
 struct Client {
@@ -198,16 +203,11 @@ async fn requests(
     let mut lease = LeaseClient::new(client.channel.clone());
     let mut random = Random(number.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut latencies = Vec::new();
-    let mut renewals = None;
-    if args.op == Op::KeepAlive {
+    let mut id = 0;
+    let mut renewals: Option<(mpsc::Sender<_>, tonic::Streaming<_>)> = None;
+    if matches!(args.op, Op::KeepAlive | Op::KeepAliveOnce) {
         let grant = client.request(pb::LeaseGrantRequest { ttl: 600, id: 0 });
-        let id = lease.lease_grant(grant).await?.into_inner().id;
-        let (sender, messages) = mpsc::channel(1);
-        sender.send(pb::LeaseKeepAliveRequest { id }).await?;
-        let stream = client.request(ReceiverStream::new(messages));
-        let mut answers = lease.lease_keep_alive(stream).await?.into_inner();
-        answers.message().await?;
-        renewals = Some((id, sender, answers));
+        id = lease.lease_grant(grant).await?.into_inner().id;
     }
     loop {
         let started = Instant::now();
@@ -234,12 +234,26 @@ async fn requests(
                 let grant = pb::LeaseGrantRequest { ttl: 600, id: 0 };
                 lease.lease_grant(client.request(grant)).await?;
             }
-            Op::KeepAlive => {
-                let (id, sender, answers) = renewals.as_mut().ok_or("no stream")?;
-                sender.send(pb::LeaseKeepAliveRequest { id: *id }).await?;
+            Op::KeepAlive | Op::KeepAliveOnce => {
+                let answers = match &mut renewals {
+                    Some((sender, answers)) => {
+                        sender.send(pb::LeaseKeepAliveRequest { id }).await?;
+                        answers
+                    }
+                    none => {
+                        let (sender, messages) = mpsc::channel(1);
+                        sender.send(pb::LeaseKeepAliveRequest { id }).await?;
+                        let stream = client.request(ReceiverStream::new(messages));
+                        let answers = lease.lease_keep_alive(stream).await?.into_inner();
+                        &mut none.insert((sender, answers)).1
+                    }
+                };
                 let answer = answers.message().await?.ok_or("the stream ended")?;
                 if answer.ttl == 0 {
                     return Err("a lease is gone".into());
+                }
+                if args.op == Op::KeepAliveOnce {
+                    renewals = None;
                 }
             }
             Op::Watch => {
@@ -263,19 +277,36 @@ async fn requests(
     }
 }
 
+/// A stream of watchers, which ends with its sender.
+type Watching = (
+    mpsc::Sender<pb::WatchRequest>,
+    tonic::Streaming<pb::WatchResponse>,
+);
+
+/// Opens all watchers.
+async fn open_all_watchers(args: &Args) -> Result<Vec<Watching>, Failure> {
+    let mut streams = Vec::new();
+    let mut client = None;
+    let mut first = 0;
+    while first < args.watchers {
+        let count = args.watchers_per_stream.min(args.watchers - first);
+        let client = match &mut client {
+            Some(client) if streams.len() % args.streams_per_connection != 0 => client,
+            client => client.insert(Client::connect(args).await?),
+        };
+        streams.push(open_watchers(client, first, count, args).await?);
+        first += count;
+    }
+    Ok(streams)
+}
+
 /// Opens a stream with this many watchers, starting with this number. Returns once all of them are created.
 async fn open_watchers(
     client: &Client,
     first: usize,
     count: usize,
     args: &Args,
-) -> Result<
-    (
-        mpsc::Sender<pb::WatchRequest>,
-        tonic::Streaming<pb::WatchResponse>,
-    ),
-    Failure,
-> {
+) -> Result<Watching, Failure> {
     let (sender, messages) = mpsc::channel(count.max(1));
     for number in first..first + count {
         let prefix = watched(number % args.prefixes);
@@ -341,14 +372,7 @@ async fn events(
 }
 
 async fn measure(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
-    let mut streams = Vec::new();
-    let mut first = 0;
-    while first < args.watchers {
-        let count = A_STREAM.min(args.watchers - first);
-        let client = Client::connect(&args).await?;
-        streams.push(open_watchers(&client, first, count, &args).await?);
-        first += count;
-    }
+    let streams = open_all_watchers(&args).await?;
     let mut clients: Vec<Client> = Vec::new();
     for number in 0..args.clients {
         let client = match clients.last() {
@@ -423,17 +447,9 @@ async fn measure(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
 /// Memory use of the server, first with nothing open and then with everything.
 async fn idle(args: Rc<Args>) -> Result<serde_json::Value, Failure> {
     let before = memory(args.pid)?;
-    let mut streams = Vec::new();
+    let streams = open_all_watchers(&args).await?;
     let mut sockets = Vec::new();
-    if args.op == Op::IdleWatchers {
-        let mut first = 0;
-        while first < args.watchers {
-            let count = A_STREAM.min(args.watchers - first);
-            let client = Client::connect(&args).await?;
-            streams.push(open_watchers(&client, first, count, &args).await?);
-            first += count;
-        }
-    } else {
+    if args.op == Op::IdleConnections {
         for _ in 0..args.clients {
             let mut socket = TcpStream::connect(&args.endpoint).await?;
             // The preface of HTTP/2, and empty settings (RFC 9113, section 3.4).
