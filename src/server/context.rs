@@ -6,9 +6,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::auth::Identity;
+
+/// The metadata that may contain a caller's token; the first one that exists counts.
+const CREDENTIALS: [&str; 2] = ["token", "authorization"];
 
 /// The context of one request.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,22 @@ impl RequestContext {
             identity: Identity::Server,
             ..RequestContext::default()
         }
+    }
+
+    /// The token that identifies the caller, as it was sent.
+    pub fn token(&self) -> Option<&HeaderValue> {
+        (CREDENTIALS.iter()).find_map(|name| self.metadata.get(*name))
+    }
+
+    /// Drops all metadata except what identifies the caller, so that a long stream does not keep the rest in memory.
+    pub fn keep_only_credentials(&mut self) {
+        let mut kept = HeaderMap::new();
+        for name in CREDENTIALS {
+            if let Some(value) = self.metadata.remove(name) {
+                kept.insert(name, value);
+            }
+        }
+        self.metadata = kept;
     }
 
     /// Whether the deadline has passed.
@@ -72,5 +91,27 @@ mod tests {
         assert!(context.is_expired());
         context.deadline = Instant::now().checked_add(Duration::from_secs(3600));
         assert!(!context.is_expired());
+    }
+
+    #[test]
+    fn a_stream_keeps_the_token_and_nothing_else() {
+        let mut context = RequestContext::in_process();
+        for (name, value) in [
+            ("authorization", "second"),
+            ("user-agent", "grpc-go/1.82.1"),
+            ("token", "first"),
+            ("token", "ignored"),
+        ] {
+            (context.metadata).append(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(context.token().unwrap(), "first");
+        context.keep_only_credentials();
+        assert_eq!(context.token().unwrap(), "first");
+        assert_eq!(context.metadata.len(), 2);
+        context.metadata.remove("token");
+        assert_eq!(context.token().unwrap(), "second");
+        context.metadata.clear();
+        context.keep_only_credentials();
+        assert_eq!((context.token(), context.metadata.capacity()), (None, 0));
     }
 }

@@ -29,10 +29,8 @@ impl Core {
             return Ok(Identity::Nobody);
         }
         let store = shared.auth()?;
-        let token = context.metadata.get("token");
-        let token = token.or_else(|| context.metadata.get("authorization"));
         // A token that is not text is treated like any other invalid token.
-        let token = token.map(|value| value.to_str().unwrap_or_default());
+        let token = (context.token()).map(|value| value.to_str().unwrap_or_default());
         let common_name = context.peer.common_name.as_deref();
         let common_name = common_name.filter(|_| self.inner.client_cert_auth);
         shared.tokens.identify(&store, token, common_name)

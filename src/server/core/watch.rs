@@ -2,8 +2,10 @@
 //! responses to requests, is returned by [`WatchStream::next`] in order. Knows nothing of the wire format.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    borrow::Borrow,
+    collections::{HashSet, VecDeque},
     future::poll_fn,
+    hash::{Hash, Hasher},
     sync::Arc,
     thread,
 };
@@ -21,14 +23,39 @@ use crate::{
 pub const NO_WATCHER: i64 = -1;
 /// The id that lets the server choose.
 const AUTOMATIC: i64 = 0;
+/// The set of watchers shrinks when less than one part in this many is in use.
+const SPARSE: usize = 8;
 
 /// The watchers of one client stream. They end when this is dropped.
 pub struct WatchStream {
     inner: Arc<Inner>,
     queue: Arc<StreamQueue>,
-    watchers: HashMap<i64, Arc<Watcher>>,
+    watchers: HashSet<ById>,
     next_id: i64,
 }
+
+/// A watcher, found in a set by its id. A map would contain each id a second time.
+struct ById(Arc<Watcher>);
+
+impl Borrow<i64> for ById {
+    fn borrow(&self) -> &i64 {
+        &self.0.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &ById) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
 
 impl Core {
     /// A stream without watchers.
@@ -41,7 +68,7 @@ impl Core {
         Ok(WatchStream {
             inner: self.inner.clone(),
             queue: self.inner.shared.hub.open_stream(),
-            watchers: HashMap::new(),
+            watchers: HashSet::new(),
             next_id: 0,
         })
     }
@@ -94,13 +121,13 @@ impl WatchStream {
         };
         let id = match r.watch_id {
             AUTOMATIC => {
-                while self.watchers.contains_key(&self.next_id) {
+                while self.watchers.contains(&self.next_id) {
                     self.next_id += 1;
                 }
                 self.next_id += 1;
                 self.next_id - 1
             }
-            id if self.watchers.contains_key(&id) => {
+            id if self.watchers.contains(&id) => {
                 self.refuse("mvcc: duplicate watch ID provided on the WatchStream");
                 return None;
             }
@@ -115,7 +142,7 @@ impl WatchStream {
         };
         let hub = &self.inner.shared.hub;
         let watcher = hub.create(&self.queue, id, range, options, r.start_revision);
-        self.watchers.insert(id, watcher);
+        self.watchers.insert(ById(watcher));
         Some(id)
     }
 
@@ -130,11 +157,14 @@ impl WatchStream {
 
     /// Cancels a watcher and confirms it. As in etcd, ignores an unknown id.
     pub fn cancel(&mut self, id: i64) {
-        let Some(watcher) = self.watchers.remove(&id) else {
+        let Some(ById(watcher)) = self.watchers.take(&id) else {
             return;
         };
+        if self.watchers.len() < self.watchers.capacity() / SPARSE {
+            self.watchers.shrink_to(2 * self.watchers.len());
+        }
         let hub = &self.inner.shared.hub;
-        hub.remove(&watcher, self.watchers.values());
+        hub.remove(&watcher, self.watchers.iter().map(|ById(other)| other));
         self.queue.push(Delivery {
             id,
             revision: hub.revision(),
@@ -152,7 +182,7 @@ impl WatchStream {
 
     /// Requests such a notification for one watcher, which is sent if the watcher is synced.
     pub fn notify_progress(&self, id: i64) {
-        if let Some(watcher) = self.watchers.get(&id) {
+        if let Some(ById(watcher)) = self.watchers.get(&id) {
             let hub = &self.inner.shared.hub;
             hub.request_progress(&self.queue, Some(watcher.clone()));
         }
@@ -180,6 +210,7 @@ impl WatchStream {
 
 impl Drop for WatchStream {
     fn drop(&mut self) {
-        self.inner.shared.hub.close_stream(self.watchers.values());
+        let watchers = self.watchers.iter().map(|ById(watcher)| watcher);
+        self.inner.shared.hub.close_stream(watchers);
     }
 }

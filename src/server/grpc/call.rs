@@ -46,25 +46,28 @@ fn end(
     phase: Option<watch::Receiver<Phase>>,
     gone: impl Future<Output = ()> + Send + 'static,
 ) -> Rarely<End> {
-    let late = async move {
-        match deadline {
-            Some(at) => sleep_until(at.into()).await,
-            None => pending().await,
+    // Each of them is boxed, because most calls have no deadline, and moving futures into another one doubles its size.
+    let mut gone = Box::pin(gone);
+    let mut late = deadline.map(|at| Box::pin(sleep_until(at.into())));
+    let mut stopped = phase.map(|mut phase| Box::pin(async move { stopping(&mut phase).await }));
+    Rarely::new(poll_fn(move |cx| {
+        if gone.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
         }
-    };
-    let stopped = async {
-        match phase {
-            Some(mut phase) => stopping(&mut phase).await,
-            None => pending().await,
+        if late
+            .as_mut()
+            .is_some_and(|late| late.as_mut().poll(cx).is_ready())
+        {
+            return Poll::Ready(Some(deadline_exceeded()));
         }
-    };
-    Rarely::new(async {
-        tokio::select! {
-            () = gone => None,
-            () = late => Some(deadline_exceeded()),
-            () = stopped => Some(Error::Stopped.into()),
+        if stopped
+            .as_mut()
+            .is_some_and(|stopped| stopped.as_mut().poll(cx).is_ready())
+        {
+            return Poll::Ready(Some(Error::Stopped.into()));
         }
-    })
+        Poll::Pending
+    }))
 }
 
 /// Runs a streaming method as a task until it ends, the client has gone away, the deadline passes or, if `phase` is

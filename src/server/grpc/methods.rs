@@ -237,11 +237,12 @@ macro_rules! shape {
     }};
     (work, $services:ident, $call:ident, $object:ident, $function:ident, $outbound:ident) => {{
         let Call {
-            context,
+            mut context,
             request,
             handling,
             ..
         } = $call;
+        context.keep_only_credentials();
         let inbound = Inbound::new(request, handling.messages());
         let services = Arc::clone($services);
         let work = async move {

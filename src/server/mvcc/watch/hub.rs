@@ -18,8 +18,9 @@ use parking_lot::{Condvar, Mutex};
 use super::{
     history::History,
     queue::{Content, Delivery, StreamQueue},
+    range::Range,
     set::WatcherSet,
-    watcher::{Options, Range, Watcher},
+    watcher::{Options, State, Watcher},
 };
 use crate::server::mvcc::event::Event;
 
@@ -200,32 +201,36 @@ impl Hub {
     /// Cancels a watcher. Nothing more is delivered to it. `rest` are the other watchers of its stream.
     pub fn remove<'a>(&self, watcher: &Arc<Watcher>, rest: impl Iterator<Item = &'a Arc<Watcher>>) {
         let mut watchers = self.watchers.lock();
-        let latest = rest.map(|other| other.start).max().unwrap_or(0);
         let stream = &watcher.stream;
-        stream.latest_start.store(latest, Ordering::Relaxed);
-        if watcher.remove() {
-            match watcher.is_synced() {
-                true => watchers.synced.remove(watcher),
-                // It is removed from the line when it is its turn.
-                false => {
-                    stream.behind.fetch_sub(1, Ordering::Relaxed);
-                }
-            }
-            watchers.answer_wanted_progress(stream);
-            drop(watchers);
-            self.inbox.lock().watchers -= 1;
+        // Most watchers start at no particular revision.
+        if watcher.start > 0 {
+            let latest = rest.map(|other| other.start).max().unwrap_or(0);
+            stream.latest_start.store(latest, Ordering::Relaxed);
         }
+        match watcher.set_state(State::Removed) {
+            State::Removed => return,
+            State::Synced => watchers.synced.remove(watcher),
+            // It is removed from the line when it is its turn.
+            State::Unsynced => {
+                stream.behind.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        watchers.answer_wanted_progress(stream);
+        drop(watchers);
+        self.inbox.lock().watchers -= 1;
     }
 
     /// Cancels all watchers of a stream from [`Hub::open_stream`] and closes the stream.
     pub fn close_stream<'a>(&self, all: impl Iterator<Item = &'a Arc<Watcher>>) {
         let mut removed = 0;
         let mut watchers = self.watchers.lock();
-        for watcher in all.filter(|watcher| watcher.remove()) {
-            removed += 1;
-            if watcher.is_synced() {
-                watchers.synced.remove(watcher);
+        for watcher in all {
+            match watcher.set_state(State::Removed) {
+                State::Removed => continue,
+                State::Synced => watchers.synced.remove(watcher),
+                State::Unsynced => {}
             }
+            removed += 1;
         }
         watchers.unsynced.retain(|watcher| !watcher.is_removed());
         drop(watchers);
@@ -284,7 +289,7 @@ impl Inbox {
 impl Watchers {
     /// Makes a watcher synced that is in no set and has received everything.
     fn insert_synced(&mut self, watcher: Arc<Watcher>) {
-        watcher.set_synced(true);
+        watcher.set_state(State::Synced);
         let stream = watcher.stream.clone();
         stream.behind.fetch_sub(1, Ordering::Relaxed);
         self.synced.insert(watcher);
@@ -303,7 +308,7 @@ impl Watchers {
     /// Makes a synced watcher continue from the store.
     fn make_unsynced(&mut self, watcher: Arc<Watcher>) {
         self.synced.remove(&watcher);
-        watcher.set_synced(false);
+        watcher.set_state(State::Unsynced);
         watcher.stream.behind.fetch_add(1, Ordering::Relaxed);
         self.unsynced.push_back(watcher);
     }
@@ -311,7 +316,7 @@ impl Watchers {
     /// Makes all synced watchers continue from the store, from revision `first` on.
     fn fall_back(&mut self, first: i64) {
         for watcher in self.synced.drain() {
-            watcher.set_synced(false);
+            watcher.set_state(State::Unsynced);
             watcher.set_next(watcher.next().max(first));
             watcher.stream.behind.fetch_add(1, Ordering::Relaxed);
             self.unsynced.push_back(watcher);

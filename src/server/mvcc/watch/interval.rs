@@ -10,14 +10,11 @@
 //! The tree is a treap: nodes have random priorities, and a parent's is never smaller than its children's, so that no
 //! order of insertions makes the tree deep.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
-use super::watcher::Key;
+use super::range::{End, Interval};
 
-/// The end of a range; `None` means that it has no end.
-type End = Option<Key>;
-
-/// Values by range.
+/// Values by interval.
 #[derive(Debug)]
 pub struct IntervalMap<T> {
     root: Link<T>,
@@ -28,8 +25,7 @@ type Link<T> = Option<Box<Node<T>>>;
 
 #[derive(Debug)]
 struct Node<T> {
-    start: Key,
-    end: End,
+    interval: Arc<Interval>,
     max_end: End,
     priority: u64,
     value: T,
@@ -46,46 +42,58 @@ impl<T> Default for IntervalMap<T> {
     }
 }
 
-impl<T: Default> IntervalMap<T> {
-    /// The value of the range `[start, end)`, created if necessary.
-    pub fn entry(&mut self, start: &Key, end: &End) -> &mut T {
-        // xorshift: priorities must differ, but need not be hard to predict.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        if find(&mut self.root, start, end).is_none() {
-            let node = Node {
-                start: start.clone(),
-                end: end.clone(),
-                max_end: end.clone(),
-                priority: self.random,
-                value: T::default(),
-                left: None,
-                right: None,
-            };
-            insert(&mut self.root, Box::new(node));
-        }
-        match find(&mut self.root, start, end) {
-            Some(value) => value,
-            None => unreachable!("it was inserted above"),
-        }
-    }
-}
-
 impl<T> IntervalMap<T> {
     /// Whether there are no ranges.
     pub fn is_empty(&self) -> bool {
         self.root.is_none()
     }
 
-    /// The value of exactly this range.
-    pub fn get_mut(&mut self, start: &Key, end: &End) -> Option<&mut T> {
-        find(&mut self.root, start, end)
+    /// Adds the value of an interval that has none.
+    pub fn insert(&mut self, interval: Arc<Interval>, value: T) {
+        // xorshift: priorities must differ, but need not be hard to predict.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let node = Node {
+            max_end: interval.end.clone(),
+            interval,
+            priority: self.random,
+            value,
+            left: None,
+            right: None,
+        };
+        insert(&mut self.root, Box::new(node));
     }
 
-    /// Removes exactly this range.
-    pub fn remove(&mut self, start: &Key, end: &End) {
-        remove(&mut self.root, start, end);
+    /// The value of exactly this interval.
+    pub fn get(&self, interval: &Interval) -> Option<&T> {
+        let mut link = &self.root;
+        while let Some(node) = link {
+            link = match interval.cmp(&node.interval) {
+                Ordering::Equal => return Some(&node.value),
+                Ordering::Less => &node.left,
+                Ordering::Greater => &node.right,
+            };
+        }
+        None
+    }
+
+    /// The value of exactly this interval.
+    pub fn get_mut(&mut self, interval: &Interval) -> Option<&mut T> {
+        let mut link = &mut self.root;
+        while let Some(node) = link {
+            link = match interval.cmp(&node.interval) {
+                Ordering::Equal => return Some(&mut node.value),
+                Ordering::Less => &mut node.left,
+                Ordering::Greater => &mut node.right,
+            };
+        }
+        None
+    }
+
+    /// Removes exactly this interval.
+    pub fn remove(&mut self, interval: &Interval) {
+        remove(&mut self.root, interval);
     }
 
     /// Calls `each` for all values.
@@ -112,30 +120,11 @@ fn later_end(a: &End, b: &End) -> End {
 }
 
 impl<T> Node<T> {
-    fn order(&self, start: &Key, end: &End) -> Ordering {
-        let by_end = || match (end, &self.end) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => a.cmp(b),
-        };
-        start.cmp(&self.start).then_with(by_end)
-    }
-
     fn update(&mut self) {
-        self.max_end = self.end.clone();
+        self.max_end.clone_from(&self.interval.end);
         for child in [&self.left, &self.right].into_iter().flatten() {
             self.max_end = later_end(&self.max_end, &child.max_end);
         }
-    }
-}
-
-fn find<'a, T>(link: &'a mut Link<T>, start: &Key, end: &End) -> Option<&'a mut T> {
-    let node = link.as_mut()?;
-    match node.order(start, end) {
-        Ordering::Equal => Some(&mut node.value),
-        Ordering::Less => find(&mut node.left, start, end),
-        Ordering::Greater => find(&mut node.right, start, end),
     }
 }
 
@@ -145,10 +134,10 @@ fn holding<'a, T>(link: &'a Link<T>, key: &[u8], each: &mut impl FnMut(&'a T)) {
         return;
     }
     holding(&node.left, key, each);
-    if key < &node.start[..] {
+    if key < &node.interval.start[..] {
         return;
     }
-    if is_behind(&node.end, key) {
+    if is_behind(&node.interval.end, key) {
         each(&node.value);
     }
     holding(&node.right, key, each);
@@ -169,13 +158,13 @@ fn insert<T>(link: &mut Link<T>, new: Box<Node<T>>) {
     };
     if new.priority > node.priority {
         let mut new = new;
-        let (left, right) = split(link.take(), &new.start, &new.end);
+        let (left, right) = split(link.take(), &new.interval);
         (new.left, new.right) = (left, right);
         new.update();
         *link = Some(new);
         return;
     }
-    match node.order(&new.start, &new.end) {
+    match new.interval.cmp(&node.interval) {
         Ordering::Less => insert(&mut node.left, new),
         _ => insert(&mut node.right, new),
     }
@@ -183,17 +172,17 @@ fn insert<T>(link: &mut Link<T>, new: Box<Node<T>>) {
 }
 
 /// Splits a tree into the ranges before this one and those after it.
-fn split<T>(link: Link<T>, start: &Key, end: &End) -> (Link<T>, Link<T>) {
+fn split<T>(link: Link<T>, at: &Interval) -> (Link<T>, Link<T>) {
     let Some(mut node) = link else {
         return (None, None);
     };
-    if node.order(start, end) == Ordering::Less {
-        let (left, right) = split(node.left.take(), start, end);
+    if *at < *node.interval {
+        let (left, right) = split(node.left.take(), at);
         node.left = right;
         node.update();
         (left, Some(node))
     } else {
-        let (left, right) = split(node.right.take(), start, end);
+        let (left, right) = split(node.right.take(), at);
         node.right = left;
         node.update();
         (Some(node), right)
@@ -218,11 +207,11 @@ fn join<T>(left: Link<T>, right: Link<T>) -> Link<T> {
     }
 }
 
-fn remove<T>(link: &mut Link<T>, start: &Key, end: &End) {
+fn remove<T>(link: &mut Link<T>, interval: &Interval) {
     let Some(node) = link else { return };
-    match node.order(start, end) {
-        Ordering::Less => remove(&mut node.left, start, end),
-        Ordering::Greater => remove(&mut node.right, start, end),
+    match interval.cmp(&node.interval) {
+        Ordering::Less => remove(&mut node.left, interval),
+        Ordering::Greater => remove(&mut node.right, interval),
         Ordering::Equal => {
             let joined = join(node.left.take(), node.right.take());
             *link = joined;
@@ -235,10 +224,15 @@ fn remove<T>(link: &mut Link<T>, start: &Key, end: &End) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::mvcc::watch::range::Key;
     use std::collections::BTreeMap;
 
     fn key(text: &str) -> Key {
         Key::from(text.as_bytes())
+    }
+
+    fn interval(start: Key, end: End) -> Arc<Interval> {
+        Arc::new(Interval { start, end })
     }
 
     fn names(map: &IntervalMap<String>, key: &str) -> Vec<String> {
@@ -251,13 +245,14 @@ mod tests {
     fn the_worked_example() {
         let mut map = IntervalMap::default();
         for (start, end) in [("a", Some("c")), ("b", Some("d")), ("c", None)] {
-            *map.entry(&key(start), &end.map(key)) = start.to_string();
+            let interval = interval(key(start), end.map(key));
+            map.insert(interval, start.to_string());
         }
         assert_eq!(names(&map, "a"), ["a"]);
         assert_eq!(names(&map, "c"), ["b", "c"]);
         assert_eq!(names(&map, "z"), ["c"]);
         assert!(names(&map, "A").is_empty());
-        map.remove(&key("c"), &None);
+        map.remove(&interval(key("c"), None));
         assert!(names(&map, "z").is_empty() && !map.is_empty());
     }
 
@@ -275,10 +270,15 @@ mod tests {
             let end = (random(8) > 0).then(|| Key::from(format!("{:02}", random(60)).into_bytes()));
             if random(3) > 0 {
                 let name = round.to_string();
-                map.entry(&start, &end).clone_from(&name);
+                let interval = interval(start.clone(), end.clone());
+                match map.get_mut(&interval) {
+                    Some(value) => value.clone_from(&name),
+                    None => map.insert(interval.clone(), name.clone()),
+                }
+                assert_eq!(map.get(&interval), Some(&name));
                 list.insert((start, end), name);
             } else {
-                map.remove(&start, &end);
+                map.remove(&interval(start.clone(), end.clone()));
                 list.remove(&(start, end));
             }
             let key = format!("{:02}", random(60));

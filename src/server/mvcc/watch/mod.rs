@@ -11,6 +11,7 @@ mod history;
 mod hub;
 mod interval;
 mod queue;
+mod range;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ pub use event::SharedEvent;
 pub use history::{EachRecord, History, Store};
 pub use hub::{Counts, Hub};
 pub use queue::{Content, Delivery, StreamQueue};
-pub use watcher::{Options, Range, Watcher};
+pub use range::Range;
+pub use watcher::{Options, Watcher};

@@ -1,25 +1,104 @@
-//! A set of watchers that finds those of a key: single keys by a hash map, ranges by a tree.
+//! A set of watchers that finds those of a key: single keys by a hash table, intervals by a tree.
 
 use std::{
-    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    slice,
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{
-    interval::IntervalMap,
-    watcher::{Key, Range, Watcher},
-};
+use hashbrown::{HashTable, hash_table::Entry};
+
+use super::{interval::IntervalMap, range::Range, watcher::Watcher};
+
+/// A table or list shrinks when less than one part in this many is in use.
+const SPARSE: usize = 8;
 
 /// Watchers by the keys they watch.
 #[derive(Debug, Default)]
 pub struct WatcherSet {
-    keys: HashMap<Key, Members>,
-    ranges: IntervalMap<Members>,
+    /// The watchers of each single key. Only the watchers contain the key.
+    keys: HashTable<Members>,
+    hasher: RandomState,
+    intervals: IntervalMap<Members>,
     len: usize,
 }
 
-/// The watchers of one key or range; each knows its index.
-type Members = Vec<Arc<Watcher>>;
+/// The watchers of one key or interval, at least one; each knows its index. Most keys have one, which needs no list.
+#[derive(Debug)]
+enum Members {
+    One(Arc<Watcher>),
+    #[allow(
+        clippy::box_collection,
+        reason = "every entry of the table would have the size of a vector"
+    )]
+    Several(Box<Vec<Arc<Watcher>>>),
+}
+
+impl Members {
+    fn as_slice(&self) -> &[Arc<Watcher>] {
+        match self {
+            Members::One(watcher) => slice::from_ref(watcher),
+            Members::Several(list) => list,
+        }
+    }
+
+    /// The keys that all of them watch.
+    fn range(&self) -> Option<&Range> {
+        self.as_slice().first().map(|watcher| &watcher.range)
+    }
+
+    /// The key of watchers of a single key.
+    fn key(&self) -> &[u8] {
+        match self.range() {
+            Some(Range::One(key)) => key,
+            _ => &[],
+        }
+    }
+
+    fn push(&mut self, watcher: Arc<Watcher>) {
+        set_slot(&watcher, self.as_slice().len());
+        match self {
+            Members::One(first) => {
+                *self = Members::Several(Box::new(vec![first.clone(), watcher]));
+            }
+            Members::Several(list) => list.push(watcher),
+        }
+    }
+
+    /// Removes a watcher, unless it is the only one. Returns false if it is.
+    fn remove(&mut self, watcher: &Watcher) -> bool {
+        let Members::Several(list) = self else {
+            return false;
+        };
+        let slot = watcher.slot.load(Ordering::Relaxed) as usize;
+        list.swap_remove(slot);
+        if let Some(moved) = list.get(slot) {
+            set_slot(moved, slot);
+        }
+        if list.len() < list.capacity() / SPARSE {
+            list.shrink_to(2 * list.len());
+        }
+        if list.len() == 1
+            && let Some(last) = list.pop()
+        {
+            *self = Members::One(last);
+        }
+        true
+    }
+
+    fn into_vec(self) -> Vec<Arc<Watcher>> {
+        match self {
+            Members::One(watcher) => vec![watcher],
+            Members::Several(list) => *list,
+        }
+    }
+}
+
+fn set_slot(watcher: &Watcher, slot: usize) {
+    // So many watchers do not fit into memory.
+    let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+    watcher.slot.store(slot, Ordering::Relaxed);
+}
 
 impl WatcherSet {
     /// Number of watchers.
@@ -28,89 +107,107 @@ impl WatcherSet {
     }
 
     /// The same range, in the memory of a watcher that has it already, if there is one.
-    pub fn shared(&mut self, range: Range) -> Range {
+    pub fn shared(&self, range: Range) -> Range {
         let members = match &range {
-            Range::One(key) => self.keys.get(key),
-            Range::Between(start, end) => {
-                self.ranges.get_mut(start, &Some(end.clone())).map(|m| &*m)
-            }
-            Range::From(start) => self.ranges.get_mut(start, &None).map(|m| &*m),
+            Range::One(key) => self.of_key(key),
+            Range::Interval(interval) => self.intervals.get(interval),
         };
-        let shared = members.and_then(|m| m.first()).map(|w| w.range.clone());
-        shared.unwrap_or(range)
+        members.and_then(Members::range).cloned().unwrap_or(range)
+    }
+
+    /// The watchers of this single key.
+    fn of_key(&self, key: &[u8]) -> Option<&Members> {
+        let hash = self.hasher.hash_one(key);
+        self.keys.find(hash, |members| members.key() == key)
     }
 
     /// Adds a watcher that is in no set.
     pub fn insert(&mut self, watcher: Arc<Watcher>) {
-        let members = match &watcher.range {
-            Range::One(key) => self.keys.entry(key.clone()).or_default(),
-            Range::Between(start, end) => self.ranges.entry(start, &Some(end.clone())),
-            Range::From(start) => self.ranges.entry(start, &None),
-        };
-        watcher.slot.store(members.len(), Ordering::Relaxed);
-        members.push(watcher);
+        set_slot(&watcher, 0);
         self.len += 1;
+        match &watcher.range {
+            Range::One(key) => {
+                let hash = self.hasher.hash_one(&**key);
+                let rehash = |members: &Members| self.hasher.hash_one(members.key());
+                match (self.keys).entry(hash, |members| members.key() == &**key, rehash) {
+                    Entry::Occupied(mut members) => members.get_mut().push(watcher),
+                    Entry::Vacant(place) => {
+                        place.insert(Members::One(watcher));
+                    }
+                }
+            }
+            Range::Interval(interval) => match self.intervals.get_mut(interval) {
+                Some(members) => members.push(watcher),
+                None => {
+                    let interval = interval.clone();
+                    self.intervals.insert(interval, Members::One(watcher));
+                }
+            },
+        }
     }
 
     /// Removes a watcher that is in this set.
-    pub fn remove(&mut self, watcher: &Arc<Watcher>) {
-        let bounds = match &watcher.range {
+    pub fn remove(&mut self, watcher: &Watcher) {
+        self.len -= 1;
+        match &watcher.range {
             Range::One(key) => {
-                if let Some(members) = self.keys.get_mut(key) {
-                    take_out(members, watcher);
-                    if members.is_empty() {
-                        self.keys.remove(key);
-                    }
+                let hash = self.hasher.hash_one(&**key);
+                let found = self
+                    .keys
+                    .find_entry(hash, |members| members.key() == &**key);
+                if let Ok(mut members) = found
+                    && !members.get_mut().remove(watcher)
+                {
+                    members.remove();
+                    self.shrink();
                 }
-                self.len -= 1;
-                return;
             }
-            Range::Between(start, end) => (start, Some(end.clone())),
-            Range::From(start) => (start, None),
-        };
-        if let Some(members) = self.ranges.get_mut(bounds.0, &bounds.1) {
-            take_out(members, watcher);
-            if members.is_empty() {
-                self.ranges.remove(bounds.0, &bounds.1);
+            Range::Interval(interval) => {
+                if let Some(members) = self.intervals.get_mut(interval)
+                    && !members.remove(watcher)
+                {
+                    self.intervals.remove(interval);
+                }
             }
         }
-        self.len -= 1;
+    }
+
+    /// Returns memory when most of the table is unused.
+    fn shrink(&mut self) {
+        if self.keys.len() < self.keys.capacity() / SPARSE {
+            let rehash = |members: &Members| self.hasher.hash_one(members.key());
+            self.keys.shrink_to(2 * self.keys.len(), rehash);
+        }
     }
 
     /// Calls `each` for every watcher of `key`.
     pub fn watching<'a>(&'a self, key: &[u8], mut each: impl FnMut(&'a Arc<Watcher>)) {
-        if let Some(members) = self.keys.get(key) {
-            members.iter().for_each(&mut each);
+        if let Some(members) = self.of_key(key) {
+            members.as_slice().iter().for_each(&mut each);
         }
-        if !self.ranges.is_empty() {
-            self.ranges
-                .holding(key, &mut |members| members.iter().for_each(&mut each));
+        if !self.intervals.is_empty() {
+            self.intervals.holding(key, &mut |members| {
+                members.as_slice().iter().for_each(&mut each);
+            });
         }
     }
 
     /// Removes and returns all watchers.
     pub fn drain(&mut self) -> Vec<Arc<Watcher>> {
         let set = std::mem::take(self);
-        let mut all: Vec<Arc<Watcher>> = set.keys.into_values().flatten().collect();
-        set.ranges.into_values(&mut |members| all.extend(members));
+        let mut all: Vec<Arc<Watcher>> =
+            (set.keys.into_iter()).flat_map(Members::into_vec).collect();
+        (set.intervals).into_values(&mut |members| all.extend(members.into_vec()));
         all
-    }
-}
-
-fn take_out(members: &mut Members, watcher: &Arc<Watcher>) {
-    let slot = watcher.slot.load(Ordering::Relaxed);
-    members.swap_remove(slot);
-    if let Some(moved) = members.get(slot) {
-        moved.slot.store(slot, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::mvcc::watch::{Options, StreamQueue};
+    use crate::server::mvcc::watch::{Options, StreamQueue, range::Key};
 
-    fn watcher(id: i64, key: &'static str, end: &'static str) -> Arc<Watcher> {
+    fn watcher(id: i64, key: &str, end: &str) -> Arc<Watcher> {
         let range = Range::new(key.as_bytes(), end.as_bytes()).unwrap();
         let stream = Arc::new(StreamQueue::default());
         Arc::new(Watcher::new(id, stream, range, Options::default(), 0, 1))
@@ -155,8 +252,11 @@ mod tests {
         let mut set = WatcherSet::default();
         for (key, end) in [("a", ""), ("a", "c"), ("b", "\0")] {
             let range = || Range::new(key.as_bytes(), end.as_bytes()).unwrap();
-            let key = |range: &Range| match range {
-                Range::One(key) | Range::Between(key, _) | Range::From(key) => key.clone(),
+            let key = |range: &Range| -> Key {
+                match range {
+                    Range::One(key) => key.clone(),
+                    Range::Interval(interval) => interval.start.clone(),
+                }
             };
             let alone = set.shared(range());
             let stream = Arc::default();
@@ -173,9 +273,24 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_range_is_rejected() {
-        assert_eq!(Range::new(b"b", b"b"), None);
-        assert_eq!(Range::new(b"b", b"a"), None);
-        assert!(Range::new(b"b", b"\0").is_some());
+    fn the_memory_of_watchers_that_have_left_is_returned() {
+        let mut set = WatcherSet::default();
+        let many = 10_000;
+        let alone: Vec<_> = (0..many).map(|i| watcher(i, &i.to_string(), "")).collect();
+        let together: Vec<_> = (0..many).map(|i| watcher(i, "same", "")).collect();
+        (alone.iter().chain(&together)).for_each(|w| set.insert(w.clone()));
+        assert_eq!(size_of::<Members>(), 16);
+        for gone in (alone[1..].iter()).chain(&together[2..]) {
+            set.remove(gone);
+        }
+        assert_eq!((set.len(), ids(&set, "same")), (3, vec![0, 1]));
+        assert!(set.keys.capacity() < 100, "{}", set.keys.capacity());
+        let Some(Members::Several(list)) = set.of_key(b"same") else {
+            panic!("there are two");
+        };
+        assert!(list.capacity() < 100, "{}", list.capacity());
+        set.remove(&together[0]);
+        assert!(matches!(set.of_key(b"same"), Some(Members::One(_))));
+        assert_eq!(ids(&set, "same"), [1]);
     }
 }

@@ -1,42 +1,13 @@
-//! One watcher: the keys it watches, from which revision, and its progress.
+//! One watcher: the keys it watches, from which revision, and its progress. A server may have very many watchers, so
+//! each of them is small (see the test).
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering},
 };
 
-use super::queue::StreamQueue;
-use crate::server::mvcc::{event::Event, index::KeyRange};
-
-/// A key. Watchers of the same keys share it.
-pub type Key = Arc<[u8]>;
-
-/// The keys that a watcher watches.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Range {
-    /// One key.
-    One(Key),
-    /// From the first (inclusive) to the second (exclusive).
-    Between(Key, Key),
-    /// This key and all following ones.
-    From(Key),
-}
-
-impl Range {
-    /// Copies the fields of a request; `None` for a range that cannot contain any key. An empty key means the first key.
-    pub fn new(key: &[u8], end: &[u8]) -> Option<Range> {
-        let key = match key {
-            [] => &[0],
-            key => key,
-        };
-        match KeyRange::new(key, end) {
-            KeyRange::One(key) => Some(Range::One(key.into())),
-            KeyRange::From(key) => Some(Range::From(key.into())),
-            KeyRange::Between(key, end) if key >= end => None,
-            KeyRange::Between(key, end) => Some(Range::Between(key.into(), end.into())),
-        }
-    }
-}
+use super::{queue::StreamQueue, range::Range};
+use crate::server::mvcc::event::Event;
 
 /// Which events a watcher receives, and in which form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +20,28 @@ pub struct Options {
     pub no_delete: bool,
 }
 
+/// How a watcher receives its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    /// From the store.
+    Unsynced,
+    /// Directly, as they are published.
+    Synced,
+    /// Not any more, because it was canceled or the revisions it needs have been compacted.
+    Removed,
+}
+
+impl State {
+    fn from_u8(state: u8) -> State {
+        match state {
+            0 => State::Unsynced,
+            1 => State::Synced,
+            _ => State::Removed,
+        }
+    }
+}
+
 /// One watcher of a stream.
 #[derive(Debug)]
 pub struct Watcher {
@@ -58,20 +51,20 @@ pub struct Watcher {
     pub stream: Arc<StreamQueue>,
     /// The keys.
     pub range: Range,
-    /// Which events it receives, and in which form.
-    pub options: Options,
     /// The revision that the client requested; 0 if none.
     pub start: i64,
     /// The first revision that it has not received yet. Modified under the hub's lock.
     next: AtomicI64,
-    /// Its index in the set that contains it. Modified under the hub's lock.
-    pub(super) slot: AtomicUsize,
-    synced: AtomicBool,
-    removed: AtomicBool,
+    /// Its index among the watchers of the same keys in the set that contains it. Modified under the hub's lock.
+    pub(super) slot: AtomicU32,
+    /// Its [`State`]. Modified under the hub's lock.
+    state: AtomicU8,
+    /// Which events it receives, and in which form.
+    pub options: Options,
 }
 
 impl Watcher {
-    /// A watcher that receives everything from revision `next` on.
+    /// A watcher, not yet synced, that receives everything from revision `next` on.
     pub(super) fn new(
         id: i64,
         stream: Arc<StreamQueue>,
@@ -84,12 +77,11 @@ impl Watcher {
             id,
             stream,
             range,
-            options,
             start,
             next: AtomicI64::new(next),
-            slot: AtomicUsize::new(0),
-            synced: AtomicBool::new(false),
-            removed: AtomicBool::new(false),
+            slot: AtomicU32::new(0),
+            state: AtomicU8::new(State::Unsynced as u8),
+            options,
         }
     }
 
@@ -102,23 +94,18 @@ impl Watcher {
         self.next.store(revision, Ordering::Relaxed);
     }
 
-    /// Whether it receives new events directly.
-    pub(super) fn is_synced(&self) -> bool {
-        self.synced.load(Ordering::Relaxed)
+    pub(super) fn state(&self) -> State {
+        State::from_u8(self.state.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_synced(&self, synced: bool) {
-        self.synced.store(synced, Ordering::Relaxed);
+    /// Changes the state, and returns the previous one.
+    pub(super) fn set_state(&self, state: State) -> State {
+        State::from_u8(self.state.swap(state as u8, Ordering::Relaxed))
     }
 
-    /// Whether it receives no more events, because it was canceled or the revisions it needs have been compacted.
+    /// Whether it receives no more events.
     pub(super) fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::Relaxed)
-    }
-
-    /// Marks it as removed. Returns false if it already was.
-    pub(super) fn remove(&self) -> bool {
-        !self.removed.swap(true, Ordering::Relaxed)
+        self.state() == State::Removed
     }
 
     /// Whether the event passes its filters.
@@ -127,5 +114,17 @@ impl Watcher {
             true => !self.options.no_delete,
             false => !self.options.no_put,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watcher_is_small() {
+        // With the two counters of an `Arc`, the most that fits into one of glibc's blocks of 80 bytes.
+        assert_eq!(size_of::<Range>(), 16);
+        assert!(2 * size_of::<usize>() + size_of::<Watcher>() <= 72);
     }
 }

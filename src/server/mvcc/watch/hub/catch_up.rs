@@ -16,7 +16,7 @@ use super::{
         history::{History, Store},
         queue::{Content, Delivery},
         set::WatcherSet,
-        watcher::Watcher,
+        watcher::{State, Watcher},
     },
     Hub, Watchers,
 };
@@ -122,7 +122,7 @@ impl Hub {
         revision: i64,
         content: Content,
     ) {
-        if watcher.remove() {
+        if watcher.set_state(State::Removed) != State::Removed {
             watcher.stream.behind.fetch_sub(1, Ordering::Relaxed);
             watcher.stream.push(Delivery {
                 id: watcher.id,

@@ -13,7 +13,7 @@ use super::{
         history::History,
         queue::{Content, Delivery, StreamQueue},
         set::WatcherSet,
-        watcher::Watcher,
+        watcher::{State, Watcher},
     },
     Hub, Message,
 };
@@ -111,7 +111,7 @@ impl Hub {
         match watcher {
             None if stream.is_at(revision) => watchers.progress(stream, -1, revision),
             None => stream.progress_wanted.store(true, Ordering::Relaxed),
-            Some(w) if w.is_synced() && !w.is_removed() && revision >= w.start => {
+            Some(w) if w.state() == State::Synced && revision >= w.start => {
                 watchers.progress(stream, w.id, revision);
             }
             Some(_) => {}
