@@ -21,7 +21,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::{
     address::{Accepted, Listener, SocketOptions},
     config::{Config, is_secure},
-    connection::{self, Link, Traffic},
+    connection::{self, Handshakes, Link, Traffic},
     context::{Peer, PeerAddress, RequestContext},
     core::{Core, OpenError},
     grpc::{Listening, Services, labels},
@@ -74,6 +74,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// ```
 pub struct Server {
     services: Arc<Services>,
+    handshakes: Arc<Handshakes>,
     listening: Listening,
     runtime: Handle,
     phase: watch::Sender<Phase>,
@@ -144,14 +145,17 @@ impl Server {
         let store = core.metrics().clone();
         let metrics = Metrics::new(&labels(), config.extensive_metrics, store)
             .map_err(|e| OpenError::Other(format!("metrics: {e}")))?;
+        let services = Services::new(
+            core,
+            config,
+            Arc::new(metrics),
+            Arc::clone(&listening),
+            phase.subscribe(),
+        );
+        let handshakes = connection::handshakes(Arc::clone(&services.config));
         Ok(Server {
-            services: Arc::new(Services::new(
-                core,
-                config,
-                Arc::new(metrics),
-                Arc::clone(&listening),
-                phase.subscribe(),
-            )),
+            services: Arc::new(services),
+            handshakes: Arc::new(handshakes),
             listening,
             runtime: Handle::current(),
             phase,
@@ -274,6 +278,7 @@ impl Server {
     fn connector(&self) -> Connector {
         Connector {
             services: Arc::clone(&self.services),
+            handshakes: Arc::clone(&self.handshakes),
             runtime: self.runtime.clone(),
             phase: self.phase.subscribe(),
             held: self.held.clone(),
@@ -371,6 +376,7 @@ async fn defragment_first(core: &Core, threshold: u64) -> Result<(), OpenError> 
 #[derive(Clone)]
 struct Connector {
     services: Arc<Services>,
+    handshakes: Arc<Handshakes>,
     runtime: Handle,
     phase: watch::Receiver<Phase>,
     held: mpsc::Sender<()>,
@@ -383,14 +389,13 @@ impl Connector {
     {
         let Connector {
             services,
+            handshakes,
             phase,
             held,
             ..
         } = self.clone();
-        self.runtime.spawn(async move {
-            connection::serve(stream, link, services, phase).await;
-            drop(held);
-        });
+        let serving = connection::serve(stream, link, services, handshakes, phase, held);
+        self.runtime.spawn(serving);
     }
 }
 

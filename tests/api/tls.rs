@@ -29,6 +29,7 @@ use crate::{
         server::{Launch, Server as Process, free_ports},
     },
     target::start,
+    wire::{beginnings, waits_and_is_answered},
 };
 
 /// Starts a server with TLS and these additional flags. Returns it with its address.
@@ -40,6 +41,18 @@ async fn serve(authority: &Authority, dir: &Path, flags: &[String]) -> (Server, 
     let url = server.listen("https://127.0.0.1:0").await.unwrap();
     let address = url.strip_prefix("https://").unwrap().to_string();
     (server, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_may_wait_for_its_first_request() {
+    let dir = scratch();
+    let authority = Authority::new();
+    let (_server, address) = serve(&authority, dir.path(), &[]).await;
+    for pieces in beginnings() {
+        let stream = authority.connect(&address, None, "h2").await.unwrap();
+        let pieces: Vec<_> = pieces.iter().map(|(piece, n)| (&piece[..], *n)).collect();
+        waits_and_is_answered(stream, &pieces).await;
+    }
 }
 
 async fn answers(channel: Channel) -> bool {

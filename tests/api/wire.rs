@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use etcd_maintenance::proto::etcdserverpb as pb;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use tonic::{Code, Request, metadata::MetadataValue};
@@ -12,8 +12,12 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     ask::{get, put, refused},
-    frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame, head},
-    target::{Target, TargetKind},
+    frames::{
+        DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+        frame, head,
+    },
+    support::program::scratch,
+    target::{Target, TargetKind, start},
 };
 
 on_every_target! {
@@ -26,6 +30,7 @@ on_every_target! {
     an_alarm_makes_it_unhealthy;
     metrics_tell_the_truth;
     garbage_ends_its_own_connection_only;
+    a_connection_may_wait_for_its_first_request;
 }
 
 async fn the_server_as_a_whole_is_healthy(t: Arc<Target>) {
@@ -321,4 +326,142 @@ async fn garbage_ends_its_own_connection_only(t: Arc<Target>) {
 fn a_burst_of_cancelled_requests() {
     let case = a_burst_of_cancelled_requests_costs_no_connection;
     crate::target::run(TargetKind::Tcp, &[], case);
+}
+
+/// The next frame: its type, its flags and its payload.
+async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> (u8, u8, Vec<u8>) {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    let [a, b, c, kind, flags, ..] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+    stream.read_exact(&mut payload).await.unwrap();
+    (kind, flags, payload)
+}
+
+const ACK: u8 = 1;
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Sends these pieces. After each of them, waits for this number of acknowledgements of settings and pings; finally, for
+/// the response to a request, which must be complete. Settings may be sent and acknowledged only once.
+pub async fn waits_and_is_answered(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    pieces: &[(&[u8], usize)],
+) {
+    let is_answer = |(kind, flags): &(u8, u8)| matches!(*kind, SETTINGS | PING) && flags & ACK != 0;
+    let mut wanted = 0;
+    let mut seen = Vec::new();
+    for (piece, more) in pieces {
+        stream.write_all(piece).await.unwrap();
+        stream.flush().await.unwrap();
+        wanted += more;
+        while seen.iter().filter(|frame| is_answer(frame)).count() < wanted {
+            let (kind, flags, payload) = next_frame(&mut stream).await;
+            if kind == SETTINGS && flags & ACK == 0 {
+                let ack = frame(SETTINGS, ACK, 0, b"");
+                stream.write_all(&ack).await.unwrap();
+            }
+            // etcd pings, too.
+            assert!(kind != PING || flags & ACK == 0 || payload == b"12345678");
+            seen.push((kind, flags));
+        }
+    }
+    while !seen.contains(&(HEADERS, END_HEADERS | END_STREAM)) {
+        let (kind, flags, _) = next_frame(&mut stream).await;
+        seen.push((kind, flags));
+    }
+    assert!(seen.iter().all(|(kind, _)| *kind != GOAWAY), "{seen:?}");
+    let settings = seen.iter().filter(|frame| **frame == (SETTINGS, 0));
+    let answers = seen.iter().filter(|frame| is_answer(frame));
+    assert_eq!((settings.count(), answers.count()), (1, wanted), "{seen:?}");
+}
+
+/// Ways to divide what a client sends up to its first request, for [`waits_and_is_answered`].
+pub fn beginnings() -> Vec<Vec<(Vec<u8>, usize)>> {
+    let begin = [PREFACE, &frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0])].concat();
+    let changed = frame(SETTINGS, 0, 0, &[0, 4, 0, 2, 0, 0]);
+    let window = frame(WINDOW_UPDATE, 0, 0, &[0, 0, 1, 0]);
+    let ping = frame(PING, 0, 0, b"12345678");
+    let head = head("localhost", "/etcdserverpb.KV/Range");
+    let request = [
+        frame(HEADERS, END_HEADERS, 1, &head),
+        // An empty message, which is rejected because it has no key.
+        frame(DATA, END_STREAM, 1, &[0; 5]),
+    ]
+    .concat();
+    let together = [&begin[..], &window, &changed, &ping, &request].concat();
+    let cut = |bytes: &[u8], at: usize| (bytes[..at].to_vec(), bytes[at..].to_vec());
+    let (preface, settings) = cut(&begin, 24);
+    let (changed_1, changed_2) = cut(&changed, 5);
+    let (request_1, request_2) = cut(&request, 3);
+    let mut all = vec![
+        vec![(together.clone(), 3)],
+        vec![(begin.clone(), 1), (request.clone(), 0)],
+        vec![
+            (begin.clone(), 1),
+            (window.clone(), 0),
+            (ping.clone(), 1),
+            (request.clone(), 0),
+        ],
+        vec![
+            (preface, 0),
+            (settings, 1),
+            (window.clone(), 0),
+            (ping, 1),
+            (changed_1, 0),
+            (changed_2, 1),
+            (request_1, 0),
+            (request_2, 0),
+        ],
+        vec![
+            (begin.clone(), 1),
+            (window, 0),
+            (together[begin.len()..].to_vec(), 2),
+        ],
+    ];
+    let mut bytes: Vec<_> = together.chunks(1).map(|byte| (byte.to_vec(), 0)).collect();
+    bytes.push((Vec::new(), 3));
+    all.push(bytes);
+    all
+}
+
+async fn a_connection_may_wait_for_its_first_request(t: Arc<Target>) {
+    let Some(address) = &t.address else {
+        return;
+    };
+    for pieces in beginnings() {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let pieces: Vec<_> = pieces.iter().map(|(piece, n)| (&piece[..], *n)).collect();
+        waits_and_is_answered(stream, &pieces).await;
+    }
+    // HTTP/1.1, a byte at a time.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for byte in b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" {
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\"etcdserver\":\"3.7."), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_client_is_told_that_the_server_stops() {
+    let dir = scratch();
+    let server = start(dir.path(), &[]).await;
+    let url = server.listen("127.0.0.1:0").await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..50 {
+        let address = url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
+        stream.write_all(&frame(SETTINGS, 0, 0, b"")).await.unwrap();
+        while next_frame(&mut stream).await.0 != SETTINGS {}
+        waiting.push(stream);
+    }
+    let stopping = tokio::spawn(server.shutdown());
+    for mut stream in waiting {
+        while next_frame(&mut stream).await.0 != GOAWAY {}
+    }
+    stopping.await.unwrap();
 }

@@ -1,11 +1,13 @@
 //! Parses HTTP/2 frame headers in a byte stream (RFC 9113, section 4.1). Ignores the payloads.
 
 /// Size of a frame header in bytes.
-const HEAD: usize = 9;
+pub const HEAD: usize = 9;
 
 /// A frame header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
+    /// Size of the payload in bytes.
+    pub length: usize,
     /// Type of the frame.
     pub kind: u8,
     /// Flags.
@@ -14,19 +16,37 @@ pub struct Head {
     pub stream: u32,
 }
 
+impl Head {
+    /// Parses a frame header.
+    pub fn parse(bytes: [u8; HEAD]) -> Head {
+        let [a, b, c, kind, flags, s0, s1, s2, s3] = bytes;
+        Head {
+            length: u32::from_be_bytes([0, a, b, c]) as usize,
+            kind,
+            flags,
+            // The highest bit is reserved.
+            stream: u32::from_be_bytes([s0, s1, s2, s3]) & (u32::MAX >> 1),
+        }
+    }
+}
+
 /// Type of DATA frames.
 pub const DATA: u8 = 0;
 /// Type of HEADERS frames.
 pub const HEADERS: u8 = 1;
 /// Type of RST_STREAM frames.
 pub const RST_STREAM: u8 = 3;
+/// Type of SETTINGS frames.
+pub const SETTINGS: u8 = 4;
 /// Type of PING frames.
 pub const PING: u8 = 6;
 /// Type of GOAWAY frames.
 const GOAWAY: u8 = 7;
+/// Type of WINDOW_UPDATE frames.
+pub const WINDOW_UPDATE: u8 = 8;
 /// Flag of the last frame of a stream in one direction.
 pub const END_STREAM: u8 = 1;
-/// Flag of the response to a ping.
+/// Flag of the response to a PING or SETTINGS frame.
 pub const ACK: u8 = 1;
 
 /// Finds the frame headers in a byte stream that arrives in pieces.
@@ -64,16 +84,10 @@ impl Frames {
             self.have += taken;
             bytes = &bytes[taken..];
             if self.have == HEAD {
-                let [a, b, c, kind, flags, s0, s1, s2, s3] = self.head;
+                let head = Head::parse(self.head);
                 self.have = 0;
-                self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
-                // The highest bit is reserved.
-                let stream = u32::from_be_bytes([s0, s1, s2, s3]) & (u32::MAX >> 1);
-                found(Head {
-                    kind,
-                    flags,
-                    stream,
-                });
+                self.skip = head.length;
+                found(head);
             }
         }
     }

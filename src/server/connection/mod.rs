@@ -6,8 +6,11 @@ mod frames;
 mod gate;
 mod monitor;
 mod pings;
+mod replay;
 mod requests;
 mod serve;
+mod standby;
 mod turn;
 
-pub use serve::{Link, Traffic, serve};
+pub use serve::{Link, Traffic, handshakes, serve};
+pub use standby::Handshakes;

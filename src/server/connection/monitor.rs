@@ -21,7 +21,7 @@ use super::{
 use crate::server::unsent::{Holder, Unsent};
 
 /// What an HTTP/2 client sends first.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Observations about a connection.
 #[derive(Clone)]

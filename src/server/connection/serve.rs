@@ -19,20 +19,26 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::watch,
+    sync::{mpsc, watch},
     task::unconstrained,
     time::sleep_until,
 };
 
 use super::{
     gate::Gate,
-    monitor::{Monitor, Open},
+    monitor::{Monitor, Monitored, Open},
+    replay::{Replay, catch_up, rehearse},
     requests::{Requests, Starter},
+    standby::{Handshakes, Standby},
     turn::Turn,
 };
 use crate::{
-    net::{coalesce::coalesce, small_frames},
+    net::{
+        coalesce::{Coalesced, Flush, coalesce},
+        small_frames,
+    },
     server::{
+        config::Config,
         context::Peer,
         grpc::{Body, Services, dispatch},
         http::{self as plain, Caller},
@@ -91,10 +97,75 @@ const CANCELLED_UNSEEN: usize = 2000;
 /// As in etcd, a connection is closed if it takes this long to send HTTP/1.1 request headers.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// What the HTTP library does at the beginning of connections with this configuration.
+pub fn handshakes(config: Arc<Config>) -> Handshakes {
+    Handshakes::new(config, |config, received| {
+        let link = Link {
+            peer: Peer::default(),
+            secure: false,
+            traffic: Traffic::Grpc,
+        };
+        let requests = Requests::new(Arc::default());
+        let builder = builder(config, &link, requests.starter());
+        // Never called, because there are no requests.
+        let service = hyper::service::service_fn(async |_| {
+            Ok::<_, Infallible>(Response::new(Body::default()))
+        });
+        rehearse(received, |stream| {
+            builder.serve_connection(TokioIo::new(stream), service)
+        })
+    })
+}
+
 /// Serves a connection until the client closes it or is considered dead, or the server stops. Errors concern only this
-/// client.
-pub async fn serve<S>(
+/// client. `held` is dropped at the end.
+///
+/// This is not an async function, so that the stream is not part of the future: the future should be small, because many
+/// connections only wait.
+pub fn serve<S>(
     stream: S,
+    link: Link,
+    services: Arc<Services>,
+    handshakes: Arc<Handshakes>,
+    mut phase: watch::Receiver<Phase>,
+    held: mpsc::Sender<()>,
+) -> impl Future<Output = ()> + Send + 'static
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let gate = Arc::new(Gate::default());
+    let (stream, monitor) = Monitor::new(
+        stream,
+        services.config.keepalive_min_time,
+        services.core.answers(),
+        Arc::clone(&gate),
+    );
+    let (stream, flush) = coalesce(stream);
+    async move {
+        let http1_only = !link.secure && matches!(link.traffic, Traffic::Http | Traffic::Metrics);
+        let started = if http1_only {
+            Some(Replay::new(stream, Vec::new(), Vec::new()))
+        } else {
+            let http2_only = link.traffic == Traffic::Grpc;
+            let standby = Standby::new(stream, flush.clone(), monitor.clone(), handshakes);
+            standby.wait(http2_only, HEAD_TIMEOUT, &mut phase).await
+        };
+        if let Some(stream) = started {
+            Box::pin(serve_requests(
+                stream, flush, monitor, gate, link, services, phase,
+            ))
+            .await;
+        }
+        drop(held);
+    }
+}
+
+/// Serves a connection from its first request on.
+async fn serve_requests<S>(
+    stream: Replay<Coalesced<Monitored<S>>>,
+    flush: Flush<Monitored<S>>,
+    monitor: Monitor,
+    gate: Arc<Gate>,
     link: Link,
     services: Arc<Services>,
     mut phase: watch::Receiver<Phase>,
@@ -102,15 +173,8 @@ pub async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let config = Arc::clone(&services.config);
-    let gate = Arc::new(Gate::default());
-    let mut requests = Requests::new(Arc::clone(&gate));
-    let builder = builder(&services, &link, requests.starter());
-    let (stream, monitor) = Monitor::new(
-        stream,
-        config.keepalive_min_time,
-        services.core.answers(),
-        gate,
-    );
+    let mut requests = Requests::new(gate);
+    let builder = builder(&config, &link, requests.starter());
     let watched = monitor.clone();
     let link = Arc::new(link);
     let service = hyper::service::service_fn(move |request| {
@@ -127,7 +191,6 @@ pub async fn serve<S>(
             }))
         }
     });
-    let (stream, flush) = coalesce(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let silence = config
         .keepalive_interval
@@ -135,7 +198,7 @@ pub async fn serve<S>(
     let look_again = silence.unwrap_or(HEAD_TIMEOUT);
     let mut look = pin!(sleep_until((Instant::now() + HEAD_TIMEOUT).into()));
     let mut seen = Phase::Running;
-    let mut ended = false;
+    let mut ended = catch_up(connection.as_mut()).await;
     let mut turn = Turn::default();
     let mut rounds = Rounds::default();
     loop {
@@ -178,8 +241,7 @@ pub async fn serve<S>(
     }
 }
 
-fn builder(services: &Services, link: &Link, starter: Starter) -> Builder<Starter> {
-    let config = &services.config;
+fn builder(config: &Config, link: &Link, starter: Starter) -> Builder<Starter> {
     let mut builder = Builder::new(starter);
     builder
         .http2()
@@ -264,5 +326,299 @@ fn is_grpc(link: &Link, request: &Request<Incoming>) -> bool {
             let content_type = request.headers().get(header::CONTENT_TYPE);
             content_type.is_some_and(|v| v.as_bytes().windows(GRPC.len()).any(|w| w == GRPC))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::connection::monitor::PREFACE;
+    use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+    /// The size of the future that this function returns.
+    fn size<A, B, C, D, E, G, F>(_: impl FnOnce(A, B, C, D, E, G) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Far less than the library's connection, which has another 15 KiB of buffers besides.
+    #[test]
+    fn the_future_of_a_connection_is_small() {
+        let bytes = size(serve::<TcpStream>);
+        assert!(bytes <= 1024, "{bytes}");
+    }
+
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const SETTINGS_ACK: &[u8] = &[0, 0, 0, 4, 1, 0, 0, 0, 0];
+    /// A GET of `/` over HTTP.
+    const REQUEST: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x84, 0x86];
+
+    fn config() -> Config {
+        let mut config = Config::new("unused");
+        config.keepalive_interval = None;
+        config
+    }
+
+    /// Makes a connection, sends these pieces, the next one whenever the server has nothing left to do, and returns what
+    /// the server sends until it closes the connection or has nothing left to do. Without `standby`, the library starts
+    /// as soon as the preface is complete.
+    async fn exchange(
+        config: &Config,
+        traffic: Traffic,
+        standby: bool,
+        pieces: &[&[u8]],
+    ) -> Vec<u8> {
+        let config = Arc::new(config.clone());
+        let handshakes = match standby {
+            true => handshakes(Arc::clone(&config)),
+            false => Handshakes::new(Arc::clone(&config), |_, _| Vec::new()),
+        };
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let (stream, monitor) = Monitor::new(
+            server,
+            config.keepalive_min_time,
+            Arc::new(NoHolder),
+            Arc::default(),
+        );
+        let (stream, flush) = coalesce(stream);
+        let link = Link {
+            peer: Peer::default(),
+            secure: false,
+            traffic,
+        };
+        let (_running, mut phase) = watch::channel(Phase::Running);
+        let serving = async move {
+            let standby = Standby::new(stream, flush.clone(), monitor, Arc::new(handshakes));
+            let http2_only = traffic == Traffic::Grpc;
+            let Some(stream) = standby.wait(http2_only, HEAD_TIMEOUT, &mut phase).await else {
+                return;
+            };
+            let mut requests = Requests::new(Arc::default());
+            let builder = builder(&config, &link, requests.starter());
+            let service = hyper::service::service_fn(async |_| {
+                Ok::<_, Infallible>(Response::new(Body::default()))
+            });
+            let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+            let mut ended = catch_up(connection.as_mut()).await;
+            poll_fn(|cx| {
+                ended = ended || connection.as_mut().poll(cx).is_ready();
+                requests.poll(cx);
+                let flushed = flush.poll_flush(cx);
+                match ended {
+                    true => flushed.map(drop),
+                    false => Poll::Pending,
+                }
+            })
+            .await;
+        };
+        let mut serving = pin!(serving);
+        let mut ended = false;
+        let mut sent = Vec::new();
+        for piece in pieces {
+            // Fails if the server has closed the connection.
+            let _ = client.write_all(piece).await;
+            // Requests are other tasks, and the library wakes its own.
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+                ended =
+                    ended || poll_fn(|cx| Poll::Ready(serving.as_mut().poll(cx).is_ready())).await;
+            }
+            let mut space = [0; 4096];
+            let mut buffer = tokio::io::ReadBuf::new(&mut space);
+            let _ =
+                poll_fn(|cx| Poll::Ready(Pin::new(&mut client).poll_read(cx, &mut buffer))).await;
+            sent.extend_from_slice(buffer.filled());
+        }
+        sent.extend(if ended { &b"end"[..] } else { b"" });
+        sent
+    }
+
+    #[derive(Debug)]
+    struct NoHolder;
+
+    impl crate::server::unsent::Holder for NoHolder {
+        fn hold(&self, _: usize) {}
+        fn release(&self, _: usize) {}
+        fn is_short(&self) -> bool {
+            false
+        }
+        fn watch(&self, _: std::sync::Weak<dyn crate::server::unsent::Unsent>) {}
+    }
+
+    /// Divides into frames, in an order that does not depend on when the window is updated.
+    fn sorted(sent: &[u8]) -> Vec<&[u8]> {
+        let mut rest = sent;
+        let mut frames = Vec::new();
+        while let Some(head) = rest.first_chunk::<9>() {
+            let length = 9 + u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let (frame, others) = rest.split_at(length.min(rest.len()));
+            frames.push(frame);
+            rest = others;
+        }
+        frames.push(rest);
+        frames.sort_unstable();
+        frames
+    }
+
+    #[tokio::test]
+    async fn the_greeting_is_that_of_the_library() {
+        for change in [
+            |_: &mut Config| {},
+            |config: &mut Config| config.max_concurrent_streams = 7,
+            |config: &mut Config| config.keepalive_interval = Some(Duration::from_secs(9)),
+        ] {
+            let mut config = config();
+            change(&mut config);
+            let pieces = [PREFACE, SETTINGS];
+            let ours = exchange(&config, Traffic::Both, true, &pieces).await;
+            let library = exchange(&config, Traffic::Both, false, &pieces).await;
+            assert_eq!(ours, library);
+            let streams = [&[0, 3][..], &config.max_concurrent_streams.to_be_bytes()].concat();
+            assert!(ours.windows(6).any(|setting| setting == streams));
+            assert!(ours.ends_with(SETTINGS_ACK));
+        }
+        // Without a client, too, if it can only be HTTP/2.
+        let ours = exchange(&config(), Traffic::Grpc, true, &[b""]).await;
+        assert_eq!(
+            ours,
+            exchange(&config(), Traffic::Grpc, false, &[b""]).await
+        );
+        assert!(!ours.is_empty());
+        assert!(
+            exchange(&config(), Traffic::Both, true, &[b""])
+                .await
+                .is_empty()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_cannot_tell_when_the_library_starts() {
+        let setting = |id: u8, value: u32| {
+            let mut frame = vec![0, 0, 6, 4, 0, 0, 0, 0, 0, 0, id];
+            frame.extend(value.to_be_bytes());
+            frame
+        };
+        let window = |stream: u8, increment: u32| {
+            let mut frame = vec![0, 0, 4, 8, 0, 0, 0, 0, stream];
+            frame.extend(increment.to_be_bytes());
+            frame
+        };
+        let ping = |flags: u8| [&[0, 0, 8, 6, flags, 0, 0, 0, 0][..], b"payload!"].concat();
+        let (ack, request) = (SETTINGS_ACK.to_vec(), REQUEST.to_vec());
+        let usual = setting(4, 1 << 20);
+        let beginnings: Vec<Vec<Vec<u8>>> = vec![
+            // What clients do.
+            vec![SETTINGS.to_vec(), request.clone()],
+            vec![
+                usual.clone(),
+                ack.clone(),
+                window(0, 1 << 20),
+                request.clone(),
+            ],
+            vec![
+                usual.clone(),
+                window(0, 99),
+                ack.clone(),
+                ping(0),
+                ping(1),
+                request.clone(),
+            ],
+            vec![
+                usual.clone(),
+                ping(0),
+                window(0, 5),
+                ping(0),
+                ack.clone(),
+                request.clone(),
+            ],
+            vec![usual.clone(), setting(5, 20_000), request.clone()],
+            vec![
+                usual.clone(),
+                vec![0, 0, 3, 0x42, 0, 0, 0, 0, 0, 1, 2, 3],
+                request.clone(),
+            ],
+            // What they may not do.
+            vec![request.clone()],
+            vec![ping(0), request.clone()],
+            vec![ack.clone(), request.clone()],
+            vec![window(0, 1), request.clone()],
+            vec![setting(2, 2), request.clone()],
+            vec![setting(4, 1 << 31), request.clone()],
+            vec![setting(5, 1), request.clone()],
+            vec![vec![0, 0, 0, 4, 0, 0, 0, 0, 1], request.clone()],
+            vec![
+                vec![0, 0, 5, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5],
+                request.clone(),
+            ],
+            vec![usual.clone(), ack.clone(), ack.clone(), request.clone()],
+            vec![
+                usual.clone(),
+                vec![0, 0, 6, 4, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6],
+                request.clone(),
+            ],
+            vec![usual.clone(), window(0, 0), request.clone()],
+            vec![usual.clone(), window(0, u32::MAX >> 1), request.clone()],
+            vec![usual.clone(), window(1, 1), request.clone()],
+            vec![
+                usual.clone(),
+                vec![0, 0, 7, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7],
+                request.clone(),
+            ],
+            vec![usual.clone(), vec![0xff; 9], request.clone()],
+        ];
+        let config = config();
+        for frames in beginnings {
+            for traffic in [Traffic::Both, Traffic::Grpc] {
+                let all = [PREFACE, &frames.concat()].concat();
+                // The library processes each frame before it sees the next.
+                let mut pieces = vec![PREFACE];
+                pieces.extend(frames.iter().map(Vec::as_slice));
+                let wanted = exchange(&config, traffic, false, &pieces).await;
+                let step_by_step = exchange(&config, traffic, true, &pieces).await;
+                assert_eq!(sorted(&step_by_step), sorted(&wanted), "{frames:?}");
+                for cut in 0..all.len() {
+                    let (one, two) = all.split_at(cut);
+                    let got = exchange(&config, traffic, true, &[one, two]).await;
+                    // The preface always arrives before the rest; otherwise it depends on chance whether the library
+                    // updates the window before it ends an invalid connection.
+                    let (start, end) = (cut.min(PREFACE.len()), cut.max(PREFACE.len()));
+                    let pieces = [&all[..start], &all[start..end], &all[end..]];
+                    let wanted = exchange(&config, traffic, false, &pieces).await;
+                    assert_eq!(sorted(&got), sorted(&wanted), "{frames:?} cut at {cut}");
+                }
+                let bytes: Vec<_> = all.chunks(1).collect();
+                let wanted = exchange(&config, traffic, false, &bytes).await;
+                let got = exchange(&config, traffic, true, &bytes).await;
+                assert_eq!(sorted(&got), sorted(&wanted), "{frames:?} in bytes");
+            }
+        }
+    }
+
+    /// Without the time in the header.
+    fn undated(sent: &[u8]) -> String {
+        let sent = String::from_utf8_lossy(sent);
+        let lines = sent.split("\r\n");
+        let lines: Vec<_> = lines.filter(|line| !line.starts_with("date: ")).collect();
+        lines.join("\r\n")
+    }
+
+    #[tokio::test]
+    async fn http_1_and_garbage_are_left_to_the_library() {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"[..],
+            b"PRI * HTTP/1.1\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\r",
+            b"\x16\x03\x01",
+        ] {
+            for cut in 0..bytes.len() {
+                let (one, two) = bytes.split_at(cut);
+                let wanted = exchange(&config(), Traffic::Both, false, &[one, two]).await;
+                let got = exchange(&config(), Traffic::Both, true, &[one, two]).await;
+                let [got, wanted] = [got, wanted].map(|sent| undated(&sent));
+                assert_eq!(got, wanted, "{bytes:?} cut at {cut}");
+            }
+        }
+        let request = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
+        let got = exchange(&config(), Traffic::Both, true, &[request]).await;
+        assert!(got.starts_with(b"HTTP/1.1 200 OK"));
     }
 }
