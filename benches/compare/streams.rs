@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io::{self, Read as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,11 +64,11 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     watchers: usize,
     /// Number of watchers that share a stream
-    #[arg(long, default_value_t = 100)]
-    watchers_per_stream: usize,
+    #[arg(long, default_value = "100")]
+    watchers_per_stream: NonZeroUsize,
     /// Number of streams of watchers that share a connection
-    #[arg(long, default_value_t = 1)]
-    streams_per_connection: usize,
+    #[arg(long, default_value = "1")]
+    streams_per_connection: NonZeroUsize,
     /// Number of prefixes over which the watchers are spread; with 1, all of them watch one key
     #[arg(long, default_value_t = 1)]
     prefixes: usize,
@@ -289,9 +290,9 @@ async fn open_all_watchers(args: &Args) -> Result<Vec<Watching>, Failure> {
     let mut client = None;
     let mut first = 0;
     while first < args.watchers {
-        let count = args.watchers_per_stream.min(args.watchers - first);
+        let count = args.watchers_per_stream.get().min(args.watchers - first);
         let client = match &mut client {
-            Some(client) if streams.len() % args.streams_per_connection != 0 => client,
+            Some(client) if streams.len() % args.streams_per_connection.get() != 0 => client,
             client => client.insert(Client::connect(args).await?),
         };
         streams.push(open_watchers(client, first, count, args).await?);

@@ -21,6 +21,24 @@ pub trait Holder: Send + Sync + std::fmt::Debug {
     fn watch(&self, answer: Weak<dyn Unsent>);
 }
 
+/// Counts nothing.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct NoHolder;
+
+#[cfg(test)]
+impl Holder for NoHolder {
+    fn hold(&self, _: usize) {}
+
+    fn release(&self, _: usize) {}
+
+    fn is_short(&self) -> bool {
+        false
+    }
+
+    fn watch(&self, _: Weak<dyn Unsent>) {}
+}
+
 /// A response that is being sent.
 pub trait Unsent: Send + Sync {
     /// How long the client has read nothing although data was available.

@@ -15,7 +15,10 @@ use crate::{
         WINDOW_UPDATE, frame, head,
     },
     load::{Observer, with_reader},
-    support::server::{Launch, Server},
+    support::{
+        peer::PREFACE,
+        server::{Launch, Server},
+    },
     target::{Target, TargetKind},
 };
 
@@ -90,7 +93,7 @@ async fn flood(
     (most, patience): (usize, Duration),
 ) -> bool {
     let mut stream = TcpStream::connect(server.endpoint()).await.unwrap();
-    let mut piece = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    let mut piece = PREFACE.to_vec();
     piece.extend(frame(SETTINGS, 0, 0, b""));
     piece.extend(first);
     let mut sent = 0;

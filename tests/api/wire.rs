@@ -16,7 +16,7 @@ use crate::{
         DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
         frame, head,
     },
-    support::program::scratch,
+    support::{peer::PREFACE, program::scratch},
     target::{Target, TargetKind, start},
 };
 
@@ -87,7 +87,7 @@ async fn a_burst_of_cancelled_requests_costs_no_connection(t: Arc<Target>) {
         return;
     }
     let head = head(address, "/etcdserverpb.KV/Range");
-    let mut burst = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    let mut burst = PREFACE.to_vec();
     burst.extend(frame(SETTINGS, 0, 0, b""));
     let last = 401;
     for stream in (1..last).step_by(2) {
@@ -339,7 +339,6 @@ async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> (u8, u8, Vec<u8>) 
 }
 
 const ACK: u8 = 1;
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Sends these pieces. After each of them, waits for this number of acknowledgements of settings and pings; finally, for
 /// the response to a request, which must be complete. Settings may be sent and acknowledged only once.

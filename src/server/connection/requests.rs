@@ -91,7 +91,7 @@ impl Future for Limited {
 }
 
 impl Requests {
-    /// No requests yet. `gate` counts those that have not been started.
+    /// No requests yet; none is started before the first turn begins. `gate` counts those that have not been started.
     pub fn new(gate: Arc<Gate>) -> Requests {
         let started = Started {
             gate,

@@ -332,7 +332,13 @@ fn is_grpc(link: &Link, request: &Request<Incoming>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::connection::monitor::PREFACE;
+    use crate::server::{
+        connection::{
+            frames::{HEAD, HEADERS, Head},
+            monitor::PREFACE,
+        },
+        unsent::NoHolder,
+    };
     use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
     /// The size of the future that this function returns.
@@ -400,6 +406,7 @@ mod tests {
             let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
             let mut ended = catch_up(connection.as_mut()).await;
             poll_fn(|cx| {
+                requests.begin_turn();
                 ended = ended || connection.as_mut().poll(cx).is_ready();
                 requests.poll(cx);
                 let flushed = flush.poll_flush(cx);
@@ -416,7 +423,7 @@ mod tests {
         for piece in pieces {
             // Fails if the server has closed the connection.
             let _ = client.write_all(piece).await;
-            // Requests are other tasks, and the library wakes its own.
+            // A request and its response take several polls.
             for _ in 0..4 {
                 tokio::task::yield_now().await;
                 ended =
@@ -432,24 +439,12 @@ mod tests {
         sent
     }
 
-    #[derive(Debug)]
-    struct NoHolder;
-
-    impl crate::server::unsent::Holder for NoHolder {
-        fn hold(&self, _: usize) {}
-        fn release(&self, _: usize) {}
-        fn is_short(&self) -> bool {
-            false
-        }
-        fn watch(&self, _: std::sync::Weak<dyn crate::server::unsent::Unsent>) {}
-    }
-
     /// Divides into frames, in an order that does not depend on when the window is updated.
     fn sorted(sent: &[u8]) -> Vec<&[u8]> {
         let mut rest = sent;
         let mut frames = Vec::new();
-        while let Some(head) = rest.first_chunk::<9>() {
-            let length = 9 + u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        while let Some(head) = rest.first_chunk() {
+            let length = HEAD + Head::parse(*head).length;
             let (frame, others) = rest.split_at(length.min(rest.len()));
             frames.push(frame);
             rest = others;
@@ -505,8 +500,8 @@ mod tests {
         let ping = |flags: u8| [&[0, 0, 8, 6, flags, 0, 0, 0, 0][..], b"payload!"].concat();
         let (ack, request) = (SETTINGS_ACK.to_vec(), REQUEST.to_vec());
         let usual = setting(4, 1 << 20);
-        let beginnings: Vec<Vec<Vec<u8>>> = vec![
-            // What clients do.
+        // What clients do.
+        let valid: Vec<Vec<Vec<u8>>> = vec![
             vec![SETTINGS.to_vec(), request.clone()],
             vec![
                 usual.clone(),
@@ -536,7 +531,9 @@ mod tests {
                 vec![0, 0, 3, 0x42, 0, 0, 0, 0, 0, 1, 2, 3],
                 request.clone(),
             ],
-            // What they may not do.
+        ];
+        // What they may not do, although the library tolerates some of it.
+        let invalid = vec![
             vec![request.clone()],
             vec![ping(0), request.clone()],
             vec![ack.clone(), request.clone()],
@@ -565,14 +562,23 @@ mod tests {
             ],
             vec![usual.clone(), vec![0xff; 9], request.clone()],
         ];
+        let valid = valid.into_iter().map(|frames| (true, frames));
+        let invalid = invalid.into_iter().map(|frames| (false, frames));
         let config = config();
-        for frames in beginnings {
+        for (is_valid, frames) in valid.chain(invalid) {
             for traffic in [Traffic::Both, Traffic::Grpc] {
                 let all = [PREFACE, &frames.concat()].concat();
                 // The library processes each frame before it sees the next.
                 let mut pieces = vec![PREFACE];
                 pieces.extend(frames.iter().map(Vec::as_slice));
                 let wanted = exchange(&config, traffic, false, &pieces).await;
+                let is_answered = |sent: &[u8]| {
+                    let heads = sorted(sent).into_iter().filter_map(|f| f.first_chunk());
+                    heads
+                        .map(|head| Head::parse(*head).kind)
+                        .any(|kind| kind == HEADERS)
+                };
+                assert!(is_answered(&wanted) || !is_valid, "{frames:?}");
                 let step_by_step = exchange(&config, traffic, true, &pieces).await;
                 assert_eq!(sorted(&step_by_step), sorted(&wanted), "{frames:?}");
                 for cut in 0..all.len() {

@@ -316,14 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Standby<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{
-        connection::serve::handshakes,
-        unsent::{Holder, Unsent},
-    };
-    use std::sync::{
-        Weak,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use crate::server::{connection::serve::handshakes, unsent::NoHolder};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
         task::JoinHandle,
@@ -333,18 +327,6 @@ mod tests {
     const ACK_FRAME: [u8; HEAD] = [0, 0, 0, SETTINGS, ACK, 0, 0, 0, 0];
     const WINDOW_FRAME: [u8; HEAD + 4] = [0, 0, 4, WINDOW_UPDATE, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     const PATIENCE: Duration = Duration::from_secs(100_000);
-
-    #[derive(Debug)]
-    struct NoHolder;
-
-    impl Holder for NoHolder {
-        fn hold(&self, _: usize) {}
-        fn release(&self, _: usize) {}
-        fn is_short(&self) -> bool {
-            false
-        }
-        fn watch(&self, _: Weak<dyn Unsent>) {}
-    }
 
     /// A setting that can be told apart from others.
     fn setting(value: u32) -> Vec<u8> {

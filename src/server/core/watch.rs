@@ -15,7 +15,7 @@ use crate::{
     proto::etcdserverpb as pb,
     server::{
         error::Error,
-        mvcc::watch::{Content, Counts, Delivery, Options, Range, StreamQueue, Watcher},
+        mvcc::watch::{Content, Counts, Delivery, Options, Range, SPARSE, StreamQueue, Watcher},
     },
 };
 
@@ -23,8 +23,6 @@ use crate::{
 pub const NO_WATCHER: i64 = -1;
 /// The id that lets the server choose.
 const AUTOMATIC: i64 = 0;
-/// The set of watchers shrinks when less than one part in this many is in use.
-const SPARSE: usize = 8;
 
 /// The watchers of one client stream. They end when this is dropped.
 pub struct WatchStream {

@@ -22,4 +22,5 @@ pub use history::{EachRecord, History, Store};
 pub use hub::{Counts, Hub};
 pub use queue::{Content, Delivery, StreamQueue};
 pub use range::Range;
+pub use set::SPARSE;
 pub use watcher::{Options, Watcher};

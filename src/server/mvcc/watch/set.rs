@@ -11,7 +11,7 @@ use hashbrown::{HashTable, hash_table::Entry};
 use super::{interval::IntervalMap, range::Range, watcher::Watcher};
 
 /// A table or list shrinks when less than one part in this many is in use.
-const SPARSE: usize = 8;
+pub const SPARSE: usize = 8;
 
 /// Watchers by the keys they watch.
 #[derive(Debug, Default)]
